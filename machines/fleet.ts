@@ -1,0 +1,136 @@
+import type { FinalBatchState } from './batch.ts';
+import { defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
+import type { FinalTaskStatus, Json, TaskError } from './task.ts';
+
+/** What may be changed while the fleet runs. Plain JSON, durable with the fleet's snapshot. */
+export interface FleetConfig {
+  /** Workers of the whole fleet. Integer in [1, 100,000]. Defaults to 10. */
+  readonly maxConcurrentWorkers: number;
+  /** Tasks at once per worker. Integer in [1, 100,000]. Defaults to 1. */
+  readonly workerConcurrency: number;
+  /** Tasks that a worker takes before it is replaced by a fresh one. Integer >= 1; `null`: no limit, the default. */
+  readonly tasksPerWorker: number | null;
+  /** Limit for an attempt of a task that has none of its own, ms. Finite, > 0. Defaults to 300,000. */
+  readonly workerTimeout: number;
+  /** `false`: no task is retried, whatever `maxRetries` says. Defaults to `true`. */
+  readonly retryFailedTasks: boolean;
+  /** Retries of a task that has no limit of its own. Integer in [0, 1,000,000]. Defaults to 3. */
+  readonly maxRetries: number;
+  readonly retry: RetryPolicy;
+  /** Attempts that a task may lose to dead workers before it counts as poison. Integer >= 0. Defaults to 3. */
+  readonly maxRecoveries: number;
+  /** How long an aborted handler may take to end before its worker is given up, ms. Defaults to 5,000. */
+  readonly cancelGraceMs: number;
+  /** Handlers that may hang beyond their grace before they keep their places. `null`: `maxConcurrentWorkers`. */
+  readonly maxStuck: number | null;
+  /** Tasks that may wait at once. Integer >= 1; `null`: no limit, the default. */
+  readonly maxQueueSize: number | null;
+  /** What a submission to a full queue does. Defaults to `wait`. */
+  readonly onQueueFull: 'wait' | 'reject';
+}
+
+export const defaultFleetConfig: FleetConfig = {
+  maxConcurrentWorkers: 10,
+  workerConcurrency: 1,
+  tasksPerWorker: null,
+  workerTimeout: 300_000,
+  retryFailedTasks: true,
+  maxRetries: 3,
+  retry: defaultRetryPolicy,
+  maxRecoveries: 3,
+  cancelGraceMs: 5_000,
+  maxStuck: null,
+  maxQueueSize: null,
+  onQueueFull: 'wait'
+};
+
+/** A task as it is submitted: validated, and its data already JSON text. */
+export interface NewTask {
+  readonly id: string;
+  readonly key: string;
+  readonly type: string;
+  readonly priority: number;
+  readonly timeoutMs: number | null;
+  readonly maxRetries: number | null;
+  /** Epoch ms; `null`: at once. */
+  readonly startAfter: number | null;
+  readonly retryOf: string | null;
+  /** JSON text. */
+  readonly data: string;
+  /** JSON text; `null`: none. */
+  readonly metadata: string | null;
+}
+
+/** A result that a worker outside the fleet hands to the coordinator. */
+export interface SubmittedResult {
+  readonly taskId: string;
+  readonly type: string;
+  readonly success: boolean;
+  /** JSON text; `null`: none. */
+  readonly result: string | null;
+  readonly error: TaskError | null;
+  readonly duration: number;
+  readonly timestamp: number;
+  readonly attempt: number;
+}
+
+/** Commands that the ledger carries out, in a turn. */
+export type LedgerCommand =
+  | {
+      readonly type: 'batch.submit';
+      readonly batchId: string;
+      readonly metadata: Json;
+      readonly tasks: readonly NewTask[];
+      /** `true` with the batch's last tasks. */
+      readonly seal: boolean;
+      /** With `seal`: how many tasks the caller has submitted in all; a sealed batch of another size is a conflict. */
+      readonly total: number | null;
+      /** `true`: the id was minted for this submission, so nothing of it can be there already. */
+      readonly fresh: boolean;
+    }
+  | { readonly type: 'batch.cancel'; readonly batchId: string }
+  | { readonly type: 'batch.pause'; readonly batchId: string }
+  | { readonly type: 'batch.resume'; readonly batchId: string }
+  | { readonly type: 'batch.remove'; readonly batchId: string }
+  | { readonly type: 'task.submit'; readonly task: NewTask }
+  | { readonly type: 'task.cancel'; readonly key: string }
+  | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
+  | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
+
+/** Commands that the fleet machine carries out itself; the turn only makes them durable. */
+export type OperationCommand =
+  | { readonly type: 'workers.scale'; readonly count: number }
+  | { readonly type: 'config.update'; readonly config: Partial<FleetConfig> }
+  | { readonly type: 'fleet.pause' }
+  | { readonly type: 'fleet.resume' }
+  | { readonly type: 'fleet.drain' }
+  | { readonly type: 'fleet.stop' };
+
+/** A command; `commandId` names the caller that waits for its reply. */
+export type FleetCommand = (LedgerCommand | OperationCommand) & { readonly commandId?: string };
+
+/** What the fleet tells the world, always after the commit that made it true. */
+export type FleetFact =
+  | { readonly type: 'batch.accepted'; readonly batchId: string; readonly totalTasks: number }
+  | { readonly type: 'batch.settled'; readonly batchId: string; readonly status: FinalBatchState }
+  | {
+      readonly type: 'task.settled';
+      readonly key: string;
+      readonly batchId: string | null;
+      readonly status: FinalTaskStatus;
+      readonly workerId: string | null;
+      readonly settledSeq: number;
+    }
+  | {
+      readonly type: 'task.retrying';
+      readonly key: string;
+      readonly batchId: string | null;
+      readonly attempt: number;
+      readonly retryAt: number;
+      readonly error: TaskError;
+    }
+  | { readonly type: 'worker.spawned'; readonly workerId: string }
+  | { readonly type: 'worker.stopped'; readonly workerId: string }
+  | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
+  | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
+  | { readonly type: 'store.recovered' };

@@ -1,0 +1,582 @@
+import {
+  assign,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  not,
+  or,
+  raise,
+  sendTo,
+  setup,
+  stateIn
+} from 'xstate';
+import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
+import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
+import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
+
+/** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
+export interface FleetContext {
+  readonly name: string;
+  /** What was declared at the last start: a field that changes there wins over what `config.update` had set. */
+  readonly declared: FleetConfig;
+  readonly config: FleetConfig;
+  /** Worker slots spawned so far, `worker-1` to `worker-<slots>`; slots beyond the limit are parked. */
+  readonly slots: number;
+  /** Why it failed, or why the store is unavailable; `null` when all is well. */
+  readonly problem: FleetProblem | null;
+}
+
+export interface FleetProblem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface FleetInput {
+  readonly name: string;
+  readonly config: FleetConfig;
+}
+
+/** What `recover` finds in the store. */
+export interface Recovered {
+  /** The fleet's last persisted context and whether it was paused; `null` for a new store. */
+  readonly fleet: { readonly context: FleetContext; readonly paused: boolean } | null;
+  readonly coordinator: CoordinatorContext | null;
+  readonly workers: Readonly<Record<string, WorkerContext>>;
+}
+
+export type FleetEvent =
+  | FleetCommand
+  // Facts, told to the fleet
+  | { readonly type: 'turn.due' }
+  | ({ readonly type: 'turn.committed' } & TurnSummary)
+  | { readonly type: 'commit.failed'; readonly problem: FleetProblem }
+  | { readonly type: 'facts.released'; readonly facts: readonly FleetFact[] }
+  | { readonly type: 'deadline.changed'; readonly delayMs: number | null }
+  | { readonly type: 'alarm.rang' }
+  | { readonly type: 'journal.closed' }
+  | WorkerReport;
+
+/** What is left to do after a turn. */
+export interface TurnSummary {
+  /** Inputs wait for another turn. */
+  readonly more: boolean;
+  /** Attempts that workers hold. */
+  readonly held: number;
+}
+
+/** Events of the alarm actor. */
+export type AlarmEvent = { readonly type: 'alarm.set'; readonly delayMs: number | null };
+
+/**
+ * The fleet manager: spawns the workers and the coordinator, and decides when a turn is taken.
+ *
+ * It never sees a task: commands are collected for the ledger, which steps rows in turns. No fact that it
+ * emits can be taken back, because a turn reports only after its commit. All its waiting is done
+ * by one alarm actor and by the store; it has no delayed transition that a restart could lose.
+ */
+export const fleetMachine = setup({
+  types: {} as {
+    context: FleetContext;
+    events: FleetEvent;
+    emitted: FleetFact;
+    input: FleetInput;
+    output: { readonly problem: FleetProblem | null };
+    children: { alarm: 'alarm'; coordinator: 'coordinator' };
+  },
+  actors: {
+    worker: workerMachine,
+    coordinator: coordinatorMachine,
+    /** Port. Sends `alarm.rang` to its parent once the delay of the last `alarm.set` has passed. */
+    alarm: fromCallback<AlarmEvent>(() => {
+      throw new Error(instruction('actor', 'alarm', 'wakes the fleet at the next deadline'));
+    }),
+    /** Port. Opens the store, loads the ledger and says which agents it found. Rejects when it can't. */
+    recover: fromPromise<Recovered>(() =>
+      Promise.reject(new Error(instruction('actor', 'recover', 'opens the store')))
+    ),
+    /** Port. Resolves when the store may be tried again. Never rejects. */
+    awaitStore: fromPromise<void>(() =>
+      Promise.reject(new Error(instruction('actor', 'awaitStore', 'waits until the store is back')))
+    ),
+    /** Port. Ends what is left of the executor, writes the last snapshots, closes the store. */
+    close: fromPromise<void>(() =>
+      Promise.reject(new Error(instruction('actor', 'close', 'closes the store')))
+    )
+  },
+  guards: {
+    wasPaused: (_, params: Recovered) => params.fleet?.paused === true,
+    hasMore: (_, params: TurnSummary) => params.more,
+    isDrained: (_, params: TurnSummary) => params.held === 0 && !params.more,
+    isOpen: or([stateIn({ operation: 'running' }), stateIn({ operation: 'paused' })]),
+    isTakingTasks: or([
+      stateIn({ operation: 'recovering' }),
+      stateIn({ operation: 'running' }),
+      stateIn({ operation: 'paused' })
+    ]),
+    isJournaling: or([
+      stateIn({ operation: 'running' }),
+      stateIn({ operation: 'paused' }),
+      stateIn({ operation: 'draining' }),
+      stateIn({ operation: 'releasing' })
+    ]),
+    isTakingCommands: not(
+      or([
+        stateIn({ operation: 'releasing' }),
+        stateIn({ operation: 'closing' }),
+        stateIn({ operation: 'stopped' }),
+        stateIn({ operation: 'failed' })
+      ])
+    ),
+    isStoreUnavailable: stateIn({ journal: 'storeUnavailable' })
+  },
+  actions: {
+    /** Port. Puts a command into the inbox of the next turn. */
+    collectCommand: (_, _params: { command: FleetCommand }) => {
+      throw new Error(instruction('action', 'collectCommand', 'puts a command into the inbox'));
+    },
+    /** Port. Answers a command that this state does not take. */
+    rejectCommand: (_, _params: { command: FleetCommand }) => {
+      throw new Error(instruction('action', 'rejectCommand', 'answers a refused command'));
+    },
+    /** Port. Takes a turn, soon; it ends in `turn.committed` or `commit.failed`. */
+    beginTurn: () => {
+      throw new Error(instruction('action', 'beginTurn', 'takes a turn'));
+    },
+    /** Port. Gives every attempt back to the queue, uncharged, and aborts its handler. */
+    releaseAttempts: () => {
+      throw new Error(instruction('action', 'releaseAttempts', 'gives the running attempts back'));
+    },
+    /** Port. Keeps the roster of workers that take tasks. */
+    recordReport: (_, _params: { report: WorkerReport }) => {
+      throw new Error(instruction('action', 'recordReport', 'keeps the roster of workers'));
+    },
+    requestTurn: raise({ type: 'turn.due' }),
+    closeJournal: raise({ type: 'journal.closed' }),
+    recordRecovered: assign({
+      config: ({ context }, params: Recovered) =>
+        params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet.context),
+      slots: ({ context }, params: Recovered) => params.fleet?.context.slots ?? context.slots
+    }),
+    recordProblem: assign({ problem: (_, params: { problem: FleetProblem }) => params.problem }),
+    clearProblem: assign({ problem: null }),
+    recordScale: assign({
+      config: ({ context }, params: { count: number }) => ({
+        ...context.config,
+        maxConcurrentWorkers: params.count
+      })
+    }),
+    recordConfig: assign({
+      config: ({ context }, params: { config: Partial<FleetConfig> }) => ({
+        ...context.config,
+        ...params.config
+      })
+    }),
+    spawnCoordinator: assign(({ spawn }, params: Recovered) => {
+      spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator } });
+      return {};
+    }),
+    /** All that are missing in one `assign`: XState copies the children once per spawning action. */
+    spawnWorkers: assign(({ context, spawn, self }, params: Pick<Recovered, 'workers'>) => {
+      const { maxConcurrentWorkers, workerConcurrency, tasksPerWorker } = context.config;
+      const existing = self.getSnapshot().children as Record<string, unknown>;
+      for (let number = 1; number <= maxConcurrentWorkers; number++) {
+        const slot = slotName(number);
+        if (existing[slot] !== undefined) continue;
+        const restored = params.workers[slot] ?? null;
+        spawn('worker', {
+          id: slot,
+          input: { slot, concurrency: workerConcurrency, tasksPerWorker, restored }
+        });
+      }
+      return { slots: Math.max(context.slots, maxConcurrentWorkers) };
+    }),
+    setAlarm: sendTo('alarm', (_, params: { delayMs: number | null }) => ({
+      type: 'alarm.set',
+      delayMs: params.delayMs
+    }))
+  }
+})
+  .extend({
+    // Composed actions: their types need to know the ones above.
+    actions: {
+      /** Tells every slot whether it is wanted, and under which limits. */
+      instructWorkers: enqueueActions(({ context, self, enqueue }) => {
+        const { maxConcurrentWorkers, workerConcurrency, tasksPerWorker } = context.config;
+        for (const [id, child] of Object.entries(self.getSnapshot().children)) {
+          const number = slotNumber(id);
+          if (number === null || child === undefined) continue;
+          enqueue.sendTo(child, {
+            type: 'worker.configure',
+            concurrency: workerConcurrency,
+            tasksPerWorker
+          });
+          enqueue.sendTo(child, { type: number <= maxConcurrentWorkers ? 'worker.start' : 'worker.drain' });
+        }
+      }),
+      /** To subscribers, and to the machine that invoked the fleet, which is spared the single tasks. */
+      emitFacts: enqueueActions(({ self, enqueue }, params: { facts: readonly FleetFact[] }) => {
+        for (const fact of params.facts) {
+          enqueue.emit(fact);
+          if (self._parent && !fact.type.startsWith('task.')) enqueue.sendTo(self._parent, fact);
+        }
+      })
+    }
+  })
+  .createMachine({
+    id: 'fleet',
+    description: 'The fleet manager: what it is doing, and whether what it knows is durable.',
+    type: 'parallel',
+    context: ({ input }) => ({
+      name: input.name,
+      declared: input.config,
+      config: input.config,
+      slots: 0,
+      problem: null
+    }),
+    output: ({ context }) => ({ problem: context.problem }),
+    invoke: { id: 'alarm', src: 'alarm' },
+    on: {
+      'batch.submit': [
+        {
+          guard: 'isTakingTasks',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'task.submit': [
+        {
+          guard: 'isTakingTasks',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'task.retry': [
+        {
+          guard: 'isTakingTasks',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'batch.*': [
+        {
+          guard: 'isTakingCommands',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'task.*': [
+        {
+          guard: 'isTakingCommands',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'result.submit': [
+        {
+          guard: 'isTakingCommands',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'workers.scale': [
+        {
+          guard: 'isOpen',
+          actions: [
+            { type: 'recordScale', params: ({ event }) => event },
+            { type: 'spawnWorkers', params: { workers: {} } },
+            'instructWorkers',
+            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+          ]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'config.update': [
+        {
+          guard: 'isOpen',
+          actions: [
+            { type: 'recordConfig', params: ({ event }) => event },
+            { type: 'spawnWorkers', params: { workers: {} } },
+            'instructWorkers',
+            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+          ]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'fleet.*': {
+        description: 'A command that the present state of the operation does not take.',
+        actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) }
+      },
+      'worker.ready': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [spawned(event)] }) }
+        ]
+      },
+      'worker.withdrawn': { actions: { type: 'recordReport', params: ({ event }) => ({ report: event }) } },
+      'worker.stopped': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [stopped(event)] }) }
+        ]
+      },
+      'worker.broken': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [lost(event)] }) }
+        ]
+      },
+      'deadline.changed': { actions: { type: 'setAlarm', params: ({ event }) => event } },
+      'facts.released': { actions: { type: 'emitFacts', params: ({ event }) => event } }
+    },
+    states: {
+      operation: {
+        description: 'What the fleet is doing.',
+        initial: 'recovering',
+        states: {
+          recovering: {
+            description: 'Opens the store and brings back what an earlier process left. Commands wait.',
+            invoke: {
+              id: 'recover',
+              src: 'recover',
+              onDone: [
+                {
+                  guard: { type: 'wasPaused', params: ({ event }) => event.output },
+                  target: 'paused',
+                  actions: [
+                    { type: 'recordRecovered', params: ({ event }) => event.output },
+                    { type: 'spawnCoordinator', params: ({ event }) => event.output },
+                    { type: 'spawnWorkers', params: ({ event }) => event.output }
+                  ]
+                },
+                {
+                  target: 'running',
+                  actions: [
+                    { type: 'recordRecovered', params: ({ event }) => event.output },
+                    { type: 'spawnCoordinator', params: ({ event }) => event.output },
+                    { type: 'spawnWorkers', params: ({ event }) => event.output }
+                  ]
+                }
+              ],
+              onError: {
+                description: 'The store is locked, damaged, foreign, or of another version.',
+                target: 'failed',
+                actions: {
+                  type: 'recordProblem',
+                  params: ({ event }) => ({ problem: problemOf(event.error) })
+                }
+              }
+            },
+            on: { 'fleet.drain': 'closing', 'fleet.stop': 'closing' }
+          },
+          running: {
+            description: 'Queued tasks are dispatched to workers with room.',
+            tags: ['dispatching'],
+            entry: 'requestTurn',
+            on: {
+              'fleet.pause': {
+                target: 'paused',
+                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+              },
+              'fleet.resume': {
+                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+              },
+              'fleet.drain': 'draining',
+              'fleet.stop': 'releasing'
+            }
+          },
+          paused: {
+            description: 'Nothing new is dispatched; what runs goes on.',
+            entry: 'requestTurn',
+            on: {
+              'fleet.pause': {
+                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+              },
+              'fleet.resume': {
+                target: 'running',
+                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+              },
+              'fleet.drain': 'draining',
+              'fleet.stop': 'releasing'
+            }
+          },
+          draining: {
+            description: 'A graceful stop: running attempts finish, nothing new is dispatched.',
+            entry: 'requestTurn',
+            on: {
+              'turn.committed': {
+                guard: { type: 'isDrained', params: ({ event }) => event },
+                target: 'closing'
+              },
+              'fleet.drain': { description: 'It is draining already.' },
+              'fleet.stop': { description: 'Its time is up.', target: 'releasing' }
+            }
+          },
+          releasing: {
+            description: 'A hard stop: running attempts are aborted and go back to the queue, uncharged.',
+            entry: ['releaseAttempts', 'requestTurn'],
+            always: {
+              description: 'Nothing can be written: the next start finds the attempts lost instead.',
+              guard: 'isStoreUnavailable',
+              target: 'closing'
+            },
+            on: {
+              'turn.committed': {
+                guard: { type: 'isDrained', params: ({ event }) => event },
+                target: 'closing'
+              },
+              'fleet.drain': { description: 'It is past draining.' },
+              'fleet.stop': { description: 'It is stopping already.' }
+            }
+          },
+          closing: {
+            description: 'Ends what is left of the executor and closes the store.',
+            invoke: {
+              id: 'close',
+              src: 'close',
+              onDone: { target: 'stopped', actions: 'closeJournal' },
+              onError: {
+                target: 'stopped',
+                actions: [
+                  { type: 'recordProblem', params: ({ event }) => ({ problem: problemOf(event.error) }) },
+                  'closeJournal'
+                ]
+              }
+            },
+            on: {
+              'fleet.drain': { description: 'It is past draining.' },
+              'fleet.stop': { description: 'It is stopping already.' }
+            }
+          },
+          stopped: { type: 'final', description: 'Everything unfinished is in the store.' },
+          failed: {
+            type: 'final',
+            description: 'It could not start; `problem` says why.',
+            entry: 'closeJournal'
+          }
+        }
+      },
+      journal: {
+        description: 'Whether what the fleet knows is durable.',
+        initial: 'clean',
+        on: { 'journal.closed': '.closed' },
+        states: {
+          clean: {
+            description: 'All that was taken in is durable.',
+            on: {
+              'turn.due': { guard: 'isJournaling', target: 'committing' },
+              'alarm.rang': {
+                description: 'A deadline has come.',
+                guard: 'isJournaling',
+                target: 'committing'
+              }
+            }
+          },
+          committing: {
+            description: 'A turn is taken; what comes in meanwhile is collected for the next one.',
+            entry: 'beginTurn',
+            on: {
+              'turn.committed': [
+                {
+                  guard: { type: 'hasMore', params: ({ event }) => event },
+                  target: 'committing',
+                  reenter: true
+                },
+                { target: 'clean' }
+              ],
+              'commit.failed': {
+                target: 'storeUnavailable',
+                actions: [
+                  { type: 'recordProblem', params: ({ event }) => event },
+                  {
+                    type: 'emitFacts',
+                    params: ({ event }) => ({ facts: [{ type: 'store.unavailable', ...event.problem }] })
+                  }
+                ]
+              }
+            }
+          },
+          storeUnavailable: {
+            description:
+              'A commit failed. Handlers go on, submissions wait, until the store may be tried again.',
+            tags: ['degraded'],
+            invoke: { id: 'awaitStore', src: 'awaitStore', onDone: 'retrying', onError: 'retrying' }
+          },
+          retrying: {
+            description: 'The turn is taken again.',
+            tags: ['degraded'],
+            entry: 'beginTurn',
+            on: {
+              'turn.committed': [
+                {
+                  guard: { type: 'hasMore', params: ({ event }) => event },
+                  target: 'committing',
+                  actions: [
+                    'clearProblem',
+                    { type: 'emitFacts', params: { facts: [{ type: 'store.recovered' }] } }
+                  ]
+                },
+                {
+                  target: 'clean',
+                  actions: [
+                    'clearProblem',
+                    { type: 'emitFacts', params: { facts: [{ type: 'store.recovered' }] } }
+                  ]
+                }
+              ],
+              'commit.failed': {
+                target: 'storeUnavailable',
+                actions: { type: 'recordProblem', params: ({ event }) => event }
+              }
+            }
+          },
+          closed: { type: 'final', description: 'Nothing is written any more.' }
+        }
+      }
+    }
+  });
+
+/** Name of the n-th worker slot, from 1. */
+export function slotName(number: number): string {
+  return `worker-${number}`;
+}
+
+/** Number of a worker slot; `null` when the child is no worker. */
+function slotNumber(childId: string): number | null {
+  const match = /^worker-(\d+)$/.exec(childId);
+  return match === null ? null : Number(match[1]);
+}
+
+/** A field that was declared anew at this start wins; the others keep what `config.update` had made of them. */
+function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfig {
+  const changed = Object.entries(declared).filter(
+    ([field, value]) => !isSame(value, persisted.declared[field as keyof FleetConfig])
+  );
+  return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
+}
+
+/** Config values are scalars or the retry policy: plain JSON, written in one order. */
+function isSame(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+function spawned({ workerId }: WorkerReport): FleetFact {
+  return { type: 'worker.spawned', workerId };
+}
+
+function stopped({ workerId }: WorkerReport): FleetFact {
+  return { type: 'worker.stopped', workerId };
+}
+
+function lost({ workerId, problem }: WorkerReport): FleetFact {
+  return { type: 'worker.lost', workerId, problem: problem ?? 'unknown' };
+}
+
+function problemOf(error: unknown): FleetProblem {
+  if (!(error instanceof Error)) return { code: 'ERR_UNKNOWN', message: String(error) };
+  const code = (error as { code?: unknown }).code;
+  return { code: typeof code === 'string' ? code : error.name, message: error.message };
+}
+
+function instruction(kind: 'actor' | 'action', port: string, purpose: string): string {
+  return `fleetMachine: provide the ${kind} \`${port}\`, which ${purpose}; or use createFleetLogic() of xstate-fleet`;
+}

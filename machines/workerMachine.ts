@@ -1,0 +1,343 @@
+import { assign, enqueueActions, fromPromise, setup } from 'xstate';
+import type { AttemptRef } from './task.ts';
+
+/** Persisted as the worker's snapshot, so plain JSON only. What it holds is derived from the running rows. */
+export interface WorkerContext {
+  /** Name of the place in the fleet, `worker-1` …: it stays when the worker is replaced. */
+  readonly slot: string;
+  /** Which worker of the slot this is. Integer >= 1. */
+  readonly incarnation: number;
+  /** Tasks at once. Integer >= 1. */
+  readonly concurrency: number;
+  /** Tasks that one incarnation takes before it is replaced; `null`: no limit. */
+  readonly tasksPerWorker: number | null;
+  /** When this incarnation was ready, epoch ms; `null` before. */
+  readonly spawnedAt: number | null;
+  /** Attempts that it holds now. */
+  readonly attempts: readonly AttemptRef[];
+  /** Tasks that this incarnation has taken. */
+  readonly taken: number;
+  /** Attempts of this slot that completed, and that failed or timed out. */
+  readonly completed: number;
+  readonly failed: number;
+  /** Why the worker could not be made; `null` outside `error`. */
+  readonly problem: string | null;
+}
+
+export interface WorkerInput {
+  readonly slot: string;
+  readonly concurrency: number;
+  readonly tasksPerWorker: number | null;
+  /** Context of the slot's last snapshot, from which it goes on as the next incarnation; `null`: a new slot. */
+  readonly restored: WorkerContext | null;
+}
+
+export type WorkerEvent =
+  // Commands, asked of the worker
+  | { readonly type: 'worker.start' }
+  | { readonly type: 'worker.drain' }
+  | { readonly type: 'worker.retire' }
+  | {
+      readonly type: 'worker.configure';
+      readonly concurrency: number;
+      readonly tasksPerWorker: number | null;
+    }
+  // Facts, told to the worker
+  | ({ readonly type: 'attempts.changed' } & AttemptsChange);
+
+/** What one turn changed for one worker. */
+export interface AttemptsChange {
+  /** All that it holds after the turn. */
+  readonly attempts: readonly AttemptRef[];
+  /** Attempts that the turn gave it, and that ended in it. */
+  readonly taken: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** What a worker tells the fleet that spawned it. */
+export interface WorkerReport {
+  readonly type: 'worker.ready' | 'worker.withdrawn' | 'worker.stopped' | 'worker.broken';
+  readonly slot: string;
+  readonly workerId: string;
+  readonly concurrency: number;
+  /** Tasks that it will still take; `null`: no limit. */
+  readonly remaining: number | null;
+  /** Why it could not be made; `null` unless broken. */
+  readonly problem: string | null;
+}
+
+/** The id that tasks and results carry: a replaced worker is another worker. */
+export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>): string {
+  return worker.incarnation === 1 ? worker.slot : `${worker.slot}.${worker.incarnation}`;
+}
+
+/**
+ * A place in the fleet and the worker that fills it.
+ *
+ * The actor lives as long as the fleet; the worker in it is made, used, drained, replaced. It never runs a
+ * handler (the executor does) and never decides which task comes next (the turn does): it offers room, and is
+ * told once per turn what it holds. A stopped worker is parked, not destroyed, because stopping an actor costs
+ * its parent a copy of all its children.
+ */
+export const workerMachine = setup({
+  types: {} as { context: WorkerContext; events: WorkerEvent; input: WorkerInput },
+  actors: {
+    /** Port. Resolves with the time, epoch ms, when the worker can take tasks. Provided by `src/createFleet.ts` from the executor. */
+    startWorker: fromPromise<{ readonly at: number }, { workerId: string }>(() =>
+      Promise.reject(new Error('workerMachine: provide the actor `startWorker`, which makes a worker ready'))
+    ),
+    /** Port. Resolves when nothing of the worker is left. Never waits for a handler that hangs. */
+    stopWorker: fromPromise<void, { workerId: string }>(() =>
+      Promise.reject(new Error('workerMachine: provide the actor `stopWorker`, which cleans a worker up'))
+    )
+  },
+  guards: {
+    isEmpty: (_, params: AttemptsChange) => params.attempts.length === 0,
+    isEmptyAndSpent: ({ context }, params: AttemptsChange) =>
+      params.attempts.length === 0 &&
+      context.tasksPerWorker !== null &&
+      context.taken + params.taken >= context.tasksPerWorker,
+    holdsNothing: ({ context }) => context.attempts.length === 0
+  },
+  actions: {
+    recordAttempts: assign({
+      attempts: (_, params: AttemptsChange) => params.attempts,
+      taken: ({ context }, params: AttemptsChange) => context.taken + params.taken,
+      completed: ({ context }, params: AttemptsChange) => context.completed + params.completed,
+      failed: ({ context }, params: AttemptsChange) => context.failed + params.failed
+    }),
+    recordLimits: assign({
+      concurrency: (_, params: Pick<WorkerContext, 'concurrency' | 'tasksPerWorker'>) => params.concurrency,
+      tasksPerWorker: (_, params: Pick<WorkerContext, 'concurrency' | 'tasksPerWorker'>) =>
+        params.tasksPerWorker
+    }),
+    recordSuccessor: assign({
+      incarnation: ({ context }) => context.incarnation + 1,
+      spawnedAt: null,
+      taken: 0
+    }),
+    recordSpawn: assign({ spawnedAt: (_, params: { at: number }) => params.at }),
+    recordProblem: assign({ problem: (_, params: { error: unknown }) => String(params.error) }),
+    clearProblem: assign({ problem: null }),
+    report: enqueueActions(({ context, self, enqueue }, params: Pick<WorkerReport, 'type'>) => {
+      // `_parent` is undefined for a worker that was started alone: there is no fleet to tell.
+      if (self._parent) enqueue.sendTo(self._parent, reportOf(context, params.type));
+    })
+  }
+}).createMachine({
+  id: 'worker',
+  description: 'One place in the fleet and the worker that fills it.',
+  context: ({ input }) => ({
+    slot: input.slot,
+    incarnation: (input.restored?.incarnation ?? 0) + 1,
+    concurrency: input.concurrency,
+    tasksPerWorker: input.tasksPerWorker,
+    spawnedAt: null,
+    attempts: [],
+    taken: 0,
+    completed: input.restored?.completed ?? 0,
+    failed: input.restored?.failed ?? 0,
+    problem: null
+  }),
+  initial: 'spawning',
+  states: {
+    spawning: {
+      description: 'The worker is being made.',
+      tags: ['starting'],
+      invoke: {
+        id: 'startWorker',
+        src: 'startWorker',
+        input: ({ context }) => ({ workerId: workerIdOf(context) }),
+        onDone: {
+          target: 'idle',
+          actions: [
+            { type: 'recordSpawn', params: ({ event }) => event.output },
+            { type: 'report', params: { type: 'worker.ready' } }
+          ]
+        },
+        onError: {
+          target: 'error',
+          actions: { type: 'recordProblem', params: ({ event }) => ({ error: event.error }) }
+        }
+      },
+      on: {
+        'worker.drain': 'stopping',
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    idle: {
+      description: 'Offers room.',
+      tags: ['accepting'],
+      on: {
+        'attempts.changed': [
+          {
+            guard: { type: 'isEmptyAndSpent', params: ({ event }) => event },
+            target: 'recycling',
+            actions: [
+              { type: 'recordAttempts', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.withdrawn' } }
+            ]
+          },
+          {
+            description: 'Attempts that began and ended between two turns.',
+            guard: { type: 'isEmpty', params: ({ event }) => event },
+            actions: { type: 'recordAttempts', params: ({ event }) => event }
+          },
+          { target: 'busy', actions: { type: 'recordAttempts', params: ({ event }) => event } }
+        ],
+        'worker.drain': {
+          target: 'stopping',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.retire': {
+          target: 'recycling',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.configure': {
+          actions: [
+            { type: 'recordLimits', params: ({ event }) => event },
+            { type: 'report', params: { type: 'worker.ready' } }
+          ]
+        }
+      }
+    },
+    busy: {
+      description: 'Holds at least one attempt, and may have room for more.',
+      tags: ['accepting'],
+      on: {
+        'attempts.changed': [
+          {
+            guard: { type: 'isEmptyAndSpent', params: ({ event }) => event },
+            target: 'recycling',
+            actions: [
+              { type: 'recordAttempts', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.withdrawn' } }
+            ]
+          },
+          {
+            guard: { type: 'isEmpty', params: ({ event }) => event },
+            target: 'idle',
+            actions: { type: 'recordAttempts', params: ({ event }) => event }
+          },
+          { actions: { type: 'recordAttempts', params: ({ event }) => event } }
+        ],
+        'worker.drain': {
+          target: 'draining',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.retire': {
+          target: 'retiring',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.configure': {
+          actions: [
+            { type: 'recordLimits', params: ({ event }) => event },
+            { type: 'report', params: { type: 'worker.ready' } }
+          ]
+        }
+      }
+    },
+    draining: {
+      description: 'Finishes what it holds, takes nothing new, then stops.',
+      always: { guard: 'holdsNothing', target: 'stopping' },
+      on: {
+        'attempts.changed': { actions: { type: 'recordAttempts', params: ({ event }) => event } },
+        'worker.start': {
+          description: 'Wanted again before it was empty.',
+          target: 'busy',
+          actions: { type: 'report', params: { type: 'worker.ready' } }
+        },
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    retiring: {
+      description: 'Finishes what it holds, takes nothing new, then is replaced.',
+      always: { guard: 'holdsNothing', target: 'recycling' },
+      on: {
+        'attempts.changed': { actions: { type: 'recordAttempts', params: ({ event }) => event } },
+        'worker.drain': 'draining',
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    recycling: {
+      description: 'Cleans the worker up, then makes another one under a fresh id.',
+      tags: ['starting'],
+      invoke: {
+        id: 'recycleWorker',
+        src: 'stopWorker',
+        input: ({ context }) => ({ workerId: workerIdOf(context) }),
+        onDone: {
+          target: 'spawning',
+          actions: [{ type: 'report', params: { type: 'worker.stopped' } }, 'recordSuccessor']
+        },
+        onError: {
+          target: 'spawning',
+          actions: [{ type: 'report', params: { type: 'worker.stopped' } }, 'recordSuccessor']
+        }
+      },
+      on: {
+        'worker.drain': 'stopping',
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    stopping: {
+      description: 'Cleans the worker up.',
+      invoke: {
+        id: 'stopWorker',
+        src: 'stopWorker',
+        input: ({ context }) => ({ workerId: workerIdOf(context) }),
+        onDone: {
+          target: 'stopped',
+          actions: [{ type: 'report', params: { type: 'worker.stopped' } }, 'recordSuccessor']
+        },
+        onError: {
+          target: 'stopped',
+          actions: [{ type: 'report', params: { type: 'worker.stopped' } }, 'recordSuccessor']
+        }
+      },
+      on: {
+        'worker.start': {
+          description: 'Wanted again: another worker follows.',
+          target: 'recycling'
+        },
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    stopped: {
+      description: 'Parked: the slot is empty until it is wanted again.',
+      tags: ['parked'],
+      on: {
+        'worker.start': 'spawning',
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
+    error: {
+      description: 'The worker could not be made; the slot waits to be told to try again.',
+      tags: ['parked'],
+      entry: { type: 'report', params: { type: 'worker.broken' } },
+      exit: 'clearProblem',
+      on: {
+        'worker.start': {
+          target: 'spawning',
+          actions: 'recordSuccessor'
+        },
+        'worker.drain': 'stopped',
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    }
+  }
+});
+
+function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerReport {
+  return {
+    type,
+    slot: context.slot,
+    workerId: workerIdOf(context),
+    concurrency: context.concurrency,
+    remaining: context.tasksPerWorker === null ? null : context.tasksPerWorker - context.taken,
+    problem: context.problem
+  };
+}

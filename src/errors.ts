@@ -1,0 +1,215 @@
+import type { TaskResult } from '../machines/task.ts';
+
+/** Base of every error that this library throws. `code` is stable; messages may be reworded. */
+export abstract class FleetError extends Error {
+  abstract readonly code: string;
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** An argument that is not allowed. Thrown before anything is written: correct the call. */
+export class ValidationError extends FleetError {
+  readonly code = 'ERR_VALIDATION';
+
+  /** Path of the argument, such as `tasks[3].priority`. */
+  readonly argument: string;
+  /** What was given, shortened. */
+  readonly value: string;
+  /** What is allowed. */
+  readonly allowed: string;
+
+  constructor(argument: string, value: string, allowed: string) {
+    super(`${argument} is ${value}; it must be ${allowed}`);
+    this.argument = argument;
+    this.value = value;
+    this.allowed = allowed;
+  }
+}
+
+/** The id names nothing that is stored, or nothing any more. */
+export class NotFoundError extends FleetError {
+  readonly code = 'ERR_NOT_FOUND';
+
+  readonly kind: 'batch' | 'task';
+  readonly id: string;
+
+  constructor(kind: 'batch' | 'task', id: string) {
+    super(`There is no ${kind} ${JSON.stringify(id)}: it was never submitted, or it was removed`);
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
+/** The id is taken by something else, or what it names is in a state that forbids the call. */
+export class ConflictError extends FleetError {
+  readonly code = 'ERR_CONFLICT';
+
+  readonly kind: 'batch' | 'task' | 'fleet';
+  readonly id: string;
+
+  constructor(kind: 'batch' | 'task' | 'fleet', id: string, reason: string) {
+    super(`${kind} ${JSON.stringify(id)} ${reason}`);
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
+/** The fleet does not take this command now: start it, or wait until it is running. */
+export class NotRunningError extends FleetError {
+  readonly code = 'ERR_NOT_RUNNING';
+
+  readonly fleet: string;
+  readonly command: string;
+  readonly state: string;
+
+  constructor(fleet: string, command: string, state: string) {
+    super(`Fleet ${JSON.stringify(fleet)} is ${state} and does not take ${command}; call start() first`);
+    this.fleet = fleet;
+    this.command = command;
+    this.state = state;
+  }
+}
+
+/** The queue has no room and `onQueueFull` is `reject`: submit again later. Nothing was saved. */
+export class QueueFullError extends FleetError {
+  readonly code = 'ERR_QUEUE_FULL';
+
+  readonly maxQueueSize: number;
+
+  constructor(maxQueueSize: number) {
+    super(`The queue has no room within its maxQueueSize of ${maxQueueSize}; submit again when some have run`);
+    this.maxQueueSize = maxQueueSize;
+  }
+}
+
+/** The wait is over, not the work: what was waited for goes on. */
+export class TimeoutError extends FleetError {
+  readonly code = 'ERR_TIMEOUT';
+
+  readonly subject: string;
+  readonly timeoutMs: number;
+
+  constructor(subject: string, timeoutMs: number) {
+    super(`${subject} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
+    this.subject = subject;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Throw it from a handler when another attempt cannot help. */
+export class NonRetryableError extends FleetError {
+  readonly code = 'ERR_NON_RETRYABLE';
+}
+
+/** The task of a `submit` or `waitFor` failed or timed out. */
+export class TaskFailedError extends FleetError {
+  readonly code = 'ERR_TASK_FAILED';
+
+  readonly result: TaskResult;
+
+  constructor(result: TaskResult) {
+    super(
+      `Task ${JSON.stringify(result.key)} ${wordOf(result.status)}: ${result.error ?? 'no reason given'}`
+    );
+    this.result = result;
+  }
+}
+
+/** The task of a `submit` or `waitFor` was cancelled. */
+export class TaskCancelledError extends FleetError {
+  readonly code = 'ERR_TASK_CANCELLED';
+
+  readonly result: TaskResult;
+
+  constructor(result: TaskResult) {
+    super(`Task ${JSON.stringify(result.key)} was cancelled`);
+    this.result = result;
+  }
+}
+
+/** The store is owned by another process: read beside it, or send commands through its inbox. */
+export class LockedError extends FleetError {
+  readonly code = 'ERR_LOCKED';
+
+  readonly path: string;
+  /** Who owns it, as far as is known. */
+  readonly owner: string;
+
+  constructor(path: string, owner: string) {
+    super(`Store ${path} is owned by ${owner}; stop that process, or send it commands instead of opening it`);
+    this.path = path;
+    this.owner = owner;
+  }
+}
+
+/** A store operation failed. Whether it took effect is `outcome`. */
+export class StoreError extends FleetError {
+  readonly code:
+    'ERR_STORE_FULL' | 'ERR_STORE_READONLY' | 'ERR_STORE_BUSY' | 'ERR_STORE_IO' | 'ERR_STORE_CLOSED';
+
+  /** `refused`: nothing was written. `unknown`: read back what was. */
+  readonly outcome: 'refused' | 'unknown';
+
+  constructor(
+    code: StoreError['code'],
+    message: string,
+    outcome: 'refused' | 'unknown',
+    options?: ErrorOptions
+  ) {
+    super(message, options);
+    this.code = code;
+    this.outcome = outcome;
+  }
+}
+
+/** The store holds what cannot be read. It is left untouched. */
+export class CorruptStoreError extends FleetError {
+  readonly code = 'ERR_STORE_CORRUPT';
+
+  readonly path: string;
+
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(
+      `Store ${path} cannot be read: ${reason}. It was left untouched; restore a copy or use another path`,
+      options
+    );
+    this.path = path;
+  }
+}
+
+/** The store was written by another version. It is left untouched. */
+export class StoreVersionError extends FleetError {
+  readonly code = 'ERR_STORE_VERSION';
+
+  readonly path: string;
+  readonly found: number;
+  readonly expected: number;
+
+  constructor(path: string, found: number, expected: number) {
+    super(
+      `Store ${path} has schema version ${found}, this xstate-fleet reads ${expected}; ` +
+        'it was left untouched, open it with the version that wrote it'
+    );
+    this.path = path;
+    this.found = found;
+    this.expected = expected;
+  }
+}
+
+/** The machine cannot be stepped as a row; run it as an actor, or reshape it. */
+export class LifecycleError extends FleetError {
+  readonly code = 'ERR_LIFECYCLE';
+
+  readonly machine: string;
+
+  constructor(machine: string, reason: string) {
+    super(`Machine ${JSON.stringify(machine)} cannot be compiled to a lifecycle: ${reason}`);
+    this.machine = machine;
+  }
+}
+
+function wordOf(status: TaskResult['status']): string {
+  return status === 'timedOut' ? 'timed out' : status;
+}

@@ -1,0 +1,63 @@
+import type { AttemptRef, Json, Outcome } from '../machines/task.ts';
+
+/** One attempt, as an executor gets it. Structured-cloneable. */
+export interface Attempt extends AttemptRef {
+  /** Stable over all attempts: the idempotency key. */
+  readonly key: string;
+  readonly taskId: string;
+  readonly batchId: string | null;
+  readonly type: string;
+  /** JSON text. */
+  readonly data: string;
+  /** JSON text; `null`: none. */
+  readonly metadata: string | null;
+  readonly workerId: string;
+}
+
+/** What an executor reports of attempts. Each attempt is settled exactly once, even after an abort. */
+export interface ExecutorReports {
+  /** It ended: the handler returned, threw or rejected. Late ones are reported too; the fleet fences them. */
+  settled(attempt: AttemptRef, outcome: Outcome): void;
+  progress(attempt: AttemptRef, value: Json): void;
+  log(attempt: AttemptRef, line: string): void;
+}
+
+/** What became of an attempt that was running when its fleet stopped or died. */
+export type Reattachment =
+  | { readonly status: 'running' }
+  | { readonly status: 'settled'; readonly outcome: Outcome }
+  | { readonly status: 'lost' };
+
+/** Why an attempt is aborted. It becomes the reason of the handler's signal. */
+export interface AbortCause {
+  readonly kind: 'timeout' | 'cancelled' | 'stopped';
+  readonly message: string;
+}
+
+/**
+ * Port: where handlers run.
+ *
+ * Nothing that a handler does may throw out of an executor: it becomes an {@link Outcome}. No call waits for a
+ * handler.
+ */
+export interface Executor {
+  /** Task types that it can run. */
+  readonly types: ReadonlySet<string>;
+
+  start(reports: ExecutorReports): Promise<void>;
+
+  /** Makes a worker ready to run attempts. */
+  startWorker(workerId: string): Promise<void>;
+  /** Cleans a worker up; attempts that still hang in it are given up. */
+  stopWorker(workerId: string): Promise<void>;
+
+  /** Starts attempts. They were claimed durably before. */
+  dispatch(attempts: readonly Attempt[]): void;
+  /** Asks the handler to stop. An attempt that has settled is ignored. */
+  abort(attempt: AttemptRef, cause: AbortCause): void;
+  /** Says of each attempt what became of it, in order. */
+  reattach(attempts: readonly AttemptRef[]): Promise<readonly Reattachment[]>;
+
+  /** Gives up what still runs. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,216 @@
+import type { BatchState } from '../machines/batch.ts';
+import type { BatchContext } from '../machines/batchMachine.ts';
+import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
+import type { TaskContext } from '../machines/taskMachine.ts';
+import type { FleetStats } from './stats.ts';
+
+/** A lifecycle's snapshot as it is kept: the name of its state, and its context. */
+export interface Row<TState extends string, TContext> {
+  readonly state: TState;
+  readonly context: TContext;
+}
+
+export type TaskRow = Row<TaskStatus, TaskContext>;
+export type BatchRow = Row<BatchState, BatchContext>;
+
+/** What a task carries and never changes: JSON text, kept beside its row and read when it is dispatched. */
+export interface Payload {
+  readonly data: string;
+  readonly metadata: string | null;
+}
+
+/** A task with all that is known of it. */
+export interface StoredTask {
+  readonly row: TaskRow;
+  readonly payload: Payload;
+}
+
+/** A settled result with its value still as JSON text. */
+export interface StoredResult extends Omit<TaskResult, 'result'> {
+  /** JSON text; `null`: none. */
+  readonly result: string | null;
+  /** When it reached the coordinator, epoch ms. */
+  readonly receivedAt: number;
+}
+
+/** An agent's persisted snapshot. */
+export interface StoredAgent {
+  /** The actor's id: `fleet`, `coordinator`, `worker-1` … */
+  readonly id: string;
+  /** Id of its machine. */
+  readonly machine: string;
+  readonly schemaVersion: number;
+  /** What `getPersistedSnapshot` gives, without children. */
+  readonly snapshot: Json;
+}
+
+/** Numbers of a fleet that every commit carries. */
+export interface LedgerHead {
+  /** Number of the last turn. 0: none yet. */
+  readonly turn: number;
+  /** Last task number given. */
+  readonly seq: number;
+  /** Last result number given. */
+  readonly settledSeq: number;
+  readonly stats: FleetStats;
+}
+
+/** All that one turn changed. It is written whole or not at all. */
+export interface Commit {
+  readonly scope: string;
+  readonly head: LedgerHead;
+  /** Tasks that were not there before. A key that is taken refuses the commit. */
+  readonly newTasks: readonly StoredTask[];
+  /** New rows of tasks that were there. */
+  readonly tasks: readonly TaskRow[];
+  /** New rows of batches, there before or not. */
+  readonly batches: readonly BatchRow[];
+  /** Batches to remove, each with its tasks and results. */
+  readonly removedBatches: readonly string[];
+  readonly results: readonly StoredResult[];
+  /** Snapshots of agents that changed. */
+  readonly agents: readonly StoredAgent[];
+}
+
+/** What a store knows of a fleet when it is opened by its owner. */
+export interface StoredFleet {
+  /** `null`: the scope is new. */
+  readonly head: LedgerHead | null;
+  readonly agents: readonly StoredAgent[];
+  /** Batches that have not settled. */
+  readonly batches: readonly BatchRow[];
+  /** Tasks that have not settled, in order of `seq`, in pages so that a million do not come at once. */
+  readonly tasks: AsyncIterable<readonly TaskRow[]>;
+}
+
+export interface TaskQuery {
+  readonly batchId?: string;
+  readonly status?: TaskStatus;
+  readonly type?: string;
+  /** Integer in [1, 1,000]. */
+  readonly limit: number;
+  /** `seq` of the last task of the page before. */
+  readonly after?: number;
+}
+
+export interface BatchQuery {
+  readonly status?: BatchState;
+  /** Integer in [1, 1,000]. */
+  readonly limit: number;
+  /** Id of the last batch of the page before. Batches are listed in order of creation. */
+  readonly after?: string;
+}
+
+export interface ResultQuery {
+  readonly batchId?: string;
+  readonly workerId?: string;
+  readonly success?: boolean;
+  /** Received at or after this time, epoch ms. */
+  readonly since?: number;
+  /** Only results after this position in the order of settling. */
+  readonly afterSettledSeq?: number;
+  /** `newest` takes the last ones, newest first. Defaults to `oldest`: in order of settling. */
+  readonly order?: 'oldest' | 'newest';
+  /** Integer in [1, 1,000]. */
+  readonly limit: number;
+  /** Integer >= 0. */
+  readonly offset?: number;
+}
+
+/** A command from another process, in the order of its arrival. */
+export interface InboxCommand {
+  readonly id: string;
+  readonly command: RemoteCommand;
+  readonly sentAt: number;
+}
+
+/** Commands that may come from another process. All are idempotent: a crash may have one carried out again. */
+export type RemoteCommand =
+  | { readonly type: 'batch.cancel'; readonly batchId: string }
+  | { readonly type: 'batch.retry'; readonly batchId: string; readonly newBatchId: string }
+  | { readonly type: 'task.cancel'; readonly key: string }
+  | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
+  | { readonly type: 'workers.scale'; readonly count: number }
+  | { readonly type: 'fleet.pause' }
+  | { readonly type: 'fleet.resume' };
+
+/** What the owner answered to a command. */
+export type CommandReply =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/**
+ * What any process may do beside the owner: read what is committed, and leave commands.
+ *
+ * Every call reads committed rows only, and returns plain JSON values.
+ */
+export interface StoreReader {
+  readBatch(scope: string, batchId: string): Promise<BatchRow | null>;
+  listBatches(scope: string, query: BatchQuery): Promise<readonly BatchRow[]>;
+  /** Those of `keys` that exist, in any order. */
+  readTasks(scope: string, keys: readonly string[]): Promise<readonly StoredTask[]>;
+  /** In order of `seq`. */
+  listTasks(scope: string, query: TaskQuery): Promise<readonly StoredTask[]>;
+  readResults(scope: string, query: ResultQuery): Promise<readonly StoredResult[]>;
+  /** The result of one task; `null` until it settled. */
+  readResult(scope: string, key: string): Promise<StoredResult | null>;
+  readHead(scope: string): Promise<LedgerHead | null>;
+  /** Names of the fleets that the store holds. */
+  listScopes(): Promise<readonly string[]>;
+
+  sendCommand(scope: string, command: InboxCommand): Promise<void>;
+  /** The owner's reply, or `null` while there is none. */
+  readReply(scope: string, commandId: string): Promise<CommandReply | null>;
+  close(): Promise<void>;
+}
+
+/**
+ * Port: where a fleet's rows, results and snapshots are durable.
+ *
+ * One owner writes. Values are structured-cloneable; a store neither keeps nor changes an object that it was
+ * given. Errors are {@link StoreError}, {@link LockedError}, {@link CorruptStoreError}, {@link StoreVersionError}.
+ */
+export interface Store extends StoreReader {
+  /** Where it is, for messages. */
+  readonly location: string;
+
+  /**
+   * Takes ownership of a scope.
+   *
+   * @param owner - Names this process in another one's `LockedError`.
+   * @throws {LockedError} while another living owner has it.
+   */
+  open(scope: string, owner: string): Promise<StoredFleet>;
+
+  /** Atomic, and as durable as the store promises when it resolves. */
+  commit(commit: Commit): Promise<void>;
+
+  /** The payloads of tasks that exist, by `seq`. */
+  readPayloads(scope: string, seqs: readonly number[]): Promise<ReadonlyMap<number, Payload>>;
+
+  /** Counts the results after a position: what a coordinator whose snapshot is older has missed. */
+  sumResults(scope: string, afterSettledSeq: number): Promise<ResultsSum>;
+
+  /** Whether a result of this worker, task and attempt is there. */
+  hasResult(scope: string, workerId: string, key: string, attempt: number): Promise<boolean>;
+
+  /**
+   * Calls back with commands that other processes have sent, in order, until it is released. A command comes
+   * again after a restart unless it was answered.
+   */
+  watchCommands(scope: string, onCommand: (command: InboxCommand) => void): Disposable;
+  answerCommand(scope: string, commandId: string, reply: CommandReply): Promise<void>;
+
+  /** Gives up ownership of a scope. Idempotent. The store stays open for other scopes. */
+  release(scope: string): Promise<void>;
+}
+
+export interface ResultsSum {
+  readonly successCount: number;
+  readonly failureCount: number;
+  readonly totalDuration: number;
+  /** Epoch ms of `timestamp`; 0 when there are no results. */
+  readonly oldestResult: number;
+  readonly newestResult: number;
+  readonly settledSeq: number;
+}
