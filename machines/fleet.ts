@@ -92,7 +92,12 @@ export type LedgerCommand =
   | { readonly type: 'batch.pause'; readonly batchId: string }
   | { readonly type: 'batch.resume'; readonly batchId: string }
   | { readonly type: 'batch.remove'; readonly batchId: string }
-  | { readonly type: 'task.submit'; readonly task: NewTask }
+  | {
+      readonly type: 'task.submit';
+      readonly task: NewTask;
+      /** `true`: the id was minted for this submission. */
+      readonly fresh: boolean;
+    }
   | { readonly type: 'task.cancel'; readonly key: string }
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
   | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
@@ -128,6 +133,20 @@ export type FleetFact =
       readonly attempt: number;
       readonly retryAt: number;
       readonly error: TaskError;
+    }
+  | {
+      readonly type: 'task.progress';
+      readonly key: string;
+      readonly batchId: string | null;
+      readonly attempt: number;
+      readonly value: Json;
+    }
+  | {
+      readonly type: 'task.log';
+      readonly key: string;
+      readonly batchId: string | null;
+      readonly attempt: number;
+      readonly line: string;
     }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }

@@ -8,7 +8,9 @@ import {
   raise,
   sendTo,
   setup,
-  stateIn
+  stateIn,
+  type ActorRefFrom,
+  type SnapshotFrom
 } from 'xstate';
 import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
 import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
@@ -535,6 +537,9 @@ export const fleetMachine = setup({
     }
   });
 
+export type FleetRef = ActorRefFrom<typeof fleetMachine>;
+export type FleetSnapshot = SnapshotFrom<typeof fleetMachine>;
+
 /** Name of the n-th worker slot, from 1. */
 export function slotName(number: number): string {
   return `worker-${number}`;
@@ -571,7 +576,8 @@ function lost({ workerId, problem }: WorkerReport): FleetFact {
   return { type: 'worker.lost', workerId, problem: problem ?? 'unknown' };
 }
 
-function problemOf(error: unknown): FleetProblem {
+/** An error as data. */
+export function problemOf(error: unknown): FleetProblem {
   if (!(error instanceof Error)) return { code: 'ERR_UNKNOWN', message: String(error) };
   const code = (error as { code?: unknown }).code;
   return { code: typeof code === 'string' ? code : error.name, message: error.message };

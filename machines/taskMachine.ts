@@ -90,7 +90,7 @@ export type TaskEvent =
 export const taskMachine = setup({
   types: {} as { context: TaskContext; events: TaskEvent; input: TaskInput },
   guards: {
-    isForLater: ({ context }) => context.dueAt !== null,
+    isForNow: ({ context }) => context.dueAt === null,
     isDue: ({ context }, params: { at: number }) => context.dueAt !== null && context.dueAt <= params.at,
     isCurrent: ({ context }, params: { attempt: number }) => params.attempt === context.attempt,
     isCurrentAndCanRetry: ({ context }, params: AttemptEnd) =>
@@ -150,15 +150,12 @@ export const taskMachine = setup({
     settledAt: null,
     error: null
   }),
-  initial: 'submitted',
+  initial: 'scheduled',
   states: {
-    submitted: {
-      description: 'Decides between now and later; left within the same step.',
-      always: [{ guard: 'isForLater', target: 'scheduled' }, { target: 'queued' }]
-    },
     scheduled: {
-      description: 'Waits for its start time.',
+      description: 'Waits for its start time; a task that has none is queued within the same step.',
       tags: ['waiting'],
+      always: { guard: 'isForNow', target: 'queued' },
       on: {
         'task.due': {
           guard: { type: 'isDue', params: ({ event }) => event },

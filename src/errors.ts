@@ -79,7 +79,9 @@ export class QueueFullError extends FleetError {
   readonly maxQueueSize: number;
 
   constructor(maxQueueSize: number) {
-    super(`The queue has no room within its maxQueueSize of ${maxQueueSize}; submit again when some have run`);
+    super(
+      `The queue has no room within its maxQueueSize of ${maxQueueSize}; submit again when some have run`
+    );
     this.maxQueueSize = maxQueueSize;
   }
 }

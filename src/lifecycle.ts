@@ -200,8 +200,8 @@ function compileGuard(machine: AnyStateMachine, node: AnyStateNode, guard: unkno
 function compileAction(machine: AnyStateMachine, node: AnyStateNode, action: unknown): Action {
   const refuse = refuser(machine, `state "${node.key}"`);
   const { type, params } = named(action) ?? refuse('an action is inline; name it in setup()');
-  const implementation: Partial<Assign> =
-    machine.implementations.actions[type] ?? refuse(`action "${type}" is not provided`);
+  const implementation = (machine.implementations.actions[type] ??
+    refuse(`action "${type}" is not provided`)) as Partial<Assign>;
   if (implementation.type !== 'xstate.assign') {
     refuse(`action "${type}" is not an assign(); a row's step has no effects`);
   }

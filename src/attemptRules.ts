@@ -1,0 +1,178 @@
+import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
+import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { Ledger } from './ledger.ts';
+import { attemptKey } from './roster.ts';
+import type { TaskRow } from './store.ts';
+import type { Turn } from './turn.ts';
+import type { AttemptLost, AttemptSettled } from './turnInput.ts';
+
+/** Takes in how a handler ended. An attempt that is not the current one any more changes nothing. */
+export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcome }: AttemptSettled): void {
+  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  const row = turn.task(seq);
+  const { at } = turn.context;
+  const after =
+    row === undefined
+      ? undefined
+      : outcome.status === 'completed'
+        ? turn.stepTask(row, { type: 'attempt.completed', attempt, at }, outcome.result)
+        : turn.stepTask(row, failure(turn, 'attempt.failed', attempt, outcome.error));
+  if (row === undefined || after === row) {
+    turn.stats.lateOutcomes += 1;
+    return;
+  }
+  recordEnd(turn, row, after!);
+}
+
+/** Takes in that an attempt died with its worker or process. */
+export function loseAttempt(turn: Turn, { seq, attempt, reason }: AttemptLost): void {
+  const row = turn.task(seq);
+  if (row === undefined) return;
+  const error: TaskError = { name: 'LostAttemptError', message: reason, retryable: true };
+  if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) !== row) turn.stats.lostAttempts += 1;
+}
+
+/** Gives every attempt back to the queue: the fleet stops. */
+export function releaseAttempts(turn: Turn, ledger: Ledger): void {
+  const { at } = turn.context;
+  for (const place of ledger.roster.all()) {
+    for (const [seq, attempt] of [...place.attempts]) {
+      const row = turn.task(seq);
+      if (row === undefined) continue;
+      turn.stepTask(row, { type: 'attempt.released', attempt, at });
+      turn.worker(place.workerId);
+      turn.aborts.push({ seq, attempt, cause: { kind: 'stopped', message: 'The fleet stops' } });
+    }
+  }
+}
+
+/** Times out what ran too long, and ends the grace of what ignored its abort. */
+export function enforceDeadlines(turn: Turn, ledger: Ledger): void {
+  const { activeNow } = turn.context;
+  for (const seq of ledger.attemptDeadlines.takeDue(activeNow)) {
+    const row = turn.task(seq);
+    if (row?.state === 'running') timeOut(turn, row);
+    else if (row?.state === 'cancelling') endGrace(turn, row);
+  }
+  for (const key of ledger.lingerDeadlines.takeDue(activeNow)) giveUp(turn, ledger, key);
+}
+
+/** Queues the tasks whose time has come. */
+export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
+  const { at } = turn.context;
+  for (let left = budget; left > 0; left--) {
+    const seq = ledger.due.popDue(at);
+    if (seq === undefined) return;
+    const row = turn.task(seq);
+    if (row !== undefined) turn.stepTask(row, { type: 'task.due', at });
+  }
+  turn.isCutShort = true;
+}
+
+/** Gives queued tasks to workers with room, by priority, until either runs out. */
+export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
+  const { at } = turn.context;
+  for (let left = budget; left > 0; left--) {
+    const place = ledger.roster.next();
+    const entry = place && ledger.queue.pop();
+    if (place === undefined || entry === undefined) return;
+    const row = turn.task(entry.seq);
+    if (row?.state !== 'queued') continue;
+    if (!isClaimable(turn, ledger, row)) continue;
+    const claimed = turn.stepTask(row, { type: 'task.claim', workerId: place.workerId });
+    // An executor in this process starts what it is given; a remote one would report the start itself.
+    const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
+    turn.started.push(started);
+    turn.worker(place.workerId).taken += 1;
+  }
+  turn.isCutShort = true;
+}
+
+/** A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption. */
+function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean {
+  if (context.batchId === null) return true;
+  const state = turn.batch(context.batchId)?.state;
+  if (state === 'paused') {
+    const parked = ledger.parked.get(context.batchId);
+    if (parked) parked.push(context);
+    else ledger.parked.set(context.batchId, [context]);
+  }
+  return state !== 'paused' && state !== 'cancelling';
+}
+
+function timeOut(turn: Turn, row: TaskRow): void {
+  const { seq, attempt, timeoutMs } = row.context;
+  const message = `Took longer than its limit of ${timeoutMs ?? turn.context.config.workerTimeout} ms`;
+  const error: TaskError = { name: 'TaskTimeoutError', message, code: 'ERR_TASK_TIMEOUT', retryable: true };
+  const after = turn.stepTask(row, failure(turn, 'attempt.timedOut', attempt, error));
+  turn.aborts.push({ seq, attempt, cause: { kind: 'timeout', message } });
+  turn.linger(row);
+  recordEnd(turn, row, after);
+}
+
+function endGrace(turn: Turn, row: TaskRow): void {
+  const { attempt } = row.context;
+  const after = turn.stepTask(row, { type: 'grace.ended', attempt, at: turn.context.at });
+  turn.linger(row);
+  recordEnd(turn, row, after);
+}
+
+/** A handler ignored its abort for the whole grace: its worker is replaced, as long as few of them hang. */
+function giveUp(turn: Turn, ledger: Ledger, key: string): void {
+  const attempt = ledger.lingering.get(key);
+  if (attempt === undefined) return;
+  ledger.stuck.set(key, attempt);
+  const { maxStuck, maxConcurrentWorkers } = turn.context.config;
+  if (ledger.stuck.size > (maxStuck ?? maxConcurrentWorkers)) return;
+  ledger.endLingering(attempt);
+  turn.worker(attempt.workerId);
+  turn.wedgedWorkers.push(attempt.workerId);
+}
+
+/** A handler that was waited for no longer has ended after all. */
+function endLate(turn: Turn, ledger: Ledger, key: string): void {
+  const attempt = ledger.lingering.get(key);
+  ledger.stuck.delete(key);
+  if (attempt === undefined) return;
+  ledger.endLingering(attempt);
+  turn.worker(attempt.workerId);
+}
+
+function failure(
+  turn: Turn,
+  type: 'attempt.failed' | 'attempt.timedOut' | 'attempt.lost',
+  attempt: number,
+  error: TaskError
+): TaskEvent {
+  const { at, random, config } = turn.context;
+  return {
+    type,
+    attempt,
+    at,
+    random: random(),
+    policy: {
+      maxRetries: config.maxRetries,
+      maxRecoveries: config.maxRecoveries,
+      retry: config.retry
+    },
+    error: config.retryFailedTasks ? error : { ...error, retryable: false }
+  };
+}
+
+/** Counts the end of an attempt for its worker, and tells of a retry. */
+function recordEnd(turn: Turn, before: TaskRow, { state, context }: TaskRow): void {
+  const change = turn.worker(before.context.workerId!);
+  if ((state as FinalTaskStatus) === 'completed') change.completed += 1;
+  else if (state !== 'cancelled') change.failed += 1;
+  if (state === 'backingOff') {
+    turn.stats.retriedAttempts += 1;
+    turn.facts.push({
+      type: 'task.retrying',
+      key: context.key,
+      batchId: context.batchId,
+      attempt: context.attempt,
+      retryAt: context.dueAt!,
+      error: context.error!
+    });
+  }
+}

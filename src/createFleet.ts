@@ -1,0 +1,182 @@
+import { fromCallback, fromPromise, type ActorLogic, type ActorSystem, type ActorSystemInfo } from 'xstate';
+import { hostname } from 'node:os';
+import { v7 as uuid } from 'uuid';
+import {
+  fleetMachine,
+  type AlarmEvent,
+  type FleetEvent,
+  type FleetRef,
+  type FleetSnapshot
+} from '../machines/fleetMachine.ts';
+import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
+import { workerMachine } from '../machines/workerMachine.ts';
+import { systemClock, type Clock } from './clock.ts';
+import type { Executor } from './executor.ts';
+import { inProcess } from './executors/inProcess.ts';
+import type { Handlers } from './handler.ts';
+import { Journal } from './journal.ts';
+import { resolveConfig, type ConfigPatch } from './options.ts';
+import type { ShouldRetry } from './outcome.ts';
+import { createReadModel, type ReadModelStore } from './readModel.ts';
+import type { Store } from './store.ts';
+import { memoryStore } from './stores/memory.ts';
+import { assertId, assertPlainObject, refuse } from './validation.ts';
+
+/** What a fleet is made of. Everything but the handlers has a default. */
+export interface FleetOptions<THandlers extends Handlers = Handlers> {
+  /** Names the fleet within its store. Defaults to `default`. */
+  readonly name?: string;
+  /** By task type. They run in this process; give `executor` instead to run them elsewhere. */
+  readonly handlers?: THandlers;
+  /** Where handlers run. Defaults to this process. Excludes `handlers`. */
+  readonly executor?: Executor;
+  /** Where everything is durable. Defaults to `memoryStore()`, which is not. */
+  readonly store?: Store;
+  /** What `updateConfig` may change later. A field that is changed here wins over what was set so. */
+  readonly config?: ConfigPatch;
+  /** Short for `config.retry`. */
+  readonly retry?: ConfigPatch['retry'];
+  /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
+  readonly shouldRetry?: ShouldRetry;
+  /** Source of time. Defaults to the machine's. */
+  readonly clock?: Clock;
+  /** In [0, 1): spreads retries. Defaults to `Math.random`. */
+  readonly random?: () => number;
+  /** Mints ids of batches and tasks. Defaults to UUID v7. */
+  readonly newId?: () => string;
+}
+
+export interface ResolvedOptions {
+  readonly name: string;
+  readonly executor: Executor;
+  readonly store: Store;
+  readonly config: FleetConfig;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+/** The parts of a fleet, put together. */
+export interface Fleet {
+  readonly logic: FleetLogic;
+  readonly journal: Journal;
+  readonly readModel: ReadModelStore;
+}
+
+/** The fleet machine with all its ports provided. It needs no input, and persists as `{ name, version }`. */
+export type FleetLogic = ActorLogic<
+  FleetSnapshot,
+  FleetEvent,
+  undefined,
+  ActorSystem<ActorSystemInfo>,
+  FleetFact
+>;
+
+const { random } = Math;
+
+/** Validates the options and fills in the defaults. @throws {ValidationError} */
+export function resolveOptions(options: FleetOptions): ResolvedOptions {
+  assertPlainObject('options', options as unknown);
+  const { name = 'default', handlers, executor, shouldRetry } = options;
+  assertId('options.name', name);
+  if (executor !== undefined && handlers !== undefined) {
+    refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
+  }
+  return {
+    name,
+    executor: executor ?? inProcess(assertHandlers(handlers), shouldRetry),
+    store: options.store ?? memoryStore(),
+    config: resolveConfig({ ...options.config, ...(options.retry && { retry: options.retry }) }),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? random,
+    newId: options.newId ?? uuid
+  };
+}
+
+/** Puts a fleet together. Nothing happens until its logic runs as an actor. */
+export function createFleet(options: ResolvedOptions): Fleet {
+  const { name, store, executor, clock, config } = options;
+  const readModel = createReadModel();
+  const owner = `process ${process.pid} on ${hostname()}`;
+  const journal = new Journal({
+    scope: name,
+    owner,
+    store,
+    executor,
+    clock,
+    random: options.random,
+    readModel
+  });
+  const machine = fleetMachine.provide({
+    actors: {
+      worker: workerMachine.provide({
+        actors: {
+          startWorker: fromPromise(async ({ input: { workerId } }) => {
+            await executor.startWorker(workerId);
+            return { at: clock.now() };
+          }),
+          stopWorker: fromPromise(({ input: { workerId } }) => executor.stopWorker(workerId))
+        }
+      }),
+      alarm: alarm(clock, journal),
+      recover: fromPromise(() => journal.recover()),
+      awaitStore: fromPromise(() => journal.awaitStore()),
+      close: fromPromise(() => journal.close())
+    },
+    actions: {
+      collectCommand: (_, { command }) => journal.collectCommand(command),
+      rejectCommand: (_, { command }) => journal.rejectCommand(command),
+      beginTurn: () => journal.begin(),
+      releaseAttempts: () => journal.collect({ type: 'attempts.released' }),
+      recordReport: (_, { report }) => journal.recordReport(report)
+    }
+  });
+  return { logic: selfContained(machine, journal, { name, config }), journal, readModel };
+}
+
+function assertHandlers(handlers: Handlers | undefined): Handlers {
+  assertPlainObject('options.handlers', handlers);
+  for (const [type, handler] of Object.entries(handlers)) {
+    if (typeof handler !== 'function') refuse(`options.handlers.${type}`, handler, 'a function');
+  }
+  return handlers as Handlers;
+}
+
+/** The one alarm of the fleet. */
+function alarm(clock: Clock, journal: Journal) {
+  return fromCallback<AlarmEvent>(({ receive }) => {
+    let pending: Disposable | null = null;
+    receive(({ delayMs }) => {
+      pending?.[Symbol.dispose]();
+      pending = delayMs === null ? null : clock.setAlarm(() => journal.alarmRang(), delayMs);
+    });
+    return () => pending?.[Symbol.dispose]();
+  });
+}
+
+/**
+ * The machine with its input built in. What it persists is only its name: the store is the truth, and a fleet
+ * that is restored from an app's snapshot recovers from there like one that is started.
+ */
+function selfContained(
+  machine: typeof fleetMachine,
+  journal: Journal,
+  input: { readonly name: string; readonly config: FleetConfig }
+): FleetLogic {
+  type Scope = Parameters<typeof machine.getInitialSnapshot>[0];
+  const begin = (scope: Scope) => {
+    journal.attach(scope.self as FleetRef);
+    return machine.getInitialSnapshot(scope, input);
+  };
+  return Object.assign(Object.create(machine) as FleetLogic, {
+    getInitialSnapshot: begin,
+    restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
+    getPersistedSnapshot: () => ({
+      status: 'active',
+      output: undefined,
+      error: undefined,
+      name: input.name,
+      version: 1
+    })
+  });
+}

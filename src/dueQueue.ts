@@ -1,0 +1,34 @@
+import TinyQueue from 'tinyqueue';
+
+interface DueEntry {
+  readonly seq: number;
+  /** Epoch ms. */
+  readonly dueAt: number;
+}
+
+/**
+ * Tasks that wait for a time: scheduled ones and those that back off. Epoch ms, durable in their rows.
+ *
+ * Like the priority queue's, an entry is a hint that is checked against the task's row.
+ */
+export class DueQueue {
+  readonly #heap = new TinyQueue<DueEntry>(
+    [],
+    (left, right) => left.dueAt - right.dueAt || left.seq - right.seq
+  );
+
+  push(seq: number, dueAt: number): void {
+    this.#heap.push({ seq, dueAt });
+  }
+
+  /** The next task that is due at `now`, in order of time, then of submission. */
+  popDue(now: number): number | undefined {
+    const next = this.#heap.peek();
+    return next !== undefined && next.dueAt <= now ? this.#heap.pop()!.seq : undefined;
+  }
+
+  /** Epoch ms; `undefined` when nothing waits. */
+  get nextAt(): number | undefined {
+    return this.#heap.peek()?.dueAt;
+  }
+}

@@ -1,0 +1,512 @@
+import { createActor, type ActorOptions, type ActorRefFrom } from 'xstate';
+import type { BatchStatus } from '../machines/batch.ts';
+import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import type { FleetRef } from '../machines/fleetMachine.ts';
+import type { Json, TaskResult } from '../machines/task.ts';
+import type { workerMachine } from '../machines/workerMachine.ts';
+import { BatchSubmission } from './batchSubmission.ts';
+import type { SubmitReply } from './commandRules.ts';
+import { obeyInbox } from './commandInbox.ts';
+import { CoordinatorAgent } from './coordinatorAgent.ts';
+import {
+  createFleet,
+  resolveOptions,
+  type Fleet,
+  type FleetOptions,
+  type ResolvedOptions
+} from './createFleet.ts';
+import { NotFoundError, NotRunningError, TaskCancelledError, TaskFailedError } from './errors.ts';
+import { FleetEvents, type EventFilter, type FactOf } from './fleetEvents.ts';
+import {
+  FleetReader,
+  keyOf,
+  pageSize,
+  type BatchFilter,
+  type ResultFilter,
+  type TaskFilter,
+  type TaskRef
+} from './fleetReader.ts';
+import type { DataOf, Handlers, ResultOf } from './handler.ts';
+import { validateConfig, type ConfigPatch } from './options.ts';
+import type { ReadModelStore } from './readModel.ts';
+import type { StoredResult } from './store.ts';
+import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
+import { assertDuration, assertIdWithoutSlash, assertInteger, jsonTextOf, refuse } from './validation.ts';
+import {
+  fleetStatisticsOf,
+  taskResultOf,
+  workerInfoOf,
+  type FleetStatistics,
+  type TaskView,
+  type WorkerInfo
+} from './views.ts';
+import { assertWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
+
+/** Any task that the handlers can run. */
+export type TaskFor<THandlers extends Handlers> = {
+  [TType in keyof THandlers & string]: Task<TType, DataOf<THandlers[TType]>>;
+}[keyof THandlers & string];
+
+export interface FleetManagerOptions<THandlers extends Handlers = Handlers> extends FleetOptions<THandlers> {
+  /** Passed to XState: sees every event of every actor. Costs time with each of them. */
+  readonly inspect?: ActorOptions<Fleet['logic']>['inspect'];
+  /** Told what a subscriber of events threw. Defaults to a warning of the process. */
+  readonly onListenerError?: (error: unknown) => void;
+}
+
+export interface BatchOptions {
+  /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
+  readonly batchId?: string;
+  readonly metadata?: Json;
+}
+
+export interface StopOptions {
+  /** Whether running tasks may finish. Defaults to `true`. */
+  readonly graceful?: boolean;
+  /** How long they may take, ms; then they are aborted, uncharged. Defaults to 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * A fleet of workers: takes batches of tasks, spreads them over its workers, retries what fails, gathers the
+ * results, and survives the loss of its process if its store does.
+ *
+ * Every promise resolves after the commit that made its answer true.
+ */
+export class FleetManager<THandlers extends Handlers = Handlers> {
+  readonly coordinator: CoordinatorAgent;
+
+  readonly #options: ResolvedOptions;
+  readonly #inspect: FleetManagerOptions['inspect'];
+  readonly #events: FleetEvents;
+  readonly #reader: FleetReader;
+  #fleet: Fleet;
+  #actor: ActorRefFrom<Fleet['logic']> | null = null;
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #inbox: Disposable | null = null;
+
+  constructor(options: FleetManagerOptions<THandlers>) {
+    const { inspect, onListenerError = warn, ...fleetOptions } = options;
+    this.#options = resolveOptions(fleetOptions);
+    this.#inspect = inspect;
+    this.#events = new FleetEvents(onListenerError);
+    this.#fleet = createFleet(this.#options);
+    const { store, name } = this.#options;
+    this.#reader = new FleetReader(store, name);
+    this.coordinator = new CoordinatorAgent({
+      scope: name,
+      store,
+      send: (command) => this.#send(command),
+      context: () => this.#snapshotOfCoordinator()
+    });
+  }
+
+  /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
+  stop(options: StopOptions = {}): Promise<void> {
+    const { graceful = true, timeoutMs = 30_000 } = options;
+    assertDuration('timeoutMs', timeoutMs, 0);
+    if (this.#actor === null) return Promise.resolve();
+    if (this.#stopping !== null && !graceful) this.#actor.send({ type: 'fleet.stop' });
+    this.#stopping ??= this.#stop(graceful, timeoutMs);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Nothing new is dispatched until {@link FleetManager.resume}, restarts included. */
+  async pause(): Promise<void> {
+    await this.#send({ type: 'fleet.pause' });
+  }
+
+  async resume(): Promise<void> {
+    await this.#send({ type: 'fleet.resume' });
+  }
+
+  /**
+   * Submits tasks as one batch. Resolves when they are durable, not when they are done.
+   *
+   * The same tasks under the same `batchId` again change nothing, and an interrupted stream goes on where it
+   * was. An array is validated whole before anything is written. A bad item of a stream cancels the batch.
+   *
+   * @returns The batch's id.
+   * @throws {ValidationError} naming the task by its index. @throws {ConflictError} for other tasks under a
+   * taken id. @throws {QueueFullError} where the config says so.
+   */
+  async submitBatch(
+    tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
+    options: BatchOptions = {}
+  ): Promise<string> {
+    const { batchId = this.#options.newId(), metadata } = options;
+    assertIdWithoutSlash('batchId', batchId);
+    const submission = new BatchSubmission({
+      batchId,
+      isMinted: options.batchId === undefined,
+      metadata: metadata === undefined ? null : (JSON.parse(jsonTextOf('metadata', metadata)) as Json),
+      types: this.#options.executor.types,
+      maxQueueSize: this.#config.maxQueueSize,
+      clock: this.#options.clock,
+      send: (command) => this.#send<SubmitReply>(command)
+    });
+    if (Array.isArray(tasks)) await submission.submitArray(tasks);
+    else if (isIterable(tasks)) await this.#submitStream(submission, tasks, batchId);
+    else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
+    return batchId;
+  }
+
+  getBatchStatus(batchId: string): Promise<BatchStatus> {
+    return this.#reader.getBatchStatus(batchId);
+  }
+
+  /** In order of settling. @throws {NotFoundError} */
+  getBatchResults<TResult = unknown>(batchId: string, filter?: ResultFilter): Promise<TaskResult<TResult>[]> {
+    return this.#reader.getBatchResults(batchId, filter);
+  }
+
+  /** The results that are there, then each as it comes, until the batch has settled. @throws {NotFoundError} */
+  async *streamBatchResults<TResult = unknown>(
+    batchId: string,
+    { signal, afterSettledSeq = 0 }: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
+  ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
+    let position = afterSettledSeq;
+    for (;;) {
+      // Listens before it reads, so that nothing that comes in between is missed.
+      using news = this.#listenToBatch(batchId, signal);
+      const { settledAt } = await this.getBatchStatus(batchId);
+      const page = await this.#reader.readResultsAfter(batchId, position);
+      for (const stored of page) {
+        yield taskResultOf<TResult>(stored);
+        position = stored.settledSeq;
+      }
+      if (page.length === pageSize) continue;
+      if (settledAt !== undefined) return;
+      await news.come;
+    }
+  }
+
+  /** Waits until the batch has settled. @throws {TimeoutError} which leaves it running @throws {NotFoundError} */
+  async waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
+    assertWaitOptions(options);
+    return waitWithin(`Batch ${batchId}`, options, this.#options.clock, (resolve, reject) => {
+      const look = (): void => {
+        this.getBatchStatus(batchId).then((status) => {
+          if (status.settledAt !== undefined) resolve(status);
+        }, reject);
+      };
+      const subscription = this.#fleet.journal.waiters.onBatchSettled(batchId, {
+        onNews: look,
+        onStop: reject
+      });
+      look();
+      return subscription;
+    });
+  }
+
+  /** Nothing of the batch starts any more; running handlers are aborted. @returns `false`: unknown or settled. */
+  cancelBatch(batchId: string): Promise<boolean> {
+    return this.#send<boolean>({ type: 'batch.cancel', batchId });
+  }
+
+  /** None of the batch's tasks is started until {@link FleetManager.resumeBatch}. */
+  async pauseBatch(batchId: string): Promise<void> {
+    await this.#send({ type: 'batch.pause', batchId });
+  }
+
+  async resumeBatch(batchId: string): Promise<void> {
+    await this.#send({ type: 'batch.resume', batchId });
+  }
+
+  /** Removes a settled batch with its tasks and results. @throws {ConflictError} while it has not settled */
+  async removeBatch(batchId: string): Promise<void> {
+    await this.#send({ type: 'batch.remove', batchId });
+  }
+
+  /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
+  retryTask(ref: TaskRef, { id = this.#options.newId() }: { readonly id?: string } = {}): Promise<string> {
+    assertIdWithoutSlash('id', id);
+    return this.#send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
+  }
+
+  /**
+   * Submits copies of the tasks of a settled batch that did not complete, as a new batch.
+   *
+   * @returns The new batch's id.
+   */
+  async retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
+    const status = await this.getBatchStatus(batchId);
+    if (status.settledAt === undefined) {
+      refuse('batchId', batchId, `the id of a settled batch; it is ${status.status}`);
+    }
+    return this.submitBatch(this.#failedTasks(batchId), options);
+  }
+
+  listBatches(filter?: BatchFilter): Promise<BatchStatus[]> {
+    return this.#reader.listBatches(filter);
+  }
+
+  listTasks(filter?: TaskFilter): Promise<TaskView[]> {
+    return this.#reader.listTasks(filter);
+  }
+
+  /** The task's machine as it stands: a snapshot for `createActor(taskMachine, { snapshot })`. */
+  getTaskSnapshot(ref: TaskRef): ReturnType<FleetReader['getTaskSnapshot']> {
+    return this.#reader.getTaskSnapshot(ref);
+  }
+
+  /** Runs one task. @returns What its handler returned. @throws {TaskFailedError} @throws {TaskCancelledError} */
+  async submit<TType extends keyof THandlers & string>(
+    type: TType,
+    data: DataOf<THandlers[TType]>,
+    options: SingleTaskOptions & Pick<WaitOptions, 'signal'> = {}
+  ): Promise<ResultOf<THandlers[TType]>> {
+    const { signal, ...taskOptions } = options;
+    const key = await this.#submitTask(type, data, taskOptions);
+    return this.waitFor(key, signal === undefined ? {} : { signal });
+  }
+
+  /** Submits one task. Resolves when it is durable. */
+  async submitAsync<TType extends keyof THandlers & string>(
+    type: TType,
+    data: DataOf<THandlers[TType]>,
+    options: SingleTaskOptions = {}
+  ): Promise<TaskView> {
+    return this.getTask(await this.#submitTask(type, data, options));
+  }
+
+  /** Waits until the task has settled. @returns What its handler returned. @throws {TimeoutError} */
+  async waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
+    assertWaitOptions(options);
+    const key = keyOf(ref);
+    const stored = await waitWithin<StoredResult>(
+      `Task ${key}`,
+      options,
+      this.#options.clock,
+      (resolve, reject) => {
+        const subscription = this.#fleet.journal.waiters.onTask(key, { onNews: resolve, onStop: reject });
+        this.#findResult(key).then((result) => result && resolve(result), reject);
+        return subscription;
+      }
+    );
+    const result = taskResultOf<TResult>(stored);
+    if (result.status === 'completed') return result.result as TResult;
+    throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
+  }
+
+  getTask(ref: TaskRef): Promise<TaskView> {
+    return this.#reader.getTask(ref);
+  }
+
+  /** @returns `false`: unknown or settled. */
+  cancelTask(ref: TaskRef): Promise<boolean> {
+    return this.#send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
+  }
+
+  /** Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold. */
+  async scaleWorkers(count: number): Promise<void> {
+    assertInteger('count', count, 1, 100_000);
+    await this.#send({ type: 'workers.scale', count });
+  }
+
+  /** Changes the config, live and durably. @throws {ValidationError} */
+  async updateConfig(patch: ConfigPatch): Promise<void> {
+    await this.#send({ type: 'config.update', config: validateConfig(patch, this.#config) });
+  }
+
+  getStats(): Promise<FleetStatistics> {
+    return Promise.resolve(fleetStatisticsOf(this.#fleet.journal.ledger));
+  }
+
+  /** The workers that hold a task now. */
+  getActiveWorkers(): Promise<WorkerInfo[]> {
+    const children = this.#requireActor('getActiveWorkers').getSnapshot().children as Readonly<
+      Record<string, ActorRefFrom<typeof workerMachine> | undefined>
+    >;
+    const { ledger } = this.#fleet.journal;
+    const infos: WorkerInfo[] = [];
+    for (const place of ledger.roster.all()) {
+      const worker = children[place.slot];
+      if (worker && place.attempts.size > 0)
+        infos.push(workerInfoOf(place, worker.getSnapshot().context, ledger));
+    }
+    return Promise.resolve(infos);
+  }
+
+  /** Calls back with every fact of a type, or of all (`*`), after the commit that made it true. */
+  on<TType extends FleetFact['type']>(type: TType, listener: (fact: FactOf<TType>) => void): Disposable;
+  on(type: '*', listener: (fact: FleetFact) => void): Disposable;
+  on(type: FleetFact['type'] | '*', listener: (fact: never) => void): Disposable {
+    return this.#events.on(type, listener);
+  }
+
+  /** Facts as they come, until the reader leaves the loop. An unread stream drops its oldest beyond 10,000. */
+  events(filter?: EventFilter): AsyncGenerator<FleetFact, void, undefined> {
+    return this.#events.stream(filter);
+  }
+
+  /** The fleet's actor, while it runs. @throws {NotRunningError} */
+  get actor(): ActorRefFrom<Fleet['logic']> {
+    return this.#requireActor('actor');
+  }
+
+  /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
+  get store(): ReadModelStore {
+    return this.#fleet.readModel;
+  }
+
+  async #start(): Promise<void> {
+    await this.#stopping;
+    // A fleet that has run is spent: the next one takes up from the store.
+    if (this.#actor !== null) this.#fleet = createFleet(this.#options);
+    const { logic, journal } = this.#fleet;
+    const actor = createActor(logic, this.#inspect === undefined ? {} : { inspect: this.#inspect });
+    this.#actor = actor;
+    this.#stopping = null;
+    this.#events.attach(actor as unknown as FleetRef);
+    const isReady = new Promise<void>((resolve, reject) => {
+      actor.subscribe({
+        next: ({ value }) => {
+          if (value.operation === 'running' || value.operation === 'paused') resolve();
+          if (value.operation === 'failed' || value.operation === 'closing') {
+            reject(journal.startError ?? new NotRunningError(this.#options.name, 'start', 'stopped'));
+          }
+        },
+        error: reject
+      });
+    });
+    actor.start();
+    await isReady;
+    this.#inbox = obeyInbox(this.#options.store, this.#options.name, this);
+  }
+
+  async #stop(graceful: boolean, timeoutMs: number): Promise<void> {
+    const actor = this.#actor!;
+    const { journal } = this.#fleet;
+    this.#inbox?.[Symbol.dispose]();
+    const isStopped = new Promise<void>((resolve) => {
+      actor.subscribe({ complete: resolve, error: () => resolve() });
+    });
+    actor.send({ type: graceful ? 'fleet.drain' : 'fleet.stop' });
+    const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
+    if (actor.getSnapshot().status === 'active') await isStopped;
+    timer[Symbol.dispose]();
+    journal.abandon();
+    this.#starting = null;
+  }
+
+  /** Sends a command and waits until it is carried out and durable, or refused. */
+  #send<TReply>(command: LedgerCommand | OperationCommand): Promise<TReply> {
+    const actor = this.#requireActor(command.type);
+    const { commandId, reply } = this.#fleet.journal.replies.expect<TReply>();
+    actor.send({ ...command, commandId });
+    return reply;
+  }
+
+  async #submitTask(type: string, data: unknown, options: SingleTaskOptions): Promise<string> {
+    const { clock, newId } = this.#options;
+    const task = prepareSingleTask(type, data, options, newId(), clock.now());
+    return this.#send<string>({ type: 'task.submit', task, fresh: options.id === undefined });
+  }
+
+  async #submitStream(
+    submission: BatchSubmission,
+    tasks: Iterable<unknown> | AsyncIterable<unknown>,
+    batchId: string
+  ): Promise<void> {
+    try {
+      await submission.submitStream(tasks);
+    } catch (error) {
+      // What a conflict names is not this submission's to cancel.
+      if (submission.isOwner) await this.cancelBatch(batchId);
+      throw error;
+    }
+  }
+
+  async *#failedTasks(batchId: string): AsyncGenerator<TaskFor<THandlers>> {
+    let after = 0;
+    for (;;) {
+      const page = await this.listTasks({ batchId, after, limit: pageSize });
+      for (const task of page) {
+        if (task.status !== 'completed') yield copyOf(task) as TaskFor<THandlers>;
+      }
+      if (page.length < pageSize) return;
+      after = page.at(-1)!.seq;
+    }
+  }
+
+  async #findResult(key: string): Promise<StoredResult | null> {
+    const result = await this.#reader.readResult(key);
+    if (result === null && !(await this.#reader.hasTask(key))) throw new NotFoundError('task', key);
+    return result;
+  }
+
+  /** News of a batch, once. */
+  #listenToBatch(
+    batchId: string,
+    signal: AbortSignal | undefined
+  ): Disposable & { readonly come: Promise<void> } {
+    let subscription: Disposable | undefined;
+    const come = waitWithin<void>(
+      `Batch ${batchId}`,
+      signal ? { signal } : {},
+      this.#options.clock,
+      (resolve, reject) => {
+        subscription = this.#fleet.journal.waiters.onBatch(batchId, { onNews: resolve, onStop: reject });
+        return subscription;
+      }
+    );
+    // Waited for only when there is nothing left to read.
+    come.catch(() => {});
+    return { come, [Symbol.dispose]: () => subscription?.[Symbol.dispose]() };
+  }
+
+  #snapshotOfCoordinator() {
+    const { coordinator } = this.#requireActor('getSummary').getSnapshot().children;
+    return coordinator!.getSnapshot().context;
+  }
+
+  get #config(): FleetConfig {
+    return this.#requireActor('submitBatch').getSnapshot().context.config;
+  }
+
+  #requireActor(command: string): ActorRefFrom<Fleet['logic']> {
+    if (this.#actor === null || this.#actor.getSnapshot().status !== 'active') {
+      throw new NotRunningError(this.#options.name, command, 'stopped');
+    }
+    return this.#actor;
+  }
+}
+
+function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
+  return (
+    typeof tasks === 'object' && tasks !== null && (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
+  );
+}
+
+/** What a copy of a task is submitted with. */
+function copyOf({ id, type, data, priority, timeoutMs, maxRetries, metadata, key }: TaskView): unknown {
+  return {
+    id,
+    type,
+    data,
+    priority,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(maxRetries !== undefined && { maxRetries }),
+    ...(metadata !== undefined && { metadata }),
+    retryOf: key
+  };
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`A subscriber of the fleet's events threw: ${String(error)}`);
+}

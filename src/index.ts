@@ -1,0 +1,39 @@
+export * from '../machines/index.ts';
+export { systemClock, type Clock } from './clock.ts';
+export {
+  CoordinatorAgent,
+  type ResultEntry,
+  type ResultEntryFilter,
+  type SubmittedTaskResult
+} from './coordinatorAgent.ts';
+export type { FleetOptions } from './createFleet.ts';
+export * from './errors.ts';
+export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
+export { inProcess } from './executors/inProcess.ts';
+export type { EventFilter, FactOf } from './fleetEvents.ts';
+export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
+export {
+  FleetManager,
+  type BatchOptions,
+  type FleetManagerOptions,
+  type StopOptions,
+  type TaskFor
+} from './fleetManager.ts';
+export {
+  FleetReader,
+  type BatchFilter,
+  type ResultFilter,
+  type TaskFilter,
+  type TaskRef
+} from './fleetReader.ts';
+export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
+export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
+export type { ConfigPatch } from './options.ts';
+export type { ShouldRetry } from './outcome.ts';
+export type { ReadModel, ReadModelStore } from './readModel.ts';
+export type { FleetStats } from './stats.ts';
+export type * from './store.ts';
+export { memoryStore } from './stores/memory.ts';
+export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
+export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
+export type { WaitOptions } from './waiting.ts';

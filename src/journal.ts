@@ -1,0 +1,465 @@
+import type { AnyActorRef } from 'xstate';
+import { activeTasks } from '../machines/batch.ts';
+import type { ResultsAdded } from '../machines/coordinatorMachine.ts';
+import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import {
+  problemOf,
+  type FleetEvent,
+  type FleetRef,
+  type FleetSnapshot,
+  type Recovered
+} from '../machines/fleetMachine.ts';
+import type { AttemptRef } from '../machines/task.ts';
+import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
+import { ActiveClock } from './activeClock.ts';
+import { AgentSnapshots } from './agentSnapshots.ts';
+import {
+  claimTasks,
+  enforceDeadlines,
+  loseAttempt,
+  queueDue,
+  releaseAttempts,
+  settleAttempt
+} from './attemptRules.ts';
+import type { Clock } from './clock.ts';
+import { carryOut, sweepCancelled } from './commandRules.ts';
+import { NotRunningError, StoreError } from './errors.ts';
+import type { Attempt, Executor } from './executor.ts';
+import { Inbox } from './inbox.ts';
+import { Ledger, type AttemptLimits } from './ledger.ts';
+import { find, needsStore, nothingFound } from './lookups.ts';
+import type { ReadModelStore } from './readModel.ts';
+import { recover } from './recovery.ts';
+import { Replies } from './replies.ts';
+import { heldBy } from './roster.ts';
+import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
+import { taskIdOf, Turn } from './turn.ts';
+import type { Found, TurnInput } from './turnInput.ts';
+import { Waiters } from './waiters.ts';
+
+/** Rows that a turn steps at most, so that none holds the event loop for long. */
+const maxTurnRows = 4_000;
+
+export interface JournalOptions {
+  readonly scope: string;
+  /** Names this process in another one's `LockedError`. */
+  readonly owner: string;
+  readonly store: Store;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly readModel: ReadModelStore;
+}
+
+/** A turn that was handed to the store, with what it came from. */
+interface Attempted {
+  readonly turn: Turn;
+  readonly inputs: readonly TurnInput[];
+}
+
+/**
+ * The loop: what comes in is collected; a turn steps the ledger's rows; the store commits; effects leave.
+ *
+ * Nothing outside ever sees a state that the store does not have. The fleet machine says when a turn is taken
+ * (its `journal` region) and hears how it ended. While a commit is under way, the next turn's input gathers:
+ * under load turns grow and the cost of a commit is shared, and idle a turn is one task.
+ */
+export class Journal {
+  readonly ledger = new Ledger();
+  readonly replies = new Replies();
+  readonly waiters = new Waiters();
+  /** What made {@link Journal.recover} fail, for the caller of `start()`. */
+  startError: unknown = null;
+
+  readonly #options: JournalOptions;
+  readonly #active: ActiveClock;
+  readonly #snapshots = new AgentSnapshots();
+  #fleet: FleetRef | null = null;
+  readonly #inbox = new Inbox();
+  /** A turn is due or under way: whatever comes in needs no further call. */
+  #isAwake = false;
+  /** A commit of which it is not known whether it took effect. */
+  #undecided: Attempted | null = null;
+  #failures = 0;
+  /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
+  #alarmAt: number | null = null;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#active = new ActiveClock(options.clock);
+  }
+
+  attach(fleet: FleetRef): void {
+    this.#fleet = fleet;
+  }
+
+  /** Puts an input into the next turn. */
+  collect(input: TurnInput): void {
+    this.#inbox.push(input);
+    this.#wake();
+  }
+
+  collectCommand(command: FleetCommand): void {
+    const { commandId } = command;
+    this.collect({ type: 'command', command: command as LedgerCommand | OperationCommand, commandId });
+  }
+
+  rejectCommand(command: FleetCommand): void {
+    const { scope } = this.#options;
+    if (command.commandId === undefined) return;
+    const error = new NotRunningError(scope, command.type, this.#snapshot().value.operation);
+    this.replies.settle({ commandId: command.commandId, error });
+  }
+
+  recordReport(report: WorkerReport): void {
+    this.ledger.roster.record(report);
+    if (report.type !== 'worker.withdrawn') this.#snapshots.markWorker(report.slot);
+    this.#wake();
+  }
+
+  /** Takes a turn once what is under way is done. It ends in `turn.committed` or `commit.failed`. */
+  begin(): void {
+    this.#isAwake = true;
+    this.#options.clock.setSoon(() => void this.#take());
+  }
+
+  /** The alarm rang, maybe a little early: it has to be set again. */
+  alarmRang(): void {
+    this.#alarmAt = null;
+    this.#send({ type: 'alarm.rang' });
+  }
+
+  /** Opens the store and loads what an earlier process left. */
+  async recover(): Promise<Recovered> {
+    const { store, scope, executor } = this.#options;
+    try {
+      await executor.start({
+        settled: ({ seq, attempt }, outcome) =>
+          this.collect({ type: 'attempt.settled', seq, attempt, outcome }),
+        progress: (attempt, value) =>
+          this.#tell(attempt, (task) => ({ type: 'task.progress', ...task, value })),
+        log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line }))
+      });
+      return await recover(this.#options, this.ledger, this.#limits(), (input) => this.collect(input));
+    } catch (error) {
+      this.startError = error;
+      await executor.stop();
+      await store.release(scope);
+      throw error;
+    }
+  }
+
+  /** Resolves when the store may be tried again: after a pause that doubles from 100 ms up to 5 s. */
+  awaitStore(): Promise<void> {
+    const delayMs = Math.min(5_000, 100 * 2 ** (this.#failures - 1));
+    return new Promise((resolve) => {
+      this.#options.clock.setAlarm(resolve, delayMs);
+    });
+  }
+
+  /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
+  async close(): Promise<void> {
+    const { executor, store, scope } = this.#options;
+    this.#active.watch(false);
+    await executor.stop();
+    try {
+      const fleet = this.#snapshot();
+      this.#snapshots.markAllWorkers(fleet);
+      const agents = this.#snapshots.changed(fleet);
+      if (this.#undecided === null && agents.length > 0 && this.#failures === 0) {
+        await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
+      }
+    } finally {
+      await store.release(scope);
+    }
+  }
+
+  /** Answers everybody who still waits: the fleet is gone. */
+  abandon(): void {
+    const error = new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
+    this.replies.rejectAll(error);
+    this.waiters.stop(error);
+  }
+
+  async #take(): Promise<void> {
+    if (this.#undecided !== null) {
+      const decided = await this.#decide(this.#undecided);
+      if (decided !== 'refused') return;
+    }
+    const inputs = this.#inbox.take(maxTurnRows);
+    let turn: Turn | null = null;
+    let payloads: ReadonlyMap<number, Payload>;
+    try {
+      const { store, scope } = this.#options;
+      const found = needsStore(inputs) ? await find(inputs, store, scope, this.ledger) : nothingFound;
+      turn = this.#newTurn(found);
+      this.#step(turn, inputs);
+      payloads = await this.#write(turn, inputs);
+    } catch (error) {
+      this.#fail(error, turn, inputs);
+      return;
+    }
+    this.#release(turn, payloads);
+  }
+
+  #newTurn(found: Found): Turn {
+    const { clock, random, executor } = this.#options;
+    const { context, value } = this.#snapshot();
+    return new Turn(this.ledger, {
+      at: clock.now(),
+      activeNow: this.#active.now(),
+      random,
+      config: context.config,
+      isDispatching: value.operation === 'running',
+      types: executor.types,
+      found
+    });
+  }
+
+  #step(turn: Turn, inputs: readonly TurnInput[]): void {
+    for (const input of inputs) {
+      switch (input.type) {
+        case 'attempt.settled':
+          settleAttempt(turn, this.ledger, input);
+          break;
+        case 'attempt.lost':
+          loseAttempt(turn, input);
+          break;
+        case 'attempts.released':
+          releaseAttempts(turn, this.ledger);
+          break;
+        case 'command':
+          carryOut(turn, this.ledger, input);
+      }
+    }
+    enforceDeadlines(turn, this.ledger);
+    queueDue(turn, this.ledger, maxTurnRows);
+    sweepCancelled(turn, this.ledger, maxTurnRows);
+    if (turn.context.isDispatching) claimTasks(turn, this.ledger, maxTurnRows);
+    turn.finish();
+  }
+
+  /** Commits the turn and makes it the ledger's. Returns the payloads that its attempts need from the store. */
+  async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
+    const { store, scope } = this.#options;
+    const fleet = this.#snapshot();
+    const agents = this.#snapshots.changed(fleet);
+    if (turn.isIdle && agents.length === 0) return noPayloads;
+
+    this.#undecided = { turn, inputs };
+    const committing = store.commit(turn.commit(scope, agents));
+    // Asked for in the wake of the commit, so that the two share one trip.
+    const payloads = this.#readPayloads(turn);
+    await committing;
+    this.#undecided = null;
+    this.#snapshots.committed(fleet);
+    turn.apply();
+    return payloads;
+  }
+
+  /** Payloads of started tasks that memory lacks. What cannot be read is given back by the next turn. */
+  #readPayloads(turn: Turn): Promise<ReadonlyMap<number, Payload>> | ReadonlyMap<number, Payload> {
+    const { store, scope } = this.#options;
+    const missing: number[] = [];
+    for (const { context } of turn.started) {
+      if (turn.payload(context.seq) === undefined) missing.push(context.seq);
+    }
+    return missing.length === 0 ? noPayloads : store.readPayloads(scope, missing).catch(() => noPayloads);
+  }
+
+  /** Everything that the world may see of a turn, now that it is durable. */
+  #release(turn: Turn, payloads: ReadonlyMap<number, Payload>): void {
+    const { executor, readModel } = this.#options;
+    this.#failures = 0;
+    this.#inbox.defer(turn.deferred);
+    for (const reply of turn.replies) this.replies.settle(reply);
+    this.waiters.release(turn.results, turn.facts);
+    this.#tellWorkers(turn);
+    for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
+    if (turn.started.length > 0) executor.dispatch(this.#attempts(turn, payloads));
+    if (turn.results.length > 0) this.#tellCoordinator(turn.results);
+    if (!turn.isIdle) readModel.trigger.turnCommitted({ news: turn.news() });
+    if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
+    this.#end(turn);
+  }
+
+  #end(turn: Turn): void {
+    const { head, sweeps } = this.ledger;
+    this.#setAlarm();
+    const more =
+      !this.#inbox.isEmpty || sweeps.size > 0 || turn.isCutShort || this.#inbox.isWorthRetrying(turn);
+    this.#isAwake = more;
+    this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
+  }
+
+  #attempts(turn: Turn, payloads: ReadonlyMap<number, Payload>): Attempt[] {
+    const attempts: Attempt[] = [];
+    for (const { context } of turn.started) {
+      const { seq, attempt, key, batchId, type, workerId } = context;
+      const payload = turn.payload(seq) ?? payloads.get(seq);
+      if (payload === undefined) {
+        this.collect({
+          type: 'attempt.lost',
+          seq,
+          attempt,
+          reason: 'Its data could not be read from the store'
+        });
+        continue;
+      }
+      const { data, metadata } = payload;
+      const taskId = taskIdOf(key, batchId);
+      attempts.push({ seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! });
+    }
+    return attempts;
+  }
+
+  /** Each worker hears once per turn what it holds now. */
+  #tellWorkers(turn: Turn): void {
+    const children = this.#snapshot().children as Readonly<Record<string, AnyActorRef | undefined>>;
+    const { at } = turn.context;
+    for (const [workerId, change] of turn.workers) {
+      const place = this.ledger.roster.get(workerId);
+      if (place === undefined) continue;
+      const event: WorkerEvent = { type: 'attempts.changed', attempts: heldBy(place), ...change, at };
+      children[place.slot]?.send(event);
+    }
+    for (const workerId of turn.wedgedWorkers) {
+      const place = this.ledger.roster.get(workerId);
+      if (place) children[place.slot]?.send({ type: 'worker.retire' } satisfies WorkerEvent);
+    }
+  }
+
+  #tellCoordinator(results: readonly StoredResult[]): void {
+    let successCount = 0;
+    let totalDuration = 0;
+    let oldestResult = Infinity;
+    let newestResult = -Infinity;
+    for (const { success, duration, timestamp } of results) {
+      if (success) successCount += 1;
+      totalDuration += duration;
+      oldestResult = Math.min(oldestResult, timestamp);
+      newestResult = Math.max(newestResult, timestamp);
+    }
+    const added: ResultsAdded = {
+      successCount,
+      failureCount: results.length - successCount,
+      totalDuration,
+      oldestResult,
+      newestResult,
+      settledSeq: results.at(-1)!.settledSeq
+    };
+    this.#snapshot().children.coordinator?.send({ type: 'results.added', ...added });
+  }
+
+  /** One alarm, for the earliest of all deadlines. */
+  #setAlarm(): void {
+    const { clock } = this.#options;
+    const { attemptDeadlines, lingerDeadlines, due } = this.ledger;
+    const activeAt = Math.min(attemptDeadlines.nextAt ?? Infinity, lingerDeadlines.nextAt ?? Infinity);
+    this.#active.watch(activeAt < Infinity);
+    const delayMs = Math.max(
+      0,
+      Math.min(
+        activeAt - this.#active.now(),
+        // Looked at once a minute at least, so that a change of the wall clock is noticed.
+        due.nextAt === undefined ? Infinity : Math.min(due.nextAt - clock.now(), 60_000)
+      )
+    );
+    const monotonicNow = clock.monotonic();
+    const at = delayMs === Infinity ? null : monotonicNow + delayMs;
+    const stands = this.#alarmAt !== null && this.#alarmAt > monotonicNow;
+    if (at === null ? !stands : stands && this.#alarmAt! <= at) return;
+    this.#alarmAt = at;
+    this.#send({ type: 'deadline.changed', delayMs: at === null ? null : delayMs });
+  }
+
+  /** The commit failed. What it staged is undone, unless it may have taken effect after all. */
+  #fail(error: unknown, turn: Turn | null, inputs: readonly TurnInput[]): void {
+    this.#failures += 1;
+    if (this.#undecided === null) {
+      // It failed before the store was asked to write anything.
+      turn?.undo();
+      this.#inbox.putBack(inputs);
+    } else if (!(error instanceof StoreError && error.outcome === 'unknown')) {
+      this.#refuse(this.#undecided, error);
+    }
+    this.#send({ type: 'commit.failed', problem: problemOf(error) });
+  }
+
+  /** The store has nothing of the turn: its submissions are answered, the rest is taken again. */
+  #refuse({ turn, inputs }: Attempted, error: unknown): void {
+    this.#undecided = null;
+    turn.undo();
+    const kept: TurnInput[] = [];
+    for (const input of inputs) {
+      if (input.type !== 'command' || !isSubmission(input.command)) kept.push(input);
+      else if (input.commandId !== undefined) {
+        this.replies.settle({ commandId: input.commandId, error: error as Error });
+      }
+    }
+    this.#inbox.putBack(kept);
+  }
+
+  /** Finds out whether a commit of unknown outcome took effect; if it did, its effects leave now. */
+  async #decide(attempted: Attempted): Promise<'committed' | 'refused' | 'unknown'> {
+    const { store, scope } = this.#options;
+    const { turn } = attempted;
+    let head: LedgerHead | null;
+    try {
+      head = await store.readHead(scope);
+    } catch (error) {
+      this.#failures += 1;
+      this.#send({ type: 'commit.failed', problem: problemOf(error) });
+      return 'unknown';
+    }
+    if ((head?.turn ?? 0) <= this.ledger.head.turn) {
+      this.#refuse(attempted, new StoreError('ERR_STORE_IO', 'The commit did not take effect', 'refused'));
+      return 'refused';
+    }
+    this.#undecided = null;
+    turn.apply();
+    this.#release(turn, await this.#readPayloads(turn));
+    return 'committed';
+  }
+
+  /** Emits what a handler tells while its attempt runs. It is not durable. */
+  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact) => FleetFact): void {
+    const context = this.ledger.tasks.get(seq)?.context;
+    if (context?.attempt !== attempt) return;
+    const { key, batchId } = context;
+    this.#send({ type: 'facts.released', facts: [factOf({ key, batchId, attempt })] });
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    this.#send({ type: 'turn.due' });
+  }
+
+  #send(event: FleetEvent): void {
+    this.#fleet!.send(event);
+  }
+
+  #snapshot(): FleetSnapshot {
+    return this.#fleet!.getSnapshot();
+  }
+
+  #limits(): AttemptLimits {
+    const { workerTimeout, cancelGraceMs } = this.#snapshot().context.config;
+    return { activeNow: this.#active.now(), workerTimeout, cancelGraceMs };
+  }
+}
+
+const noPayloads: ReadonlyMap<number, Payload> = new Map();
+
+interface TaskRefOfFact {
+  readonly key: string;
+  readonly batchId: string | null;
+  readonly attempt: number;
+}
+
+function isSubmission({ type }: FleetCommand): boolean {
+  return (
+    type === 'batch.submit' || type === 'task.submit' || type === 'task.retry' || type === 'result.submit'
+  );
+}

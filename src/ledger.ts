@@ -1,0 +1,141 @@
+import { batchMachine } from '../machines/batchMachine.ts';
+import type { AttemptRef, TaskStatus } from '../machines/task.ts';
+import { taskMachine } from '../machines/taskMachine.ts';
+import { Deadlines } from './deadlines.ts';
+import { DueQueue } from './dueQueue.ts';
+import { compileLifecycle } from './lifecycle.ts';
+import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
+import { attemptKey, Roster } from './roster.ts';
+import { noStats } from './stats.ts';
+import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
+
+export const taskLifecycle = compileLifecycle(taskMachine);
+export const batchLifecycle = compileLifecycle(batchMachine);
+
+/** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
+const maxPayloads = 20_000;
+
+/** An attempt that is over while its handler still runs. */
+export interface LingeringAttempt extends AttemptRef {
+  readonly workerId: string;
+}
+
+/** What a row's change of state means for the time that its attempt has left, ms. */
+export interface AttemptLimits {
+  /** Active time now. */
+  readonly activeNow: number;
+  readonly workerTimeout: number;
+  readonly cancelGraceMs: number;
+}
+
+/**
+ * The committed rows of everything that has not settled, and what is derived from them.
+ *
+ * Settled rows live in the store alone. Rows are never changed in place: a turn stages new ones, and they take
+ * the place of the old ones when it was committed. All derived structures (queue, due times, deadlines, who
+ * holds what) follow through {@link Ledger.move}, which also undoes a turn: it is the same move, backwards.
+ */
+export class Ledger {
+  readonly tasks = new Map<number, TaskRow>();
+  readonly batches = new Map<string, BatchRow>();
+  head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
+
+  readonly queue = new PriorityQueue();
+  readonly due = new DueQueue();
+  readonly roster = new Roster();
+  /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
+  readonly attemptDeadlines = new Deadlines<number>();
+  /** Graces of lingering attempts, by attempt, in active time. */
+  readonly lingering = new Map<string, LingeringAttempt>();
+  readonly lingerDeadlines = new Deadlines<string>();
+  /** Handlers that were given up and still run. */
+  readonly stuck = new Map<string, LingeringAttempt>();
+
+  /** Queued tasks of paused batches, taken out of the queue until the batch goes on. */
+  readonly parked = new Map<string, QueueEntry[]>();
+  /** Batches that are being cancelled, with the `seq` to go on from. */
+  readonly sweeps = new Map<string, number>();
+
+  readonly #payloads = new Map<number, Payload>();
+
+  /** Puts a row in that is committed already. */
+  load(row: TaskRow, limits: AttemptLimits): void {
+    this.tasks.set(row.context.seq, row);
+    this.move(undefined, row, limits);
+  }
+
+  loadBatch(row: BatchRow): void {
+    this.batches.set(row.context.id, row);
+    if (row.state === 'cancelling') this.sweeps.set(row.context.id, row.context.firstSeq);
+  }
+
+  /** Lets everything derived follow a row from one version to another. */
+  move(before: TaskRow | undefined, after: TaskRow | undefined, limits: AttemptLimits): void {
+    const seq = (after ?? before)!.context.seq;
+    const held = before !== undefined && isHeld(before.state);
+    const holds = after !== undefined && isHeld(after.state);
+
+    if (held && !holds) {
+      this.roster.drop(before);
+      this.attemptDeadlines.delete(seq);
+    }
+    if (holds && !held) this.roster.hold(after);
+    if (after === undefined || after.state === before?.state) return;
+
+    if (after.state === 'queued') this.queue.push(after.context);
+    else if (after.state === 'running') {
+      this.attemptDeadlines.set(seq, limits.activeNow + (after.context.timeoutMs ?? limits.workerTimeout));
+    } else if (after.state === 'cancelling') {
+      this.attemptDeadlines.set(seq, limits.activeNow + limits.cancelGraceMs);
+    } else if (after.context.dueAt !== null) this.due.push(seq, after.context.dueAt);
+  }
+
+  /** An attempt is over while its handler still runs: it keeps its place for the grace. */
+  linger(attempt: LingeringAttempt, limits: AttemptLimits): void {
+    const key = attemptKey(attempt);
+    this.lingering.set(key, attempt);
+    this.lingerDeadlines.set(key, limits.activeNow + limits.cancelGraceMs);
+    this.roster.linger(attempt.workerId, attempt);
+  }
+
+  /** The handler of an attempt that was over has ended, or is given up. */
+  endLingering(attempt: LingeringAttempt): void {
+    const key = attemptKey(attempt);
+    this.lingering.delete(key);
+    this.lingerDeadlines.delete(key);
+    this.roster.forget(attempt.workerId, attempt);
+  }
+
+  /** A batch has settled: its row lives in the store alone. */
+  forgetBatch(id: string): void {
+    this.batches.delete(id);
+    this.sweeps.delete(id);
+    this.parked.delete(id);
+  }
+
+  /** Sweeps go over a batch from its start again; what is settled is passed over. */
+  restartSweeps(): void {
+    for (const id of this.sweeps.keys()) {
+      const row = this.batches.get(id);
+      if (row?.state === 'cancelling') this.sweeps.set(id, row.context.firstSeq);
+      else this.sweeps.delete(id);
+    }
+  }
+
+  keepPayload(seq: number, payload: Payload): void {
+    if (this.#payloads.size < maxPayloads) this.#payloads.set(seq, payload);
+  }
+
+  payload(seq: number): Payload | undefined {
+    return this.#payloads.get(seq);
+  }
+
+  dropPayload(seq: number): void {
+    this.#payloads.delete(seq);
+  }
+}
+
+/** Whether a worker holds the task. */
+export function isHeld(state: TaskStatus): boolean {
+  return state === 'running' || state === 'dispatched' || state === 'cancelling';
+}

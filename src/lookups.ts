@@ -1,0 +1,70 @@
+import type { Ledger } from './ledger.ts';
+import type { Store, StoredTask, BatchRow } from './store.ts';
+import { submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
+
+/** Nothing had to be looked up. */
+export const nothingFound: Found = { tasks: new Map(), batches: new Map(), results: new Set() };
+
+/** Whether a turn with these inputs has to read the store before it steps. */
+export function needsStore(inputs: readonly TurnInput[]): boolean {
+  return inputs.some((input) => !isFresh(input));
+}
+
+/** Reads what the inputs name and memory lacks: settled tasks and batches, and what a submission may repeat. */
+export async function find(
+  inputs: readonly TurnInput[],
+  store: Store,
+  scope: string,
+  ledger: Ledger
+): Promise<Found> {
+  const keys = new Set<string>();
+  const batchIds = new Set<string>();
+  const results = new Set<string>();
+  for (const input of inputs) {
+    if (input.type !== 'command' || isFresh(input)) continue;
+    const { command } = input;
+    if ('batchId' in command && !ledger.batches.has(command.batchId)) batchIds.add(command.batchId);
+    if (command.type === 'batch.submit') for (const { key } of command.tasks) keys.add(key);
+    if (command.type === 'task.submit') keys.add(command.task.key);
+    if (command.type === 'task.cancel' || command.type === 'task.retry') keys.add(command.key);
+    if (command.type === 'task.retry') keys.add(command.newKey);
+    if (command.type === 'result.submit') {
+      const { taskId, attempt } = command.result;
+      if (await store.hasResult(scope, command.workerId, taskId, attempt)) {
+        results.add(submittedResultKey(command.workerId, taskId, attempt));
+      }
+    }
+  }
+  const [tasks, batches] = await Promise.all([
+    keys.size === 0 ? [] : store.readTasks(scope, [...keys]),
+    Promise.all([...batchIds].map((id) => store.readBatch(scope, id)))
+  ]);
+  return {
+    tasks: new Map(tasks.map((task): [string, StoredTask] => [task.row.context.key, task])),
+    batches: new Map(
+      batches.filter((row) => row !== null).map((row): [string, BatchRow] => [row.context.id, row])
+    ),
+    results
+  };
+}
+
+/** Names nothing that the store may know: a fact, or a submission under ids that were minted for it. */
+function isFresh(input: TurnInput): boolean {
+  if (input.type !== 'command') return true;
+  const { command } = input;
+  switch (command.type) {
+    case 'batch.submit':
+    case 'task.submit':
+      return command.fresh;
+    case 'batch.cancel':
+    case 'batch.pause':
+    case 'batch.resume':
+    case 'batch.remove':
+    case 'task.cancel':
+    case 'task.retry':
+    case 'result.submit':
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,91 @@
+import { defaultFleetConfig, type FleetConfig } from '../machines/fleet.ts';
+import type { RetryPolicy } from '../machines/retryPolicy.ts';
+import {
+  assertBoolean,
+  assertDuration,
+  assertFinite,
+  assertInteger,
+  assertKnownFields,
+  assertOneOf,
+  assertPlainObject,
+  refuse
+} from './validation.ts';
+
+/** Config as callers give it: `tasksPerWorker: Infinity` is allowed, and a part of the retry policy is enough. */
+export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry'>> {
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+/** Validates what the fleet is declared with and fills in the defaults. @throws {ValidationError} */
+export function resolveConfig(patch: ConfigPatch): FleetConfig {
+  return { ...defaultFleetConfig, ...validateConfig(patch, defaultFleetConfig) };
+}
+
+/**
+ * Validates a change of the config.
+ *
+ * @param current - What holds now: rules across fields are checked against the whole.
+ * @throws {ValidationError} naming the field, its value and what is allowed.
+ */
+export function validateConfig(patch: ConfigPatch, current: FleetConfig): Partial<FleetConfig> {
+  assertPlainObject('config', patch);
+  assertKnownFields('config', patch, Object.keys(defaultFleetConfig));
+  const given: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(patch) as [keyof FleetConfig, unknown][]) {
+    if (value === undefined) continue;
+    given[field] = normalize(field, value, current);
+  }
+  return given;
+}
+
+function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfig): unknown {
+  const path = `config.${field}`;
+  switch (field) {
+    case 'maxConcurrentWorkers':
+    case 'workerConcurrency':
+      assertInteger(path, value, 1, 100_000);
+      return value;
+    case 'tasksPerWorker':
+    case 'maxQueueSize':
+      if (value === null || value === Infinity) return null;
+      assertInteger(path, value, 1, Number.MAX_SAFE_INTEGER);
+      return value;
+    case 'maxStuck':
+      if (value === null) return null;
+      assertInteger(path, value, 0, 100_000);
+      return value;
+    case 'workerTimeout':
+      assertDuration(path, value, Number.MIN_VALUE);
+      return value;
+    case 'cancelGraceMs':
+      assertDuration(path, value, 0);
+      return value;
+    case 'retryFailedTasks':
+      assertBoolean(path, value);
+      return value;
+    case 'maxRetries':
+    case 'maxRecoveries':
+      assertInteger(path, value, 0, 1_000_000);
+      return value;
+    case 'onQueueFull':
+      assertOneOf(path, value, ['wait', 'reject']);
+      return value;
+    case 'retry':
+      return validateRetry(value, current.retry);
+  }
+}
+
+function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
+  assertPlainObject('config.retry', value);
+  assertKnownFields('config.retry', value, Object.keys(defaultFleetConfig.retry));
+  const policy = { ...current, ...(value as Partial<RetryPolicy>) };
+  assertDuration('config.retry.baseMs', policy.baseMs, 0);
+  assertDuration('config.retry.maxMs', policy.maxMs, 0);
+  assertFinite('config.retry.factor', policy.factor);
+  if (policy.factor < 1) refuse('config.retry.factor', policy.factor, 'at least 1');
+  if (policy.maxMs < policy.baseMs) {
+    refuse('config.retry.maxMs', policy.maxMs, `at least baseMs, which is ${policy.baseMs}`);
+  }
+  assertOneOf('config.retry.jitter', policy.jitter, ['full', 'equal', 'none']);
+  return policy;
+}

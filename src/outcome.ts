@@ -1,0 +1,82 @@
+import type { Outcome, TaskError } from '../machines/task.ts';
+import { NonRetryableError } from './errors.ts';
+import { NotJsonError, toJsonText } from './jsonText.ts';
+import { show } from './show.ts';
+
+const maxMessage = 8_192;
+const maxStack = 16_384;
+
+/** Decides whether another attempt may help. */
+export type ShouldRetry = (error: unknown) => boolean;
+
+/**
+ * What a handler returned, as an outcome: `{ success: false, error }` is a failure like a throw, and a result
+ * that cannot be stored is a failure that no retry mends. Never throws.
+ */
+export function outcomeOf(returned: unknown, shouldRetry: ShouldRetry): Outcome {
+  try {
+    if (returned === undefined) return { status: 'completed', result: null };
+    if (isFailure(returned)) return failedOutcome(returned.error, shouldRetry);
+    return { status: 'completed', result: toJsonText(returned, 'result') };
+  } catch (error) {
+    return { status: 'failed', error: unstorable(error) };
+  }
+}
+
+/** What a handler threw, as an outcome. Never throws, whatever was thrown. */
+export function failedOutcome(thrown: unknown, shouldRetry: ShouldRetry): Outcome {
+  return { status: 'failed', error: taskErrorOf(thrown, shouldRetry) };
+}
+
+/** Anything thrown, as bounded data. Every field is read guarded: a getter of it may throw. */
+export function taskErrorOf(thrown: unknown, shouldRetry: ShouldRetry): TaskError {
+  const retryable = isRetryable(thrown, shouldRetry);
+  if (typeof thrown !== 'object' || thrown === null) {
+    const message = typeof thrown === 'string' ? thrown : `The handler threw ${show(thrown)}`;
+    return { name: 'Error', message: message.slice(0, maxMessage), retryable };
+  }
+  const stack = readString(thrown, 'stack');
+  const code = readString(thrown, 'code');
+  return {
+    name: (readString(thrown, 'name') ?? 'Error').slice(0, 256),
+    message: (readString(thrown, 'message') ?? `The handler threw ${show(thrown)}`).slice(0, maxMessage),
+    ...(stack !== undefined && { stack: stack.slice(0, maxStack) }),
+    ...(code !== undefined && { code: code.slice(0, 256) }),
+    retryable
+  };
+}
+
+function isFailure(returned: unknown): returned is { success: false; error?: unknown } {
+  return (
+    typeof returned === 'object' && returned !== null && 'success' in returned && returned.success === false
+  );
+}
+
+function isRetryable(thrown: unknown, shouldRetry: ShouldRetry): boolean {
+  try {
+    return !(thrown instanceof NonRetryableError) && shouldRetry(thrown);
+  } catch {
+    // A hook that fails must not decide that a task is lost.
+    return true;
+  }
+}
+
+function readString(source: object, field: string): string | undefined {
+  try {
+    const value: unknown = (source as Record<string, unknown>)[field];
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unstorable(error: unknown): TaskError {
+  const reason =
+    error instanceof NotJsonError ? error.message : 'result cannot be read: one of its getters throws';
+  return {
+    name: 'ResultNotSerializableError',
+    message: `${reason}. Return what JSON can hold`,
+    code: 'ERR_RESULT_NOT_SERIALIZABLE',
+    retryable: false
+  };
+}

@@ -1,0 +1,56 @@
+import { createStore } from '@xstate/store';
+import { produce, type Draft } from 'immer';
+import type { BatchStatus } from '../machines/batch.ts';
+import type { TaskResult } from '../machines/task.ts';
+import type { BatchRow, StoredResult } from './store.ts';
+import type { FleetStats } from './stats.ts';
+import { noStats } from './stats.ts';
+import { batchStatusOf, withoutValue } from './views.ts';
+
+/** How many batches and results the model holds; older ones are in the store. */
+const maxBatches = 100;
+const maxResults = 100;
+
+/** What a page or a program may watch: bounded, and brought up to date once per turn, after its commit. */
+export interface ReadModel {
+  readonly stats: FleetStats;
+  /** The batches that changed last, by id. */
+  readonly batches: Readonly<Record<string, BatchStatus>>;
+  /** The results that came last, newest last, without their values. */
+  readonly results: readonly Omit<TaskResult, 'result'>[];
+}
+
+export interface TurnNews {
+  readonly stats: FleetStats;
+  readonly batches: readonly BatchRow[];
+  readonly removedBatches: readonly string[];
+  readonly results: readonly StoredResult[];
+}
+
+const empty: ReadModel = { stats: noStats, batches: {}, results: [] };
+
+export type ReadModelStore = ReturnType<typeof createReadModel>;
+
+export function createReadModel() {
+  return createStore({
+    context: empty,
+    on: {
+      turnCommitted: (context, { news }: { news: TurnNews }) =>
+        produce(context, (draft) => update(draft, news))
+    }
+  });
+}
+
+function update(draft: Draft<ReadModel>, { stats, batches, removedBatches, results }: TurnNews): void {
+  draft.stats = stats as Draft<FleetStats>;
+  for (const row of batches) {
+    // Taken out first, so that the order of the keys is the order of change.
+    delete draft.batches[row.context.id];
+    draft.batches[row.context.id] = batchStatusOf(row) as Draft<BatchStatus>;
+  }
+  for (const id of removedBatches) delete draft.batches[id];
+  for (const id of Object.keys(draft.batches).slice(0, -maxBatches)) delete draft.batches[id];
+  if (results.length === 0) return;
+  const latest = [...draft.results, ...results.slice(-maxResults).map(withoutValue)];
+  draft.results = latest.slice(-maxResults) as Draft<ReadModel['results'][number]>[];
+}

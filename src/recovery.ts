@@ -1,0 +1,76 @@
+import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import type { Recovered } from '../machines/fleetMachine.ts';
+import { restoreAgents } from './agentSnapshots.ts';
+import type { Executor } from './executor.ts';
+import { isHeld, type AttemptLimits, type Ledger } from './ledger.ts';
+import type { Store, TaskRow } from './store.ts';
+import type { TurnInput } from './turnInput.ts';
+
+interface RecoveryOptions {
+  readonly scope: string;
+  readonly owner: string;
+  readonly store: Store;
+  readonly executor: Executor;
+}
+
+/**
+ * Takes the store over and fills the ledger with what an earlier process left.
+ *
+ * Rows are the truth. Of the agents' snapshots only what no row says is used: config, identity, sums.
+ *
+ * @param collect - Takes what became of attempts that were running: the first turn acts on it.
+ */
+export async function recover(
+  { store, scope, owner, executor }: RecoveryOptions,
+  ledger: Ledger,
+  limits: AttemptLimits,
+  collect: (input: TurnInput) => void
+): Promise<Recovered> {
+  const stored = await store.open(scope, owner);
+  const recovered = restoreAgents(store.location, stored.agents);
+  if (stored.head) ledger.head = stored.head;
+  for (const row of stored.batches) ledger.loadBatch(row);
+  for await (const rows of stored.tasks) {
+    for (const row of rows) ledger.load(row, limits);
+    for (const input of await reattach(executor, rows)) collect(input);
+  }
+  return { ...recovered, coordinator: await catchUp(store, scope, ledger, recovered.coordinator) };
+}
+
+/** Asks the executor about attempts that were running; those that it still runs go on. */
+async function reattach(executor: Executor, rows: readonly TaskRow[]): Promise<TurnInput[]> {
+  const held = rows.filter(({ state }) => isHeld(state)).map(({ context }) => context);
+  if (held.length === 0) return [];
+  const reattachments = await executor.reattach(held.map(({ seq, attempt }) => ({ seq, attempt })));
+  const inputs: TurnInput[] = [];
+  for (const [index, reattachment] of reattachments.entries()) {
+    const { seq, attempt } = held[index]!;
+    if (reattachment.status === 'lost') {
+      inputs.push({ type: 'attempt.lost', seq, attempt, reason: 'The process that ran it ended' });
+    } else if (reattachment.status === 'settled') {
+      inputs.push({ type: 'attempt.settled', seq, attempt, outcome: reattachment.outcome });
+    }
+  }
+  return inputs;
+}
+
+/** The snapshot may be a turn older than the results: the coordinator is told of those that it missed. */
+async function catchUp(
+  store: Store,
+  scope: string,
+  { head }: Ledger,
+  coordinator: CoordinatorContext | null
+): Promise<CoordinatorContext | null> {
+  const settledSeq = coordinator?.settledSeq ?? 0;
+  if (head.settledSeq <= settledSeq) return coordinator;
+  const missed = await store.sumResults(scope, settledSeq);
+  if (missed.successCount + missed.failureCount === 0) return coordinator;
+  return {
+    successCount: (coordinator?.successCount ?? 0) + missed.successCount,
+    failureCount: (coordinator?.failureCount ?? 0) + missed.failureCount,
+    totalDuration: (coordinator?.totalDuration ?? 0) + missed.totalDuration,
+    oldestResult: Math.min(coordinator?.oldestResult ?? Infinity, missed.oldestResult),
+    newestResult: Math.max(coordinator?.newestResult ?? -Infinity, missed.newestResult),
+    settledSeq: head.settledSeq
+  };
+}

@@ -1,0 +1,164 @@
+import { resolve } from 'node:path';
+import { ValidationError } from '../errors.ts';
+import type { Store, StoreReader, TaskRow } from '../store.ts';
+import {
+  decodeAgent,
+  decodeBatch,
+  decodeHead,
+  decodeResult,
+  decodeStoredTask,
+  decodeTask,
+  encodeCommit,
+  requireStorable
+} from './sqlite/rows.ts';
+import type { Durability } from './sqlite/storeFile.ts';
+import { StoreThread } from './sqlite/thread.ts';
+
+export interface SqliteOptions {
+  /**
+   * What a resolved commit survives. `full`: loss of power, by flushing the log at every commit. `process`: the
+   * end of the process, `kill -9` included; a power cut may take the last commits, and never corrupts. `none`:
+   * nothing is waited for; a power cut may corrupt the file. Defaults to `full`.
+   */
+  readonly durability?: Durability;
+  /** How long a call waits for a lock of another process, ms. Integer in [0, 2^31). Defaults to 5,000. */
+  readonly busyTimeoutMs?: number;
+}
+
+const defaults = { durability: 'full', busyTimeoutMs: 5_000 } as const satisfies Required<SqliteOptions>;
+
+const durabilities: readonly string[] = ['full', 'process', 'none'] satisfies Durability[];
+
+/** Tasks that `open` hands over at once. */
+const pageSize = 5_000;
+
+/**
+ * Keeps fleets in a SQLite file, written by a thread of its own.
+ *
+ * One process owns the file, by a lock that ends with the process; it may own many fleets in it. Others read
+ * it with {@link sqliteReader}. The file and its directory are made at the first `open`; beside it lie
+ * `<path>-wal`, `<path>-shm` and `<path>-lock`, which belong to it while it is in use. Never copy it or open it
+ * with other means from the same process. Ids may hold any text but NUL and lone surrogates.
+ *
+ * @throws {ValidationError} when an option is not allowed.
+ */
+export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
+  const resolved = resolveOptions(path, options);
+  const thread = new StoreThread(resolved);
+  return {
+    ...readerOf(thread),
+    location: resolved.path,
+
+    async open(scope, owner) {
+      requireStorable('scope', scope);
+      const { head, agents, batches } = await thread.call('open', scope, owner);
+      return {
+        head: decodeHead(head),
+        agents: agents.map(decodeAgent),
+        batches: batches.map(decodeBatch),
+        tasks: pagesOf(thread, scope)
+      };
+    },
+    commit: async (commit) => thread.call('commit', encodeCommit(commit)),
+    release: (scope) => thread.release(scope),
+    async readPayloads(scope, seqs) {
+      const rows = await thread.call('payloads', scope, seqs);
+      return new Map(
+        rows.map(([seq, data, metadata]) => [
+          seq as number,
+          { data: data as string, metadata: metadata as string | null }
+        ])
+      );
+    },
+    async sumResults(scope, afterSettledSeq) {
+      const cells = await thread.call('sumResults', scope, afterSettledSeq);
+      const [successCount, failureCount, totalDuration, oldestResult, newestResult] = cells as number[];
+      return {
+        successCount: successCount!,
+        failureCount: failureCount!,
+        totalDuration: totalDuration!,
+        oldestResult: oldestResult!,
+        newestResult: newestResult!,
+        settledSeq: (cells[5] as number | null) ?? afterSettledSeq
+      };
+    },
+    hasResult: (scope, workerId, key, attempt) => thread.call('hasResult', scope, workerId, key, attempt),
+    watchCommands: (scope, onCommand) => thread.watch(scope, onCommand),
+    answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply)
+  };
+}
+
+/**
+ * Reads a SQLite store beside its owner, and leaves commands for it. It owns nothing and makes no file: every
+ * call rejects with `ERR_STORE_IO` while there is no store at `path`.
+ *
+ * @throws {ValidationError} when an option is not allowed.
+ */
+export function sqliteReader(path: string, options: Pick<SqliteOptions, 'busyTimeoutMs'> = {}): StoreReader {
+  return readerOf(new StoreThread(resolveOptions(path, options)));
+}
+
+function readerOf(thread: StoreThread): StoreReader {
+  return {
+    async readBatch(scope, batchId) {
+      const cells = await thread.call('batch', scope, batchId);
+      return cells && decodeBatch(cells);
+    },
+    async listBatches(scope, query) {
+      return (await thread.call('batches', scope, query)).map(decodeBatch);
+    },
+    async readTasks(scope, keys) {
+      return (await thread.call('tasks', scope, keys)).map(decodeStoredTask);
+    },
+    async listTasks(scope, query) {
+      return (await thread.call('listTasks', scope, query)).map(decodeStoredTask);
+    },
+    async readResults(scope, query) {
+      return (await thread.call('results', scope, query)).map(decodeResult);
+    },
+    async readResult(scope, key) {
+      const cells = await thread.call('result', scope, key);
+      return cells && decodeResult(cells);
+    },
+    async readHead(scope) {
+      return decodeHead(await thread.call('head', scope));
+    },
+    listScopes: () => thread.call('scopes'),
+    sendCommand: (scope, command) => thread.call('sendCommand', scope, command),
+    readReply: (scope, commandId) => thread.call('readReply', scope, commandId),
+    close: () => thread.close()
+  };
+}
+
+/** Asks for a page while the one before is taken in. */
+async function* pagesOf(
+  thread: StoreThread,
+  scope: string
+): AsyncGenerator<readonly TaskRow[], void, undefined> {
+  let next = thread.call('liveTasks', scope, 0, pageSize);
+  while (true) {
+    const page = (await next).map(decodeTask);
+    const isLast = page.length < pageSize;
+    if (!isLast) {
+      next = thread.call('liveTasks', scope, page.at(-1)!.context.seq, pageSize);
+      // Nobody may come back for it; who does gets its error from `await`.
+      next.catch(() => undefined);
+    }
+    if (page.length > 0) yield page;
+    if (isLast) return;
+  }
+}
+
+function resolveOptions(path: string, options: SqliteOptions) {
+  const { durability, busyTimeoutMs } = { ...defaults, ...options };
+  if (path === '' || path.includes('\0')) {
+    throw new ValidationError('path', JSON.stringify(path), 'the path of a file');
+  }
+  if (!durabilities.includes(durability)) {
+    throw new ValidationError('durability', JSON.stringify(durability), durabilities.join(', '));
+  }
+  if (!Number.isInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs >= 2 ** 31) {
+    throw new ValidationError('busyTimeoutMs', String(busyTimeoutMs), 'an integer in [0, 2147483648)');
+  }
+  return { path: resolve(path), durability, busyTimeoutMs };
+}

@@ -1,0 +1,139 @@
+import type { Database } from './library.ts';
+import {
+  cellsOf,
+  newResultColumns,
+  newTaskColumns,
+  taskChanges,
+  type Cell,
+  type EncodedCommit
+} from './rows.ts';
+import { scopeSpan } from './schema.ts';
+import { insertInto, SparseStatement, updateOf } from './sparse.ts';
+import type { Statements } from './statements.ts';
+import { inTransaction } from './transaction.ts';
+
+const insertPayload = 'INSERT INTO payloads (id, data, metadata) VALUES (?, ?, ?)';
+const upsertBatch =
+  'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, context) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
+  'ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state, first_seq = excluded.first_seq, ' +
+  'last_seq = excluded.last_seq, context = excluded.context';
+const upsertAgent =
+  'INSERT INTO agents (scope, id, machine, schema_version, snapshot) VALUES (?, ?, ?, ?, ?) ' +
+  'ON CONFLICT (scope, id) DO UPDATE SET machine = excluded.machine, ' +
+  'schema_version = excluded.schema_version, snapshot = excluded.snapshot';
+const updateHead = 'UPDATE scopes SET turn = ?, seq = ?, settled_seq = ?, stats = ? WHERE number = ?';
+
+const batchRange = 'SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ?';
+const deletePayloads =
+  'DELETE FROM payloads WHERE id IN (SELECT id FROM tasks WHERE id BETWEEN ? AND ? AND batch = ?)';
+const deleteTasks = 'DELETE FROM tasks WHERE id BETWEEN ? AND ? AND batch = ?';
+const deleteResults = 'DELETE FROM results WHERE scope = ? AND batch = ?';
+const deleteBatch = 'DELETE FROM batches WHERE scope = ? AND name = ?';
+
+/** Writes the commits of one scope, each in one transaction. */
+export class CommitWriter {
+  readonly #database: Database;
+  readonly #statements: Statements;
+  readonly #scope: number;
+  /** Id before the first row of the scope. */
+  readonly #base: number;
+  readonly #insertTask: SparseStatement;
+  readonly #updateTask: SparseStatement;
+  readonly #settleTask: SparseStatement;
+  readonly #insertResult: SparseStatement;
+  /** Number of the last batch that was made: batches are listed in this order. */
+  #lastBatch: number;
+  /** The latest `received_at` so far. */
+  #receivedHigh: number;
+
+  constructor(database: Database, statements: Statements, scope: number) {
+    const base = scope * scopeSpan;
+    this.#database = database;
+    this.#statements = statements;
+    this.#scope = scope;
+    this.#base = base;
+    this.#insertTask = new SparseStatement(statements, newTaskColumns, insertInto('tasks', scope, base));
+    // A row that goes on does not set `outcome`, so that no index is touched.
+    this.#updateTask = new SparseStatement(statements, taskChanges, updateOf('tasks', base));
+    this.#settleTask = new SparseStatement(
+      statements,
+      taskChanges,
+      updateOf('tasks', base, ['outcome = ?2'])
+    );
+    this.#insertResult = new SparseStatement(
+      statements,
+      newResultColumns,
+      insertInto('results', scope, base, ['received_high'])
+    );
+    this.#lastBatch = this.#last('id', 'batches') ?? base;
+    this.#receivedHigh = this.#last('received_high', 'results') ?? 0;
+  }
+
+  write(commit: EncodedCommit): void {
+    const receivedHigh = this.#receivedHigh;
+    try {
+      inTransaction(this.#database, this.#statements, () => this.#writeRows(commit));
+    } catch (error) {
+      this.#receivedHigh = receivedHigh;
+      throw error;
+    }
+  }
+
+  #writeRows(commit: EncodedCommit): void {
+    // First, so that a commit may remove a batch and make another one of the same id.
+    for (const batch of commit.removedBatches) this.#removeBatch(batch);
+    forEachRow(commit.newTasks, (cells, at) => this.#insertTask.run(cells, at));
+    this.#insertPayloads(commit.payloads);
+    forEachRow(commit.liveTasks, (cells, at) => this.#updateTask.run(cells, at));
+    forEachRow(commit.settledTasks, (cells, at) => this.#settleTask.run(cells, at));
+    this.#upsertBatches(commit.batches);
+    forEachRow(commit.results, (cells, at) => {
+      this.#receivedHigh = Math.max(this.#receivedHigh, cells[at + 2] as number);
+      return this.#insertResult.run(cells, at, this.#receivedHigh);
+    });
+    this.#upsertAgents(commit.agents);
+    this.#statements.run(updateHead, ...commit.head, this.#scope);
+  }
+
+  #insertPayloads(cells: readonly Cell[]): void {
+    const payload = this.#statements.prepare(insertPayload);
+    for (let at = 0; at < cells.length; at += cellsOf.payload) {
+      payload.run(this.#base + (cells[at] as number), cells[at + 1], cells[at + 2]);
+    }
+  }
+
+  #upsertBatches(cells: readonly Cell[]): void {
+    const batch = this.#statements.prepare(upsertBatch);
+    for (let at = 0; at < cells.length; at += cellsOf.batch) {
+      this.#lastBatch += 1;
+      batch.run(this.#lastBatch, this.#scope, ...cells.slice(at, at + cellsOf.batch));
+    }
+  }
+
+  #upsertAgents(cells: readonly Cell[]): void {
+    const agent = this.#statements.prepare(upsertAgent);
+    for (let at = 0; at < cells.length; at += cellsOf.agent) {
+      agent.run(this.#scope, ...cells.slice(at, at + cellsOf.agent));
+    }
+  }
+
+  #removeBatch(batch: string): void {
+    const range = this.#statements.get(batchRange, this.#scope, batch);
+    if (!range) return;
+    const [first, last] = [this.#base + (range[0] as number), this.#base + (range[1] as number)];
+    this.#statements.run(deletePayloads, first, last, batch);
+    this.#statements.run(deleteTasks, first, last, batch);
+    this.#statements.run(deleteResults, this.#scope, batch);
+    this.#statements.run(deleteBatch, this.#scope, batch);
+  }
+
+  #last(column: string, table: string): number | undefined {
+    const sql = `SELECT ${column} FROM ${table} WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`;
+    return this.#statements.get(sql, this.#base, this.#base + scopeSpan)?.[0] as number | undefined;
+  }
+}
+
+/** @param write - Writes the row at an index, and returns where the next one is. */
+function forEachRow(cells: readonly Cell[], write: (cells: readonly Cell[], at: number) => number): void {
+  for (let at = 0; at < cells.length;) at = write(cells, at);
+}

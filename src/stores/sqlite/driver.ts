@@ -1,0 +1,32 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { failureOf } from './failure.ts';
+import { loadSqlite } from './library.ts';
+import type { CallMessage, DriverMessage, DriverOptions } from './protocol.ts';
+import { StoreDriver } from './storeDriver.ts';
+
+// The thread's own file: it takes calls from its port, and answers each before it takes the next.
+
+const port = parentPort!;
+const options = workerData as DriverOptions;
+const driver = new StoreDriver(options, await loadSqlite(), (watch, commands) =>
+  post(['commands', watch, commands])
+);
+
+port.on('message', (message: CallMessage) => {
+  post(answer(message));
+  // Nothing is left that would keep the thread alive.
+  if (message[1] === 'close') port.close();
+});
+
+function answer([id, call, args]: CallMessage): DriverMessage {
+  try {
+    const carryOut = driver[call] as (...args: readonly unknown[]) => unknown;
+    return [id, null, carryOut.apply(driver, [...args])];
+  } catch (error) {
+    return [id, failureOf(error, options.path)];
+  }
+}
+
+function post(message: DriverMessage): void {
+  port.postMessage(message);
+}

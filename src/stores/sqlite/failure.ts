@@ -1,0 +1,165 @@
+import {
+  CorruptStoreError,
+  type FleetError,
+  LockedError,
+  StoreError,
+  StoreVersionError
+} from '../../errors.ts';
+import { CommitFailure } from './transaction.ts';
+
+/** An error as it is posted: classes do not survive the way from one thread to another. */
+export type Failure =
+  | {
+      readonly kind: 'store';
+      readonly code: StoreError['code'];
+      readonly message: string;
+      readonly outcome: StoreError['outcome'];
+      readonly cause: string | null;
+    }
+  | { readonly kind: 'locked'; readonly path: string; readonly owner: string }
+  | { readonly kind: 'corrupt'; readonly path: string; readonly reason: string }
+  | { readonly kind: 'version'; readonly path: string; readonly found: number; readonly expected: number };
+
+/** What an error of SQLite carries, built in or from the package. */
+interface SqliteError extends Error {
+  /** Extended result code. */
+  readonly errcode: number;
+  /** `errno` of the system call, where it is told. */
+  readonly systemErrno?: number;
+}
+
+/** @see https://sqlite.org/rescode.html */
+const codes = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  constraint: 19,
+  notDatabase: 26,
+  ioErrorFsync: 10 | (4 << 8),
+  ioErrorDirFsync: 10 | (5 << 8)
+} as const;
+
+/** Linux and macOS agree on these. */
+const errno = { noSpace: 28, readOnlyFileSystem: 30 } as const;
+
+/** A failure that the thread found itself, on its way to be posted. */
+export class DriverError extends Error {
+  override readonly name = 'DriverError';
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.kind);
+    this.failure = failure;
+  }
+}
+
+/** The call cannot be carried out, and nothing was written. */
+export function refusal(code: StoreError['code'], message: string): DriverError {
+  return new DriverError({ kind: 'store', code, message, outcome: 'refused', cause: null });
+}
+
+/** Says what a call that threw means for its caller. @param path - Of the store. */
+export function failureOf(thrown: unknown, path: string): Failure {
+  if (thrown instanceof DriverError) return thrown.failure;
+  const atCommit = thrown instanceof CommitFailure;
+  const error = atCommit ? thrown.cause : thrown;
+  return isSqliteError(error) ? ofSqlite(error, path, atCommit) : ofOther(error, path, atCommit);
+}
+
+/** The error that a failure stands for. */
+export function errorOf(failure: Failure): FleetError {
+  switch (failure.kind) {
+    case 'locked':
+      return new LockedError(failure.path, failure.owner);
+    case 'corrupt':
+      return new CorruptStoreError(failure.path, failure.reason);
+    case 'version':
+      return new StoreVersionError(failure.path, failure.found, failure.expected);
+    case 'store': {
+      const options = failure.cause === null ? undefined : { cause: new Error(failure.cause) };
+      return new StoreError(failure.code, failure.message, failure.outcome, options);
+    }
+  }
+}
+
+/** Whether what a transaction wrote may or may not be there. */
+export function isUncertain(thrown: unknown): boolean {
+  if (thrown instanceof CommitFailure) return true;
+  return isSqliteError(thrown) && isFsync(thrown.errcode);
+}
+
+export function isSqliteError(error: unknown): error is SqliteError {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+}
+
+function ofSqlite(error: SqliteError, path: string, atCommit: boolean): Failure {
+  const primary = error.errcode & 0xff;
+  if (primary === codes.corrupt || primary === codes.notDatabase) {
+    return { kind: 'corrupt', path, reason: error.message };
+  }
+  const code = storeCode(error, primary);
+  const isRefusal = code !== 'ERR_STORE_IO';
+  // Pages that were written but not flushed may or may not be there after a power cut.
+  const isUnknown = isFsync(error.errcode) || (atCommit && !isRefusal);
+  return {
+    kind: 'store',
+    code,
+    message: `Store ${path}: ${primary === codes.constraint ? 'the row is there already' : adviceOf(code)} (${error.message}, SQLite code ${error.errcode})`,
+    outcome: isUnknown ? 'unknown' : 'refused',
+    cause: error.message
+  };
+}
+
+function ofOther(error: unknown, path: string, atCommit: boolean): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    kind: 'store',
+    code: 'ERR_STORE_IO',
+    message: `Store ${path}: ${message}`,
+    outcome: atCommit ? 'unknown' : 'refused',
+    cause: message
+  };
+}
+
+function storeCode(error: SqliteError, primary: number): StoreError['code'] {
+  switch (primary) {
+    case codes.full:
+      return 'ERR_STORE_FULL';
+    case codes.readOnly:
+    case codes.cannotOpen:
+      return 'ERR_STORE_READONLY';
+    case codes.busy:
+    case codes.locked:
+      return 'ERR_STORE_BUSY';
+    case codes.ioError:
+      if (isFsync(error.errcode)) return 'ERR_STORE_IO';
+      if (error.systemErrno === errno.noSpace) return 'ERR_STORE_FULL';
+      if (error.systemErrno === errno.readOnlyFileSystem) return 'ERR_STORE_READONLY';
+      return 'ERR_STORE_IO';
+    default:
+      return 'ERR_STORE_IO';
+  }
+}
+
+function isFsync(errcode: number): boolean {
+  return errcode === codes.ioErrorFsync || errcode === codes.ioErrorDirFsync;
+}
+
+function adviceOf(code: StoreError['code']): string {
+  switch (code) {
+    case 'ERR_STORE_FULL':
+      return 'the disk is full; make room, then try again';
+    case 'ERR_STORE_READONLY':
+      return 'it cannot be opened for writing; check the path, its permissions and its file system';
+    case 'ERR_STORE_BUSY':
+      return 'another process held it locked for longer than busyTimeoutMs; try again';
+    case 'ERR_STORE_CLOSED':
+      return 'it was closed';
+    case 'ERR_STORE_IO':
+      return 'it could not be read or written';
+  }
+}

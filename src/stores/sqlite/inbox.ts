@@ -1,0 +1,79 @@
+import type { CommandReply, InboxCommand, RemoteCommand } from '../../store.ts';
+import type { Statements } from './statements.ts';
+
+/** Answered commands that are kept, so that a sender that is slow to ask still finds its reply. */
+const keptReplies = 1_000;
+
+export interface Watch {
+  readonly scope: string;
+  /** Number of the last command that was delivered. */
+  delivered: number;
+}
+
+/** The inbox of commands that other processes leave in the file. */
+export class Inbox {
+  readonly #statements: Statements;
+  readonly #watches: ReadonlyMap<number, Watch>;
+  readonly #deliver: (watch: number, commands: readonly InboxCommand[]) => void;
+  #dataVersion = 0;
+
+  /** @param watches - Who hears of commands. It may change; it outlives this connection. */
+  constructor(
+    statements: Statements,
+    watches: ReadonlyMap<number, Watch>,
+    deliver: (watch: number, commands: readonly InboxCommand[]) => void
+  ) {
+    this.#statements = statements;
+    this.#watches = watches;
+    this.#deliver = deliver;
+  }
+
+  /** Delivers what has come. Cheap when nothing has: the version changes when another connection commits. */
+  poll(): void {
+    const dataVersion = this.#statements.get('PRAGMA data_version')?.[0] as number;
+    if (dataVersion === this.#dataVersion) return;
+    this.#dataVersion = dataVersion;
+    this.deliverNew();
+  }
+
+  /** A command that has come before is ignored. */
+  send(scope: string, { id, command, sentAt }: InboxCommand): void {
+    const sql = 'INSERT OR IGNORE INTO commands (scope, id, command, sent_at) VALUES (?, ?, ?, ?)';
+    this.#statements.run(sql, scope, id, JSON.stringify(command), sentAt);
+    this.deliverNew();
+  }
+
+  answer(scope: string, id: string, reply: CommandReply): void {
+    const sql = 'UPDATE commands SET reply = ? WHERE scope = ? AND id = ? AND reply IS NULL';
+    this.#statements.run(sql, JSON.stringify(reply), scope, id);
+    const prune =
+      'DELETE FROM commands WHERE reply IS NOT NULL AND number <= (SELECT max(number) FROM commands) - ?';
+    this.#statements.run(prune, keptReplies);
+  }
+
+  reply(scope: string, id: string): CommandReply | null {
+    const sql = 'SELECT reply FROM commands WHERE scope = ? AND id = ?';
+    const reply = this.#statements.get(sql, scope, id)?.[0] as string | null | undefined;
+    return reply == null ? null : (JSON.parse(reply) as CommandReply);
+  }
+
+  /** Delivers, to each watch, the commands that it has not had. */
+  deliverNew(): void {
+    const sql =
+      'SELECT number, id, command, sent_at FROM commands ' +
+      'WHERE scope = ? AND reply IS NULL AND number > ? ORDER BY number';
+    for (const [watch, state] of this.#watches) {
+      const rows = this.#statements.all(sql, state.scope, state.delivered);
+      if (rows.length === 0) continue;
+      state.delivered = rows.at(-1)![0] as number;
+      this.#deliver(
+        watch,
+        rows.map(([, id, command, sentAt]) => ({
+          id: id as string,
+          command: JSON.parse(command as string) as RemoteCommand,
+          sentAt: sentAt as number
+        }))
+      );
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
+import type { Failure } from './failure.ts';
+import type { Cell, EncodedCommit } from './rows.ts';
+import type { Rows } from './rowReader.ts';
+import type { Durability } from './storeFile.ts';
+
+/** What the thread is started with. */
+export interface DriverOptions {
+  readonly path: string;
+  readonly durability: Durability;
+  readonly busyTimeoutMs: number;
+}
+
+/** What the thread does for its caller, one call after the other, in the order in which they came. */
+export interface DriverCalls {
+  open(scope: string, owner: string): OpenedScope;
+  release(scope: string): void;
+  commit(commit: EncodedCommit): void;
+  liveTasks(scope: string, after: number, limit: number): Rows;
+  payloads(scope: string, seqs: readonly number[]): Rows;
+  sumResults(scope: string, afterSettledSeq: number): readonly Cell[];
+  hasResult(scope: string, workerId: string, key: string, attempt: number): boolean;
+
+  batch(scope: string, batchId: string): readonly Cell[] | null;
+  batches(scope: string, query: BatchQuery): Rows;
+  tasks(scope: string, keys: readonly string[]): Rows;
+  listTasks(scope: string, query: TaskQuery): Rows;
+  results(scope: string, query: ResultQuery): Rows;
+  result(scope: string, key: string): readonly Cell[] | null;
+  head(scope: string): readonly Cell[];
+  scopes(): readonly string[];
+
+  sendCommand(scope: string, command: InboxCommand): void;
+  readReply(scope: string, commandId: string): CommandReply | null;
+  watch(watch: number, scope: string): void;
+  unwatch(watch: number): void;
+  answerCommand(scope: string, commandId: string, reply: CommandReply): void;
+
+  close(): void;
+}
+
+export interface OpenedScope {
+  readonly head: readonly Cell[];
+  readonly agents: Rows;
+  readonly batches: Rows;
+}
+
+export type CallName = keyof DriverCalls;
+
+/** A call, posted to the thread. `id` > 0. */
+export type CallMessage = readonly [id: number, call: CallName, args: readonly unknown[]];
+
+/** What the thread posts: the end of a call, or commands for a watch. */
+export type DriverMessage =
+  | readonly [id: number, failure: null, value: unknown]
+  | readonly [id: number, failure: Failure]
+  | readonly [commands: 'commands', watch: number, commands: readonly InboxCommand[]];

@@ -1,0 +1,130 @@
+import type { Database } from './library.ts';
+
+/** `XFlt`: tells a store from the database of another program. */
+export const applicationId = 0x58_46_6c_74;
+
+/** Raised when what is stored changes; another version is refused, and left untouched. */
+export const schemaVersion = 1;
+
+/**
+ * A row's id holds its scope and its number: `scope * 2^43 + seq`.
+ *
+ * So the rows of a scope are one range of the table, in order of their number, without an index beside it.
+ * It leaves room for 1,023 scopes of 8.8e12 rows below 2^53, the last integer that a number holds exactly.
+ */
+export const scopeSpan = 2 ** 43;
+export const maxScopes = 2 ** 10 - 1;
+
+/** SQL for the number in a row's id. */
+export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
+
+/**
+ * Each index is paid for by every task, so there are only those that a query cannot do without:
+ *
+ * - `tasks_live` and `tasks_unhappy` are written when a task comes and when it settles. A claim sets neither
+ *   `outcome` nor `key`, and so touches no index.
+ * - Tasks of a batch need none: the batch knows the range of their numbers.
+ * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
+ *   found by bisection, though clocks are set back.
+ */
+const tables = `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+
+  CREATE TABLE scopes (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    turn INTEGER, seq INTEGER, settled_seq INTEGER, stats TEXT
+  );
+
+  CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY,
+    scope INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    batch TEXT,
+    type TEXT NOT NULL,
+    priority REAL NOT NULL,
+    timeout_ms INTEGER,
+    max_retries INTEGER,
+    retry_of TEXT,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    outcome TEXT,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    recoveries INTEGER NOT NULL DEFAULT 0,
+    worker TEXT,
+    due_at INTEGER,
+    started_at INTEGER,
+    settled_at INTEGER,
+    error TEXT
+  );
+  CREATE UNIQUE INDEX tasks_key ON tasks (scope, key);
+  CREATE INDEX tasks_live ON tasks (outcome) WHERE outcome IS NULL;
+  CREATE INDEX tasks_unhappy ON tasks (outcome) WHERE outcome <> 'completed';
+
+  CREATE TABLE payloads (id INTEGER PRIMARY KEY, data TEXT NOT NULL, metadata TEXT);
+
+  CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    scope INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    context TEXT NOT NULL
+  );
+  CREATE UNIQUE INDEX batches_name ON batches (scope, name);
+  CREATE INDEX batches_state ON batches (scope, state);
+
+  CREATE TABLE results (
+    id INTEGER PRIMARY KEY,
+    scope INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    task TEXT NOT NULL,
+    batch TEXT,
+    type TEXT NOT NULL,
+    success INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    duration REAL NOT NULL,
+    timestamp INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    received_high INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    worker TEXT,
+    result TEXT,
+    error TEXT,
+    failure TEXT
+  );
+  CREATE INDEX results_key ON results (scope, key);
+  CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
+  CREATE INDEX results_failed ON results (success) WHERE success = 0;
+  CREATE INDEX results_failed_batch ON results (scope, batch) WHERE success = 0;
+
+  CREATE TABLE agents (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    schema_version INTEGER NOT NULL,
+    snapshot TEXT NOT NULL,
+    PRIMARY KEY (scope, id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE commands (
+    number INTEGER PRIMARY KEY,
+    scope TEXT NOT NULL,
+    id TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    reply TEXT
+  );
+  CREATE UNIQUE INDEX commands_id ON commands (scope, id);
+  CREATE INDEX commands_waiting ON commands (scope) WHERE reply IS NULL;
+`;
+
+/** Makes the tables of an empty database, all or none of them. */
+export function createSchema(database: Database): void {
+  database.exec(
+    `BEGIN IMMEDIATE; ${tables}
+     PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`
+  );
+}

@@ -1,0 +1,306 @@
+import { hostname } from 'node:os';
+import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
+import { CommitWriter } from './commitWriter.ts';
+import { DriverError, isUncertain, refusal } from './failure.ts';
+import { Inbox, type Watch } from './inbox.ts';
+import type { Database, OpenDatabase } from './library.ts';
+import { OwnerLock } from './ownerLock.ts';
+import type { DriverCalls, DriverOptions, OpenedScope } from './protocol.ts';
+import { RowReader, type Rows } from './rowReader.ts';
+import type { Cell, EncodedCommit } from './rows.ts';
+import { maxScopes } from './schema.ts';
+import { Statements } from './statements.ts';
+import { StoreFile, type FileIdentity } from './storeFile.ts';
+
+/** How often the inbox is looked at. */
+const pollMs = 100;
+
+/** How long the last process out waits for readers before it leaves the log as it is. */
+const closingBusyMs = 200;
+
+/** An open database and what works on it. */
+interface Connection {
+  readonly database: Database;
+  readonly statements: Statements;
+  readonly rows: RowReader;
+  readonly inbox: Inbox;
+  /** Of the scopes that are open. */
+  readonly writers: Map<string, CommitWriter>;
+}
+
+/** What happens in the thread: one file, its lock, and the calls. */
+export class StoreDriver implements DriverCalls {
+  readonly #file: StoreFile;
+  readonly #lock: OwnerLock;
+  readonly #deliver: (watch: number, commands: readonly InboxCommand[]) => void;
+  /** Open scopes, and who owns them. */
+  readonly #owners = new Map<string, string>();
+  readonly #watches = new Map<number, Watch>();
+  #connection: Connection | null = null;
+  /** The file that was owned first: another one under its name is not taken for it. */
+  #identity: FileIdentity | null = null;
+  /** The last commit may or may not be there. */
+  #isUncertain = false;
+  #poll: NodeJS.Timeout | undefined;
+
+  constructor(
+    { path, durability, busyTimeoutMs }: DriverOptions,
+    open: OpenDatabase,
+    deliver: (watch: number, commands: readonly InboxCommand[]) => void
+  ) {
+    this.#file = new StoreFile(path, open, durability, busyTimeoutMs);
+    this.#lock = new OwnerLock(path, open);
+    this.#deliver = deliver;
+  }
+
+  open(scope: string, owner: string): OpenedScope {
+    const current = this.#owners.get(scope);
+    if (current !== undefined) {
+      throw new DriverError({ kind: 'locked', path: this.#file.path, owner: `${current} (this process)` });
+    }
+    const { rows, statements, writers, database } = this.#own(owner);
+    try {
+      const number = rows.scopeNumber(scope) ?? addScope(rows, statements, scope);
+      writers.set(scope, new CommitWriter(database, statements, number));
+      this.#owners.set(scope, owner);
+      return { head: rows.head(number), agents: rows.agents(number), batches: rows.liveBatches(number) };
+    } catch (error) {
+      this.release(scope);
+      throw error;
+    }
+  }
+
+  release(scope: string): void {
+    this.#owners.delete(scope);
+    this.#connection?.writers.delete(scope);
+    for (const [id, watch] of this.#watches) if (watch.scope === scope) this.unwatch(id);
+    if (this.#owners.size === 0 && this.#lock.isHeld) this.#disown();
+  }
+
+  commit(commit: EncodedCommit): void {
+    const connection = this.#connected();
+    const writer = connection.writers.get(commit.scope);
+    if (!writer) throw notOpen(commit.scope);
+    this.#requireSameFile();
+    try {
+      writer.write(commit);
+    } catch (error) {
+      this.#isUncertain = isUncertain(error);
+      throw error;
+    }
+  }
+
+  liveTasks(scope: string, after: number, limit: number): Rows {
+    return this.#read(scope, [], (rows, number) => rows.liveTasks(number, after, limit));
+  }
+
+  payloads(scope: string, seqs: readonly number[]): Rows {
+    return this.#read(scope, [], (rows, number) => rows.payloads(number, seqs));
+  }
+
+  sumResults(scope: string, afterSettledSeq: number): readonly Cell[] {
+    return this.#read(scope, [0, 0, 0, 0, 0, null], (rows, number) =>
+      rows.sumResults(number, afterSettledSeq)
+    );
+  }
+
+  hasResult(scope: string, workerId: string, key: string, attempt: number): boolean {
+    return this.#read(scope, false, (rows, number) => rows.hasResult(number, workerId, key, attempt));
+  }
+
+  batch(scope: string, batchId: string): readonly Cell[] | null {
+    return this.#read(scope, null, (rows, number) => rows.batch(number, batchId));
+  }
+
+  batches(scope: string, query: BatchQuery): Rows {
+    return this.#read(scope, [], (rows, number) => rows.batches(number, query));
+  }
+
+  tasks(scope: string, keys: readonly string[]): Rows {
+    return this.#read(scope, [], (rows, number) => rows.tasks(number, keys));
+  }
+
+  listTasks(scope: string, query: TaskQuery): Rows {
+    return this.#read(scope, [], (rows, number) => rows.listTasks(number, query));
+  }
+
+  results(scope: string, query: ResultQuery): Rows {
+    return this.#read(scope, [], (rows, number) => rows.results(number, query));
+  }
+
+  result(scope: string, key: string): readonly Cell[] | null {
+    return this.#read(scope, null, (rows, number) => rows.result(number, key));
+  }
+
+  head(scope: string): readonly Cell[] {
+    return this.#read(scope, [null], (rows, number) => rows.head(number));
+  }
+
+  scopes(): readonly string[] {
+    return this.#connected().rows.scopes();
+  }
+
+  sendCommand(scope: string, command: InboxCommand): void {
+    this.#connected().inbox.send(scope, command);
+  }
+
+  readReply(scope: string, commandId: string): CommandReply | null {
+    return this.#connected().inbox.reply(scope, commandId);
+  }
+
+  answerCommand(scope: string, commandId: string, reply: CommandReply): void {
+    if (!this.#owners.has(scope)) throw notOpen(scope);
+    this.#connected().inbox.answer(scope, commandId, reply);
+  }
+
+  watch(watch: number, scope: string): void {
+    if (!this.#owners.has(scope)) throw notOpen(scope);
+    this.#watches.set(watch, { scope, delivered: 0 });
+    this.#connected().inbox.deliverNew();
+    this.#poll ??= setInterval(() => this.#pollInbox(), pollMs);
+  }
+
+  unwatch(watch: number): void {
+    this.#watches.delete(watch);
+    if (this.#watches.size > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+
+  close(): void {
+    for (const scope of this.#owners.keys()) this.release(scope);
+    this.#disconnect();
+  }
+
+  /** Reads from a scope; `none` when nobody has opened it yet. */
+  #read<T>(scope: string, none: T, read: (rows: RowReader, scope: number) => T): T {
+    const { rows } = this.#connected();
+    const number = rows.scopeNumber(scope);
+    return number === undefined ? none : read(rows, number);
+  }
+
+  #pollInbox(): void {
+    try {
+      this.#connection?.inbox.poll();
+    } catch {
+      // It stays in the file and is looked for again; commits tell what is wrong with the disk.
+    }
+  }
+
+  /** The connection as an owner has it. */
+  #own(owner: string): Connection {
+    if (this.#lock.isHeld) return this.#connected();
+    // Before anything is made: what is not a store is left as it is.
+    this.#file.inspect();
+    this.#requireSameFile();
+    this.#lock.acquire(() => this.#nameOwner());
+    try {
+      this.#disconnect();
+      const connection = this.#connect(this.#file.openOwned());
+      this.#identity = this.#file.identity();
+      const description = `${owner}, process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
+      connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('owner', ?)", description);
+      return connection;
+    } catch (error) {
+      this.#disconnect();
+      this.#lock.release();
+      throw error;
+    }
+  }
+
+  #disown(): void {
+    try {
+      this.#connected().statements.run("DELETE FROM meta WHERE name = 'owner'");
+    } catch {
+      // Only a name in a message: the lock is what counts.
+    }
+    this.#disconnect();
+    this.#lock.release();
+  }
+
+  #nameOwner(): string {
+    const nobody = 'another process';
+    try {
+      const database = this.#file.openExisting();
+      const found = new Statements(database).get("SELECT value FROM meta WHERE name = 'owner'");
+      database.close();
+      return (found?.[0] as string | undefined) ?? nobody;
+    } catch {
+      return nobody;
+    }
+  }
+
+  /** The connection, made when there is none, and made anew when what it last wrote is uncertain. */
+  #connected(): Connection {
+    if (this.#isUncertain) this.#reconnect();
+    return (this.#connection ??= this.#connect(this.#file.openExisting()));
+  }
+
+  /**
+   * Makes certain what the last commit left.
+   *
+   * A transaction whose flush failed is invisible now, yet would be found complete if the process died at this
+   * point. Writing anything overwrites it in the log.
+   */
+  #reconnect(): void {
+    this.#disconnect();
+    const connection = this.#connect(this.#file.openOwned());
+    connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('reopened', datetime())");
+    for (const scope of this.#owners.keys()) {
+      const number = connection.rows.scopeNumber(scope);
+      if (number === undefined) continue;
+      connection.writers.set(scope, new CommitWriter(connection.database, connection.statements, number));
+    }
+    this.#isUncertain = false;
+  }
+
+  #connect(database: Database): Connection {
+    const statements = new Statements(database);
+    const inbox = new Inbox(statements, this.#watches, this.#deliver);
+    const rows = new RowReader(statements);
+    this.#connection = { database, statements, rows, inbox, writers: new Map() };
+    return this.#connection;
+  }
+
+  #disconnect(): void {
+    const database = this.#connection?.database;
+    this.#connection = null;
+    if (!database) return;
+    try {
+      database.exec(`PRAGMA busy_timeout = ${closingBusyMs}`);
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // The log stays as it is; who opens the store next goes on from it.
+    }
+    database.close();
+  }
+
+  /** A file that was deleted or replaced while it was open would take commits that nobody finds again. */
+  #requireSameFile(): void {
+    if (!this.#identity) return;
+    const found = this.#file.identity();
+    const isSame =
+      found?.inode === this.#identity.inode &&
+      found.device === this.#identity.device &&
+      (!this.#connection || this.#owners.size === 0 || (this.#file.hasLog() && this.#lock.isHeld));
+    if (isSame) return;
+    const message =
+      `Store ${this.#file.path} was deleted, moved or replaced while it was in use (the file itself, or ` +
+      'its -wal or -lock); put it back, or stop the fleet and open what is there now';
+    throw refusal('ERR_STORE_IO', message);
+  }
+}
+
+function addScope(rows: RowReader, statements: Statements, name: string): number {
+  const count = rows.scopes().length;
+  if (count >= maxScopes) {
+    const message = `A store holds at most ${maxScopes} fleets; use another file for ${JSON.stringify(name)}`;
+    throw refusal('ERR_STORE_FULL', message);
+  }
+  statements.run('INSERT INTO scopes (name) VALUES (?)', name);
+  return rows.scopeNumber(name)!;
+}
+
+function notOpen(scope: string): DriverError {
+  return refusal('ERR_STORE_CLOSED', `Fleet ${JSON.stringify(scope)} is not open; open it first`);
+}

@@ -1,0 +1,363 @@
+import { noTaskCounts, type FinalBatchState, type TaskCounts } from '../machines/batch.ts';
+import type { BatchEvent } from '../machines/batchMachine.ts';
+import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
+import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
+import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { AbortCause } from './executor.ts';
+import {
+  batchLifecycle,
+  taskLifecycle,
+  type AttemptLimits,
+  type Ledger,
+  type LingeringAttempt
+} from './ledger.ts';
+import type { TurnNews } from './readModel.ts';
+import type { FleetStats } from './stats.ts';
+import type {
+  BatchRow,
+  Commit,
+  LedgerHead,
+  Payload,
+  StoredAgent,
+  StoredResult,
+  StoredTask,
+  TaskRow
+} from './store.ts';
+import type { Found, TurnInput } from './turnInput.ts';
+
+/** All that a turn may read besides the ledger: with the same inputs it does the same. */
+export interface TurnContext {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly activeNow: number;
+  readonly random: () => number;
+  readonly config: FleetConfig;
+  /** Whether queued tasks may be claimed. */
+  readonly isDispatching: boolean;
+  /** Task types that can be run. */
+  readonly types: ReadonlySet<string>;
+  readonly found: Found;
+}
+
+export interface Abort {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly cause: AbortCause;
+}
+
+export interface Reply {
+  readonly commandId: string;
+  readonly value?: unknown;
+  /** The command was refused. */
+  readonly error?: Error;
+}
+
+/** What the turn did to one worker. */
+export interface WorkerChange {
+  taken: number;
+  completed: number;
+  failed: number;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/**
+ * One turn under way: rows that are staged over the ledger's, and the effects that leave once it is committed.
+ *
+ * No reader sees it. It is either applied whole, after the store has it, or undone.
+ */
+export class Turn {
+  readonly context: TurnContext;
+
+  /** Effects. None of these happens before the commit. */
+  readonly started: TaskRow[] = [];
+  readonly aborts: Abort[] = [];
+  readonly replies: Reply[] = [];
+  readonly facts: FleetFact[] = [];
+  readonly results: StoredResult[] = [];
+  readonly workers = new Map<string, WorkerChange>();
+  /** Workers whose handler was given up: they are to be replaced. */
+  readonly wedgedWorkers: string[] = [];
+  /** Inputs that wait for room in the queue. */
+  readonly deferred: TurnInput[] = [];
+  /** A budget ran out: there is more to do than this turn did. */
+  isCutShort = false;
+  /** Counts that change by what happened, not by a task's state. */
+  readonly stats: Mutable<FleetStats>;
+
+  readonly #ledger: Ledger;
+  readonly #limits: AttemptLimits;
+  readonly #tasks = new Map<number, TaskRow>();
+  readonly #batches = new Map<string, BatchRow>();
+  readonly #payloads = new Map<number, Payload>();
+  readonly #newKeys = new Map<string, number>();
+  readonly #removedBatches: string[] = [];
+  readonly #lingering: LingeringAttempt[] = [];
+  readonly #fleetCounts: Mutable<TaskCounts>;
+  readonly #batchCounts = new Map<string, Mutable<TaskCounts>>();
+  readonly #waitingBefore: number;
+  #seq: number;
+  #settledSeq: number;
+
+  constructor(ledger: Ledger, context: TurnContext) {
+    const { seq, settledSeq, stats } = ledger.head;
+    this.context = context;
+    this.#ledger = ledger;
+    this.#limits = {
+      activeNow: context.activeNow,
+      workerTimeout: context.config.workerTimeout,
+      cancelGraceMs: context.config.cancelGraceMs
+    };
+    this.#seq = seq;
+    this.#settledSeq = settledSeq;
+    this.stats = { ...stats };
+    this.#fleetCounts = { ...stats.counts };
+    this.#waitingBefore = this.waiting;
+  }
+
+  task(seq: number): TaskRow | undefined {
+    return this.#tasks.get(seq) ?? this.#ledger.tasks.get(seq);
+  }
+
+  /** A task of any state: staged, live, or settled and found in the store. */
+  taskByKey(key: string): TaskRow | undefined {
+    const seq = this.#newKeys.get(key);
+    if (seq !== undefined) return this.task(seq);
+    const stored = this.context.found.tasks.get(key)?.row;
+    return stored && (this.task(stored.context.seq) ?? stored);
+  }
+
+  /** What a task carries: staged, or found in the store. */
+  payloadByKey(key: string): Payload | undefined {
+    const seq = this.#newKeys.get(key);
+    return seq === undefined ? this.context.found.tasks.get(key)?.payload : this.#payloads.get(seq);
+  }
+
+  /** What a live task carries, as far as memory has it. */
+  payload(seq: number): Payload | undefined {
+    return this.#payloads.get(seq) ?? this.#ledger.payload(seq);
+  }
+
+  /** A batch of any state: staged, live, or settled and found in the store. */
+  batch(id: string): BatchRow | undefined {
+    return this.#batches.get(id) ?? this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
+  }
+
+  /** Tasks that wait for a worker or for a time. */
+  get waiting(): number {
+    const { scheduled, queued, backingOff } = this.#fleetCounts;
+    return scheduled + queued + backingOff;
+  }
+
+  addTask(task: NewTask, batchId: string | null): TaskRow {
+    const seq = ++this.#seq;
+    const row = taskLifecycle.create({ ...task, seq, batchId, createdAt: this.context.at });
+    this.#payloads.set(seq, { data: task.data, metadata: task.metadata });
+    this.#newKeys.set(task.key, seq);
+    this.#stage(undefined, row);
+    this.stats.totalTasks += 1;
+    return row;
+  }
+
+  /**
+   * Steps a task and keeps everything that depends on its state in step.
+   *
+   * @param result - JSON text of the handler's result, when the event completes it.
+   * @returns The staged row, or `row` itself when its machine ignores the event.
+   */
+  stepTask(row: TaskRow, event: TaskEvent, result: string | null = null): TaskRow {
+    const after = taskLifecycle.step(row, event);
+    if (after === row) return row;
+    this.#stage(row, after);
+    if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
+    return after;
+  }
+
+  createBatch(id: string, metadata: Json): BatchRow {
+    const row = batchLifecycle.create({ id, metadata, createdAt: this.context.at });
+    this.#batches.set(id, row);
+    this.stats.totalBatches += 1;
+    return row;
+  }
+
+  stepBatch(row: BatchRow, event: BatchEvent): BatchRow {
+    const after = batchLifecycle.step(row, event);
+    if (after === row) return row;
+    const { id } = after.context;
+    this.#batches.set(id, after);
+    if (after.state === 'cancelling' && row.state !== 'cancelling') {
+      this.#ledger.sweeps.set(id, after.context.firstSeq);
+    }
+    if (batchLifecycle.isFinal(after.state)) {
+      this.facts.push({ type: 'batch.settled', batchId: id, status: after.state as FinalBatchState });
+    }
+    return after;
+  }
+
+  removeBatch(id: string): void {
+    this.#removedBatches.push(id);
+  }
+
+  /** Adds a result that no task of the fleet stands behind. */
+  addResult(result: Omit<StoredResult, 'settledSeq' | 'receivedAt'>): void {
+    this.results.push({ ...result, settledSeq: ++this.#settledSeq, receivedAt: this.context.at });
+  }
+
+  /** The attempt of the row is over, but its handler may still run: it keeps its place for the grace. */
+  linger({ context: { seq, attempt, workerId } }: TaskRow): void {
+    const lingering = { seq, attempt, workerId: workerId! };
+    this.#lingering.push(lingering);
+    this.#ledger.linger(lingering, this.#limits);
+  }
+
+  /** What this turn changed for a worker, to be added to. */
+  worker(workerId: string): WorkerChange {
+    let change = this.workers.get(workerId);
+    if (change === undefined) this.workers.set(workerId, (change = { taken: 0, completed: 0, failed: 0 }));
+    return change;
+  }
+
+  /** Steps the batches whose tasks moved. The last thing before {@link Turn.commit}. */
+  finish(): void {
+    for (const [id, counts] of this.#batchCounts) {
+      const row = this.batch(id);
+      if (row) this.stepBatch(row, { type: 'tasks.counted', counts, at: this.context.at });
+    }
+  }
+
+  /** What the store is to write. */
+  commit(scope: string, agents: readonly StoredAgent[]): Commit {
+    const newTasks: StoredTask[] = [];
+    const tasks: TaskRow[] = [];
+    for (const [seq, row] of this.#tasks) {
+      const payload = this.#payloads.get(seq);
+      if (payload === undefined) tasks.push(row);
+      else newTasks.push({ row, payload });
+    }
+    return {
+      scope,
+      head: this.#head(),
+      newTasks,
+      tasks,
+      batches: [...this.#batches.values()],
+      removedBatches: this.#removedBatches,
+      results: this.results,
+      agents
+    };
+  }
+
+  /** What the read model is told. */
+  news(): TurnNews {
+    return {
+      stats: this.#ledger.head.stats,
+      batches: [...this.#batches.values()],
+      removedBatches: this.#removedBatches,
+      results: this.results
+    };
+  }
+
+  /** Whether fewer tasks wait than before. */
+  get hasMadeRoom(): boolean {
+    return this.waiting < this.#waitingBefore;
+  }
+
+  /** Whether the turn leaves everything as it is, so that there is nothing to write. */
+  get isIdle(): boolean {
+    return (
+      this.#tasks.size === 0 &&
+      this.#batches.size === 0 &&
+      this.results.length === 0 &&
+      this.#removedBatches.length === 0 &&
+      this.stats.lateOutcomes === this.#ledger.head.stats.lateOutcomes
+    );
+  }
+
+  /** Makes the staged rows the ledger's: the store has them. */
+  apply(): void {
+    for (const [seq, row] of this.#tasks) {
+      if (taskLifecycle.isFinal(row.state)) {
+        this.#ledger.tasks.delete(seq);
+        this.#ledger.dropPayload(seq);
+        continue;
+      }
+      this.#ledger.tasks.set(seq, row);
+      const payload = this.#payloads.get(seq);
+      if (payload !== undefined) this.#ledger.keepPayload(seq, payload);
+    }
+    for (const [id, row] of this.#batches) {
+      if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
+      else this.#ledger.forgetBatch(id);
+    }
+    this.#ledger.head = this.#head();
+  }
+
+  /** Brings everything derived back to the committed rows: the store refused the turn. */
+  undo(): void {
+    for (const row of this.started) this.#ledger.roster.restore(row);
+    for (const [seq, row] of this.#tasks) {
+      this.#ledger.move(row, this.#ledger.tasks.get(seq), this.#limits);
+    }
+    for (const lingering of this.#lingering) this.#ledger.endLingering(lingering);
+    this.#ledger.restartSweeps();
+  }
+
+  #stage(before: TaskRow | undefined, after: TaskRow): void {
+    const { seq, batchId } = after.context;
+    this.#tasks.set(seq, after);
+    this.#ledger.move(before, after, this.#limits);
+    if (before?.state === after.state) return;
+    this.#count(this.#fleetCounts, before?.state, after.state);
+    if (batchId !== null) this.#count(this.#countsOf(batchId), before?.state, after.state);
+  }
+
+  #count(counts: Mutable<TaskCounts>, from: TaskStatus | undefined, to: TaskStatus): void {
+    if (from !== undefined) counts[from] -= 1;
+    counts[to] += 1;
+  }
+
+  #countsOf(batchId: string): Mutable<TaskCounts> {
+    let counts = this.#batchCounts.get(batchId);
+    if (counts === undefined) {
+      counts = { ...(this.batch(batchId)?.context.counts ?? noTaskCounts) };
+      this.#batchCounts.set(batchId, counts);
+    }
+    return counts;
+  }
+
+  #settle({ state, context }: TaskRow, result: string | null): void {
+    const { key, batchId, type, workerId, error, startedAt, attempt } = context;
+    const status = state as FinalTaskStatus;
+    const settledSeq = ++this.#settledSeq;
+    this.results.push({
+      taskId: taskIdOf(key, batchId),
+      key,
+      batchId,
+      type,
+      success: status === 'completed',
+      status,
+      result,
+      ...(error && { error: error.message, failure: error }),
+      duration: startedAt === null ? 0 : Math.max(0, this.context.at - startedAt),
+      timestamp: this.context.at,
+      attempts: attempt,
+      workerId,
+      settledSeq,
+      receivedAt: this.context.at
+    });
+    this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
+  }
+
+  #head(): LedgerHead {
+    return {
+      turn: this.#ledger.head.turn + 1,
+      seq: this.#seq,
+      settledSeq: this.#settledSeq,
+      stats: { ...this.stats, counts: this.#fleetCounts }
+    };
+  }
+}
+
+/** A task's key without its batch. A batch id has no slash, so the first one ends it. */
+export function taskIdOf(key: string, batchId: string | null): string {
+  return batchId === null ? key : key.slice(batchId.length + 1);
+}

@@ -1,0 +1,42 @@
+import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import type { AttemptRef, Outcome } from '../machines/task.ts';
+import type { BatchRow, StoredTask } from './store.ts';
+
+/** What comes in between two turns. */
+export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased;
+
+/** A command and the caller who waits for its reply; an operation command only waits to be durable. */
+export interface CommandInput {
+  readonly type: 'command';
+  readonly command: LedgerCommand | OperationCommand;
+  readonly commandId: string | undefined;
+}
+
+/** A handler ended. */
+export interface AttemptSettled extends AttemptRef {
+  readonly type: 'attempt.settled';
+  readonly outcome: Outcome;
+}
+
+/** Nothing will be heard of the attempt any more: its worker or process died. */
+export interface AttemptLost extends AttemptRef {
+  readonly type: 'attempt.lost';
+  readonly reason: string;
+}
+
+/** The fleet stops hard: every attempt goes back to the queue. */
+export interface AttemptsReleased {
+  readonly type: 'attempts.released';
+}
+
+/** What a turn needs to know that is not in memory: read from the store before it steps. */
+export interface Found {
+  readonly tasks: ReadonlyMap<string, StoredTask>;
+  readonly batches: ReadonlyMap<string, BatchRow>;
+  /** Submitted results that are there already, as {@link submittedResultKey}. */
+  readonly results: ReadonlySet<string>;
+}
+
+export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {
+  return JSON.stringify([workerId, taskId, attempt]);
+}

@@ -1,0 +1,99 @@
+import { ValidationError } from './errors.ts';
+import { NotJsonError, toJsonText } from './jsonText.ts';
+import { show } from './show.ts';
+
+/** The longest id, in bytes of UTF-8. */
+const maxIdBytes = 256;
+/** Later times are no dates. */
+const lastTime = 8.64e15;
+
+/** @throws {ValidationError} naming the argument, the value and what is allowed. */
+export function refuse(argument: string, value: unknown, allowed: string): never {
+  throw new ValidationError(argument, show(value), allowed);
+}
+
+export function assertInteger(
+  argument: string,
+  value: unknown,
+  min: number,
+  max: number
+): asserts value is number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  refuse(argument, value, `an integer from ${min} to ${max}`);
+}
+
+export function assertFinite(argument: string, value: unknown): asserts value is number {
+  if (!Number.isFinite(value)) refuse(argument, value, 'a finite number');
+}
+
+/** @param min - Smallest allowed, ms. */
+export function assertDuration(argument: string, value: unknown, min: number): asserts value is number {
+  if (Number.isFinite(value) && (value as number) >= min && (value as number) <= Number.MAX_SAFE_INTEGER)
+    return;
+  refuse(argument, value, `a finite number of milliseconds, at least ${min}`);
+}
+
+export function assertTime(argument: string, value: unknown): asserts value is number {
+  if (Number.isFinite(value) && (value as number) >= 0 && (value as number) <= lastTime) return;
+  refuse(argument, value, 'a time in epoch milliseconds');
+}
+
+export function assertOneOf<const T extends string>(
+  argument: string,
+  value: unknown,
+  allowed: readonly T[]
+): asserts value is T {
+  if (!allowed.includes(value as T)) refuse(argument, value, `one of ${allowed.join(', ')}`);
+}
+
+export function assertBoolean(argument: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
+}
+
+export function assertPlainObject(
+  argument: string,
+  value: unknown
+): asserts value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    refuse(argument, value, 'an object');
+}
+
+/** @throws {ValidationError} for a field that is not known: most often a misspelt option. */
+export function assertKnownFields(argument: string, value: object, known: readonly string[]): void {
+  for (const field of Object.keys(value)) {
+    if (!known.includes(field)) {
+      refuse(
+        `${argument} has the field ${JSON.stringify(field)}, which`,
+        'unknown',
+        `one of ${known.join(', ')}`
+      );
+    }
+  }
+}
+
+/** Ids are kept byte for byte. What cannot be kept so, or cannot be told apart on a screen, is refused. */
+export function assertId(argument: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') refuse(argument, value, 'a string');
+  if (value.trim() === '') refuse(argument, value, 'a string that is not blank');
+  if (Buffer.byteLength(value) > maxIdBytes) refuse(argument, value, `at most ${maxIdBytes} bytes of UTF-8`);
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) {
+    refuse(argument, value, 'free of control characters and lone surrogates');
+  }
+}
+
+/** Ids of batches and of single tasks: a slash separates a batch from its task in a key. */
+export function assertIdWithoutSlash(argument: string, value: unknown): asserts value is string {
+  assertId(argument, value);
+  if (value.includes('/')) refuse(argument, value, 'free of "/", which separates a batch from its tasks');
+}
+
+/** The JSON text of an argument. */
+export function jsonTextOf(argument: string, value: unknown): string {
+  try {
+    return toJsonText(value, argument);
+  } catch (error) {
+    if (!(error instanceof NotJsonError))
+      return refuse(argument, value, 'readable: one of its getters throws');
+    throw new ValidationError(error.path, error.reason.replace(/^is /, ''), 'a value that JSON can hold');
+  }
+}
