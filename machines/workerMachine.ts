@@ -1,7 +1,6 @@
 import { assign, enqueueActions, fromPromise, setup } from 'xstate';
-import type { AttemptRef } from './task.ts';
 
-/** Persisted as the worker's snapshot, so plain JSON only. What it holds is derived from the running rows. */
+/** Persisted as the worker's snapshot, so plain JSON only. What it holds is no part of it: the running rows say that. */
 export interface WorkerContext {
   /** Name of the place in the fleet, `worker-1` …: it stays when the worker is replaced. */
   readonly slot: string;
@@ -13,11 +12,7 @@ export interface WorkerContext {
   readonly tasksPerWorker: number | null;
   /** When this incarnation was ready, epoch ms; `null` before. */
   readonly spawnedAt: number | null;
-  /** Attempts that it holds now. */
-  readonly attempts: readonly AttemptRef[];
-  /** Tasks that this incarnation has taken. */
-  readonly taken: number;
-  /** Attempts of this slot that completed, and that failed or timed out. */
+  /** Attempts of this slot that completed, and that failed or timed out, up to when it was last idle. */
   readonly completed: number;
   readonly failed: number;
   /** Why the worker could not be made; `null` outside `error`. */
@@ -43,18 +38,16 @@ export type WorkerEvent =
       readonly tasksPerWorker: number | null;
     }
   // Facts, told to the worker
-  | ({ readonly type: 'attempts.changed' } & AttemptsChange);
+  | { readonly type: 'attempts.begun' }
+  | ({ readonly type: 'attempts.ended' } & WorkDone);
 
-/** What one turn changed for one worker. */
-export interface AttemptsChange {
-  /** All that it holds after the turn. */
-  readonly attempts: readonly AttemptRef[];
-  /** Attempts that the turn gave it, and that ended in it. */
+/** What the worker did while it was busy. */
+export interface WorkDone {
+  /** Tasks that this incarnation has taken in all. */
   readonly taken: number;
+  /** Attempts that completed, and that failed or timed out, since it was last idle. */
   readonly completed: number;
   readonly failed: number;
-  /** Epoch ms. */
-  readonly at: number;
 }
 
 /** What a worker tells the fleet that spawned it. */
@@ -63,8 +56,8 @@ export interface WorkerReport {
   readonly slot: string;
   readonly workerId: string;
   readonly concurrency: number;
-  /** Tasks that it will still take; `null`: no limit. */
-  readonly remaining: number | null;
+  /** Tasks that it takes in all; `null`: no limit. */
+  readonly tasksPerWorker: number | null;
   /** Why it could not be made; `null` unless broken. */
   readonly problem: string | null;
 }
@@ -79,7 +72,8 @@ export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>):
  *
  * The actor lives as long as the fleet; the worker in it is made, used, drained, replaced. It never runs a
  * handler (the executor does) and never decides which task comes next (the turn does): it offers room, and is
- * told once per turn what it holds. A stopped worker is parked, not destroyed, because stopping an actor costs
+ * told
+ * when it becomes busy and when it is idle again. A stopped worker is parked, not destroyed, because stopping an actor costs
  * its parent a copy of all its children.
  */
 export const workerMachine = setup({
@@ -95,19 +89,13 @@ export const workerMachine = setup({
     )
   },
   guards: {
-    isEmpty: (_, params: AttemptsChange) => params.attempts.length === 0,
-    isEmptyAndSpent: ({ context }, params: AttemptsChange) =>
-      params.attempts.length === 0 &&
-      context.tasksPerWorker !== null &&
-      context.taken + params.taken >= context.tasksPerWorker,
-    holdsNothing: ({ context }) => context.attempts.length === 0
+    isSpent: ({ context }, params: WorkDone) =>
+      context.tasksPerWorker !== null && params.taken >= context.tasksPerWorker
   },
   actions: {
-    recordAttempts: assign({
-      attempts: (_, params: AttemptsChange) => params.attempts,
-      taken: ({ context }, params: AttemptsChange) => context.taken + params.taken,
-      completed: ({ context }, params: AttemptsChange) => context.completed + params.completed,
-      failed: ({ context }, params: AttemptsChange) => context.failed + params.failed
+    recordWork: assign({
+      completed: ({ context }, params: WorkDone) => context.completed + params.completed,
+      failed: ({ context }, params: WorkDone) => context.failed + params.failed
     }),
     recordLimits: assign({
       concurrency: (_, params: Pick<WorkerContext, 'concurrency' | 'tasksPerWorker'>) => params.concurrency,
@@ -116,8 +104,7 @@ export const workerMachine = setup({
     }),
     recordSuccessor: assign({
       incarnation: ({ context }) => context.incarnation + 1,
-      spawnedAt: null,
-      taken: 0
+      spawnedAt: null
     }),
     recordSpawn: assign({ spawnedAt: (_, params: { at: number }) => params.at }),
     recordProblem: assign({ problem: (_, params: { error: unknown }) => String(params.error) }),
@@ -136,8 +123,6 @@ export const workerMachine = setup({
     concurrency: input.concurrency,
     tasksPerWorker: input.tasksPerWorker,
     spawnedAt: null,
-    attempts: [],
-    taken: 0,
     completed: input.restored?.completed ?? 0,
     failed: input.restored?.failed ?? 0,
     problem: null
@@ -169,25 +154,10 @@ export const workerMachine = setup({
       }
     },
     idle: {
-      description: 'Offers room.',
+      description: 'Holds nothing, and offers room.',
       tags: ['accepting'],
       on: {
-        'attempts.changed': [
-          {
-            guard: { type: 'isEmptyAndSpent', params: ({ event }) => event },
-            target: 'recycling',
-            actions: [
-              { type: 'recordAttempts', params: ({ event }) => event },
-              { type: 'report', params: { type: 'worker.withdrawn' } }
-            ]
-          },
-          {
-            description: 'Attempts that began and ended between two turns.',
-            guard: { type: 'isEmpty', params: ({ event }) => event },
-            actions: { type: 'recordAttempts', params: ({ event }) => event }
-          },
-          { target: 'busy', actions: { type: 'recordAttempts', params: ({ event }) => event } }
-        ],
+        'attempts.begun': 'busy',
         'worker.drain': {
           target: 'stopping',
           actions: { type: 'report', params: { type: 'worker.withdrawn' } }
@@ -208,21 +178,17 @@ export const workerMachine = setup({
       description: 'Holds at least one attempt, and may have room for more.',
       tags: ['accepting'],
       on: {
-        'attempts.changed': [
+        'attempts.ended': [
           {
-            guard: { type: 'isEmptyAndSpent', params: ({ event }) => event },
+            description: 'It has taken its last task.',
+            guard: { type: 'isSpent', params: ({ event }) => event },
             target: 'recycling',
             actions: [
-              { type: 'recordAttempts', params: ({ event }) => event },
+              { type: 'recordWork', params: ({ event }) => event },
               { type: 'report', params: { type: 'worker.withdrawn' } }
             ]
           },
-          {
-            guard: { type: 'isEmpty', params: ({ event }) => event },
-            target: 'idle',
-            actions: { type: 'recordAttempts', params: ({ event }) => event }
-          },
-          { actions: { type: 'recordAttempts', params: ({ event }) => event } }
+          { target: 'idle', actions: { type: 'recordWork', params: ({ event }) => event } }
         ],
         'worker.drain': {
           target: 'draining',
@@ -242,9 +208,11 @@ export const workerMachine = setup({
     },
     draining: {
       description: 'Finishes what it holds, takes nothing new, then stops.',
-      always: { guard: 'holdsNothing', target: 'stopping' },
       on: {
-        'attempts.changed': { actions: { type: 'recordAttempts', params: ({ event }) => event } },
+        'attempts.ended': {
+          target: 'stopping',
+          actions: { type: 'recordWork', params: ({ event }) => event }
+        },
         'worker.start': {
           description: 'Wanted again before it was empty.',
           target: 'busy',
@@ -255,9 +223,11 @@ export const workerMachine = setup({
     },
     retiring: {
       description: 'Finishes what it holds, takes nothing new, then is replaced.',
-      always: { guard: 'holdsNothing', target: 'recycling' },
       on: {
-        'attempts.changed': { actions: { type: 'recordAttempts', params: ({ event }) => event } },
+        'attempts.ended': {
+          target: 'recycling',
+          actions: { type: 'recordWork', params: ({ event }) => event }
+        },
         'worker.drain': 'draining',
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
@@ -337,7 +307,7 @@ function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerRep
     slot: context.slot,
     workerId: workerIdOf(context),
     concurrency: context.concurrency,
-    remaining: context.tasksPerWorker === null ? null : context.tasksPerWorker - context.taken,
+    tasksPerWorker: context.tasksPerWorker,
     problem: context.problem
   };
 }

@@ -83,7 +83,7 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
     turn.started.push(started);
-    turn.worker(place.workerId).taken += 1;
+    turn.worker(place.workerId);
   }
   turn.isCutShort = true;
 }
@@ -166,6 +166,7 @@ function recordEnd(turn: Turn, before: TaskRow, { state, context }: TaskRow): vo
   else if (state !== 'cancelled') change.failed += 1;
   if (state === 'backingOff') {
     turn.stats.retriedAttempts += 1;
+    if (!turn.context.tellsTasks) return;
     turn.facts.push({
       type: 'task.retrying',
       key: context.key,

@@ -93,8 +93,12 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
   };
 }
 
-/** Puts a fleet together. Nothing happens until its logic runs as an actor. */
-export function createFleet(options: ResolvedOptions): Fleet {
+/**
+ * Puts a fleet together. Nothing happens until its logic runs as an actor.
+ *
+ * @param hasTaskListeners - Whether facts about single tasks are wanted: each costs a microsecond.
+ */
+export function createFleet(options: ResolvedOptions, hasTaskListeners: () => boolean = () => true): Fleet {
   const { name, store, executor, clock, config } = options;
   const readModel = createReadModel();
   const owner = `process ${process.pid} on ${hostname()}`;
@@ -105,7 +109,8 @@ export function createFleet(options: ResolvedOptions): Fleet {
     executor,
     clock,
     random: options.random,
-    readModel
+    readModel,
+    hasTaskListeners
   });
   const machine = fleetMachine.provide({
     actors: {

@@ -31,6 +31,14 @@ export class FleetEvents {
     return fleet.on('*', (fact) => this.#tell(fact));
   }
 
+  /** Whether anybody may want facts about single tasks. */
+  get hasTaskListeners(): boolean {
+    for (const [type, { size }] of this.#listeners) {
+      if (size > 0 && (type === '*' || type.startsWith('task.'))) return true;
+    }
+    return false;
+  }
+
   on(type: FleetFact['type'] | '*', listener: (fact: never) => void): Disposable {
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));

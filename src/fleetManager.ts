@@ -91,7 +91,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
-    this.#fleet = createFleet(this.#options);
+    this.#fleet = this.#createFleet();
     const { store, name } = this.#options;
     this.#reader = new FleetReader(store, name);
     this.coordinator = new CoordinatorAgent({
@@ -335,9 +335,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const { ledger } = this.#fleet.journal;
     const infos: WorkerInfo[] = [];
     for (const place of ledger.roster.all()) {
-      const worker = children[place.slot];
-      if (worker && place.attempts.size > 0)
-        infos.push(workerInfoOf(place, worker.getSnapshot().context, ledger));
+      const spawnedAt = children[place.slot]?.getSnapshot().context.spawnedAt ?? 0;
+      if (place.attempts.size > 0) infos.push(workerInfoOf(place, spawnedAt, ledger));
     }
     return Promise.resolve(infos);
   }
@@ -354,7 +353,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#events.stream(filter);
   }
 
-  /** The fleet's actor, while it runs. @throws {NotRunningError} */
+  /**
+   * The fleet's actor, while it runs. It emits facts about single tasks only while `on` or `events` has a
+   * subscriber for them.
+   *
+   * @throws {NotRunningError}
+   */
   get actor(): ActorRefFrom<Fleet['logic']> {
     return this.#requireActor('actor');
   }
@@ -364,10 +368,14 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#fleet.readModel;
   }
 
+  #createFleet(): Fleet {
+    return createFleet(this.#options, () => this.#inspect !== undefined || this.#events.hasTaskListeners);
+  }
+
   async #start(): Promise<void> {
     await this.#stopping;
     // A fleet that has run is spent: the next one takes up from the store.
-    if (this.#actor !== null) this.#fleet = createFleet(this.#options);
+    if (this.#actor !== null) this.#fleet = this.#createFleet();
     const { logic, journal } = this.#fleet;
     const actor = createActor(logic, this.#inspect === undefined ? {} : { inspect: this.#inspect });
     this.#actor = actor;

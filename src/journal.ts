@@ -31,7 +31,7 @@ import { find, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Replies } from './replies.ts';
-import { heldBy } from './roster.ts';
+import { isHolding, workDoneOf } from './roster.ts';
 import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { Found, TurnInput } from './turnInput.ts';
@@ -49,6 +49,8 @@ export interface JournalOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly readModel: ReadModelStore;
+  /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
+  readonly hasTaskListeners: () => boolean;
 }
 
 /** A turn that was handed to the store, with what it came from. */
@@ -212,6 +214,7 @@ export class Journal {
       config: context.config,
       isDispatching: value.operation === 'running',
       types: executor.types,
+      tellsTasks: this.#options.hasTaskListeners(),
       found
     });
   }
@@ -313,19 +316,26 @@ export class Journal {
     return attempts;
   }
 
-  /** Each worker hears once per turn what it holds now. */
+  /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
   #tellWorkers(turn: Turn): void {
     const children = this.#snapshot().children as Readonly<Record<string, AnyActorRef | undefined>>;
-    const { at } = turn.context;
-    for (const [workerId, change] of turn.workers) {
+    const tell = (slot: string, event: WorkerEvent) => children[slot]?.send(event);
+    for (const [workerId, { completed, failed }] of turn.workers) {
       const place = this.ledger.roster.get(workerId);
       if (place === undefined) continue;
-      const event: WorkerEvent = { type: 'attempts.changed', attempts: heldBy(place), ...change, at };
-      children[place.slot]?.send(event);
+      place.completed += completed;
+      place.failed += failed;
+      const isBusy = isHolding(place);
+      if (isBusy === place.isBusy) continue;
+      place.isBusy = isBusy;
+      tell(
+        place.slot,
+        isBusy ? { type: 'attempts.begun' } : { type: 'attempts.ended', ...workDoneOf(place) }
+      );
     }
     for (const workerId of turn.wedgedWorkers) {
       const place = this.ledger.roster.get(workerId);
-      if (place) children[place.slot]?.send({ type: 'worker.retire' } satisfies WorkerEvent);
+      if (place) tell(place.slot, { type: 'worker.retire' });
     }
   }
 

@@ -1,5 +1,5 @@
 import { createStore } from '@xstate/store';
-import { produce, type Draft } from 'immer';
+import { Immer, type Draft } from 'immer';
 import type { BatchStatus } from '../machines/batch.ts';
 import type { TaskResult } from '../machines/task.ts';
 import type { BatchRow, StoredResult } from './store.ts';
@@ -9,7 +9,7 @@ import { batchStatusOf, withoutValue } from './views.ts';
 
 /** How many batches and results the model holds; older ones are in the store. */
 const maxBatches = 100;
-const maxResults = 100;
+const maxResults = 20;
 
 /** What a page or a program may watch: bounded, and brought up to date once per turn, after its commit. */
 export interface ReadModel {
@@ -26,6 +26,9 @@ export interface TurnNews {
   readonly removedBatches: readonly string[];
   readonly results: readonly StoredResult[];
 }
+
+/** Rows are immutable already: freezing what is built of them would cost as much as the rest of the update. */
+const { produce } = new Immer({ autoFreeze: false });
 
 const empty: ReadModel = { stats: noStats, batches: {}, results: [] };
 

@@ -1,19 +1,28 @@
 import type { AttemptRef } from '../machines/task.ts';
-import type { WorkerReport } from '../machines/workerMachine.ts';
+import type { WorkDone, WorkerReport } from '../machines/workerMachine.ts';
 import type { TaskRow } from './store.ts';
 
-/** A worker as the turn sees it: what it offers, and what it holds. */
+/** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
   readonly slot: string;
   readonly workerId: string;
   concurrency: number;
-  /** Tasks that it will still take. */
-  remaining: number;
+  /** Tasks that it takes in all. */
+  tasksPerWorker: number;
   accepting: boolean;
   /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
   readonly attempts: Map<number, number>;
   /** Attempts that are over while their handler still runs. They keep their place until the grace is over. */
-  readonly lingering: Map<string, AttemptRef>;
+  readonly lingering: Set<string>;
+  /** Tasks that it has taken. */
+  taken: number;
+  /** Attempts that completed, and that failed or timed out. */
+  completed: number;
+  failed: number;
+  /** What its actor was told when it was last idle. */
+  readonly told: { completed: number; failed: number };
+  /** Whether its actor was last told that it is busy. */
+  isBusy: boolean;
 }
 
 /** The workers of the fleet: who has room, and who holds what. */
@@ -57,7 +66,7 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place === undefined) return;
     place.attempts.set(context.seq, context.attempt);
-    place.remaining -= 1;
+    place.taken += 1;
     this.#ready.delete(place);
     this.#refresh(place);
   }
@@ -75,7 +84,7 @@ export class Roster {
     const place = this.get(row.context.workerId);
     this.drop(row);
     if (place === undefined) return;
-    place.remaining += 1;
+    place.taken -= 1;
     this.#refresh(place);
   }
 
@@ -83,7 +92,7 @@ export class Roster {
   linger(workerId: string, ref: AttemptRef): void {
     const place = this.get(workerId);
     if (place === undefined) return;
-    place.lingering.set(attemptKey(ref), ref);
+    place.lingering.add(attemptKey(ref));
     this.#refresh(place);
   }
 
@@ -95,22 +104,11 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, remaining }: WorkerReport): void {
-    let place = this.#places.get(workerId);
-    if (place === undefined) {
-      place = {
-        slot,
-        workerId,
-        concurrency,
-        remaining: remaining ?? Infinity,
-        accepting: true,
-        attempts: new Map(),
-        lingering: new Map()
-      };
-      this.#places.set(workerId, place);
-    }
+  #admit({ slot, workerId, concurrency, tasksPerWorker }: WorkerReport): void {
+    const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
+    this.#places.set(workerId, place);
     place.concurrency = concurrency;
-    place.remaining = remaining ?? Infinity;
+    place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
     this.#refresh(place);
   }
@@ -130,21 +128,46 @@ export class Roster {
   }
 
   #refresh(place: Place): void {
-    const room = Math.min(place.concurrency - place.attempts.size - place.lingering.size, place.remaining);
+    const room = Math.min(
+      place.concurrency - place.attempts.size - place.lingering.size,
+      place.tasksPerWorker - place.taken
+    );
     if (place.accepting && room > 0) this.#ready.add(place);
     else this.#ready.delete(place);
   }
 }
 
-/** Everything that keeps a place of the worker, lingering attempts included. */
-export function heldBy({ attempts, lingering }: Place): AttemptRef[] {
-  const held: AttemptRef[] = [];
-  for (const [seq, attempt] of attempts) held.push({ seq, attempt });
-  for (const ref of lingering.values()) held.push(ref);
-  return held;
+function newPlace(slot: string, workerId: string): Place {
+  return {
+    slot,
+    workerId,
+    concurrency: 0,
+    tasksPerWorker: 0,
+    accepting: false,
+    attempts: new Map(),
+    lingering: new Set(),
+    taken: 0,
+    completed: 0,
+    failed: 0,
+    told: { completed: 0, failed: 0 },
+    isBusy: false
+  };
 }
 
-/** Names one attempt in a map. */
+/** What the worker's actor has not been told yet of what it did. */
+export function workDoneOf(place: Place): WorkDone {
+  const { taken, completed, failed, told } = place;
+  const done = { taken, completed: completed - told.completed, failed: failed - told.failed };
+  Object.assign(told, { completed, failed });
+  return done;
+}
+
+/** Whether anything keeps a place of the worker. */
+export function isHolding({ attempts, lingering }: Place): boolean {
+  return attempts.size + lingering.size > 0;
+}
+
+/** Names one attempt in a set. */
 export function attemptKey({ seq, attempt }: AttemptRef): string {
   return `${seq}.${attempt}`;
 }

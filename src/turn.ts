@@ -36,6 +36,8 @@ export interface TurnContext {
   readonly isDispatching: boolean;
   /** Task types that can be run. */
   readonly types: ReadonlySet<string>;
+  /** Whether facts about single tasks are wanted. */
+  readonly tellsTasks: boolean;
   readonly found: Found;
 }
 
@@ -54,7 +56,6 @@ export interface Reply {
 
 /** What the turn did to one worker. */
 export interface WorkerChange {
-  taken: number;
   completed: number;
   failed: number;
 }
@@ -151,9 +152,22 @@ export class Turn {
 
   addTask(task: NewTask, batchId: string | null): TaskRow {
     const seq = ++this.#seq;
-    const row = taskLifecycle.create({ ...task, seq, batchId, createdAt: this.context.at });
-    this.#payloads.set(seq, { data: task.data, metadata: task.metadata });
-    this.#newKeys.set(task.key, seq);
+    const { key, type, priority, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
+    const createdAt = this.context.at;
+    const row = taskLifecycle.create({
+      seq,
+      key,
+      batchId,
+      type,
+      priority,
+      timeoutMs,
+      maxRetries,
+      retryOf,
+      createdAt,
+      startAfter
+    });
+    this.#payloads.set(seq, { data, metadata });
+    this.#newKeys.set(key, seq);
     this.#stage(undefined, row);
     this.stats.totalTasks += 1;
     return row;
@@ -213,7 +227,7 @@ export class Turn {
   /** What this turn changed for a worker, to be added to. */
   worker(workerId: string): WorkerChange {
     let change = this.workers.get(workerId);
-    if (change === undefined) this.workers.set(workerId, (change = { taken: 0, completed: 0, failed: 0 }));
+    if (change === undefined) this.workers.set(workerId, (change = { completed: 0, failed: 0 }));
     return change;
   }
 
@@ -344,7 +358,9 @@ export class Turn {
       settledSeq,
       receivedAt: this.context.at
     });
-    this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
+    if (this.context.tellsTasks) {
+      this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
+    }
   }
 
   #head(): LedgerHead {

@@ -1,6 +1,5 @@
 import { activeTasks, settledTasks, type BatchStatus } from '../machines/batch.ts';
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
-import type { WorkerContext } from '../machines/workerMachine.ts';
 import { batchLifecycle, type Ledger } from './ledger.ts';
 import type { Place } from './roster.ts';
 import type { BatchRow, StoredResult, StoredTask } from './store.ts';
@@ -154,24 +153,13 @@ export interface WorkerInfo {
   readonly status: 'active';
   /** When it was ready, epoch ms. */
   readonly spawnedAt: number;
-  /** Attempts of its slot that completed, and that failed or timed out. */
+  /** Attempts that completed, and that failed or timed out. */
   readonly completed: number;
   readonly failed: number;
 }
 
-export function workerInfoOf(
-  { workerId, attempts }: Place,
-  worker: WorkerContext,
-  { tasks }: Ledger
-): WorkerInfo {
+export function workerInfoOf(place: Place, spawnedAt: number, { tasks }: Ledger): WorkerInfo {
+  const { workerId, attempts, completed, failed } = place;
   const taskIds = [...attempts.keys()].flatMap((seq) => tasks.get(seq)?.context.key ?? []);
-  return {
-    id: workerId,
-    taskId: taskIds[0] ?? '',
-    taskIds,
-    status: 'active',
-    spawnedAt: worker.spawnedAt ?? 0,
-    completed: worker.completed,
-    failed: worker.failed
-  };
+  return { id: workerId, taskId: taskIds[0] ?? '', taskIds, status: 'active', spawnedAt, completed, failed };
 }

@@ -1,12 +1,20 @@
 import type { DatabaseSync, DatabaseSyncOptions, StatementSyncInstance } from '@photostructure/sqlite';
 
-export type Database = InstanceType<typeof DatabaseSync>;
-export type Statement = StatementSyncInstance;
+/** What the store uses of a connection and of a statement. */
+export type Database = Pick<
+  InstanceType<typeof DatabaseSync>,
+  'prepare' | 'exec' | 'close' | 'isTransaction'
+>;
+export type Statement = Pick<StatementSyncInstance, 'run' | 'get' | 'all' | 'setReturnArrays'>;
 /** Opens a connection. The built-in module and the package are the same API. */
 export type OpenDatabase = (location: string, options: DatabaseSyncOptions) => Database;
 
-/** From here on `node:sqlite` needs no flag and prints no warning about being experimental. */
-const firstNodeWithSqlite = 24;
+/** Releases from which on `node:sqlite` is no longer experimental: before, it prints a warning at every start. */
+const builtInSince: readonly (readonly [major: number, minor: number])[] = [
+  [24, 15],
+  [25, 7],
+  [26, 0]
+];
 
 /** The SQLite of Node where it is built in, else that of `@photostructure/sqlite`. */
 export async function loadSqlite(): Promise<OpenDatabase> {
@@ -15,8 +23,16 @@ export async function loadSqlite(): Promise<OpenDatabase> {
 }
 
 function builtInSqlite(): { readonly DatabaseSync: typeof DatabaseSync } | undefined {
-  if (Number.parseInt(process.versions.node, 10) < firstNodeWithSqlite) return undefined;
+  if (!hasStableSqlite(process.versions.node)) return undefined;
   // The types of Node 20 know neither the function nor the module.
   const { getBuiltinModule } = process as { getBuiltinModule?: (id: string) => unknown };
   return getBuiltinModule?.('node:sqlite') as ReturnType<typeof builtInSqlite>;
+}
+
+/** @param version - Of Node, such as `24.15.0`. */
+export function hasStableSqlite(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [last] = builtInSince.at(-1)!;
+  if (major > last) return true;
+  return builtInSince.some(([builtInMajor, since]) => major === builtInMajor && minor >= since);
 }

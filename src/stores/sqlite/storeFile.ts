@@ -14,6 +14,9 @@ const checkpointPages = 4_000;
 const maxLogBytes = 64 * 1024 * 1024;
 const cacheKiB = 64 * 1024;
 
+/** The smallest database of SQLite has one page of this size, bytes. */
+const smallestPage = 512;
+
 /** Which file a path named when it was opened. */
 export interface FileIdentity {
   readonly device: number;
@@ -49,6 +52,8 @@ export class StoreFile {
     if (!stat) return 'absent';
     if (!stat.isFile()) throw this.#corrupt('it is not a file');
     if (stat.size === 0) return 'empty';
+    // SQLite itself takes a file of one byte for an empty one.
+    if (stat.size < smallestPage) throw this.#corrupt('it is shorter than a page');
     const database = this.#connect('ro');
     try {
       return this.#kindOf(database);

@@ -1,0 +1,590 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type {
+  BatchQuery,
+  CommandReply,
+  Commit,
+  InboxCommand,
+  ResultQuery,
+  Store,
+  StoredFleet,
+  TaskQuery,
+  TaskRow
+} from '../../src/store.ts';
+import {
+  agentOf,
+  batchOf,
+  commitOf as commitOfScope,
+  failureOf,
+  now,
+  range,
+  resultOf,
+  rowOf,
+  taskOf
+} from './rows.ts';
+
+/**
+ * What every store promises.
+ *
+ * @param makeStore - Makes an empty store. The suite closes it. Most tests share one, each with fleets of its own.
+ */
+export function describeStore(name: string, makeStore: () => Promise<Store>): void {
+  describe(name, () => {
+    let store: Store;
+    let fleet = 'fleet-0';
+    let otherFleet = 'other-0';
+    let tests = 0;
+
+    const commitOf = (turn: number, changes?: Partial<Commit>) => commitOfScope(fleet, turn, changes);
+
+    beforeAll(async () => {
+      store = await makeStore();
+    });
+    beforeEach(() => {
+      tests += 1;
+      fleet = `fleet-${tests}`;
+      otherFleet = `other-${tests}`;
+    });
+    afterAll(() => store.close());
+
+    describe('ownership', () => {
+      it('opens a scope that is new with nothing in it', async () => {
+        const opened = await store.open(fleet, 'me');
+
+        expect(opened).toMatchObject({ head: null, agents: [], batches: [] });
+        expect(await liveSeqs(opened)).toEqual([]);
+      });
+
+      it('refuses a second owner of a scope, and names the first', async () => {
+        await store.open(fleet, 'the first owner');
+
+        await expect(store.open(fleet, 'me')).rejects.toMatchObject({
+          code: 'ERR_LOCKED',
+          owner: expect.stringContaining('the first owner') as string
+        });
+      });
+
+      it('opens other scopes beside it, each with rows of its own', async () => {
+        await store.open(fleet, 'me');
+        await store.open(otherFleet, 'me');
+        await store.commit(commitOf(1, { newTasks: [taskOf(1)] }));
+        await store.commit(commitOfScope(otherFleet, 7, { newTasks: [taskOf(1), taskOf(2)] }));
+
+        expect(await store.readHead(fleet)).toMatchObject({ turn: 1 });
+        expect(await store.readHead(otherFleet)).toMatchObject({ turn: 7 });
+        expect(seqsOf(await store.listTasks(fleet, { limit: 9 }))).toEqual([1]);
+        expect(seqsOf(await store.listTasks(otherFleet, { limit: 9 }))).toEqual([1, 2]);
+        expect(await store.listScopes()).toEqual(expect.arrayContaining([fleet, otherFleet]));
+      });
+
+      it('opens a released scope again, where it was', async () => {
+        await store.open(fleet, 'me');
+        await store.open(otherFleet, 'me');
+        await store.commit(commitOf(3, { newTasks: [taskOf(1)] }));
+        await store.release(fleet);
+        await store.release(fleet);
+
+        const opened = await store.open(fleet, 'me');
+        expect(opened.head).toEqual(commitOf(3).head);
+        expect(await liveSeqs(opened)).toEqual([1]);
+      });
+
+      it.each<[call: string, (store: Store) => Promise<unknown>]>([
+        ['commit', (store) => store.commit(commitOf(1))],
+        ['answerCommand', (store) => store.answerCommand(fleet, 'c1', { ok: true, value: null })]
+      ])('refuses %s to who does not own the scope', async (_, call) => {
+        await store.open(otherFleet, 'me');
+
+        await expect(call(store)).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
+      });
+
+      it.each<[call: string, (store: Store) => Promise<unknown>]>([
+        ['open', (store) => store.open(fleet, 'me')],
+        ['commit', (store) => store.commit(commitOf(1))],
+        ['readHead', (store) => store.readHead(fleet)],
+        ['listTasks', (store) => store.listTasks(fleet, { limit: 1 })],
+        ['sendCommand', (store) => store.sendCommand(fleet, cancel('c1'))]
+      ])('refuses %s after it was closed', async (_, call) => {
+        const closed = await makeStore();
+        await closed.open(fleet, 'me');
+        await closed.close();
+        await closed.close();
+        await closed.release(fleet);
+
+        await expect(call(closed)).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
+      });
+    });
+
+    describe('commit', () => {
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+      });
+
+      it('gives back the rows that it was given', async () => {
+        const error = { name: 'TypeError', message: 'x is undefined', code: 'E_X', retryable: false };
+        const task = taskOf(7, {
+          key: 'batch-1/a',
+          batchId: 'batch-1',
+          priority: -2.5,
+          timeoutMs: 100,
+          maxRetries: 0,
+          retryOf: 'batch-0/a',
+          attempt: 3,
+          failures: 1,
+          recoveries: 2,
+          workerId: 'worker-1.2',
+          dueAt: now + 1,
+          startedAt: now + 2,
+          settledAt: now + 3,
+          error
+        });
+        const plain = { ...taskOf(8), payload: { data: 'null', metadata: '{"source":"a.json"}' } };
+        const batch = batchOf('batch-1', { firstSeq: 7, lastSeq: 7, metadata: { by: ['me', null, 1.5] } });
+        const agents = [agentOf('fleet', { value: { operation: 'running' } }), agentOf('worker-1')];
+        const commit = commitOf(1, { newTasks: [task, plain], batches: [batch], agents });
+        await store.commit(commit);
+
+        expect(await store.readHead(fleet)).toEqual(commit.head);
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([task, plain]);
+        expect(await store.readBatch(fleet, 'batch-1')).toEqual(batch);
+        await store.release(fleet);
+        expect(await store.open(fleet, 'me')).toMatchObject({ head: commit.head, agents, batches: [batch] });
+      });
+
+      it('replaces rows of tasks, batches and agents by later ones', async () => {
+        const task = taskOf(1);
+        const failed = { name: 'Error', message: 'no luck', retryable: true };
+        const first = commitOf(1, { newTasks: [task], batches: [batchOf('b')], agents: [agentOf('fleet')] });
+        const backingOff = rowOf(task, 'backingOff', { attempt: 1, failures: 1, dueAt: now, error: failed });
+        const running = rowOf(task, 'running', { attempt: 2, failures: 1, workerId: 'worker-2' });
+        await store.commit(first);
+        await store.commit(commitOf(2, { tasks: [backingOff] }));
+        expect(await store.readTasks(fleet, ['task-1'])).toEqual([{ ...task, row: backingOff }]);
+
+        const batch = { ...batchOf('b', { totalTasks: 1 }), state: 'completed' } as const;
+        await store.commit(
+          commitOf(3, { tasks: [running], batches: [batch], agents: [agentOf('fleet', 2)] })
+        );
+
+        expect(await store.readTasks(fleet, ['task-1'])).toEqual([{ ...task, row: running }]);
+        expect(await store.readBatch(fleet, 'b')).toEqual(batch);
+        await store.release(fleet);
+        expect(await store.open(fleet, 'me')).toMatchObject({ agents: [agentOf('fleet', 2)], batches: [] });
+      });
+
+      it.each([
+        ['was there before', [taskOf(2, { key: 'task-1' })]],
+        ['comes twice', [taskOf(2), taskOf(3, { key: 'task-2' })]]
+      ])('refuses a key that %s, and changes nothing', async (_, newTasks) => {
+        await store.commit(commitOf(1, { newTasks: [taskOf(1)] }));
+
+        const running = rowOf(taskOf(1), 'running', { attempt: 1 });
+        const commit = commitOf(2, {
+          newTasks,
+          tasks: [running],
+          results: [resultOf(1)],
+          batches: [batchOf('b')]
+        });
+        await expect(store.commit(commit)).rejects.toMatchObject({ outcome: 'refused' });
+
+        expect(await store.readHead(fleet)).toMatchObject({ turn: 1 });
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([taskOf(1)]);
+        expect(await store.readResults(fleet, { limit: 9 })).toEqual([]);
+        expect(await store.readBatch(fleet, 'b')).toBeNull();
+        await store.commit(commitOf(2, { newTasks: [taskOf(2)], results: [resultOf(1)] }));
+      });
+
+      it('shows a commit to a call that follows it without waiting', async () => {
+        const committed = store.commit(commitOf(1, { newTasks: [taskOf(1), taskOf(2)] }));
+
+        const payloads = await store.readPayloads(fleet, [2, 1, 99]);
+        expect(payloads).toEqual(new Map([1, 2].map((seq) => [seq, taskOf(seq).payload])));
+        await committed;
+      });
+
+      it('removes a batch with its tasks and results, and leaves the others', async () => {
+        const other = taskOf(2, { key: 'kept/2', batchId: 'kept' });
+        const removed = [1, 3].map((seq) => taskOf(seq, { key: `gone/${seq}`, batchId: 'gone' }));
+        const batches = [
+          batchOf('gone', { firstSeq: 1, lastSeq: 3 }),
+          batchOf('kept', { firstSeq: 2, lastSeq: 2 })
+        ];
+        const results = [
+          resultOf(1, { batchId: 'gone', key: 'gone/1' }),
+          resultOf(2, { batchId: 'kept', key: 'kept/2' }),
+          resultOf(3, { batchId: null })
+        ];
+        await store.commit(commitOf(1, { newTasks: [removed[0]!, other, removed[1]!], batches, results }));
+        await store.commit(commitOf(2, { removedBatches: ['gone', 'never there'] }));
+
+        expect(await store.readBatch(fleet, 'gone')).toBeNull();
+        expect(seqsOf(await store.listTasks(fleet, { limit: 9 }))).toEqual([2]);
+        expect(await store.readTasks(fleet, ['gone/1', 'kept/2'])).toEqual([other]);
+        expect(await store.readPayloads(fleet, [1, 2, 3])).toEqual(new Map([[2, other.payload]]));
+        expect(await store.readResults(fleet, { limit: 9 })).toEqual(results.slice(1));
+        expect(await store.readResult(fleet, 'gone/1')).toBeNull();
+      });
+
+      it('makes a batch anew in the commit that removes it', async () => {
+        const old = taskOf(1, { key: 'b/x', batchId: 'b' });
+        const anew = taskOf(2, { key: 'b/x', batchId: 'b' });
+        await store.commit(
+          commitOf(1, { newTasks: [old], batches: [batchOf('b', { firstSeq: 1, lastSeq: 1 })] })
+        );
+
+        const batch = batchOf('b', { firstSeq: 2, lastSeq: 2 });
+        await store.commit(commitOf(2, { removedBatches: ['b'], newTasks: [anew], batches: [batch] }));
+
+        expect(await store.listTasks(fleet, { batchId: 'b', limit: 9 })).toEqual([anew]);
+        expect(await store.readBatch(fleet, 'b')).toEqual(batch);
+      });
+
+      it.each([
+        '__proto__',
+        'constructor',
+        "'; DROP TABLE tasks; --",
+        '😀\u{10ffff}',
+        'e\u0301',
+        'é',
+        ' ',
+        '../x\n'
+      ])('takes %j for an id like any other', async (id) => {
+        const task = taskOf(1, { key: `${id}/${id}`, batchId: id, type: id, workerId: id });
+        const result = resultOf(1, { key: task.row.context.key, taskId: id, batchId: id, workerId: id });
+        const batch = batchOf(id, { firstSeq: 1, lastSeq: 1 });
+        await store.commit(commitOf(1, { newTasks: [task], batches: [batch], results: [result] }));
+        await store.open(`${fleet}${id}`, id);
+
+        expect(await store.readTasks(fleet, [`${id}/${id}`])).toEqual([task]);
+        expect(await store.listTasks(fleet, { batchId: id, type: id, limit: 9 })).toEqual([task]);
+        expect(await store.readResults(fleet, { batchId: id, workerId: id, limit: 9 })).toEqual([result]);
+        expect(await store.readBatch(fleet, id)).toEqual(batch);
+        expect(await store.listScopes()).toContain(`${fleet}${id}`);
+      });
+    });
+
+    describe('reopening', () => {
+      it('hands over, in order and in pages, the tasks that have not settled', async () => {
+        await store.open(fleet, 'me');
+        const tasks = range(1, 12_000).map((seq) => taskOf(seq));
+        const settled = tasks.filter((_, index) => index % 3 === 0).map((task) => rowOf(task, 'completed'));
+        await store.commit(commitOf(1, { newTasks: tasks }));
+        await store.commit(commitOf(2, { tasks: settled }));
+        await store.release(fleet);
+
+        const opened = await store.open(fleet, 'me');
+        const pages: (readonly TaskRow[])[] = [];
+        for await (const page of opened.tasks) pages.push(page);
+
+        expect(pages.length).toBeGreaterThan(1);
+        expect(pages.flat().map(({ context }) => context.seq)).toEqual(
+          range(1, 12_000).filter((seq) => seq % 3 !== 1)
+        );
+        expect(pages[0]![0]).toEqual(taskOf(2).row);
+      });
+
+      it('hands over the batches that have not settled, in order of creation', async () => {
+        await store.open(fleet, 'me');
+        const states = ['accepting', 'pending', 'processing', 'paused', 'cancelling'] as const;
+        const live = states.map((state) => ({ ...batchOf(`z-${state}`), state }));
+        const settled = (['completed', 'failed', 'partial', 'cancelled'] as const).map((state) => ({
+          ...batchOf(`a-${state}`),
+          state
+        }));
+        await store.commit(commitOf(1, { batches: [...settled, ...live] }));
+        await store.release(fleet);
+
+        expect((await store.open(fleet, 'me')).batches).toEqual(live);
+      });
+    });
+
+    describe('tasks', () => {
+      // Batch `a` has the odd numbers, batch `b` the even ones; 7 and 8 are single.
+      const tasks = range(1, 8).map((seq) => {
+        const batchId = seq > 6 ? null : seq % 2 === 1 ? 'a' : 'b';
+        return taskOf(seq, { batchId, type: seq < 4 ? 'check' : 'clean' });
+      });
+      const states = [
+        'completed',
+        'running',
+        'failed',
+        'cancelled',
+        'queued',
+        'timedOut',
+        'queued',
+        'running'
+      ] as const;
+
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+        const batches = [
+          batchOf('a', { firstSeq: 1, lastSeq: 5 }),
+          batchOf('b', { firstSeq: 2, lastSeq: 6 })
+        ];
+        await store.commit(commitOf(1, { newTasks: tasks, batches }));
+        await store.commit(commitOf(2, { tasks: tasks.map((task, index) => rowOf(task, states[index]!)) }));
+      });
+
+      it.each<[query: TaskQuery, seqs: number[]]>([
+        [{ limit: 9 }, range(1, 8)],
+        [{ limit: 3 }, [1, 2, 3]],
+        [{ limit: 3, after: 3 }, [4, 5, 6]],
+        [{ limit: 9, after: 8 }, []],
+        [{ limit: 9, batchId: 'a' }, [1, 3, 5]],
+        [{ limit: 1, batchId: 'b', after: 2 }, [4]],
+        [{ limit: 9, batchId: 'none' }, []],
+        [{ limit: 9, type: 'clean' }, [4, 5, 6, 7, 8]],
+        [{ limit: 9, status: 'running' }, [2, 8]],
+        [{ limit: 9, status: 'completed' }, [1]],
+        [{ limit: 9, status: 'failed' }, [3]],
+        [{ limit: 9, status: 'timedOut' }, [6]],
+        [{ limit: 9, status: 'scheduled' }, []],
+        [{ limit: 9, status: 'queued', after: 5 }, [7]],
+        [{ limit: 9, status: 'queued', batchId: 'a' }, [5]],
+        [{ limit: 9, status: 'cancelled', batchId: 'b', type: 'clean' }, [4]],
+        [{ limit: 9, status: 'cancelled', batchId: 'a' }, []]
+      ])('lists those of %j in order', async (query, seqs) => {
+        expect(seqsOf(await store.listTasks(fleet, query))).toEqual(seqs);
+      });
+
+      it('reads those that exist by key, each once', async () => {
+        const found = await store.readTasks(fleet, ['task-3', 'none', 'task-1', 'task-3']);
+
+        expect(seqsOf(found).toSorted((a, b) => a - b)).toEqual([1, 3]);
+        expect(await store.readTasks(fleet, [])).toEqual([]);
+      });
+
+      it('finds nothing in a fleet that nobody opened', async () => {
+        expect(await store.listTasks(otherFleet, { limit: 9 })).toEqual([]);
+        expect(await store.readTasks(otherFleet, ['task-1'])).toEqual([]);
+        expect(await store.readHead(otherFleet)).toBeNull();
+      });
+    });
+
+    describe('batches', () => {
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+        await store.commit(commitOf(1, { batches: [batchOf('c'), batchOf('a')] }));
+        await store.commit(commitOf(2, { batches: [batchOf('b'), { ...batchOf('c'), state: 'failed' }] }));
+      });
+
+      it.each<[query: BatchQuery, ids: string[]]>([
+        [{ limit: 9 }, ['c', 'a', 'b']],
+        [{ limit: 2 }, ['c', 'a']],
+        [{ limit: 9, after: 'c' }, ['a', 'b']],
+        [{ limit: 9, after: 'b' }, []],
+        [{ limit: 9, after: 'never there' }, []],
+        [{ limit: 9, status: 'processing' }, ['a', 'b']],
+        [{ limit: 9, status: 'processing', after: 'a' }, ['b']],
+        [{ limit: 9, status: 'failed' }, ['c']],
+        [{ limit: 9, status: 'paused' }, []]
+      ])('lists those of %j in order of creation', async (query, ids) => {
+        expect((await store.listBatches(fleet, query)).map(({ context }) => context.id)).toEqual(ids);
+      });
+
+      it('reads none of an id that is not there', async () => {
+        expect(await store.readBatch(fleet, 'never there')).toBeNull();
+      });
+    });
+
+    describe('results', () => {
+      // 3 and 6 failed; the clock was set back before 5.
+      const results = [
+        resultOf(1, { batchId: 'a', workerId: 'w1' }),
+        resultOf(2, { batchId: 'b', workerId: 'w2' }),
+        failureOf(3, { batchId: 'a', workerId: 'w2' }),
+        resultOf(4, { batchId: null, workerId: null, result: null }),
+        resultOf(5, { batchId: 'a', workerId: 'w1', receivedAt: now - 1_000 }),
+        failureOf(6, { batchId: 'b', workerId: 'w1', status: 'timedOut' })
+      ];
+
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+        await store.commit(commitOf(1, { results: results.slice(0, 4) }));
+        await store.commit(commitOf(2, { results: results.slice(4) }));
+      });
+
+      it('gives back the results that it was given', async () => {
+        expect(await store.readResults(fleet, { limit: 9 })).toEqual(results);
+      });
+
+      it.each<[query: ResultQuery, numbers: number[]]>([
+        [{ limit: 2 }, [1, 2]],
+        [{ limit: 2, offset: 3 }, [4, 5]],
+        [{ limit: 9, offset: 6 }, []],
+        [{ limit: 2, order: 'newest' }, [6, 5]],
+        [{ limit: 2, order: 'newest', offset: 1 }, [5, 4]],
+        [{ limit: 9, afterSettledSeq: 4 }, [5, 6]],
+        [{ limit: 9, afterSettledSeq: 4, order: 'newest' }, [6, 5]],
+        [{ limit: 9, afterSettledSeq: 6 }, []],
+        [{ limit: 9, batchId: 'a' }, [1, 3, 5]],
+        [{ limit: 1, batchId: 'a', afterSettledSeq: 1 }, [3]],
+        [{ limit: 2, batchId: 'a', order: 'newest' }, [5, 3]],
+        [{ limit: 9, batchId: 'none' }, []],
+        [{ limit: 9, workerId: 'w2' }, [2, 3]],
+        [{ limit: 9, workerId: 'w1', batchId: 'a', offset: 1 }, [5]],
+        [{ limit: 9, success: false }, [3, 6]],
+        [{ limit: 9, success: true, workerId: 'w1' }, [1, 5]],
+        [{ limit: 9, success: false, batchId: 'a' }, [3]],
+        [{ limit: 1, success: false, order: 'newest' }, [6]],
+        [{ limit: 9, since: now + 3 }, [3, 4, 6]],
+        [{ limit: 9, since: now + 3, order: 'newest', batchId: 'b' }, [6]],
+        [{ limit: 9, since: now - 1_000 }, [1, 2, 3, 4, 5, 6]],
+        [{ limit: 9, since: now + 7 }, []]
+      ])('reads those of %j', async (query, numbers) => {
+        const found = await store.readResults(fleet, query);
+        expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
+      });
+
+      it('finds those since a time after a batch among them was removed', async () => {
+        await store.commit(commitOf(3, { batches: [batchOf('a')] }));
+        await store.commit(commitOf(4, { removedBatches: ['a'] }));
+
+        const found = await store.readResults(fleet, { since: now + 3, limit: 9 });
+        expect(found.map(({ settledSeq }) => settledSeq)).toEqual([4, 6]);
+      });
+
+      it('reads the latest result of one task', async () => {
+        await store.commit(commitOf(3, { results: [resultOf(7, { key: 'task-2', attempts: 2 })] }));
+
+        expect(await store.readResult(fleet, 'task-1')).toEqual(results[0]);
+        expect(await store.readResult(fleet, 'task-2')).toMatchObject({ settledSeq: 7 });
+        expect(await store.readResult(fleet, 'none')).toBeNull();
+      });
+
+      it.each<[worker: string, key: string, attempt: number, isThere: boolean]>([
+        ['w1', 'task-1', 1, true],
+        ['w2', 'task-1', 1, false],
+        ['w1', 'task-1', 2, false],
+        ['w1', 'task-9', 1, false]
+      ])('knows whether %s has a result of %s, attempt %i', async (worker, key, attempt, isThere) => {
+        expect(await store.hasResult(fleet, worker, key, attempt)).toBe(isThere);
+      });
+
+      it('knows every result of a task, not the latest alone', async () => {
+        await store.commit(
+          commitOf(3, { results: [resultOf(7, { key: 'task-1', workerId: 'w9', attempts: 2 })] })
+        );
+
+        expect(await store.hasResult(fleet, 'w1', 'task-1', 1)).toBe(true);
+        expect(await store.hasResult(fleet, 'w9', 'task-1', 2)).toBe(true);
+      });
+
+      it.each([
+        [0, { successCount: 4, failureCount: 2, totalDuration: 18, oldestResult: now + 1, settledSeq: 6 }],
+        [4, { successCount: 1, failureCount: 1, totalDuration: 6, oldestResult: now + 5, settledSeq: 6 }]
+      ])('sums those after %i', async (after, sum) => {
+        expect(await store.sumResults(fleet, after)).toEqual({ ...sum, newestResult: now + 6 });
+      });
+
+      it('sums none as nothing', async () => {
+        const none = { successCount: 0, failureCount: 0, totalDuration: 0, oldestResult: 0, newestResult: 0 };
+        expect(await store.sumResults(fleet, 6)).toEqual({ ...none, settledSeq: 6 });
+      });
+    });
+
+    describe('commands', () => {
+      const reply: CommandReply = { ok: true, value: { cancelled: 3 } };
+
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+      });
+
+      it('delivers what came before and what comes after, in order and once', async () => {
+        await store.sendCommand(fleet, cancel('c1'));
+        await store.sendCommand(fleet, cancel('c2'));
+        const inbox = watch(store, fleet);
+        await inbox.has(2);
+        await store.sendCommand(fleet, cancel('c1'));
+        await store.sendCommand(fleet, cancel('c3'));
+        await store.sendCommand(otherFleet, cancel('c4'));
+
+        expect(await inbox.has(3)).toEqual(['c1', 'c2', 'c3'].map(cancel));
+      });
+
+      it('keeps the answer for who sent the command', async () => {
+        await store.sendCommand(fleet, cancel('c1'));
+        expect(await store.readReply(fleet, 'c1')).toBeNull();
+
+        await store.answerCommand(fleet, 'c1', reply);
+        expect(await store.readReply(fleet, 'c1')).toEqual(reply);
+        expect(await store.readReply(otherFleet, 'c1')).toBeNull();
+      });
+
+      it('keeps the first answer', async () => {
+        await store.sendCommand(fleet, cancel('c1'));
+        await store.answerCommand(fleet, 'c1', reply);
+        await store.answerCommand(fleet, 'c1', { ok: false, code: 'ERR_X', message: 'again' });
+        await store.answerCommand(fleet, 'never sent', reply);
+
+        expect(await store.readReply(fleet, 'c1')).toEqual(reply);
+        expect(await store.readReply(fleet, 'never sent')).toBeNull();
+      });
+
+      it('delivers again, to the next owner, those that were not answered', async () => {
+        await store.sendCommand(fleet, cancel('c1'));
+        await store.sendCommand(fleet, cancel('c2'));
+        const first = watch(store, fleet);
+        await first.has(2);
+        await store.answerCommand(fleet, 'c1', reply);
+        await store.release(fleet);
+        await store.open(fleet, 'me');
+
+        expect(await watch(store, fleet).has(1)).toEqual([cancel('c2')]);
+        expect(first.commands).toHaveLength(2);
+      });
+
+      it('delivers nothing after the watch was released', async () => {
+        const released = watch(store, fleet);
+        released.release();
+        const inbox = watch(store, fleet);
+        await store.sendCommand(fleet, cancel('c1'));
+
+        await inbox.has(1);
+        expect(released.commands).toEqual([]);
+      });
+
+      it('takes commands for a fleet that is not open', async () => {
+        await store.sendCommand(otherFleet, cancel('c1'));
+        await store.open(otherFleet, 'me');
+
+        expect(await watch(store, otherFleet).has(1)).toEqual([cancel('c1')]);
+      });
+    });
+  });
+}
+
+export function cancel(id: string): InboxCommand {
+  return { id, command: { type: 'batch.cancel', batchId: 'b' }, sentAt: now };
+}
+
+/** Watches for commands. `has` resolves when there are so many. */
+export function watch(store: Store, scope: string) {
+  const commands: InboxCommand[] = [];
+  let wake = (): void => undefined;
+  const watching = store.watchCommands(scope, (command) => {
+    commands.push(command);
+    wake();
+  });
+  return {
+    commands,
+    release: () => watching[Symbol.dispose](),
+    async has(count: number): Promise<readonly InboxCommand[]> {
+      while (commands.length < count) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return commands;
+    }
+  };
+}
+
+async function liveSeqs(opened: StoredFleet): Promise<number[]> {
+  const seqs: number[] = [];
+  for await (const page of opened.tasks) seqs.push(...page.map(({ context }) => context.seq));
+  return seqs;
+}
+
+function seqsOf(tasks: readonly { readonly row: TaskRow }[]): number[] {
+  return tasks.map(({ row }) => row.context.seq);
+}

@@ -1,0 +1,120 @@
+import { noTaskCounts } from '../../machines/batch.ts';
+import { noStats } from '../../src/stats.ts';
+import type { BatchRow, Commit, StoredAgent, StoredResult, StoredTask, TaskRow } from '../../src/store.ts';
+
+/** Epoch ms at which everything in these tests happens. */
+export const now = 1_700_000_000_000;
+
+/** A queued task of no batch, with the number in its key. */
+export function taskOf(seq: number, context: Partial<TaskRow['context']> = {}): StoredTask {
+  return {
+    row: {
+      state: 'queued',
+      context: {
+        seq,
+        key: `task-${seq}`,
+        batchId: null,
+        type: 'check',
+        priority: 5,
+        timeoutMs: null,
+        maxRetries: null,
+        retryOf: null,
+        createdAt: now,
+        attempt: 0,
+        failures: 0,
+        recoveries: 0,
+        workerId: null,
+        dueAt: null,
+        startedAt: null,
+        settledAt: null,
+        error: null,
+        ...context
+      }
+    },
+    payload: { data: JSON.stringify({ seq }), metadata: null }
+  };
+}
+
+/** The task's next row. */
+export function rowOf(
+  { row }: Pick<StoredTask, 'row'>,
+  state: TaskRow['state'],
+  context: Partial<TaskRow['context']> = {}
+): TaskRow {
+  return { state, context: { ...row.context, ...context } };
+}
+
+export function batchOf(id: string, context: Partial<BatchRow['context']> = {}): BatchRow {
+  return {
+    state: 'processing',
+    context: {
+      id,
+      counts: noTaskCounts,
+      firstSeq: 0,
+      lastSeq: 0,
+      totalTasks: 0,
+      metadata: null,
+      createdAt: now,
+      startedAt: null,
+      settledAt: null,
+      ...context
+    }
+  };
+}
+
+/** The result of a task that completed. */
+export function resultOf(settledSeq: number, result: Partial<StoredResult> = {}): StoredResult {
+  return {
+    taskId: `task-${settledSeq}`,
+    key: `task-${settledSeq}`,
+    batchId: null,
+    type: 'check',
+    success: true,
+    status: 'completed',
+    result: '{"ok":true}',
+    duration: 3,
+    timestamp: now + settledSeq,
+    attempts: 1,
+    workerId: 'worker-1',
+    settledSeq,
+    receivedAt: now + settledSeq,
+    ...result
+  };
+}
+
+/** The result of a task that failed. */
+export function failureOf(settledSeq: number, result: Partial<StoredResult> = {}): StoredResult {
+  const failure = { name: 'Error', message: 'no luck', stack: 'Error: no luck\n  at x', retryable: true };
+  return resultOf(settledSeq, {
+    success: false,
+    status: 'failed',
+    result: null,
+    error: 'no luck',
+    failure,
+    ...result
+  });
+}
+
+export function agentOf(id: string, snapshot: StoredAgent['snapshot'] = { value: 'idle' }): StoredAgent {
+  return { id, machine: 'worker', schemaVersion: 1, snapshot };
+}
+
+/** A commit with nothing in it but what is said. */
+export function commitOf(scope: string, turn: number, changes: Partial<Commit> = {}): Commit {
+  return {
+    scope,
+    head: { turn, seq: 0, settledSeq: 0, stats: noStats },
+    newTasks: [],
+    tasks: [],
+    batches: [],
+    removedBatches: [],
+    results: [],
+    agents: [],
+    ...changes
+  };
+}
+
+/** Integers from `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}

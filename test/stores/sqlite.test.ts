@@ -1,0 +1,171 @@
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { sqliteReader, sqliteStore, type SqliteOptions } from '../../src/stores/sqlite.ts';
+import type { Store, StoreReader } from '../../src/store.ts';
+import { cancel, describeStore, watch } from './contract.ts';
+import { temporaryPath } from './directory.ts';
+import { batchOf, commitOf, range, resultOf, rowOf, taskOf } from './rows.ts';
+
+const fleet = 'fleet-1';
+
+describeStore('sqliteStore', async () => sqliteStore(temporaryPath()));
+
+describe('sqliteStore', () => {
+  it.each<[argument: string, path: string, options: SqliteOptions]>([
+    ['path', '', {}],
+    ['path', 'a\0b', {}],
+    ['durability', 'x.db', { durability: 'half' as 'full' }],
+    ['busyTimeoutMs', 'x.db', { busyTimeoutMs: -1 }],
+    ['busyTimeoutMs', 'x.db', { busyTimeoutMs: 0.5 }],
+    ['busyTimeoutMs', 'x.db', { busyTimeoutMs: 2 ** 31 }]
+  ])('refuses %s %j with %j', (argument, path, options) => {
+    expect(() => sqliteStore(path, options)).toThrow(
+      expect.objectContaining({ code: 'ERR_VALIDATION', argument })
+    );
+  });
+
+  it.each(['a\0b', '\ud800', 'x\udfff'])(
+    'refuses the id %j, which would come back as another',
+    async (id) => {
+      await using store = await opened(temporaryPath());
+
+      const commit = store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1, { key: id })] }));
+      await expect(commit).rejects.toMatchObject({ code: 'ERR_VALIDATION', argument: 'key' });
+      await expect(store.open(id, 'me')).rejects.toMatchObject({ code: 'ERR_VALIDATION', argument: 'scope' });
+    }
+  );
+
+  it('keeps NUL and lone surrogates in what is JSON', async () => {
+    await using store = await opened(temporaryPath());
+    const text = '\0 \ud800 \u2028';
+    const error = { name: text, message: text, retryable: true };
+    const task = { ...taskOf(1, { error }), payload: { data: JSON.stringify(text), metadata: null } };
+
+    await store.commit(commitOf(fleet, 1, { newTasks: [task] }));
+
+    expect(await store.readTasks(fleet, ['task-1'])).toEqual([task]);
+  });
+
+  it('goes on, after it was closed, from what was committed', async () => {
+    const path = temporaryPath();
+    const tasks = range(1, 100).map((seq) => taskOf(seq));
+    {
+      await using store = await opened(path);
+      await store.commit(commitOf(fleet, 1, { newTasks: tasks, batches: [batchOf('b')] }));
+      await store.commit(
+        commitOf(fleet, 2, { tasks: [rowOf(tasks[0]!, 'completed')], results: [resultOf(1)] })
+      );
+    }
+    await using store = disposable(sqliteStore(path));
+    const { head, batches, tasks: pages } = await store.open(fleet, 'me');
+
+    expect(head).toEqual(commitOf(fleet, 2).head);
+    expect(batches).toEqual([batchOf('b')]);
+    for await (const page of pages) expect(page).toEqual(tasks.slice(1).map(({ row }) => row));
+    expect(await store.readResult(fleet, 'task-1')).toEqual(resultOf(1));
+  });
+
+  it('leaves nothing beside the file but its lock when it is closed', async () => {
+    const path = temporaryPath();
+    {
+      await using store = await opened(path);
+      await store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1)] }));
+    }
+    expect(readdirSync(dirname(path)).toSorted()).toEqual(['fleet.db', 'fleet.db-lock']);
+  });
+
+  it.each(['', '-wal', '-lock'])('refuses to commit when its file%s was moved away', async (suffix) => {
+    const path = temporaryPath();
+    await using store = await opened(path);
+    await store.commit(commitOf(fleet, 1));
+    renameSync(`${path}${suffix}`, `${path}${suffix}.moved`);
+
+    const refused = { code: 'ERR_STORE_IO', outcome: 'refused' };
+    await expect(store.commit(commitOf(fleet, 2))).rejects.toMatchObject(refused);
+
+    renameSync(`${path}${suffix}.moved`, `${path}${suffix}`);
+    await store.commit(commitOf(fleet, 2));
+    expect(await store.readHead(fleet)).toMatchObject({ turn: 2 });
+  });
+
+  it('does not go on in another file that took the place of its own', async () => {
+    const path = temporaryPath();
+    await using store = await opened(path);
+    await store.release(fleet);
+    renameSync(path, `${path}.moved`);
+
+    await expect(store.open(fleet, 'me')).rejects.toMatchObject({ code: 'ERR_STORE_IO', outcome: 'refused' });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('says that the directory of a new file is not there', async () => {
+    await using store = disposable(sqliteStore(temporaryPath('none/fleet.db')));
+
+    await expect(store.open(fleet, 'me')).rejects.toMatchObject({
+      code: 'ERR_STORE_READONLY',
+      outcome: 'refused'
+    });
+  });
+
+  it('refuses a second store object on the same file, and lets it in when the first was closed', async () => {
+    const path = temporaryPath();
+    const first = await opened(path);
+    await using second = disposable(sqliteStore(path));
+
+    await expect(second.open('fleet-2', 'me')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+    await first.close();
+    expect(await second.open('fleet-2', 'me')).toMatchObject({ head: null });
+  });
+});
+
+describe('sqliteReader', () => {
+  it('makes no file where there is none, and says so', async () => {
+    const path = temporaryPath();
+    await using reader = disposable(sqliteReader(path));
+
+    await expect(reader.listScopes()).rejects.toMatchObject({
+      code: 'ERR_STORE_IO',
+      message: expect.stringContaining('does not exist') as string
+    });
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
+  it('reads what the owner commits, while it owns', async () => {
+    const path = temporaryPath();
+    await using store = await opened(path);
+    await using reader = disposable(sqliteReader(path));
+    for (const turn of [1, 2, 3]) {
+      await store.commit(commitOf(fleet, turn, { newTasks: [taskOf(turn)], results: [resultOf(turn)] }));
+
+      expect(await reader.readHead(fleet)).toMatchObject({ turn });
+      expect(await reader.listTasks(fleet, { limit: 9 })).toHaveLength(turn);
+      expect(await reader.readResults(fleet, { limit: 9 })).toHaveLength(turn);
+    }
+    expect(await reader.listScopes()).toEqual([fleet]);
+  });
+
+  it('leaves commands that the owner hears of, and reads its answers', async () => {
+    const path = temporaryPath();
+    await using store = await opened(path);
+    await using reader = disposable(sqliteReader(path));
+    const inbox = watch(store, fleet);
+    await reader.sendCommand(fleet, cancel('c1'));
+    await reader.sendCommand(fleet, cancel('c2'));
+
+    expect(await inbox.has(2)).toEqual([cancel('c1'), cancel('c2')]);
+    expect(await reader.readReply(fleet, 'c1')).toBeNull();
+    await store.answerCommand(fleet, 'c1', { ok: true, value: null });
+    expect(await reader.readReply(fleet, 'c1')).toEqual({ ok: true, value: null });
+  });
+});
+
+async function opened(path: string): Promise<Store & AsyncDisposable> {
+  const store = sqliteStore(path);
+  await store.open(fleet, 'me');
+  return disposable(store);
+}
+
+function disposable<T extends StoreReader>(store: T): T & AsyncDisposable {
+  return { ...store, [Symbol.asyncDispose]: () => store.close() };
+}

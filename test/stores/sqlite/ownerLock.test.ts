@@ -1,0 +1,70 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
+import { cancel } from '../contract.ts';
+import { temporaryPath } from '../directory.ts';
+import { commitOf, taskOf } from '../rows.ts';
+
+const script = fileURLToPath(new URL('ownerProcess.ts', import.meta.url));
+const started: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+describe('the owner of a file', () => {
+  it('is named to a second process, which is refused at once', async () => {
+    const path = temporaryPath();
+    const owner = await startOwner(path, 'the night shift');
+    const store = sqliteStore(path);
+
+    const before = performance.now();
+    await expect(store.open('fleet-2', 'me')).rejects.toMatchObject({
+      code: 'ERR_LOCKED',
+      path,
+      owner: expect.stringMatching(
+        new RegExp(`^the night shift, process ${owner.pid} on .+ since 20`)
+      ) as string
+    });
+    expect(performance.now() - before).toBeLessThan(1_000);
+    await store.close();
+  });
+
+  it('does not hinder those who read and leave commands', async () => {
+    const path = temporaryPath();
+    await startOwner(path, 'the night shift');
+    const reader = sqliteReader(path);
+
+    expect(await reader.listTasks('fleet-1', { limit: 9 })).toEqual([taskOf(1)]);
+    await reader.sendCommand('fleet-1', cancel('c1'));
+    expect(await reader.readReply('fleet-1', 'c1')).toBeNull();
+    await reader.close();
+  });
+
+  it('is followed by the next one when it was killed, without waiting and without loss', async () => {
+    const path = temporaryPath();
+    const owner = await startOwner(path, 'the night shift');
+    const store = sqliteStore(path);
+    await expect(store.open('fleet-1', 'me')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+
+    const { head } = await store.open('fleet-1', 'me');
+
+    expect(head).toMatchObject({ turn: 1 });
+    expect(await store.listTasks('fleet-1', { limit: 9 })).toEqual([taskOf(1)]);
+    await store.commit(commitOf('fleet-1', 2));
+    await store.close();
+  });
+});
+
+async function startOwner(path: string, owner: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, path, owner], {
+    stdio: ['pipe', 'pipe', 'inherit']
+  });
+  started.push(child);
+  await once(child.stdout, 'data');
+  return child;
+}

@@ -1,0 +1,157 @@
+import { DatabaseSync } from '@photostructure/sqlite';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { taskStatuses } from '../../../machines/task.ts';
+import type { Database } from '../../../src/stores/sqlite/library.ts';
+import { encodeCommit } from '../../../src/stores/sqlite/rows.ts';
+import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
+import type { ResultQuery, TaskQuery } from '../../../src/store.ts';
+import { cancel } from '../contract.ts';
+import { temporaryPath } from '../directory.ts';
+import { agentOf, batchOf, commitOf, failureOf, resultOf, rowOf, taskOf } from '../rows.ts';
+
+const fleet = 'fleet-1';
+/** Bounded by the number of fleets in a file, or by what is in an argument. */
+const smallTables = /^SCAN (scopes|meta|[ks] VIRTUAL TABLE)/;
+
+describe('the statements of a store', () => {
+  const statements = new Set<string>();
+  const path = temporaryPath();
+  let plans: Map<string, string[]>;
+
+  beforeAll(() => {
+    const driver = new StoreDriver(
+      { path, durability: 'none', busyTimeoutMs: 0 },
+      (location, options) => recording(new DatabaseSync(location, options), statements),
+      () => undefined
+    );
+    exercise(driver);
+    driver.close();
+    const database = new DatabaseSync(path);
+    plans = new Map(
+      [...statements].map((sql) => [
+        sql,
+        (database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[]).map(
+          ({ detail }) => detail
+        )
+      ])
+    );
+    database.close();
+  });
+
+  it('are more than a few', () => {
+    expect(plans.size).toBeGreaterThan(60);
+  });
+
+  it('never go through a whole table', () => {
+    const scans = [...plans].filter(([, plan]) =>
+      plan.some((step) => step.startsWith('SCAN') && !smallTables.test(step))
+    );
+    expect(scans).toEqual([]);
+  });
+
+  it('never sort what they find, but for the batches that have not settled', () => {
+    const sorts = [...plans].filter(([, plan]) => plan.some((step) => step.includes('TEMP B-TREE')));
+    expect(sorts.map(([sql]) => sql)).toEqual([expect.stringContaining("state IN ('accepting'")]);
+  });
+
+  it('touch no index when a task is claimed', () => {
+    const claims = [...statements].filter(
+      (sql) => sql.startsWith('UPDATE tasks') && !sql.includes('outcome')
+    );
+    expect(claims.length).toBeGreaterThan(0);
+    const database = new DatabaseSync(path);
+    for (const sql of claims) {
+      const written = (database.prepare(`EXPLAIN ${sql}`).all() as { opcode: string }[]).map(
+        ({ opcode }) => opcode
+      );
+      expect(written).not.toContain('IdxInsert');
+    }
+    database.close();
+  });
+});
+
+/** Makes every call, with every combination of filters. */
+function exercise(driver: StoreDriver): void {
+  driver.open(fleet, 'me');
+  const tasks = [taskOf(1), taskOf(2, { batchId: 'b', workerId: 'w', timeoutMs: 1 })];
+  driver.commit(
+    encodeCommit(
+      commitOf(fleet, 1, {
+        newTasks: tasks,
+        batches: [batchOf('b')],
+        agents: [agentOf('fleet')],
+        results: [resultOf(1)]
+      })
+    )
+  );
+  const error = { name: 'Error', message: 'no luck', retryable: true };
+  const rows = taskStatuses.flatMap((status) => [
+    rowOf(tasks[0]!, status),
+    rowOf(tasks[0]!, status, {
+      attempt: 1,
+      failures: 1,
+      recoveries: 1,
+      workerId: 'w',
+      dueAt: 1,
+      startedAt: 1,
+      error
+    })
+  ]);
+  driver.commit(encodeCommit(commitOf(fleet, 2, { tasks: rows, results: [failureOf(2, { batchId: 'b' })] })));
+
+  for (const batchId of [undefined, 'b']) {
+    for (const type of [undefined, 'check']) {
+      for (const status of [undefined, ...taskStatuses]) {
+        driver.listTasks(fleet, defined<TaskQuery>({ batchId, type, status, limit: 9 }));
+      }
+    }
+    for (const workerId of [undefined, 'w']) {
+      for (const success of [undefined, true, false]) {
+        for (const since of [undefined, 1]) {
+          for (const order of ['oldest', 'newest'] as const) {
+            driver.results(
+              fleet,
+              defined<ResultQuery>({ batchId, workerId, success, since, order, limit: 9 })
+            );
+          }
+        }
+      }
+    }
+  }
+  driver.batches(fleet, { limit: 9 });
+  driver.batches(fleet, { limit: 9, status: 'paused', after: 'b' });
+  driver.batch(fleet, 'b');
+  driver.tasks(fleet, ['task-1']);
+  driver.payloads(fleet, [1]);
+  driver.liveTasks(fleet, 0, 9);
+  driver.result(fleet, 'task-1');
+  driver.hasResult(fleet, 'w', 'task-1', 1);
+  driver.sumResults(fleet, 0);
+  driver.head(fleet);
+  driver.scopes();
+  driver.watch(1, fleet);
+  driver.sendCommand(fleet, cancel('c1'));
+  driver.answerCommand(fleet, 'c1', { ok: true, value: null });
+  driver.readReply(fleet, 'c1');
+  driver.commit(encodeCommit(commitOf(fleet, 3, { removedBatches: ['b'] })));
+}
+
+/** A connection that notes what it prepares. */
+function recording(database: Database, statements: Set<string>): Database {
+  return {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    get isTransaction() {
+      return database.isTransaction;
+    },
+    prepare: (sql) => {
+      if (/^(SELECT|INSERT|UPDATE|DELETE)/.test(sql)) statements.add(sql);
+      return database.prepare(sql);
+    }
+  };
+}
+
+/** A query without the filters that are not set. */
+function defined<T>(query: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as T;
+}

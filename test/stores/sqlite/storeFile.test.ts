@@ -1,0 +1,89 @@
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { describe, expect, it } from 'vitest';
+import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
+import { temporaryPath } from '../directory.ts';
+import { commitOf, range, taskOf } from '../rows.ts';
+
+const fleet = 'fleet-1';
+
+/** A store with a few pages in it. */
+async function makeStore(path: string): Promise<void> {
+  const store = sqliteStore(path);
+  await store.open(fleet, 'me');
+  await store.commit(commitOf(fleet, 1, { newTasks: range(1, 200).map((seq) => taskOf(seq)) }));
+  await store.close();
+}
+
+function execute(path: string, sql: string): void {
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+}
+
+describe('a file that is not a store', () => {
+  it.each<[what: string, code: string, make: (path: string) => Promise<void> | void]>([
+    ['is one byte', 'ERR_STORE_CORRUPT', (path) => writeFileSync(path, 'S')],
+    ['is less than a header', 'ERR_STORE_CORRUPT', (path) => writeFileSync(path, 'SQLite format 3\0')],
+    ['is garbage', 'ERR_STORE_CORRUPT', (path) => writeFileSync(path, 'garbage '.repeat(2_000))],
+    ['is zeros', 'ERR_STORE_CORRUPT', (path) => writeFileSync(path, new Uint8Array(8_192))],
+    ["is another program's database", 'ERR_STORE_CORRUPT', (path) => execute(path, 'CREATE TABLE t (a)')],
+    [
+      "is another program's database with a log",
+      'ERR_STORE_CORRUPT',
+      (path) => execute(path, 'PRAGMA journal_mode = WAL; CREATE TABLE t (a); PRAGMA application_id = 7')
+    ],
+    [
+      'is half a store',
+      'ERR_STORE_CORRUPT',
+      async (path) => {
+        await makeStore(path);
+        truncateSync(path, readFileSync(path).length / 2);
+      }
+    ],
+    [
+      'is the first half page of a store',
+      'ERR_STORE_CORRUPT',
+      async (path) => {
+        await makeStore(path);
+        truncateSync(path, 2_048);
+      }
+    ],
+    [
+      'is a store of a later version',
+      'ERR_STORE_VERSION',
+      async (path) => {
+        await makeStore(path);
+        execute(path, 'PRAGMA user_version = 99');
+      }
+    ]
+  ])('is refused and left as it is when it %s', async (_, code, make) => {
+    const path = temporaryPath();
+    await make(path);
+    const before = readFileSync(path);
+    const [store, reader] = [sqliteStore(path), sqliteReader(path)];
+
+    await expect(store.open(fleet, 'me')).rejects.toMatchObject({ code, path });
+    await expect(reader.listScopes()).rejects.toMatchObject({ code, path });
+    await store.close();
+    await reader.close();
+
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it.each<[what: string, make: (path: string) => void]>([
+    ['of zero bytes', (path) => writeFileSync(path, '')],
+    [
+      'without a table, as one that was killed too early leaves it',
+      (path) => execute(path, 'PRAGMA journal_mode = WAL')
+    ]
+  ])('is made a store when it is an empty one %s', async (_, make) => {
+    const path = temporaryPath();
+    make(path);
+    await makeStore(path);
+
+    const reader = sqliteReader(path);
+    expect(await reader.readHead(fleet)).toMatchObject({ turn: 1 });
+    await reader.close();
+  });
+});
