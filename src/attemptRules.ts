@@ -71,8 +71,11 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
 
 /** Gives queued tasks to workers with room, by priority, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at } = turn.context;
+  const { at, config } = turn.context;
+  const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
+    // Draining workers count too: after scaling down, what still runs has to end before more begins.
+    if (turn.held + ledger.lingering.size >= most) return;
     const place = ledger.roster.next();
     const entry = place && ledger.queue.pop();
     if (place === undefined || entry === undefined) return;
@@ -121,12 +124,9 @@ function endGrace(turn: Turn, row: TaskRow): void {
 function giveUp(turn: Turn, ledger: Ledger, key: string): void {
   const attempt = ledger.lingering.get(key);
   if (attempt === undefined) return;
-  ledger.stuck.set(key, attempt);
   const { maxStuck, maxConcurrentWorkers } = turn.context.config;
-  if (ledger.stuck.size > (maxStuck ?? maxConcurrentWorkers)) return;
-  ledger.endLingering(attempt);
-  turn.worker(attempt.workerId);
-  turn.wedgedWorkers.push(attempt.workerId);
+  if (ledger.stuck.size < (maxStuck ?? maxConcurrentWorkers)) turn.giveUp(attempt);
+  else ledger.stuck.set(key, attempt);
 }
 
 /** A handler that was waited for no longer has ended after all. */

@@ -133,7 +133,7 @@ export class Journal {
 
   /** Opens the store and loads what an earlier process left. */
   async recover(): Promise<Recovered> {
-    const { store, scope, executor } = this.#options;
+    const { executor } = this.#options;
     try {
       await executor.start({
         settled: ({ seq, attempt }, outcome) =>
@@ -146,7 +146,6 @@ export class Journal {
     } catch (error) {
       this.startError = error;
       await executor.stop();
-      await store.release(scope);
       throw error;
     }
   }

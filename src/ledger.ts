@@ -106,6 +106,20 @@ export class Ledger {
     this.roster.forget(attempt.workerId, attempt);
   }
 
+  /** A handler hangs: it keeps its place no longer, and its worker takes nothing more. */
+  giveUp(attempt: LingeringAttempt): void {
+    this.stuck.set(attemptKey(attempt), attempt);
+    this.endLingering(attempt);
+    this.roster.setAccepting(attempt.workerId, false);
+  }
+
+  /** Undoes {@link Ledger.giveUp}: the turn was not committed. */
+  takeBack(attempt: LingeringAttempt, limits: AttemptLimits): void {
+    this.stuck.delete(attemptKey(attempt));
+    this.linger(attempt, limits);
+    this.roster.setAccepting(attempt.workerId, true);
+  }
+
   /** A batch has settled: its row lives in the store alone. */
   forgetBatch(id: string): void {
     this.batches.delete(id);

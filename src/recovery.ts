@@ -3,7 +3,7 @@ import type { Recovered } from '../machines/fleetMachine.ts';
 import { restoreAgents } from './agentSnapshots.ts';
 import type { Executor } from './executor.ts';
 import { isHeld, type AttemptLimits, type Ledger } from './ledger.ts';
-import type { Store, TaskRow } from './store.ts';
+import type { Store, StoredFleet, TaskRow } from './store.ts';
 import type { TurnInput } from './turnInput.ts';
 
 interface RecoveryOptions {
@@ -27,6 +27,21 @@ export async function recover(
   collect: (input: TurnInput) => void
 ): Promise<Recovered> {
   const stored = await store.open(scope, owner);
+  try {
+    return await load(stored, { store, scope, executor }, ledger, limits, collect);
+  } catch (error) {
+    await store.release(scope);
+    throw error;
+  }
+}
+
+async function load(
+  stored: StoredFleet,
+  { store, scope, executor }: Omit<RecoveryOptions, 'owner'>,
+  ledger: Ledger,
+  limits: AttemptLimits,
+  collect: (input: TurnInput) => void
+): Promise<Recovered> {
   const recovered = restoreAgents(store.location, stored.agents);
   if (stored.head) ledger.head = stored.head;
   for (const row of stored.batches) ledger.loadBatch(row);

@@ -37,7 +37,7 @@ export class Roster {
       case 'worker.ready':
         return this.#admit(report);
       case 'worker.withdrawn':
-        return this.#withdraw(report.workerId);
+        return this.setAccepting(report.workerId, false);
       case 'worker.stopped':
       case 'worker.broken':
         return this.#dismiss(report.workerId);
@@ -104,19 +104,19 @@ export class Roster {
     this.#refresh(place);
   }
 
+  setAccepting(workerId: string, isAccepting: boolean): void {
+    const place = this.#places.get(workerId);
+    if (place === undefined) return;
+    place.accepting = isAccepting;
+    this.#refresh(place);
+  }
+
   #admit({ slot, workerId, concurrency, tasksPerWorker }: WorkerReport): void {
     const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
     this.#places.set(workerId, place);
     place.concurrency = concurrency;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
-    this.#refresh(place);
-  }
-
-  #withdraw(workerId: string): void {
-    const place = this.#places.get(workerId);
-    if (place === undefined) return;
-    place.accepting = false;
     this.#refresh(place);
   }
 

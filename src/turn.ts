@@ -1,4 +1,4 @@
-import { noTaskCounts, type FinalBatchState, type TaskCounts } from '../machines/batch.ts';
+import { activeTasks, noTaskCounts, type FinalBatchState, type TaskCounts } from '../machines/batch.ts';
 import type { BatchEvent } from '../machines/batchMachine.ts';
 import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
@@ -94,6 +94,7 @@ export class Turn {
   readonly #newKeys = new Map<string, number>();
   readonly #removedBatches: string[] = [];
   readonly #lingering: LingeringAttempt[] = [];
+  readonly #givenUp: LingeringAttempt[] = [];
   readonly #fleetCounts: Mutable<TaskCounts>;
   readonly #batchCounts = new Map<string, Mutable<TaskCounts>>();
   readonly #waitingBefore: number;
@@ -148,6 +149,11 @@ export class Turn {
   get waiting(): number {
     const { scheduled, queued, backingOff } = this.#fleetCounts;
     return scheduled + queued + backingOff;
+  }
+
+  /** Tasks that workers hold. */
+  get held(): number {
+    return activeTasks(this.#fleetCounts);
   }
 
   addTask(task: NewTask, batchId: string | null): TaskRow {
@@ -222,6 +228,14 @@ export class Turn {
     const lingering = { seq, attempt, workerId: workerId! };
     this.#lingering.push(lingering);
     this.#ledger.linger(lingering, this.#limits);
+  }
+
+  /** A handler that hangs beyond its grace is waited for no longer: its worker is replaced. */
+  giveUp(attempt: LingeringAttempt): void {
+    this.#givenUp.push(attempt);
+    this.#ledger.giveUp(attempt);
+    this.worker(attempt.workerId);
+    this.wedgedWorkers.push(attempt.workerId);
   }
 
   /** What this turn changed for a worker, to be added to. */
@@ -311,7 +325,8 @@ export class Turn {
     for (const [seq, row] of this.#tasks) {
       this.#ledger.move(row, this.#ledger.tasks.get(seq), this.#limits);
     }
-    for (const lingering of this.#lingering) this.#ledger.endLingering(lingering);
+    for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
+    for (const attempt of this.#givenUp) this.#ledger.takeBack(attempt, this.#limits);
     this.#ledger.restartSweeps();
   }
 
@@ -349,7 +364,8 @@ export class Turn {
       type,
       success: status === 'completed',
       status,
-      result,
+      // What a handler still returned after its abort is discarded.
+      result: status === 'completed' ? result : null,
       ...(error && { error: error.message, failure: error }),
       duration: startedAt === null ? 0 : Math.max(0, this.context.at - startedAt),
       timestamp: this.context.at,

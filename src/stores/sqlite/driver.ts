@@ -1,22 +1,30 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { ExitGate } from './exitGate.ts';
 import { failureOf } from './failure.ts';
 import { loadSqlite } from './library.ts';
-import type { CallMessage, DriverMessage, DriverOptions } from './protocol.ts';
+import type { CallMessage, DriverMessage, DriverSetup } from './protocol.ts';
 import { StoreDriver } from './storeDriver.ts';
 
 // The thread's own file: it takes calls from its port, and answers each before it takes the next.
 
+/** How often the inbox is looked at. */
+const pollMs = 100;
+
 const port = parentPort!;
-const options = workerData as DriverOptions;
+const { options, memory } = workerData as DriverSetup;
+const gate = new ExitGate(memory);
 const driver = new StoreDriver(options, await loadSqlite(), (watch, commands) =>
   post(['commands', watch, commands])
 );
 
 port.on('message', (message: CallMessage) => {
-  post(answer(message));
+  gate.pass(() => post(answer(message)));
   // Nothing is left that would keep the thread alive.
   if (message[1] === 'close') port.close();
 });
+
+// The port keeps the thread alive, not the polling.
+setInterval(() => gate.pass(() => driver.poll()), pollMs).unref();
 
 function answer([id, call, args]: CallMessage): DriverMessage {
   try {

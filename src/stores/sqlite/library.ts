@@ -1,11 +1,13 @@
 import type { DatabaseSync, DatabaseSyncOptions, StatementSyncInstance } from '@photostructure/sqlite';
 
-/** What the store uses of a connection and of a statement. */
-export type Database = Pick<
-  InstanceType<typeof DatabaseSync>,
-  'prepare' | 'exec' | 'close' | 'isTransaction'
->;
+/** What the store uses of a statement and of a connection. */
 export type Statement = Pick<StatementSyncInstance, 'run' | 'get' | 'all' | 'setReturnArrays'>;
+export interface Database extends Pick<
+  InstanceType<typeof DatabaseSync>,
+  'exec' | 'close' | 'isTransaction'
+> {
+  prepare(sql: string): Statement;
+}
 /** Opens a connection. The built-in module and the package are the same API. */
 export type OpenDatabase = (location: string, options: DatabaseSyncOptions) => Database;
 

@@ -1,14 +1,21 @@
 import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
+import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
 import type { Cell, EncodedCommit } from './rows.ts';
 import type { Rows } from './rowReader.ts';
 import type { Durability } from './storeFile.ts';
 
-/** What the thread is started with. */
 export interface DriverOptions {
   readonly path: string;
   readonly durability: Durability;
   readonly busyTimeoutMs: number;
+}
+
+/** What the thread is started with. */
+export interface DriverSetup {
+  readonly options: DriverOptions;
+  /** Of its {@link ExitGate}. */
+  readonly memory: ExitGate['memory'];
 }
 
 /** What the thread does for its caller, one call after the other, in the order in which they came. */

@@ -12,9 +12,6 @@ import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
 import { StoreFile, type FileIdentity } from './storeFile.ts';
 
-/** How often the inbox is looked at. */
-const pollMs = 100;
-
 /** How long the last process out waits for readers before it leaves the log as it is. */
 const closingBusyMs = 200;
 
@@ -41,7 +38,6 @@ export class StoreDriver implements DriverCalls {
   #identity: FileIdentity | null = null;
   /** The last commit may or may not be there. */
   #isUncertain = false;
-  #poll: NodeJS.Timeout | undefined;
 
   constructor(
     { path, durability, busyTimeoutMs }: DriverOptions,
@@ -157,14 +153,20 @@ export class StoreDriver implements DriverCalls {
     if (!this.#owners.has(scope)) throw notOpen(scope);
     this.#watches.set(watch, { scope, delivered: 0 });
     this.#connected().inbox.deliverNew();
-    this.#poll ??= setInterval(() => this.#pollInbox(), pollMs);
   }
 
   unwatch(watch: number): void {
     this.#watches.delete(watch);
-    if (this.#watches.size > 0) return;
-    clearInterval(this.#poll);
-    this.#poll = undefined;
+  }
+
+  /** Delivers commands that other processes have sent. To be called now and then. */
+  poll(): void {
+    if (this.#watches.size === 0) return;
+    try {
+      this.#connection?.inbox.poll();
+    } catch {
+      // They stay in the file and are looked for again; commits tell what is wrong with the disk.
+    }
   }
 
   close(): void {
@@ -177,14 +179,6 @@ export class StoreDriver implements DriverCalls {
     const { rows } = this.#connected();
     const number = rows.scopeNumber(scope);
     return number === undefined ? none : read(rows, number);
-  }
-
-  #pollInbox(): void {
-    try {
-      this.#connection?.inbox.poll();
-    } catch {
-      // It stays in the file and is looked for again; commits tell what is wrong with the disk.
-    }
   }
 
   /** The connection as an owner has it. */

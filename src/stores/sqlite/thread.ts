@@ -1,8 +1,16 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { StoreError } from '../../errors.ts';
 import type { InboxCommand } from '../../store.ts';
+import { ExitGate } from './exitGate.ts';
 import { errorOf } from './failure.ts';
-import type { CallMessage, CallName, DriverCalls, DriverMessage, DriverOptions } from './protocol.ts';
+import type {
+  CallMessage,
+  CallName,
+  DriverCalls,
+  DriverMessage,
+  DriverOptions,
+  DriverSetup
+} from './protocol.ts';
 
 interface PendingCall {
   readonly resolve: (value: unknown) => void;
@@ -92,11 +100,18 @@ export class StoreThread {
   }
 
   #start(): Worker {
-    const worker = startDriver(this.#options);
+    const gate = new ExitGate();
+    const worker = startDriver({ options: this.#options, memory: gate.memory });
+    gate.guardExit();
+    let cause: unknown = null;
     worker.unref();
     worker.on('message', (message: DriverMessage) => this.#receive(message));
-    worker.on('error', (error) => this.#lose(error));
-    worker.on('exit', () => this.#lose(null));
+    worker.on('error', (error) => (cause = error));
+    // Not before: only now are the locks of the thread gone.
+    worker.on('exit', () => {
+      gate.release();
+      this.#lose(cause);
+    });
     return worker;
   }
 
@@ -114,10 +129,10 @@ export class StoreThread {
   }
 
   /** The thread has ended. What it was doing may be done or not; the next call starts another one. */
-  #lose(cause: Error | null): void {
+  #lose(cause: unknown): void {
     this.#worker = null;
     this.#watches.clear();
-    const message = `Store ${this.#options.path}: its thread ended (${cause?.message ?? 'no reason known'})`;
+    const message = `Store ${this.#options.path}: its thread ended (${cause instanceof Error ? cause.message : 'no reason known'})`;
     for (const { reject } of this.#pending.values()) {
       reject(new StoreError('ERR_STORE_IO', message, 'unknown', { cause }));
     }
@@ -126,7 +141,7 @@ export class StoreThread {
 }
 
 /** Starts the driver in the form in which this file was loaded: as TypeScript, or compiled. */
-function startDriver(workerData: DriverOptions): Worker {
+function startDriver(workerData: DriverSetup): Worker {
   // Not what the process was started with: a debugger's or a loader's flags are not for this thread.
   const settings: WorkerOptions = { workerData, execArgv: [] };
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./driver.js', import.meta.url), settings);

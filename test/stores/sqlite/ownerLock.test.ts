@@ -1,18 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
 import { cancel } from '../contract.ts';
 import { temporaryPath } from '../directory.ts';
 import { commitOf, taskOf } from '../rows.ts';
-
-const script = fileURLToPath(new URL('ownerProcess.ts', import.meta.url));
-const started: ChildProcess[] = [];
-
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL');
-});
+import { startOwner } from './process.ts';
 
 describe('the owner of a file', () => {
   it('is named to a second process, which is refused at once', async () => {
@@ -59,12 +51,3 @@ describe('the owner of a file', () => {
     await store.close();
   });
 });
-
-async function startOwner(path: string, owner: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, path, owner], {
-    stdio: ['pipe', 'pipe', 'inherit']
-  });
-  started.push(child);
-  await once(child.stdout, 'data');
-  return child;
-}

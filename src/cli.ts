@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { guardOutput, printableLines } from './cli/terminal.ts';
+
+// Commands are imported when they are called, so that `--help` is there at once.
+
+/** What a command resolves with: 0 all is well, 1 not all completed, 130 interrupted. */
+type ExitCode = number;
+
+const { version } = createRequire(import.meta.url)('xstate-fleet/package.json') as { version: string };
+
+const program = new Command('xstate-fleet')
+  .description('Run a file of tasks with a fleet of workers; interrupted, run it again and it goes on.')
+  .version(version)
+  .configureOutput({ outputError: (text, write) => write(printableLines(text)) })
+  .exitOverride()
+  .showHelpAfterError('(--help says more)');
+
+program
+  .command('run')
+  .summary('run every task of a JSON Lines file, or go on where an earlier run stopped')
+  .description(
+    'Run every task of a JSON Lines file. The same command again resumes: nothing that was done is done twice.\n\n' +
+      'A line is one task: {"data": …} with, if wanted, "id" (default: the line number), "type" (default: the\n' +
+      'only handler), "priority", "timeoutMs", "maxRetries", "startAfter", "delayMs", "metadata".'
+  )
+  .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
+  .requiredOption(
+    '--handlers <module>',
+    'TypeScript or JavaScript module that exports a function per task type'
+  )
+  .option('--store <file>', 'where progress is kept (default: .fleet/<name of the input>.db)')
+  .addOption(fleetOption())
+  .option('--workers <n>', 'workers (default: 10)', integer(1, 100_000))
+  .option('--concurrency <n>', 'tasks at once per worker (default: 1)', integer(1, 100_000))
+  .option('--retries <n>', 'tries after a failed one (default: 3)', integer(0, 1_000_000))
+  .option('--timeout <ms>', 'limit for one try (default: 300000)', integer(1, Number.MAX_SAFE_INTEGER))
+  .addOption(
+    new Option('--durability <level>', 'what finished work survives: power loss, kill -9, or neither')
+      .choices(['full', 'process', 'none'])
+      .default('full')
+  )
+  .option('--batch <id>', 'name of the batch (default: name and hash of the input)')
+  .option('--out <file>', 'write the results there, one JSON object a line')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all tasks completed, 1 some did not, 2 wrong usage or input, 130 interrupted.'
+  )
+  .action(async (input: string, options: never) =>
+    exit(await (await import('./cli/run.ts')).run(input, options))
+  );
+
+program
+  .command('status')
+  .summary('show batches and how far they are, also while they run')
+  .description('Show batches and how far they are, also while another process runs them.')
+  .addOption(storeOption())
+  .addOption(fleetOption())
+  .option('--batch <id>', 'only this batch')
+  .option('--json', 'one JSON object a line instead of a table')
+  .action(async (options: never) => exit(await (await import('./cli/status.ts')).status(options)));
+
+program
+  .command('results')
+  .summary('print results, one JSON object a line, in the order of settling')
+  .description('Print results, one JSON object a line, in the order of settling.')
+  .addOption(storeOption())
+  .addOption(fleetOption())
+  .option('--batch <id>', 'only of this batch')
+  .option('--failed', 'only of tasks that did not complete')
+  .option('--limit <n>', 'at most so many', integer(1, Number.MAX_SAFE_INTEGER))
+  .action(async (options: never) => exit(await (await import('./cli/results.ts')).results(options)));
+
+program
+  .command('cancel')
+  .summary('cancel a batch or a task')
+  .description(
+    'Cancel a batch or a task: at once while a run owns the store, else when the next one opens it.'
+  )
+  .argument('<batch|task>', 'id of a batch, or key of a task: <batch>/<task id>')
+  .addOption(storeOption())
+  .addOption(fleetOption())
+  .action(async (name: string, options: never) =>
+    exit(await (await import('./cli/cancel.ts')).cancel(name, options))
+  );
+
+program
+  .command('retry')
+  .summary('run again what did not complete, as a new batch or task')
+  .description(
+    'Run again what did not complete, as a new batch or task: at once while a run owns the store, else in the\n' +
+      'next one.'
+  )
+  .argument('<batch|task>', 'id of a settled batch, or key of a task: <batch>/<task id>')
+  .addOption(storeOption())
+  .addOption(fleetOption())
+  .action(async (name: string, options: never) =>
+    exit(await (await import('./cli/retry.ts')).retry(name, options))
+  );
+
+guardOutput();
+try {
+  await program.parseAsync();
+} catch (error) {
+  // What commander throws it has printed already.
+  if (error instanceof CommanderError) await exit(error.exitCode === 0 ? 0 : 2);
+  await exit((await import('./cli/failure.ts')).report(error));
+}
+
+function storeOption(): Option {
+  return new Option('--store <file>', 'the store (default: the only one in .fleet/)');
+}
+
+function fleetOption(): Option {
+  return new Option('--fleet <name>', 'name of the fleet within the store').default('cli');
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`);
+  };
+}
+
+/** Ends the process when all that was printed is out, whatever a handler left running. */
+async function exit(code: ExitCode): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => {
+      if (stream.destroyed) resolve();
+      else stream.write('', () => resolve());
+    });
+  }
+  process.exit(code);
+}

@@ -1,0 +1,119 @@
+import { createHash, type Hash } from 'node:crypto';
+import { oneOf } from '../commandRules.ts';
+import { ValidationError } from '../errors.ts';
+import { prepareTask, type Task } from '../task.ts';
+import { refuse } from '../validation.ts';
+import { UsageError } from './failure.ts';
+import { linesOf, type Line } from './lines.ts';
+import { TaskIds } from './taskIds.ts';
+import { openTaskSource, type TaskSource } from './taskSource.ts';
+
+/** Bad lines that are reported; those after them are not looked at. */
+const maxProblems = 5;
+
+/** A file of tasks, one JSON object a line, every line of which was found good. */
+export interface TaskFile extends AsyncDisposable {
+  /** The file's name without its extension. */
+  readonly name: string;
+  /** SHA-256 of its content, in hex. */
+  readonly digest: string;
+  readonly count: number;
+  /** The tasks, read from the file again. @throws {UsageError} when it is not what it was. */
+  tasks(): AsyncGenerator<Task, void, undefined>;
+}
+
+/**
+ * Reads a file of tasks through, a line at a time, before anything is done with it.
+ *
+ * @param path - `-`: standard input.
+ * @param types - Those that have a handler. When there is only one, tasks need not name it.
+ * @throws {UsageError} naming the first bad lines.
+ */
+export async function openTaskFile(path: string, types: ReadonlySet<string>): Promise<TaskFile> {
+  const source = await openTaskSource(path);
+  try {
+    const { digest, count } = await validate(source, types);
+    return {
+      name: source.name,
+      digest,
+      count,
+      tasks: () => read(source, types, digest),
+      [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]()
+    };
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function validate(source: TaskSource, types: ReadonlySet<string>) {
+  const hash = createHash('sha256');
+  const ids = new TaskIds();
+  const problems: string[] = [];
+  let count = 0;
+  for await (const line of linesOf(hashed(source, hash))) {
+    const problem = problemOf(line, types, ids);
+    count += 1;
+    if (problem === null) continue;
+    problems.push(`${source.label}:${line.number}: ${problem}`);
+    if (problems.length === maxProblems) break;
+  }
+  if (problems.length === 0) return { digest: hash.digest('hex'), count };
+  const more = problems.length === maxProblems ? ['Lines after these were not looked at.'] : [];
+  throw new UsageError('nothing was started, the input is not good:', ...problems, ...more);
+}
+
+async function* read(
+  source: TaskSource,
+  types: ReadonlySet<string>,
+  digest: string
+): AsyncGenerator<Task, void, undefined> {
+  const hash = createHash('sha256');
+  for await (const line of linesOf(hashed(source, hash))) {
+    if (problemOf(line, types, noIds) !== null) throw changed(source);
+    yield taskOf((line as { text: string }).text, line.number, types) as Task;
+  }
+  if (hash.digest('hex') !== digest) throw changed(source);
+}
+
+async function* hashed(source: TaskSource, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of source.bytes()) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** What is wrong with a line; `null` when nothing is. */
+function problemOf(line: Line, types: ReadonlySet<string>, ids: TaskIds): string | null {
+  if ('problem' in line) return line.problem;
+  try {
+    // The batch and the time are those of the submission: no line is good or bad by them.
+    const { id } = prepareTask(taskOf(line.text, line.number, types), 'task', 'batch', 0);
+    const first = ids.add(id, line.number);
+    return first === null ? null : `task.id is ${JSON.stringify(id)}, which line ${first} has already`;
+  } catch (error) {
+    if (error instanceof ValidationError) return error.message;
+    if (error instanceof SyntaxError) return `is not JSON: ${error.message}`;
+    throw error;
+  }
+}
+
+/** A task with what its line may leave out. */
+function taskOf(text: string, number: number, types: ReadonlySet<string>): unknown {
+  const value = JSON.parse(text) as unknown;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    refuse('the line', value, 'a JSON object');
+  }
+  const [type, ...others] = types;
+  const task: { type?: unknown } = {
+    id: String(number),
+    ...(others.length === 0 && { type }),
+    ...value
+  } as object;
+  if (typeof task.type !== 'string' || !types.has(task.type)) refuse('task.type', task.type, oneOf(types));
+  return task;
+}
+
+function changed({ label }: TaskSource): UsageError {
+  return new UsageError(`${label} was changed while it was read; run it again`);
+}

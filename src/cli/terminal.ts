@@ -1,0 +1,54 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/** Control characters, and those that reorder text: none of them is the user's to send to a terminal. */
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
+
+/** Text that somebody else wrote, as it may be printed: one line, and nothing that a terminal obeys. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(unprintable, ' ').trim();
+}
+
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => stripVTControlCharacters(line).replaceAll(unprintable, ' '))
+    .join('\n');
+}
+
+/** JSON text of a value, on one line, with the control characters escaped that JSON leaves as they are. */
+export function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
+}
+
+/** A reader that goes away, as `head` does, is no error of the program. */
+export function guardOutput(): void {
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+}
+
+/**
+ * Prints to standard output.
+ *
+ * @returns `false` when nobody reads it any more.
+ * @throws what else makes it impossible, such as a full disk.
+ */
+export function print(text: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    if (process.stdout.destroyed) return resolve(false);
+    process.stdout.write(text, (error) => {
+      if (error == null) resolve(true);
+      else if ((error as NodeJS.ErrnoException).code === 'EPIPE' || process.stdout.destroyed) resolve(false);
+      else reject(error);
+    });
+  });
+}
+
+/** A word as a POSIX shell reads it back. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", `'\\''`)}'`;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { memoryStore, NotRunningError } from '../../src/index.ts';
+import { gate, settled, startFleet } from '../harness.ts';
+
+const tasks = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work', data: index }));
+
+describe('stop', () => {
+  it('lets running tasks finish, starts no other, and keeps them for the next start', async () => {
+    const held = gate();
+    const first = await startFleet({
+      handlers: { work: (n: number) => held.promise.then(() => n) },
+      config: { maxConcurrentWorkers: 2 }
+    });
+    const batchId = await first.fleet.submitBatch(tasks(5));
+    await settled();
+    const stopped = first.fleet.stop();
+    held.open();
+    await stopped;
+
+    const { fleet } = await first.restart({ handlers: { work: async (n: number) => n } });
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ completedTasks: 2 });
+    expect(await fleet.waitForBatch(batchId)).toMatchObject({ status: 'completed', completedTasks: 5 });
+    expect((await fleet.getBatchResults(batchId)).map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('aborts at its timeout, without charging the attempt', async () => {
+    let signal: AbortSignal | undefined;
+    const first = await startFleet({
+      handlers: {
+        work: (_: number, context) => {
+          signal = context.signal;
+          return new Promise(() => {});
+        }
+      },
+      config: { maxRetries: 0, maxRecoveries: 0 }
+    });
+    const batchId = await first.fleet.submitBatch(tasks(1));
+    await settled();
+    const stopped = first.fleet.stop({ timeoutMs: 1_000 });
+    await first.clock.advance(1_000);
+    await stopped;
+    expect(signal?.aborted).toBe(true);
+
+    const { fleet } = await first.restart({ handlers: { work: () => 'done' } });
+    await fleet.waitForBatch(batchId);
+    expect(await fleet.getBatchResults(batchId)).toMatchObject([{ success: true, attempts: 2 }]);
+    expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0, retriedAttempts: 0 });
+  });
+
+  it('that is not graceful aborts at once', async () => {
+    const { fleet } = await startFleet({ handlers: { work: () => new Promise(() => {}) } });
+    await fleet.submitBatch(tasks(3));
+    await settled();
+    await fleet.stop({ graceful: false });
+
+    await expect(fleet.submitBatch(tasks(1))).rejects.toThrow(NotRunningError);
+  });
+
+  it('becomes hard when it is called again so', async () => {
+    const { fleet } = await startFleet({ handlers: { work: () => new Promise(() => {}) } });
+    await fleet.submitBatch(tasks(1));
+    await settled();
+    const graceful = fleet.stop();
+    await fleet.stop({ graceful: false });
+    await graceful;
+  });
+
+  it('is idempotent, and so is start', async () => {
+    const { fleet } = await startFleet({ handlers: { work: () => 'done' } });
+    await Promise.all([fleet.start(), fleet.start()]);
+    await Promise.all([fleet.stop(), fleet.stop()]);
+    await fleet.stop();
+    await fleet.start();
+
+    expect(await fleet.submit('work', 1)).toBe('done');
+  });
+
+  it('answers those who still wait', async () => {
+    const { fleet } = await startFleet({ handlers: { work: () => new Promise(() => {}) } });
+    const batchId = await fleet.submitBatch(tasks(1));
+    const waiting = [fleet.waitForBatch(batchId), fleet.waitFor({ batchId, id: '0' })].map((wait) =>
+      wait.catch((error: unknown) => error)
+    );
+    await settled();
+    await fleet.stop({ graceful: false });
+
+    for (const error of await Promise.all(waiting)) expect(error).toBeInstanceOf(NotRunningError);
+  });
+
+  it('happens at the end of an `await using` block', async () => {
+    const store = memoryStore();
+    let fleet;
+    {
+      await using inner = (await startFleet({ handlers: { work: () => 'done' }, store })).fleet;
+      fleet = inner;
+    }
+    await expect(fleet.submit('work', 1)).rejects.toThrow(NotRunningError);
+  });
+});
+
+describe('pause', () => {
+  it('starts nothing new, also after a restart, until resume', async () => {
+    const started: number[] = [];
+    const handlers = { work: (n: number) => void started.push(n) };
+    const first = await startFleet({ handlers });
+    await first.fleet.pause();
+    await first.fleet.submitBatch(tasks(2));
+    await settled();
+    await first.fleet.stop();
+
+    const { fleet } = await first.restart();
+    await settled();
+    expect(started).toEqual([]);
+    await fleet.resume();
+    await settled();
+    expect(started).toEqual([0, 1]);
+  });
+});

@@ -1,0 +1,39 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const script = fileURLToPath(new URL('storeProcess.ts', import.meta.url));
+
+/** Starts `storeProcess.ts`. It is killed after the test. */
+export function startProcess(
+  path: string,
+  then: string,
+  owner = 'me'
+): ChildProcessByStdio<Writable, Readable, Readable> {
+  const tsx = import.meta.resolve('tsx');
+  const child = spawn(process.execPath, ['--import', tsx, script, path, then, owner], { stdio: 'pipe' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Starts it, and resolves when it has committed its first task and holds on to the store. */
+export async function startOwner(path: string, owner: string) {
+  const child = startProcess(path, 'hold on', owner);
+  await once(child.stdout, 'data');
+  return child;
+}
+
+/** Runs it to its end. */
+export async function runProcess(
+  path: string,
+  then: string
+): Promise<{ code: number | null; output: string; errors: string }> {
+  const child = startProcess(path, then);
+  let [output, errors] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output, errors };
+}

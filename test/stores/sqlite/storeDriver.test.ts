@@ -1,0 +1,112 @@
+import { DatabaseSync } from '@photostructure/sqlite';
+import { afterEach, describe, expect, it } from 'vitest';
+import { failureOf } from '../../../src/stores/sqlite/failure.ts';
+import type { Database } from '../../../src/stores/sqlite/library.ts';
+import { decodeHead, encodeCommit, type Cell } from '../../../src/stores/sqlite/rows.ts';
+import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
+import { temporaryPath } from '../directory.ts';
+import { commitOf, taskOf } from '../rows.ts';
+
+const fleet = 'fleet-1';
+const opened: StoreDriver[] = [];
+
+afterEach(() => {
+  for (const driver of opened.splice(0)) driver.close();
+});
+
+describe('an error of SQLite', () => {
+  const write = 'INSERT INTO tasks';
+
+  it.each<[what: string, at: string, errcode: number, code: string, outcome?: string]>([
+    ['SQLITE_FULL', write, 13, 'ERR_STORE_FULL', 'refused'],
+    ['SQLITE_FULL', 'COMMIT', 13, 'ERR_STORE_FULL', 'refused'],
+    ['SQLITE_READONLY', 'BEGIN', 8, 'ERR_STORE_READONLY', 'refused'],
+    ['SQLITE_CANTOPEN', 'BEGIN', 14, 'ERR_STORE_READONLY', 'refused'],
+    ['SQLITE_BUSY', 'BEGIN', 5, 'ERR_STORE_BUSY', 'refused'],
+    ['SQLITE_BUSY_SNAPSHOT', write, 5 | (2 << 8), 'ERR_STORE_BUSY', 'refused'],
+    ['SQLITE_LOCKED', write, 6, 'ERR_STORE_BUSY', 'refused'],
+    ['SQLITE_IOERR_WRITE', write, 10 | (3 << 8), 'ERR_STORE_IO', 'refused'],
+    ['SQLITE_IOERR_WRITE', 'COMMIT', 10 | (3 << 8), 'ERR_STORE_IO', 'unknown'],
+    ['SQLITE_IOERR_FSYNC', 'COMMIT', 10 | (4 << 8), 'ERR_STORE_IO', 'unknown'],
+    ['SQLITE_IOERR_FSYNC', write, 10 | (4 << 8), 'ERR_STORE_IO', 'unknown'],
+    ['SQLITE_NOMEM', write, 7, 'ERR_STORE_IO', 'refused'],
+    ['SQLITE_CORRUPT', write, 11, 'ERR_STORE_CORRUPT'],
+    ['SQLITE_NOTADB', 'BEGIN', 26, 'ERR_STORE_CORRUPT']
+  ])('%s at %j (%i) becomes %s %s, and the store goes on', (_, at, errcode, code, outcome) => {
+    const { driver, failNext } = openDriver();
+    driver.commit(encodeCommit(commitOf(fleet, 1)));
+    failNext(at, errcode);
+
+    expect(errorAt(driver, 2)).toMatchObject(outcome === undefined ? { code } : { code, outcome });
+
+    expect(decodeHead(driver.head(fleet))).toMatchObject({ turn: 1 });
+    expect(driver.tasks(fleet, ['task-2'])).toEqual([]);
+    driver.commit(encodeCommit(commitOf(fleet, 2, { newTasks: [taskOf(2)] })));
+    expect(decodeHead(driver.head(fleet))).toMatchObject({ turn: 2 });
+  });
+
+  it('is unknown, too, when COMMIT took effect all the same', () => {
+    const { driver, failNext } = openDriver();
+    failNext('after COMMIT', 10 | (4 << 8));
+
+    expect(errorAt(driver, 1)).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+
+    expect(decodeHead(driver.head(fleet))).toMatchObject({ turn: 1 });
+    driver.commit(encodeCommit(commitOf(fleet, 2)));
+  });
+});
+
+/** What the commit of a turn is refused with. */
+function errorAt(driver: StoreDriver, turn: number): unknown {
+  try {
+    driver.commit(encodeCommit(commitOf(fleet, turn, { newTasks: [taskOf(turn)] })));
+  } catch (error) {
+    const failure = failureOf(error, 'fleet.db');
+    return failure.kind === 'store' ? failure : { code: `ERR_STORE_${failure.kind.toUpperCase()}` };
+  }
+  return expect.unreachable();
+}
+
+/** A driver whose SQLite fails when it is told to. `at`: how the statement begins. */
+function openDriver() {
+  let fault: { readonly at: string; readonly errcode: number } | null = null;
+  const strike = (sql: string): void => {
+    if (!fault || !sql.startsWith(fault.at)) return;
+    const error = Object.assign(new Error('injected'), { errcode: fault.errcode });
+    fault = null;
+    throw error;
+  };
+  const driver = new StoreDriver(
+    { path: temporaryPath(), durability: 'none', busyTimeoutMs: 0 },
+    (location, options) => failing(new DatabaseSync(location, options), strike),
+    () => undefined
+  );
+  driver.open(fleet, 'me');
+  opened.push(driver);
+  return { driver, failNext: (at: string, errcode: number) => void (fault = { at, errcode }) };
+}
+
+/** @param strike - Called before each statement runs, and after COMMIT did; what it throws is the error. */
+function failing(database: Database, strike: (sql: string) => void): Database {
+  return {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    get isTransaction() {
+      return database.isTransaction;
+    },
+    prepare: (sql) => {
+      const statement = database.prepare(sql);
+      return {
+        get: (...values: Cell[]) => statement.get(...values) as unknown,
+        all: (...values: Cell[]) => statement.all(...values) as unknown[],
+        setReturnArrays: (isSet) => statement.setReturnArrays(isSet),
+        run: (...values: Cell[]) => {
+          strike(sql);
+          const done = statement.run(...values);
+          strike(`after ${sql}`);
+          return done;
+        }
+      };
+    }
+  };
+}
