@@ -294,7 +294,7 @@ export const workerMachine = setup({
           target: 'spawning',
           actions: 'recordSuccessor'
         },
-        'worker.drain': 'stopped',
+        'worker.drain': { target: 'stopped', actions: 'recordSuccessor' },
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
     }

@@ -83,7 +83,9 @@ export interface TestFleet<THandlers extends Handlers> {
   /** Ends the process that runs the fleet, as far as the store can see. Nothing is told to anybody. */
   crash(): Promise<void>;
   /** A fleet of another process on the same store, started. */
-  restart(options?: Partial<FleetManagerOptions<THandlers>>): Promise<TestFleet<THandlers>>;
+  restart<TNext extends Handlers = THandlers>(
+    options?: Partial<FleetManagerOptions<TNext>>
+  ): Promise<TestFleet<TNext>>;
 }
 
 /** A started fleet on simulated time, with ids in a row and no jitter. */
@@ -112,8 +114,14 @@ export async function startFleet<THandlers extends Handlers>(
       fleet.actor.stop();
       await store.release(options.name ?? 'test');
     },
-    restart: (changes) =>
-      startFleet<THandlers>({ ...options, clock, store, newId: countingIds('next'), ...changes })
+    restart: <TNext extends Handlers>(changes?: Partial<FleetManagerOptions<TNext>>) =>
+      startFleet<TNext>({
+        ...(options as unknown as FleetManagerOptions<TNext>),
+        clock,
+        store,
+        newId: countingIds('next'),
+        ...changes
+      })
   };
 }
 

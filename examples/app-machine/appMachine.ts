@@ -3,6 +3,7 @@ import {
   createFleetLogic,
   FleetReader,
   NonRetryableError,
+  problemOf,
   submitBatchEvent,
   type FleetFact,
   type FleetProblem,
@@ -103,7 +104,10 @@ export function createAppMachine(store: Store) {
             target: 'done',
             actions: { type: 'recordStatement', params: ({ event }) => event.output }
           },
-          onError: 'failed'
+          onError: {
+            target: 'failed',
+            actions: { type: 'recordProblem', params: ({ event }) => ({ problem: problemOf(event.error) }) }
+          }
         }
       },
       done: { type: 'final' },

@@ -41,27 +41,37 @@ export function licenceInText(text: string): string | null {
  */
 export function familyOf(expression: string): LicenceFamily {
   const tokens = expression.match(/[()]|[^\s()]+/g) ?? [];
+  let isExpression = true;
+
   const choice = (): number => {
     let best = sum();
-    while (tokens[0] === 'OR') best = Math.min(best, (tokens.shift(), sum()));
+    while (take('OR')) best = Math.min(best, sum());
     return best;
   };
   const sum = (): number => {
     let worst = term();
-    while (tokens[0] === 'AND') worst = Math.max(worst, (tokens.shift(), term()));
+    while (take('AND')) worst = Math.max(worst, term());
     return worst;
   };
   const term = (): number => {
-    const token = tokens.shift();
-    if (token === '(') {
-      const inner = choice();
-      return tokens.shift() === ')' ? inner : unknown;
+    if (take('(')) {
+      const rank = choice();
+      isExpression &&= take(')');
+      return rank;
     }
-    if (tokens[0] === 'WITH') tokens.splice(0, 2);
-    return rankOf(token ?? '');
+    const rank = rankOf(id());
+    if (take('WITH')) id();
+    return rank;
   };
+  const id = (): string => {
+    const token = tokens.shift();
+    isExpression &&= token !== undefined && !/^(AND|OR|WITH|[()])$/.test(token);
+    return token ?? '';
+  };
+  const take = (token: string): boolean => tokens[0] === token && tokens.shift() !== undefined;
+
   const rank = choice();
-  return licenceFamilies[tokens.length === 0 ? rank : unknown]!;
+  return licenceFamilies[isExpression && tokens.length === 0 ? rank : unknown]!;
 }
 
 const unknown = licenceFamilies.indexOf('unknown');

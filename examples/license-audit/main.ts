@@ -44,7 +44,8 @@ async function main({ fresh, workers }: Options): Promise<void> {
     name: 'license-audit',
     store: sqliteStore(storePath, { durability: 'full' }),
     handlers: { audit: auditPackage },
-    config: { maxConcurrentWorkers: workers, maxRetries: 2, workerTimeout: 60_000 },
+    // Whoever kills the audit again and again is not stopped by a package: none can bring the process down.
+    config: { maxConcurrentWorkers: workers, maxRetries: 2, maxRecoveries: 1_000, workerTimeout: 60_000 },
     retry: { baseMs: 100 }
   });
   await fleet.start();
@@ -74,6 +75,7 @@ async function main({ fresh, workers }: Options): Promise<void> {
 /** Takes the results as they come. @returns `null` when it was interrupted; the fleet has stopped then. */
 async function gather(fleet: AuditFleet, batchId: string, done: number): Promise<AuditResult[] | null> {
   const interruption = new AbortController();
+  const { signal } = interruption;
   const interrupt = (): void => interruption.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
 
@@ -81,13 +83,13 @@ async function gather(fleet: AuditFleet, batchId: string, done: number): Promise
   const progress = showProgress(totalTasks, done);
   const results: AuditResult[] = [];
   try {
-    for await (const result of fleet.streamBatchResults<PackageAudit>(batchId, interruption)) {
+    for await (const result of fleet.streamBatchResults<PackageAudit>(batchId, { signal })) {
       // The first ones come from the store: an earlier run has shown them.
       if (results.push(result) > done) progress.advance(result.taskId);
     }
     return results;
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
   } finally {
     progress.end();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -101,11 +103,12 @@ async function gather(fleet: AuditFleet, batchId: string, done: number): Promise
 }
 
 function announce(total: number, earlier: BatchStatus | null, done: number): void {
-  if (earlier === null) console.log(`Auditing ${total} packages\n`);
-  else if (earlier.settledAt === undefined) console.log(`Resuming: ${done} of ${total} done\n`);
-  else {
+  if (earlier?.settledAt !== undefined) {
     const at = new Date(earlier.settledAt).toLocaleString();
-    console.log(`These ${total} packages were audited on ${at}. To audit anew: npm start -- --fresh\n`);
+    console.log(`This tree was audited on ${at}. To audit it anew: npm start -- --fresh\n`);
+  } else {
+    const what = earlier === null ? `Packages to audit: ${total}` : `Resuming: ${done} of ${total} done`;
+    console.log(`${what} (process ${process.pid})\n`);
   }
 }
 

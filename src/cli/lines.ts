@@ -6,8 +6,12 @@ const maxLineBytes = 16 * 1024 * 1024;
 const lineFeed = 0x0a;
 
 /** A line that is not blank. */
-export type Line =
-  { readonly number: number; readonly text: string } | { readonly number: number; readonly problem: string };
+export type Line = GoodLine | { readonly number: number; readonly problem: string };
+
+export interface GoodLine {
+  readonly number: number;
+  readonly text: string;
+}
 
 /**
  * The lines of UTF-8 bytes, in memory one at a time. A byte order mark is passed over, and so are blank lines;

@@ -4,7 +4,7 @@ import { ValidationError } from '../errors.ts';
 import { prepareTask, type Task } from '../task.ts';
 import { refuse } from '../validation.ts';
 import { UsageError } from './failure.ts';
-import { linesOf, type Line } from './lines.ts';
+import { linesOf, type GoodLine, type Line } from './lines.ts';
 import { TaskIds } from './taskIds.ts';
 import { openTaskSource, type TaskSource } from './taskSource.ts';
 
@@ -70,8 +70,8 @@ async function* read(
 ): AsyncGenerator<Task, void, undefined> {
   const hash = createHash('sha256');
   for await (const line of linesOf(hashed(source, hash))) {
-    if (problemOf(line, types, noIds) !== null) throw changed(source);
-    yield taskOf((line as { text: string }).text, line.number, types) as Task;
+    if ('problem' in line) throw changed(source);
+    yield againOf(line, source, types);
   }
   if (hash.digest('hex') !== digest) throw changed(source);
 }
@@ -112,6 +112,15 @@ function taskOf(text: string, number: number, types: ReadonlySet<string>): unkno
   } as object;
   if (typeof task.type !== 'string' || !types.has(task.type)) refuse('task.type', task.type, oneOf(types));
   return task;
+}
+
+/** The task of a line that was good when it was validated. */
+function againOf({ text, number }: GoodLine, source: TaskSource, types: ReadonlySet<string>): Task {
+  try {
+    return taskOf(text, number, types) as Task;
+  } catch {
+    throw changed(source);
+  }
 }
 
 function changed({ label }: TaskSource): UsageError {

@@ -7,7 +7,7 @@ import {
   decodeHead,
   decodeResult,
   decodeStoredTask,
-  decodeTask,
+  decodeTaskPage,
   encodeCommit,
   requireStorable
 } from './sqlite/rows.ts';
@@ -45,8 +45,10 @@ const pageSize = 5_000;
 export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
   const resolved = resolveOptions(path, options);
   const thread = new StoreThread(resolved);
+  // Started by the first query, and a connection of its own: a long look through history holds up no commit.
+  const queries = new StoreThread(resolved);
   return {
-    ...readerOf(thread),
+    ...readerOf(thread, queries),
     location: resolved.path,
 
     async open(scope, owner) {
@@ -95,10 +97,12 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
  * @throws {ValidationError} when an option is not allowed.
  */
 export function sqliteReader(path: string, options: Pick<SqliteOptions, 'busyTimeoutMs'> = {}): StoreReader {
-  return readerOf(new StoreThread(resolveOptions(path, options)));
+  const thread = new StoreThread(resolveOptions(path, options));
+  return readerOf(thread, thread);
 }
 
-function readerOf(thread: StoreThread): StoreReader {
+/** @param queries - Takes the calls that may look through many rows. */
+function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
   return {
     async readBatch(scope, batchId) {
       const cells = await thread.call('batch', scope, batchId);
@@ -111,10 +115,10 @@ function readerOf(thread: StoreThread): StoreReader {
       return (await thread.call('tasks', scope, keys)).map(decodeStoredTask);
     },
     async listTasks(scope, query) {
-      return (await thread.call('listTasks', scope, query)).map(decodeStoredTask);
+      return (await queries.call('listTasks', scope, query)).map(decodeStoredTask);
     },
     async readResults(scope, query) {
-      return (await thread.call('results', scope, query)).map(decodeResult);
+      return (await queries.call('results', scope, query)).map(decodeResult);
     },
     async readResult(scope, key) {
       const cells = await thread.call('result', scope, key);
@@ -126,26 +130,26 @@ function readerOf(thread: StoreThread): StoreReader {
     listScopes: () => thread.call('scopes'),
     sendCommand: (scope, command) => thread.call('sendCommand', scope, command),
     readReply: (scope, commandId) => thread.call('readReply', scope, commandId),
-    close: () => thread.close()
+    async close() {
+      await queries.close();
+      await thread.close();
+    }
   };
 }
 
-/** Asks for a page while the one before is taken in. */
+/** Asks for a page while the one before is decoded and taken in. */
 async function* pagesOf(
   thread: StoreThread,
   scope: string
 ): AsyncGenerator<readonly TaskRow[], void, undefined> {
   let next = thread.call('liveTasks', scope, 0, pageSize);
   while (true) {
-    const page = (await next).map(decodeTask);
-    const isLast = page.length < pageSize;
-    if (!isLast) {
-      next = thread.call('liveTasks', scope, page.at(-1)!.context.seq, pageSize);
-      // Nobody may come back for it; who does gets its error from `await`.
-      next.catch(() => undefined);
-    }
-    if (page.length > 0) yield page;
-    if (isLast) return;
+    const [last, page] = (await next) as [number | null, string];
+    if (last === null) return;
+    next = thread.call('liveTasks', scope, last, pageSize);
+    // Nobody may come back for it; who does gets its error from `await`.
+    next.catch(() => undefined);
+    yield decodeTaskPage(page);
   }
 }
 

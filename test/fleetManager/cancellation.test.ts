@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { TaskCancelledError } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
 
-const tasks = (count: number, type = 'wait') =>
-  Array.from({ length: count }, (_, index) => ({ id: String(index), type, data: null }));
+const tasks = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'wait' as const, data: null }));
 
 describe('cancelBatch', () => {
   it('starts nothing of the batch any more and aborts what runs', async () => {

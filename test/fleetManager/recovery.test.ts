@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { LockedError, memoryStore } from '../../src/index.ts';
+import { LockedError, memoryStore, type HandlerContext } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work', data: index }));
+  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
 
 describe('a fleet that starts on the store of one that died', () => {
   it('runs again what was running, at once, from a budget of its own', async () => {
@@ -63,14 +63,14 @@ describe('a fleet that starts on the store of one that died', () => {
     const started: string[] = [];
     const first = await startFleet({ handlers: { work: () => 'done' } });
     await first.fleet.submitBatch([
-      { id: 'soon', type: 'work', data: null, delayMs: 1_000 },
-      { id: 'later', type: 'work', data: null, delayMs: 10_000 }
+      { id: 'soon', type: 'work' as const, data: null, delayMs: 1_000 },
+      { id: 'later', type: 'work' as const, data: null, delayMs: 10_000 }
     ]);
     await first.crash();
     await first.clock.advance(5_000);
 
     const { clock } = await first.restart({
-      handlers: { work: (_: null, { task }) => void started.push(task.id) }
+      handlers: { work: (_: null, { task }: HandlerContext) => void started.push(task.id) }
     });
     await settled();
     expect(started).toEqual(['soon']);
@@ -117,14 +117,14 @@ describe('a fleet that starts on the store of one that died', () => {
     const first = await startFleet({ handlers: { work: () => 'done' } });
     await first.fleet.pause();
     await first.fleet.submitBatch([
-      { id: 'normal 1', type: 'work', data: null },
-      { id: 'normal 2', type: 'work', data: null },
-      { id: 'high', type: 'work', data: null, priority: 10 }
+      { id: 'normal 1', type: 'work' as const, data: null },
+      { id: 'normal 2', type: 'work' as const, data: null },
+      { id: 'high', type: 'work' as const, data: null, priority: 10 }
     ]);
     await first.crash();
 
     const { fleet } = await first.restart({
-      handlers: { work: (_: null, { task }) => void started.push(task.id) },
+      handlers: { work: (_: null, { task }: HandlerContext) => void started.push(task.id) },
       config: { maxConcurrentWorkers: 1 }
     });
     await settled();

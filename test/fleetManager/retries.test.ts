@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NonRetryableError, type FleetFact } from '../../src/index.ts';
 import { startFleet } from '../harness.ts';
 
-const oneTask = (type = 'flaky') => [{ id: 'a', type, data: null }];
+const oneTask = () => [{ id: 'a', type: 'flaky' as const, data: null }];
 
 describe('retries', () => {
   it('back off exponentially, up to the longest backoff', async () => {
@@ -128,8 +128,8 @@ describe('retries', () => {
     });
     await fleet.pause();
     await fleet.submitBatch([
-      { id: 'urgent', type: 'work', data: 'urgent', priority: 20 },
-      { id: 'low', type: 'work', data: 'low', priority: 0, delayMs: 100 }
+      { id: 'urgent', type: 'work' as const, data: 'urgent', priority: 20 },
+      { id: 'low', type: 'work' as const, data: 'low', priority: 0, delayMs: 100 }
     ]);
     await fleet.resume();
     await clock.advance(100);

@@ -118,7 +118,11 @@ describe('workers', () => {
 });
 
 const tasks = (count: number, prefix = '') =>
-  Array.from({ length: count }, (_, index) => ({ id: `${prefix}${index}`, type: 'work', data: null }));
+  Array.from({ length: count }, (_, index) => ({
+    id: `${prefix}${index}`,
+    type: 'work' as const,
+    data: null
+  }));
 
 /** Handlers that run until the test ends them. */
 function tracked() {

@@ -3,7 +3,7 @@ import { memoryStore, NotRunningError } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work', data: index }));
+  Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
 
 describe('stop', () => {
   it('lets running tasks finish, starts no other, and keeps them for the next start', async () => {

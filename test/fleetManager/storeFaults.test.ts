@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreError, type FleetFact } from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
-const oneTask = [{ id: 'a', type: 'work', data: null }];
+const oneTask = [{ id: 'a', type: 'work' as const, data: null }];
 const full = () => Promise.reject(new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused'));
 const lostAnswer = async (write: () => Promise<void>) => {
   await write();

@@ -282,6 +282,24 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(pages[0]![0]).toEqual(taskOf(2).row);
       });
 
+      it('hands over numbers as they were, to the last digit', async () => {
+        await store.open(fleet, 'me');
+        const numbers = {
+          priority: 0.1 + 0.2,
+          timeoutMs: 1 / 3,
+          createdAt: 2 ** 53 - 1,
+          dueAt: now + 0.1,
+          startedAt: -1
+        };
+        const tasks = [taskOf(1, numbers), taskOf(2, { priority: -1e300 }), taskOf(3, { priority: 5e-324 })];
+        await store.commit(commitOf(1, { newTasks: tasks }));
+        await store.release(fleet);
+
+        const opened = await store.open(fleet, 'me');
+        for await (const page of opened.tasks) expect(page).toEqual(tasks.map(({ row }) => row));
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual(tasks);
+      });
+
       it('hands over the batches that have not settled, in order of creation', async () => {
         await store.open(fleet, 'me');
         const states = ['accepting', 'pending', 'processing', 'paused', 'cancelling'] as const;

@@ -23,7 +23,7 @@ export interface DriverCalls {
   open(scope: string, owner: string): OpenedScope;
   release(scope: string): void;
   commit(commit: EncodedCommit): void;
-  liveTasks(scope: string, after: number, limit: number): Rows;
+  liveTasks(scope: string, after: number, limit: number): readonly Cell[];
   payloads(scope: string, seqs: readonly number[]): Rows;
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[];
   hasResult(scope: string, workerId: string, key: string, attempt: number): boolean;

@@ -18,6 +18,12 @@ export type Rows = readonly (readonly Cell[])[];
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 
+const liveTaskPage =
+  `SELECT max(c0), json_group_array(json_array(${taskColumns.map((_, index) => `c${index}`).join(', ')})) FROM (` +
+  `SELECT ${taskColumns.map((column, index) => `${column} AS c${index}`).join(', ')} ` +
+  'FROM tasks t INDEXED BY tasks_live ' +
+  'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?)';
+
 /** Reads committed rows. Each query goes through an index or a range of ids, and is over when it returns. */
 export class RowReader {
   readonly #statements: Statements;
@@ -104,12 +110,10 @@ export class RowReader {
     return this.#statements.all(sql, ...values, query.limit);
   }
 
-  liveTasks(scope: number, after: number, limit: number): Rows {
+  /** Seq of the last task of a page, `null` when there is none, and the page: see {@link decodeTaskPage}. */
+  liveTasks(scope: number, after: number, limit: number): readonly Cell[] {
     const base = scope * scopeSpan;
-    const sql =
-      `SELECT ${taskColumns} FROM tasks t INDEXED BY tasks_live ` +
-      'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?';
-    return this.#statements.all(sql, base + after, base + scopeSpan, limit);
+    return this.#statements.get(liveTaskPage, base + after, base + scopeSpan, limit)!;
   }
 
   payloads(scope: number, seqs: readonly number[]): Rows {

@@ -119,10 +119,10 @@ function encodeNewTask(cells: Cell[], { row: { state, context } }: StoredTask): 
   requireStorable('type', context.type);
   pushSparse(
     cells,
-    [context.seq, context.key, context.type, context.priority, context.createdAt, state],
+    [context.seq, context.key, context.type, cellOf(context.priority), cellOf(context.createdAt), state],
     [
       context.batchId,
-      context.timeoutMs,
+      cellOf(context.timeoutMs),
       context.maxRetries,
       context.retryOf,
       isFinal(state) ? state : null,
@@ -130,9 +130,9 @@ function encodeNewTask(cells: Cell[], { row: { state, context } }: StoredTask): 
       context.failures || null,
       context.recoveries || null,
       context.workerId,
-      context.dueAt,
-      context.startedAt,
-      context.settledAt,
+      cellOf(context.dueAt),
+      cellOf(context.startedAt),
+      cellOf(context.settledAt),
       textOf(context.error)
     ]
   );
@@ -164,22 +164,38 @@ function encodeTask(cells: Cell[], { state, context }: TaskRow): void {
       context.failures || null,
       context.recoveries || null,
       context.workerId,
-      context.dueAt,
-      context.startedAt,
-      context.settledAt,
+      cellOf(context.dueAt),
+      cellOf(context.startedAt),
+      cellOf(context.settledAt),
       textOf(context.error)
     ]
   );
 }
 
 /** Columns of a task's row, in the order that {@link decodeTask} takes. */
-export const taskColumns =
-  `${numberIn('t.id')}, t.key, t.batch, t.type, t.priority, t.timeout_ms, t.max_retries, t.retry_of, ` +
-  't.created_at, t.state, t.attempt, t.failures, t.recoveries, t.worker, t.due_at, t.started_at, ' +
-  't.settled_at, t.error';
+export const taskColumns = [
+  numberIn('t.id'),
+  't.key',
+  't.batch',
+  't.type',
+  't.priority',
+  't.timeout_ms',
+  't.max_retries',
+  't.retry_of',
+  't.created_at',
+  't.state',
+  't.attempt',
+  't.failures',
+  't.recoveries',
+  't.worker',
+  't.due_at',
+  't.started_at',
+  't.settled_at',
+  't.error'
+];
 
 /** The same, and its payload. */
-export const storedTaskColumns = `${taskColumns}, p.data, p.metadata`;
+export const storedTaskColumns = [...taskColumns, 'p.data', 'p.metadata'].join(', ');
 
 export function decodeTask(cells: readonly Cell[]): TaskRow {
   const context: TaskContext = {
@@ -187,21 +203,30 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     key: cells[1] as string,
     batchId: cells[2] as string | null,
     type: cells[3] as string,
-    priority: cells[4] as number,
-    timeoutMs: cells[5] as number | null,
+    priority: numberOf(cells[4])!,
+    timeoutMs: numberOf(cells[5]),
     maxRetries: cells[6] as number | null,
     retryOf: cells[7] as string | null,
-    createdAt: cells[8] as number,
+    createdAt: numberOf(cells[8])!,
     attempt: cells[10] as number,
     failures: cells[11] as number,
     recoveries: cells[12] as number,
     workerId: cells[13] as string | null,
-    dueAt: cells[14] as number | null,
-    startedAt: cells[15] as number | null,
-    settledAt: cells[16] as number | null,
+    dueAt: numberOf(cells[14]),
+    startedAt: numberOf(cells[15]),
+    settledAt: numberOf(cells[16]),
     error: valueOf<TaskError>(cells[17])
   };
   return { state: cells[9] as TaskStatus, context };
+}
+
+/**
+ * Tasks that came as one JSON text: a page of a million rows.
+ *
+ * Text is made, posted and parsed in a third of the time that arrays of cells take.
+ */
+export function decodeTaskPage(text: string): TaskRow[] {
+  return (JSON.parse(text) as Cell[][]).map(decodeTask);
 }
 
 export function decodeStoredTask(cells: readonly Cell[]): StoredTask {
@@ -310,6 +335,18 @@ const unstorable = /[\0\p{Surrogate}]/u;
 export function requireStorable(argument: string, text: string): void {
   if (!unstorable.test(text)) return;
   throw new ValidationError(argument, JSON.stringify(text).slice(0, 80), 'without NUL and lone surrogates');
+}
+
+/**
+ * A number, as text where it is not a whole one: SQLite rounds what it writes into JSON to 15 digits, some
+ * releases worse. The sign keeps a numeric column from turning it into a number again.
+ */
+function cellOf(value: number | null): Cell {
+  return value === null || Number.isSafeInteger(value) ? value : `=${value}`;
+}
+
+function numberOf(cell: Cell | undefined): number | null {
+  return typeof cell === 'string' ? Number(cell.slice(1)) : (cell ?? null);
 }
 
 function textOf(value: Json | TaskError): string | null {

@@ -42,7 +42,7 @@ const tables = `
     key TEXT NOT NULL,
     batch TEXT,
     type TEXT NOT NULL,
-    priority REAL NOT NULL,
+    priority NUMERIC NOT NULL,
     timeout_ms INTEGER,
     max_retries INTEGER,
     retry_of TEXT,

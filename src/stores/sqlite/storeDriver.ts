@@ -86,8 +86,8 @@ export class StoreDriver implements DriverCalls {
     }
   }
 
-  liveTasks(scope: string, after: number, limit: number): Rows {
-    return this.#read(scope, [], (rows, number) => rows.liveTasks(number, after, limit));
+  liveTasks(scope: string, after: number, limit: number): readonly Cell[] {
+    return this.#read(scope, [null, '[]'], (rows, number) => rows.liveTasks(number, after, limit));
   }
 
   payloads(scope: string, seqs: readonly number[]): Rows {
