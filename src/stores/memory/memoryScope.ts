@@ -17,10 +17,14 @@ import type {
 } from '../../store.ts';
 import { OrderedLog } from './orderedLog.ts';
 
-/** A task's latest row, and what never changes of it. */
+/** One result, or several of different attempts: an array for each task would cost more than its results. */
+type Results = StoredResult | readonly StoredResult[];
+
+/** A task's latest row, what never changes of it, and what came of it. */
 interface TaskEntry {
   row: TaskRow;
   readonly payload: Payload;
+  results: Results | null;
 }
 
 /** Tasks and results of a batch, found without looking at those of others. */
@@ -41,8 +45,8 @@ export class MemoryScope {
   readonly #tasks = new OrderedLog<TaskEntry>();
   readonly #tasksByKey = new Map<string, TaskEntry>();
   readonly #results = new OrderedLog<StoredResult>();
-  /** Nearly every task has one result, and an array for each would cost more than the result's place. */
-  readonly #resultsByKey = new Map<string, StoredResult | readonly StoredResult[]>();
+  /** Results of tasks that are not here: they came from elsewhere. */
+  readonly #strayResults = new Map<string, Results>();
 
   /** @throws {StoreError} with nothing changed, when a new task's key or number is taken. */
   apply(commit: Commit): void {
@@ -131,8 +135,8 @@ export class MemoryScope {
 
   /** The task's results, oldest first. */
   resultsOf(key: string): readonly StoredResult[] {
-    const results = this.#resultsByKey.get(key);
-    return results === undefined ? [] : isMany(results) ? results : [results];
+    const own = this.#tasksByKey.get(key)?.results ?? [];
+    return [this.#strayResults.get(key) ?? [], own].flat();
   }
 
   sumResults(afterSettledSeq: number): ResultsSum {
@@ -172,7 +176,7 @@ export class MemoryScope {
 
   #addTask({ row, payload }: StoredTask): void {
     const { seq, key, batchId } = row.context;
-    const entry = { row, payload };
+    const entry: TaskEntry = { row, payload, results: null };
     this.#tasks.insert(seq, entry);
     this.#tasksByKey.set(key, entry);
     if (batchId !== null) this.#batchEntry(batchId).tasks.insert(seq, entry);
@@ -181,8 +185,9 @@ export class MemoryScope {
   #addResult(result: StoredResult): void {
     this.#results.insert(result.settledSeq, result);
     if (result.batchId !== null) this.#batchEntry(result.batchId).results.insert(result.settledSeq, result);
-    const others = this.#resultsByKey.get(result.key);
-    this.#resultsByKey.set(result.key, others === undefined ? result : [others, result].flat());
+    const task = this.#tasksByKey.get(result.key);
+    if (task) task.results = added(task.results, result);
+    else this.#strayResults.set(result.key, added(this.#strayResults.get(result.key) ?? null, result));
   }
 
   #removeBatch(id: string): void {
@@ -194,7 +199,7 @@ export class MemoryScope {
     }
     for (const { settledSeq, key } of batch.results.after(0)) {
       this.#results.remove(settledSeq);
-      this.#resultsByKey.delete(key);
+      this.#strayResults.delete(key);
     }
     this.#batches.delete(id);
   }
@@ -221,6 +226,6 @@ function isWanted(result: StoredResult, { workerId, success, since }: ResultQuer
   );
 }
 
-function isMany(results: StoredResult | readonly StoredResult[]): results is readonly StoredResult[] {
-  return Array.isArray(results);
+function added(results: Results | null, result: StoredResult): Results {
+  return results === null ? result : [results, result].flat();
 }

@@ -1,0 +1,51 @@
+import { NotFoundError } from '../errors.ts';
+import { FleetReader } from '../fleetReader.ts';
+import type { Store } from '../store.ts';
+import { sqliteStore } from '../stores/sqlite.ts';
+import { UsageError } from './failure.ts';
+import { findStore } from './storePath.ts';
+
+/** Options of the commands that look at a store. */
+export interface StoreOptions {
+  readonly store?: string;
+  readonly fleet: string;
+}
+
+/** A store that exists and holds the fleet, opened beside whoever owns it. */
+export interface OpenedStore extends AsyncDisposable {
+  readonly path: string;
+  readonly scope: string;
+  readonly store: Store;
+  readonly reader: FleetReader;
+}
+
+/** @throws {UsageError} when there is no such store, or no such fleet in it. */
+export async function openStore({ store: named, fleet: scope }: StoreOptions): Promise<OpenedStore> {
+  const path = await findStore(named);
+  const store = sqliteStore(path);
+  try {
+    const scopes = await store.listScopes();
+    if (!scopes.includes(scope)) {
+      const others = scopes.map((name) => JSON.stringify(name)).join(', ');
+      const hint = others === '' ? 'it holds none' : `it holds ${others}: pass --fleet`;
+      throw new UsageError(`store ${path} holds no fleet ${JSON.stringify(scope)}; ${hint}`);
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return {
+    path,
+    scope,
+    store,
+    reader: new FleetReader(store, scope),
+    [Symbol.asyncDispose]: () => store.close()
+  };
+}
+
+/** Whether a name is that of a batch or of a task. @throws {NotFoundError} */
+export async function kindOf(name: string, { store, scope, reader }: OpenedStore): Promise<'batch' | 'task'> {
+  if ((await store.readBatch(scope, name)) !== null) return 'batch';
+  if (await reader.hasTask(name)) return 'task';
+  throw new NotFoundError(name.includes('/') ? 'task' : 'batch', name);
+}

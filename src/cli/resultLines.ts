@@ -1,0 +1,27 @@
+import { pageSize } from '../fleetReader.ts';
+import type { ResultQuery, StoreReader } from '../store.ts';
+import { taskResultOf } from '../views.ts';
+import { jsonLine } from './terminal.ts';
+
+/** Which results. */
+export interface ResultSelection extends Pick<ResultQuery, 'batchId' | 'success'> {
+  /** Integer >= 1. Defaults to all. */
+  readonly limit?: number;
+}
+
+/** Results as JSON Lines, in the order of settling, a page of them at a time. */
+export async function* resultLines(
+  store: StoreReader,
+  scope: string,
+  { limit = Infinity, ...query }: ResultSelection
+): AsyncGenerator<string, void, undefined> {
+  let afterSettledSeq = 0;
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(pageSize, left);
+    const page = await store.readResults(scope, { ...query, afterSettledSeq, limit: size });
+    if (page.length > 0) yield page.map((stored) => jsonLine(taskResultOf(stored))).join('');
+    if (page.length < size) return;
+    afterSettledSeq = page.at(-1)!.settledSeq;
+    left -= page.length;
+  }
+}
