@@ -1,7 +1,5 @@
 import { v7 as uuid } from 'uuid';
-import type { FleetManager } from '../fleetManager.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
-import type { FinalBatchState } from '../../machines/batch.ts';
 
 /**
  * Listens to the commands that a run obeys for other processes: a retry adds to what the run has to finish.
@@ -29,8 +27,9 @@ export class InboxWork {
           onCommand(received);
         }),
       answerCommand: async (scope, id, reply) => {
-        await store.answerCommand(scope, id, reply);
+        // It was carried out, whether or not the answer can be written.
         this.#take(id, reply);
+        await store.answerCommand(scope, id, reply);
       }
     };
   }

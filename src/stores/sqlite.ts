@@ -1,16 +1,11 @@
 import { resolve } from 'node:path';
 import { ValidationError } from '../errors.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
-import {
-  decodeAgent,
-  decodeBatch,
-  decodeHead,
-  decodeResult,
-  decodeStoredTask,
-  decodeTaskPage,
-  encodeCommit,
-  requireStorable
-} from './sqlite/rows.ts';
+import { requireStorable } from './sqlite/cells.ts';
+import { encodeCommit } from './sqlite/encodedCommit.ts';
+import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
+import { decodeResult } from './sqlite/resultRows.ts';
+import { decodeStoredTask, decodeTaskPage } from './sqlite/taskRows.ts';
 import type { Durability } from './sqlite/storeFile.ts';
 import { StoreThread } from './sqlite/thread.ts';
 

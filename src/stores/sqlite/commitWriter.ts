@@ -1,12 +1,8 @@
 import type { Database } from './library.ts';
-import {
-  cellsOf,
-  newResultColumns,
-  newTaskColumns,
-  taskChanges,
-  type Cell,
-  type EncodedCommit
-} from './rows.ts';
+import { type Cell } from './cells.ts';
+import { cellsOf, type EncodedCommit } from './encodedCommit.ts';
+import { newResultColumns } from './resultRows.ts';
+import { newTaskColumns, taskChanges } from './taskRows.ts';
 import { scopeSpan } from './schema.ts';
 import { insertInto, SparseStatement, updateOf } from './sparse.ts';
 import type { Statements } from './statements.ts';

@@ -1,7 +1,8 @@
 import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
 import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
-import type { Cell, EncodedCommit } from './rows.ts';
+import type { Cell } from './cells.ts';
+import type { EncodedCommit } from './encodedCommit.ts';
 import type { Rows } from './rowReader.ts';
 import type { Durability } from './storeFile.ts';
 

@@ -1,15 +1,9 @@
 import type { BatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
-import {
-  agentColumns,
-  batchColumns,
-  headColumns,
-  isFinal,
-  resultColumns,
-  storedTaskColumns,
-  taskColumns,
-  type Cell
-} from './rows.ts';
+import { type Cell } from './cells.ts';
+import { agentColumns, batchColumns, headColumns } from './fleetRows.ts';
+import { resultColumns } from './resultRows.ts';
+import { isFinal, storedTaskColumns, taskColumns } from './taskRows.ts';
 import { numberIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 

@@ -2,7 +2,7 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { taskStatuses } from '../../../machines/task.ts';
 import type { Database } from '../../../src/stores/sqlite/library.ts';
-import { encodeCommit } from '../../../src/stores/sqlite/rows.ts';
+import { encodeCommit } from '../../../src/stores/sqlite/encodedCommit.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import type { ResultQuery, TaskQuery } from '../../../src/store.ts';
 import { cancel } from '../contract.ts';

@@ -1,0 +1,53 @@
+import type { Commit } from '../../store.ts';
+import type { Cell } from './cells.ts';
+import { encodeAgent, encodeBatch, encodeHead } from './fleetRows.ts';
+import { encodeResult } from './resultRows.ts';
+import { encodeNewTask, encodePayload, encodeTask, isFinal } from './taskRows.ts';
+
+/**
+ * A commit as it is posted to the thread: the cells of all rows in one flat array a kind.
+ *
+ * Cloning an array of numbers and strings costs 0.3 us a row, cloning the rows' objects 1.2 us.
+ */
+export interface EncodedCommit {
+  readonly scope: string;
+  readonly head: readonly Cell[];
+  readonly newTasks: readonly Cell[];
+  readonly payloads: readonly Cell[];
+  /** New rows of tasks that go on. */
+  readonly liveTasks: readonly Cell[];
+  /** New rows of tasks that settled: their state becomes their `outcome`, and takes them out of an index. */
+  readonly settledTasks: readonly Cell[];
+  readonly batches: readonly Cell[];
+  readonly removedBatches: readonly string[];
+  readonly results: readonly Cell[];
+  readonly agents: readonly Cell[];
+}
+
+/** Cells of a row, of the kinds that are not sparse. */
+export const cellsOf = { payload: 3, batch: 5, agent: 4 } as const;
+
+/** @throws {ValidationError} when an id cannot be kept as it is. */
+export function encodeCommit(commit: Commit): EncodedCommit {
+  const liveTasks: Cell[] = [];
+  const settledTasks: Cell[] = [];
+  for (const row of commit.tasks) encodeTask(isFinal(row.state) ? settledTasks : liveTasks, row);
+  return {
+    scope: commit.scope,
+    head: encodeHead(commit.head),
+    newTasks: encodeAll(commit.newTasks, encodeNewTask),
+    payloads: encodeAll(commit.newTasks, encodePayload),
+    liveTasks,
+    settledTasks,
+    batches: encodeAll(commit.batches, encodeBatch),
+    removedBatches: commit.removedBatches,
+    results: encodeAll(commit.results, encodeResult),
+    agents: encodeAll(commit.agents, encodeAgent)
+  };
+}
+
+function encodeAll<T>(rows: readonly T[], encode: (cells: Cell[], row: T) => void): Cell[] {
+  const cells: Cell[] = [];
+  for (const row of rows) encode(cells, row);
+  return cells;
+}

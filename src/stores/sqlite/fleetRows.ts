@@ -1,0 +1,48 @@
+import type { BatchState } from '../../../machines/batch.ts';
+import type { BatchContext } from '../../../machines/batchMachine.ts';
+import type { Json } from '../../../machines/task.ts';
+import type { FleetStats } from '../../stats.ts';
+import type { BatchRow, LedgerHead, StoredAgent } from '../../store.ts';
+import { requireStorable, type Cell } from './cells.ts';
+
+export function encodeHead({ turn, seq, settledSeq, stats }: LedgerHead): Cell[] {
+  return [turn, seq, settledSeq, JSON.stringify(stats)];
+}
+
+export const headColumns = 'turn, seq, settled_seq, stats';
+
+export function decodeHead([turn, seq, settledSeq, stats]: readonly Cell[]): LedgerHead | null {
+  if (turn === null) return null;
+  return {
+    turn: turn as number,
+    seq: seq as number,
+    settledSeq: settledSeq as number,
+    stats: JSON.parse(stats as string) as FleetStats
+  };
+}
+
+export function encodeBatch(cells: Cell[], { state, context }: BatchRow): void {
+  requireStorable('batchId', context.id);
+  cells.push(context.id, state, context.firstSeq, context.lastSeq, JSON.stringify(context));
+}
+
+export const batchColumns = 'state, context';
+
+export function decodeBatch([state, context]: readonly Cell[]): BatchRow {
+  return { state: state as BatchState, context: JSON.parse(context as string) as BatchContext };
+}
+
+export function encodeAgent(cells: Cell[], { id, machine, schemaVersion, snapshot }: StoredAgent): void {
+  cells.push(id, machine, schemaVersion, JSON.stringify(snapshot));
+}
+
+export const agentColumns = 'id, machine, schema_version, snapshot';
+
+export function decodeAgent([id, machine, version, snapshot]: readonly Cell[]): StoredAgent {
+  return {
+    id: id as string,
+    machine: machine as string,
+    schemaVersion: version as number,
+    snapshot: JSON.parse(snapshot as string) as Json
+  };
+}

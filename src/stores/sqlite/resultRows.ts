@@ -1,0 +1,73 @@
+import type { FinalTaskStatus, TaskError } from '../../../machines/task.ts';
+import type { StoredResult } from '../../store.ts';
+import { requireStorable, textOf, valueOf, type Cell } from './cells.ts';
+import { numberIn } from './schema.ts';
+import { pushSparse, type SparseColumns } from './sparse.ts';
+
+export const newResultColumns: SparseColumns = {
+  required: [
+    'id',
+    'received_at',
+    'key',
+    'task',
+    'type',
+    'success',
+    'status',
+    'duration',
+    'timestamp',
+    'attempts'
+  ],
+  optional: [
+    ['batch', 'NULL'],
+    ['worker', 'NULL'],
+    ['result', 'NULL'],
+    ['error', 'NULL'],
+    ['failure', 'NULL']
+  ]
+};
+
+export function encodeResult(cells: Cell[], result: StoredResult): void {
+  requireStorable('key', result.key);
+  pushSparse(
+    cells,
+    [
+      result.settledSeq,
+      result.receivedAt,
+      result.key,
+      result.taskId,
+      result.type,
+      result.success ? 1 : 0,
+      result.status,
+      result.duration,
+      result.timestamp,
+      result.attempts
+    ],
+    [result.batchId, result.workerId, result.result, result.error ?? null, textOf(result.failure ?? null)]
+  );
+}
+
+/** Columns of a result, in the order that {@link decodeResult} takes. */
+export const resultColumns =
+  `${numberIn('id')}, key, task, batch, type, success, status, duration, timestamp, received_at, ` +
+  'attempts, worker, result, error, failure';
+
+export function decodeResult(cells: readonly Cell[]): StoredResult {
+  const [error, failure] = [cells[13] as string | null, valueOf<TaskError>(cells[14])];
+  return {
+    settledSeq: cells[0] as number,
+    key: cells[1] as string,
+    taskId: cells[2] as string,
+    batchId: cells[3] as string | null,
+    type: cells[4] as string,
+    success: cells[5] === 1,
+    status: cells[6] as FinalTaskStatus,
+    duration: cells[7] as number,
+    timestamp: cells[8] as number,
+    receivedAt: cells[9] as number,
+    attempts: cells[10] as number,
+    workerId: cells[11] as string | null,
+    result: cells[12] as string | null,
+    ...(error !== null && { error }),
+    ...(failure !== null && { failure })
+  };
+}
