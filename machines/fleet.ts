@@ -119,6 +119,14 @@ export type FleetFact =
   | { readonly type: 'batch.accepted'; readonly batchId: string; readonly totalTasks: number }
   | { readonly type: 'batch.settled'; readonly batchId: string; readonly status: FinalBatchState }
   | {
+      /** A command that came as an event, without a `commandId`, was refused. */
+      readonly type: 'command.refused';
+      readonly command: string;
+      readonly batchId: string | null;
+      readonly code: string;
+      readonly message: string;
+    }
+  | {
       readonly type: 'task.settled';
       readonly key: string;
       readonly batchId: string | null;

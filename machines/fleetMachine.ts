@@ -501,7 +501,16 @@ export const fleetMachine = setup({
             description:
               'A commit failed. Handlers go on, submissions wait, until the store may be tried again.',
             tags: ['degraded'],
-            invoke: { id: 'awaitStore', src: 'awaitStore', onDone: 'retrying', onError: 'retrying' }
+            invoke: {
+              id: 'awaitStore',
+              src: 'awaitStore',
+              onDone: {
+                description: 'Unless the store is being closed.',
+                guard: 'isJournaling',
+                target: 'retrying'
+              },
+              onError: { guard: 'isJournaling', target: 'retrying' }
+            }
           },
           retrying: {
             description: 'The turn is taken again.',

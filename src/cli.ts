@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ResultsOptions } from './cli/results.ts';
+import type { StatusOptions } from './cli/status.ts';
+import type { RunOptions } from './cli/run.ts';
+import type { StoreOptions } from './cli/openedStore.ts';
 import { guardOutput, printableLines } from './cli/terminal.ts';
 
 // Commands are imported when they are called, so that `--help` is there at once.
@@ -47,7 +51,7 @@ program
     'after',
     '\nExit codes: 0 all tasks completed, 1 some did not, 2 wrong usage or input, 130 interrupted.'
   )
-  .action(async (input: string, options: never) =>
+  .action(async (input: string, options: RunOptions) =>
     exit(await (await import('./cli/run.ts')).run(input, options))
   );
 
@@ -59,7 +63,7 @@ program
   .addOption(fleetOption())
   .option('--batch <id>', 'only this batch')
   .option('--json', 'one JSON object a line instead of a table')
-  .action(async (options: never) => exit(await (await import('./cli/status.ts')).status(options)));
+  .action(async (options: StatusOptions) => exit(await (await import('./cli/status.ts')).status(options)));
 
 program
   .command('results')
@@ -70,7 +74,7 @@ program
   .option('--batch <id>', 'only of this batch')
   .option('--failed', 'only of tasks that did not complete')
   .option('--limit <n>', 'at most so many', integer(1, Number.MAX_SAFE_INTEGER))
-  .action(async (options: never) => exit(await (await import('./cli/results.ts')).results(options)));
+  .action(async (options: ResultsOptions) => exit(await (await import('./cli/results.ts')).results(options)));
 
 program
   .command('cancel')
@@ -81,7 +85,7 @@ program
   .argument('<batch|task>', 'id of a batch, or key of a task: <batch>/<task id>')
   .addOption(storeOption())
   .addOption(fleetOption())
-  .action(async (name: string, options: never) =>
+  .action(async (name: string, options: StoreOptions) =>
     exit(await (await import('./cli/cancel.ts')).cancel(name, options))
   );
 
@@ -95,7 +99,7 @@ program
   .argument('<batch|task>', 'id of a settled batch, or key of a task: <batch>/<task id>')
   .addOption(storeOption())
   .addOption(fleetOption())
-  .action(async (name: string, options: never) =>
+  .action(async (name: string, options: StoreOptions) =>
     exit(await (await import('./cli/retry.ts')).retry(name, options))
   );
 

@@ -1,4 +1,6 @@
-import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
+import type { FinalBatchState } from '../machines/batch.ts';
+import type { FleetCommand, FleetFact, LedgerCommand, NewTask } from '../machines/fleet.ts';
+import { problemOf } from '../machines/fleetMachine.ts';
 import type { TaskError } from '../machines/task.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { batchLifecycle, isHeld, taskLifecycle, type Ledger } from './ledger.ts';
@@ -29,8 +31,20 @@ export function carryOut(turn: Turn, ledger: Ledger, input: CommandInput): void 
 /** The command waits for a later turn. */
 const deferred = Symbol('deferred');
 
-function reply(turn: Turn, { commandId }: CommandInput, answer: { value: unknown } | { error: Error }): void {
+function reply(turn: Turn, input: CommandInput, answer: { value: unknown } | { error: Error }): void {
+  const { command, commandId } = input;
   if (commandId !== undefined) turn.replies.push({ commandId, ...answer });
+  else if ('error' in answer) turn.facts.push(refusalOf(command, answer.error));
+}
+
+/** The refusal of a command that nobody waits for by its id: an event that was sent to the fleet's actor. */
+export function refusalOf(command: FleetCommand, error: Error): FleetFact {
+  return {
+    type: 'command.refused',
+    command: command.type,
+    batchId: 'batchId' in command ? command.batchId : null,
+    ...problemOf(error)
+  };
 }
 
 function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
@@ -88,6 +102,10 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
       throw new ConflictError('batch', batchId, `is ${existing.state} and has no task ${quoted(added[0]!)}`);
     }
     assertTotal(batchId, existing.context.totalTasks, total);
+    if (input.commandId === undefined && batchLifecycle.isFinal(existing.state)) {
+      // An app that was restored from before the settlement submits again, and waits for it.
+      turn.facts.push({ type: 'batch.settled', batchId, status: existing.state as FinalBatchState });
+    }
     return { totalTasks: existing.context.totalTasks, added: 0 } satisfies SubmitReply;
   }
   assertTotal(batchId, (existing?.context.totalTasks ?? 0) + added.length, total);

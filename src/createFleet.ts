@@ -20,7 +20,7 @@ import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertPlainObject, refuse } from './validation.ts';
+import { assertId, assertKnownFields, assertPlainObject, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything but the handlers has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -58,7 +58,8 @@ export interface ResolvedOptions {
 
 /** The parts of a fleet, put together. */
 export interface Fleet {
-  readonly logic: FleetLogic;
+  /** With all its ports provided. */
+  readonly machine: typeof fleetMachine;
   readonly journal: Journal;
   readonly readModel: ReadModelStore;
 }
@@ -74,9 +75,23 @@ export type FleetLogic = ActorLogic<
 
 const { random } = Math;
 
+const optionNames = [
+  'name',
+  'handlers',
+  'executor',
+  'store',
+  'config',
+  'retry',
+  'shouldRetry',
+  'clock',
+  'random',
+  'newId'
+] satisfies (keyof FleetOptions)[];
+
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions): ResolvedOptions {
   assertPlainObject('options', options as unknown);
+  assertKnownFields('options', options, optionNames);
   const { name = 'default', handlers, executor, shouldRetry } = options;
   assertId('options.name', name);
   if (executor !== undefined && handlers !== undefined) {
@@ -99,7 +114,7 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
  * @param hasTaskListeners - Whether facts about single tasks are wanted: each costs a microsecond.
  */
 export function createFleet(options: ResolvedOptions, hasTaskListeners: () => boolean = () => true): Fleet {
-  const { name, store, executor, clock, config } = options;
+  const { name, store, executor, clock } = options;
   const readModel = createReadModel();
   const owner = `process ${process.pid} on ${hostname()}`;
   const journal = new Journal({
@@ -136,7 +151,27 @@ export function createFleet(options: ResolvedOptions, hasTaskListeners: () => bo
       recordReport: (_, { report }) => journal.recordReport(report)
     }
   });
-  return { logic: selfContained(machine, journal, { name, config }), journal, readModel };
+  return { machine, journal, readModel };
+}
+
+/**
+ * Actor logic that puts a fleet together for each actor that runs it.
+ *
+ * What it persists is only its name: the store is the truth, and a fleet that is restored from an app's
+ * snapshot recovers from there like one that is started.
+ */
+export function fleetLogic({ name, config }: ResolvedOptions, create: () => Fleet): FleetLogic {
+  type Scope = Parameters<typeof fleetMachine.getInitialSnapshot>[0];
+  const begin = (scope: Scope): FleetSnapshot => {
+    const { machine, journal } = create();
+    journal.attach(scope.self as FleetRef);
+    return machine.getInitialSnapshot(scope, { name, config });
+  };
+  return Object.assign(Object.create(fleetMachine) as FleetLogic, {
+    getInitialSnapshot: begin,
+    restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
+    getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
+  });
 }
 
 function assertHandlers(handlers: Handlers | undefined): Handlers {
@@ -147,7 +182,7 @@ function assertHandlers(handlers: Handlers | undefined): Handlers {
   return handlers as Handlers;
 }
 
-/** The one alarm of the fleet. */
+/** The one alarm of the fleet. It ends with the fleet, however that ends, and sees to it that nothing is left. */
 function alarm(clock: Clock, journal: Journal) {
   return fromCallback<AlarmEvent>(({ receive }) => {
     let pending: Disposable | null = null;
@@ -155,33 +190,9 @@ function alarm(clock: Clock, journal: Journal) {
       pending?.[Symbol.dispose]();
       pending = delayMs === null ? null : clock.setAlarm(() => journal.alarmRang(), delayMs);
     });
-    return () => pending?.[Symbol.dispose]();
-  });
-}
-
-/**
- * The machine with its input built in. What it persists is only its name: the store is the truth, and a fleet
- * that is restored from an app's snapshot recovers from there like one that is started.
- */
-function selfContained(
-  machine: typeof fleetMachine,
-  journal: Journal,
-  input: { readonly name: string; readonly config: FleetConfig }
-): FleetLogic {
-  type Scope = Parameters<typeof machine.getInitialSnapshot>[0];
-  const begin = (scope: Scope) => {
-    journal.attach(scope.self as FleetRef);
-    return machine.getInitialSnapshot(scope, input);
-  };
-  return Object.assign(Object.create(machine) as FleetLogic, {
-    getInitialSnapshot: begin,
-    restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
-    getPersistedSnapshot: () => ({
-      status: 'active',
-      output: undefined,
-      error: undefined,
-      name: input.name,
-      version: 1
-    })
+    return () => {
+      pending?.[Symbol.dispose]();
+      journal.halt();
+    };
   });
 }

@@ -1,7 +1,13 @@
 import type { FleetCommand } from '../machines/fleet.ts';
 import type { Json } from '../machines/task.ts';
 import { systemClock } from './clock.ts';
-import { createFleet, resolveOptions, type FleetLogic, type FleetOptions } from './createFleet.ts';
+import {
+  createFleet,
+  fleetLogic,
+  resolveOptions,
+  type FleetLogic,
+  type FleetOptions
+} from './createFleet.ts';
 import type { Handlers } from './handler.ts';
 import { prepareTask, type Task } from './task.ts';
 import { assertIdWithoutSlash, jsonTextOf } from './validation.ts';
@@ -13,10 +19,11 @@ export type { FleetLogic } from './createFleet.ts';
  *
  * It takes no input. Its parent hears of batches, workers and the store; single tasks are told to subscribers
  * only. Stopped by its parent it stops at once, like a process that was killed: everything unfinished is in the
- * store. One logic is one fleet: do not run it twice at a time.
+ * store, and it may be started again. The name is owned by one running actor at a time.
  */
 export function createFleetLogic<THandlers extends Handlers>(options: FleetOptions<THandlers>): FleetLogic {
-  return createFleet(resolveOptions(options)).logic;
+  const resolved = resolveOptions(options);
+  return fleetLogic(resolved, () => createFleet(resolved));
 }
 
 /**

@@ -10,8 +10,10 @@ import { obeyInbox } from './commandInbox.ts';
 import { CoordinatorAgent } from './coordinatorAgent.ts';
 import {
   createFleet,
+  fleetLogic,
   resolveOptions,
   type Fleet,
+  type FleetLogic,
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
@@ -31,7 +33,14 @@ import { validateConfig, type ConfigPatch } from './options.ts';
 import type { ReadModelStore } from './readModel.ts';
 import type { StoredResult } from './store.ts';
 import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
-import { assertDuration, assertIdWithoutSlash, assertInteger, jsonTextOf, refuse } from './validation.ts';
+import {
+  assertDuration,
+  assertIdWithoutSlash,
+  assertPlainObject,
+  assertInteger,
+  jsonTextOf,
+  refuse
+} from './validation.ts';
 import {
   fleetStatisticsOf,
   taskResultOf,
@@ -49,7 +58,7 @@ export type TaskFor<THandlers extends Handlers> = {
 
 export interface FleetManagerOptions<THandlers extends Handlers = Handlers> extends FleetOptions<THandlers> {
   /** Passed to XState: sees every event of every actor. Costs time with each of them. */
-  readonly inspect?: ActorOptions<Fleet['logic']>['inspect'];
+  readonly inspect?: ActorOptions<FleetLogic>['inspect'];
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
 }
@@ -81,12 +90,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #events: FleetEvents;
   readonly #reader: FleetReader;
   #fleet: Fleet;
-  #actor: ActorRefFrom<Fleet['logic']> | null = null;
+  #actor: ActorRefFrom<FleetLogic> | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #inbox: Disposable | null = null;
 
   constructor(options: FleetManagerOptions<THandlers>) {
+    assertPlainObject('options', options as unknown);
     const { inspect, onListenerError = warn, ...fleetOptions } = options;
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
@@ -359,7 +369,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
    *
    * @throws {NotRunningError}
    */
-  get actor(): ActorRefFrom<Fleet['logic']> {
+  get actor(): ActorRefFrom<FleetLogic> {
     return this.#requireActor('actor');
   }
 
@@ -376,7 +386,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     await this.#stopping;
     // A fleet that has run is spent: the next one takes up from the store.
     if (this.#actor !== null) this.#fleet = this.#createFleet();
-    const { logic, journal } = this.#fleet;
+    const { journal } = this.#fleet;
+    const logic = fleetLogic(this.#options, () => this.#fleet);
     const actor = createActor(logic, this.#inspect === undefined ? {} : { inspect: this.#inspect });
     this.#actor = actor;
     this.#stopping = null;
@@ -399,7 +410,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   async #stop(graceful: boolean, timeoutMs: number): Promise<void> {
     const actor = this.#actor!;
-    const { journal } = this.#fleet;
     this.#inbox?.[Symbol.dispose]();
     const isStopped = new Promise<void>((resolve) => {
       actor.subscribe({ complete: resolve, error: () => resolve() });
@@ -408,7 +418,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
     if (actor.getSnapshot().status === 'active') await isStopped;
     timer[Symbol.dispose]();
-    journal.abandon();
     this.#starting = null;
   }
 
@@ -487,7 +496,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#requireActor('submitBatch').getSnapshot().context.config;
   }
 
-  #requireActor(command: string): ActorRefFrom<Fleet['logic']> {
+  #requireActor(command: string): ActorRefFrom<FleetLogic> {
     if (this.#actor === null || this.#actor.getSnapshot().status !== 'active') {
       throw new NotRunningError(this.#options.name, command, 'stopped');
     }

@@ -22,7 +22,7 @@ import {
   settleAttempt
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
-import { carryOut, sweepCancelled } from './commandRules.ts';
+import { carryOut, refusalOf, sweepCancelled } from './commandRules.ts';
 import { NotRunningError, StoreError } from './errors.ts';
 import type { Attempt, Executor } from './executor.ts';
 import { Inbox } from './inbox.ts';
@@ -83,6 +83,7 @@ export class Journal {
   /** A commit of which it is not known whether it took effect. */
   #undecided: Attempted | null = null;
   #failures = 0;
+  #ownsStore = false;
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
 
@@ -108,9 +109,9 @@ export class Journal {
 
   rejectCommand(command: FleetCommand): void {
     const { scope } = this.#options;
-    if (command.commandId === undefined) return;
     const error = new NotRunningError(scope, command.type, this.#snapshot().value.operation);
-    this.replies.settle({ commandId: command.commandId, error });
+    if (command.commandId !== undefined) this.replies.settle({ commandId: command.commandId, error });
+    else this.#send({ type: 'facts.released', facts: [refusalOf(command, error)] });
   }
 
   recordReport(report: WorkerReport): void {
@@ -142,10 +143,16 @@ export class Journal {
           this.#tell(attempt, (task) => ({ type: 'task.progress', ...task, value })),
         log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line }))
       });
-      return await recover(this.#options, this.ledger, this.#limits(), (input) => this.collect(input));
+      const { store, scope, owner } = this.#options;
+      const stored = await store.open(scope, owner);
+      this.#ownsStore = true;
+      return await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
+        this.collect(input)
+      );
     } catch (error) {
       this.startError = error;
       await executor.stop();
+      await this.#giveUpStore();
       throw error;
     }
   }
@@ -161,7 +168,6 @@ export class Journal {
   /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
   async close(): Promise<void> {
     const { executor, store, scope } = this.#options;
-    this.#active.watch(false);
     await executor.stop();
     try {
       const fleet = this.#snapshot();
@@ -171,15 +177,25 @@ export class Journal {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
       }
     } finally {
-      await store.release(scope);
+      await this.#giveUpStore();
     }
   }
 
-  /** Answers everybody who still waits: the fleet is gone. */
-  abandon(): void {
+  /** Ends what is left when the fleet's actor ended, be it that its parent stopped it. Answers who still waits. */
+  halt(): void {
+    this.#active.watch(false);
+    void this.#options.executor.stop();
+    // It is too late to tell anybody that the store could not be released; its lock ends with the process.
+    this.#giveUpStore().catch(() => {});
     const error = new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
     this.replies.rejectAll(error);
     this.waiters.stop(error);
+  }
+
+  async #giveUpStore(): Promise<void> {
+    if (!this.#ownsStore) return;
+    this.#ownsStore = false;
+    await this.#options.store.release(this.#options.scope);
   }
 
   async #take(): Promise<void> {

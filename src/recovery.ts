@@ -8,36 +8,20 @@ import type { TurnInput } from './turnInput.ts';
 
 interface RecoveryOptions {
   readonly scope: string;
-  readonly owner: string;
   readonly store: Store;
   readonly executor: Executor;
 }
 
 /**
- * Takes the store over and fills the ledger with what an earlier process left.
+ * Fills the ledger with what an earlier process left in the store that was opened.
  *
  * Rows are the truth. Of the agents' snapshots only what no row says is used: config, identity, sums.
  *
  * @param collect - Takes what became of attempts that were running: the first turn acts on it.
  */
 export async function recover(
-  { store, scope, owner, executor }: RecoveryOptions,
-  ledger: Ledger,
-  limits: AttemptLimits,
-  collect: (input: TurnInput) => void
-): Promise<Recovered> {
-  const stored = await store.open(scope, owner);
-  try {
-    return await load(stored, { store, scope, executor }, ledger, limits, collect);
-  } catch (error) {
-    await store.release(scope);
-    throw error;
-  }
-}
-
-async function load(
   stored: StoredFleet,
-  { store, scope, executor }: Omit<RecoveryOptions, 'owner'>,
+  { store, scope, executor }: RecoveryOptions,
   ledger: Ledger,
   limits: AttemptLimits,
   collect: (input: TurnInput) => void

@@ -1,7 +1,5 @@
-import type { AnyStateMachine, AnyStateNode, TransitionDefinition } from 'xstate';
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the machine's own types do not matter here
-type Transition = TransitionDefinition<any, any>;
+import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { activitiesOf, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
 
 /** Longest line of an arrow's label, in characters: Mermaid breaks longer ones where it likes. */
 const labelWidth = 26;
@@ -14,8 +12,8 @@ const descriptionLimit = 90;
  * Draws a machine as a Mermaid state diagram.
  *
  * A transition is labelled `event [guard] / actions`; one that is tried only when those before it did not apply
- * has `[else]` or `[else guard]`. A transition that leaves no state stands in its state's box. What every state of
- * a frame has in common (a machine or a compound state) stands in, or leaves from, a box named `any state`.
+ * has `[else]` or `[else guard]`. A transition that leaves no state stands in its state's box. What holds in every
+ * state of a frame (a machine, a compound or a parallel state) stands in, or leaves from, a box `any state`.
  * Parameters, tags and long descriptions are left out.
  *
  * @returns The text of the diagram, ending in a newline.
@@ -31,22 +29,24 @@ function drawState(node: AnyStateNode): string[] {
   return [`state "${escape(titleOf(node))}" as ${idOf(node)} {`, ...indent(drawStates(node)), '}'];
 }
 
-/** What is within a frame: the states, and the arrows that stay inside. */
+/** What is within a frame: its states, and the arrows that stay inside. */
 function drawStates(frame: AnyStateNode): string[] {
   const children = Object.values(frame.states);
-  const states = children.map(drawState);
+  const lines = linesOf(frame);
+  const arrows = arrowsOf(frame);
+  const hasCommon = lines.length > 0 || arrows.some(({ from }) => from === anyStateOf(frame));
   return [
-    ...(frame.type === 'parallel' ? [] : drawInitial(frame)),
-    ...(hasOwn(frame) ? drawBox(anyIdOf(frame), 'any state', linesOf(frame)) : []),
-    ...(frame.type === 'parallel' ? states.flatMap((region, n) => (n === 0 ? region : ['--', ...region])) : states.flat()),
-    ...arrowsWithin(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
+    ...drawInitial(frame),
+    ...(hasCommon ? drawBox(anyStateOf(frame), 'any state', lines) : []),
+    ...children.map(drawState).flatMap((state, n) => (n > 0 && frame.type === 'parallel' ? ['--', ...state] : state)),
+    ...arrows.map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
     ...children.filter(({ type }) => type === 'final').map((node) => `${idOf(node)} --> [*]`)
   ];
 }
 
-function drawInitial({ initial }: AnyStateNode): string[] {
-  const label = initial.actions.length === 0 ? '' : ` : ${labelOf([`/ ${namesOf(initial.actions)}`])}`;
-  return initial.target.map((node) => `[*] --> ${idOf(node)}${label}`);
+function drawInitial({ initial: { target, actions } }: AnyStateNode): string[] {
+  const label = actions.length === 0 ? '' : ` : ${escape(`/ ${actions.map(nameOf).join(', ')}`)}`;
+  return (target ?? []).map((node) => `[*] --> ${idOf(node)}${label}`);
 }
 
 function drawBox(id: string, title: string, lines: readonly string[]): string[] {
@@ -59,75 +59,114 @@ interface Arrow {
   readonly label: string;
 }
 
-/** The arrows that belong to a frame: it is the innermost one that holds both ends. */
-function arrowsWithin(frame: AnyStateNode): Arrow[] {
-  const bundles = new Map<string, { from: string; to: string; steps: Step[] }>();
+/** The arrows of which a frame is the innermost one around both ends; one arrow from a state to another. */
+function arrowsOf(frame: AnyStateNode): Arrow[] {
+  const bundles = new Map<string, Map<string, NamedTransition[]>>();
   for (const node of [frame, ...descendantsOf(frame)]) {
-    for (const step of stepsOf(node)) {
-      if (isInternal(step.transition)) continue;
-      for (const target of step.transition.target ?? []) {
-        if (frameOf(node, target) !== frame) continue;
-        const from = node === frame ? anyIdOf(node) : idOf(node);
-        const to = idOf(target);
-        const bundle = bundles.get(`${from} ${to}`) ?? { from, to, steps: [] };
-        bundle.steps.push(step);
-        bundles.set(`${from} ${to}`, bundle);
+    for (const transition of transitionsOf(node)) {
+      if (transition.isInternal) continue;
+      for (const target of transition.targets) {
+        if (frameAround(node, target) !== frame) continue;
+        const from = node === frame ? anyStateOf(node) : idOf(node);
+        const bundle = bundles.get(from) ?? new Map<string, NamedTransition[]>();
+        bundles.set(from, bundle);
+        bundle.set(idOf(target), [...(bundle.get(idOf(target)) ?? []), transition]);
       }
     }
   }
-  return Array.from(bundles.values(), ({ from, to, steps }) => ({ from, to, label: labelOf(merged(steps)) }));
+  return Array.from(bundles, ([from, bundle]) =>
+    Array.from(bundle, ([to, transitions]) => ({
+      from,
+      to,
+      label: merged(transitions)
+        .map((line) => wrap(line, labelWidth).map(escape).join('<br/>'))
+        .join('<br/><br/>')
+    }))
+  ).flat();
 }
 
-/** What stands in the box of a state: what it does at its ends, whom it invokes, what it takes without leaving. */
+/** What a state does without leaving it. */
 function linesOf(node: AnyStateNode): string[] {
-  const internal = stepsOf(node).filter(({ transition }) => isInternal(transition));
-  return [
-    ...(node.config.entry === undefined ? [] : [`entry / ${namesOf(list(node.config.entry))}`]),
-    ...(node.config.exit === undefined ? [] : [`exit / ${namesOf(list(node.config.exit))}`]),
-    ...node.invoke.map((invoke) => `invoke ${sourceOf(invoke)}`),
-    ...merged(internal)
-  ].flatMap((line) => wrapped(line, boxWidth).map((part, n) => (n === 0 ? '' : '#160;#160;#160;') + escape(part)));
+  const internal = transitionsOf(node).filter(({ isInternal }) => isInternal);
+  return [...activitiesOf(node), ...merged(internal)].flatMap((line) =>
+    wrap(line, boxWidth).map((part, n) => (n === 0 ? '' : hangingIndent) + escape(part))
+  );
 }
 
 function descriptionOf({ description = '' }: AnyStateNode): string[] {
   if (description === '' || description.length > descriptionLimit) return [];
-  return wrapped(description, boxWidth).map(escape);
+  return wrap(description, boxWidth).map(escape);
 }
 
-/** A transition with its name. */
-interface Step {
-  readonly transition: Transition;
-  readonly trigger: string;
-  /** ` [guard] / actions`, as far as there are any. */
-  readonly rest: string;
+/** `first, second [guard] / actions`: transitions that differ only in their event share a line. */
+function merged(transitions: readonly NamedTransition[]): string[] {
+  const triggers = new Map<string, string[]>();
+  for (const transition of transitions) {
+    const effect = effectOf(transition);
+    triggers.set(effect, [...(triggers.get(effect) ?? []), transition.trigger]);
+  }
+  return Array.from(triggers, ([effect, events]) => events.join(', ') + effect);
 }
 
-function stepsOf(node: AnyStateNode): Step[] {
-  return [node.always ?? [], ...node.transitions.values()].flatMap((candidates: readonly Transition[]) =>
-    candidates.map((transition, n) => ({
-      transition,
-      trigger: triggerOf(node, transition),
-      rest: guardOf(transition, n > 0) + actionsOf(transition)
-    }))
+/** ` [guard] / actions`, as far as there are any. */
+function effectOf({ guard, isElse, actions }: NamedTransition): string {
+  const condition = [isElse ? 'else' : '', guard ?? ''].filter(Boolean).join(' ');
+  return (condition && ` [${condition}]`) + (actions.length > 0 ? ` / ${actions.join(', ')}` : '');
+}
+
+/** Breaks a line between words, but not after a `/` and not within a guard. */
+function wrap(line: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of line.match(/\[[^\]]*\]|\/ \S+|\S+/g) ?? []) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+const hangingIndent = '#160;#160;#160;';
+
+/** Characters that mean something to Mermaid or to HTML become entities. */
+function escape(text: string): string {
+  return text.replaceAll(/[^\w\s.,'()[\]/*?!+-]|--/g, (found) =>
+    Array.from(found, (character) => `#${character.codePointAt(0)};`).join('')
   );
 }
 
-/** `first, second [guard] / actions`: what differs only in its event is said once. */
-function merged(steps: readonly Step[]): string[] {
-  const triggers = new Map<string, string[]>();
-  for (const { trigger, rest } of steps) triggers.set(rest, [...(triggers.get(rest) ?? []), trigger]);
-  return Array.from(triggers, ([rest, names]) => names.join(', ') + rest);
+function titleOf(node: AnyStateNode): string {
+  if (node.type !== 'history') return node.key;
+  return node.history === 'deep' ? 'H*' : 'H';
 }
 
-function triggerOf(node: AnyStateNode, transition: Transition): string {
-  const { eventType } = transition;
-  if (eventType === '') return 'always';
-  if (eventType === `xstate.done.state.${node.id}`) return 'done';
-  if ('delay' in transition) return `after ${nameOf(transition.delay)}`;
-  for (const invoke of node.invoke) {
-    if (eventType === `xstate.done.actor.${invoke.id}`) return `${sourceOf(invoke)} done`;
-    if (eventType === `xstate.error.actor.${invoke.id}`) return `${sourceOf(invoke)} failed`;
-    if (eventType === `xstate.snapshot.${invoke.id}`) return `${sourceOf(invoke)} changed`;
-  }
-  return eventType;
+/** Unique in the drawing, and no keyword of Mermaid's. */
+function idOf(node: AnyStateNode): string {
+  return node.path.length === 0 ? 'root' : node.path.map((key) => key.replaceAll(/\W/g, '_')).join('__');
+}
+
+function anyStateOf(frame: AnyStateNode): string {
+  return `${idOf(frame)}__any`;
+}
+
+function isFrame({ type }: AnyStateNode): boolean {
+  return type === 'compound' || type === 'parallel';
+}
+
+/** The innermost frame around both states, or the state itself when the target is within it. */
+function frameAround(node: AnyStateNode, target: AnyStateNode): AnyStateNode {
+  let frame = node;
+  while (frame.parent !== undefined && (frame === target || !isWithin(target, frame))) frame = frame.parent;
+  return frame;
+}
+
+function isWithin(node: AnyStateNode, frame: AnyStateNode): boolean {
+  return node === frame || (node.parent !== undefined && isWithin(node.parent, frame));
+}
+
+function descendantsOf(node: AnyStateNode): AnyStateNode[] {
+  return Object.values(node.states).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }

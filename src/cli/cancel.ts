@@ -5,7 +5,7 @@ import { sendCommand } from './remoteCommand.ts';
 export async function cancel(name: string, options: StoreOptions): Promise<number> {
   await using opened = await openStore(options);
   const kind = await kindOf(name, opened);
-  return sendCommand(
+  return await sendCommand(
     opened,
     kind === 'batch' ? { type: 'batch.cancel', batchId: name } : { type: 'task.cancel', key: name },
     (isCancelled) => (isCancelled ? `Cancelled ${kind} ${name}.` : `The ${kind} ${name} has settled already.`)

@@ -53,7 +53,9 @@ async function registerTypeScript(): Promise<void> {
 function defaultOf({ default: exported }: Record<string, unknown>): unknown {
   const entries = entriesOf(exported);
   const own = entries.find(([name]) => name === 'default')?.[1];
-  return own === undefined ? exported : { ...Object.fromEntries(entries), ...Object.fromEntries(entriesOf(own)) };
+  return own === undefined
+    ? exported
+    : { ...Object.fromEntries(entries), ...Object.fromEntries(entriesOf(own)) };
 }
 
 function entriesOf(exported: unknown): [string, unknown][] {

@@ -16,7 +16,7 @@ export async function* resultLines(
   { limit = Infinity, ...query }: ResultSelection
 ): AsyncGenerator<string, void, undefined> {
   let afterSettledSeq = 0;
-  for (let left = limit; left > 0; ) {
+  for (let left = limit; left > 0;) {
     const size = Math.min(pageSize, left);
     const page = await store.readResults(scope, { ...query, afterSettledSeq, limit: size });
     if (page.length > 0) yield page.map((stored) => jsonLine(taskResultOf(stored))).join('');

@@ -17,13 +17,15 @@ export async function retry(name: string, options: StoreOptions): Promise<number
     kind === 'batch'
       ? { type: 'batch.retry', batchId: name, newBatchId: copy }
       : { type: 'task.retry', key: name, newKey: copy };
-  return sendCommand(opened, command, () => `Retrying ${kind} ${name} as ${kind} ${copy}.`);
+  return await sendCommand(opened, command, () => `Retrying ${kind} ${name} as ${kind} ${copy}.`);
 }
 
 async function refusalOfBatch(id: string, { reader }: OpenedStore): Promise<string | null> {
   const { status, settledAt, totalTasks, completedTasks } = await reader.getBatchStatus(id);
   if (settledAt === undefined) return `Batch ${id} is ${status}; it can be retried when it has settled.`;
-  return completedTasks === totalTasks ? `All tasks of batch ${id} completed; there is nothing to retry.` : null;
+  return completedTasks === totalTasks
+    ? `All tasks of batch ${id} completed; there is nothing to retry.`
+    : null;
 }
 
 async function refusalOfTask(key: string, { store, scope, reader }: OpenedStore): Promise<string | null> {

@@ -1,21 +1,14 @@
-import { resolve } from 'node:path';
-import { ConflictError, LockedError, TaskCancelledError, TaskFailedError } from '../errors.ts';
-import { FleetManager } from '../fleetManager.ts';
-import { FleetReader } from '../fleetReader.ts';
-import type { CommandReply, RemoteCommand, Store } from '../store.ts';
 import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
 import { assertId, assertIdWithoutSlash } from '../validation.ts';
-import type { BatchState } from '../../machines/batch.ts';
+import { FleetRun } from './fleetRun.ts';
 import { loadHandlers } from './handlerModule.ts';
-import { InboxWork } from './inboxWork.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
-import { showProgress, type Counts, type Progress } from './progress.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { resultLines } from './resultLines.ts';
 import { storePathFor } from './storePath.ts';
-import { summary } from './summary.ts';
-import { openTaskFile, type TaskFile } from './taskFile.ts';
-import { print, printable, shellWord } from './terminal.ts';
+import { interruption, summarize } from './summary.ts';
+import { openTaskFile } from './taskFile.ts';
+import { print } from './terminal.ts';
 
 export interface RunOptions {
   readonly handlers: string;
@@ -30,10 +23,41 @@ export interface RunOptions {
   readonly out?: string;
 }
 
-/** What is run, where. */
-interface Plan {
-  readonly tasks: TaskFile;
-  readonly batchId: string;
-  readonly storePath: string;
-  readonly options: RunOptions;
+/**
+ * `run`: brings a file of tasks to its end, or goes on with it.
+ *
+ * The batch is named by the content of the file, so the same command again finds what an earlier run did, and
+ * a changed file is another batch. Everything is looked at before anything is started or written.
+ *
+ * @param input - Path of the file; `-`: standard input.
+ * @returns The exit code.
+ */
+export async function run(input: string, options: RunOptions): Promise<number> {
+  const { fleet: scope, out } = options;
+  assertId('--fleet', scope);
+  if (options.batch !== undefined) assertIdWithoutSlash('--batch', options.batch);
+  const handlers = await loadHandlers(options.handlers);
+  await using tasks = await openTaskFile(input, new Set(Object.keys(handlers)));
+  if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
+
+  const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
+  const storePath = options.store ?? storePathFor(tasks.name);
+  const store = sqliteStore(storePath, { durability: options.durability });
+  const startedAt = performance.now();
+  using interrupts = new Interrupts();
+  try {
+    const fleetRun = new FleetRun({ handlers, tasks, batchId, store, options });
+    const isFinished = await fleetRun.finish(interrupts);
+    const ran = { store, storePath, scope, batchId, ms: performance.now() - startedAt };
+    if (!isFinished) {
+      await print(await interruption(ran, tasks.count, input));
+      return interrupted;
+    }
+    if (out !== undefined) await writeResultFile(out, resultLines(store, scope, { batchId }));
+    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, out });
+    await print(text);
+    return areAllCompleted ? 0 : 1;
+  } finally {
+    await store.close();
+  }
 }

@@ -11,7 +11,8 @@ export interface StatusOptions extends StoreOptions {
 /** `status`: prints the batches of a fleet, in order of creation. */
 export async function status({ batch, json, ...options }: StatusOptions): Promise<number> {
   await using opened = await openStore(options);
-  const batches = batch === undefined ? await allBatches(opened) : [await opened.reader.getBatchStatus(batch)];
+  const batches =
+    batch === undefined ? await allBatches(opened) : [await opened.reader.getBatchStatus(batch)];
   if (json) await print(batches.map(jsonLine).join(''));
   else if (batches.length > 0) await print(table([header, ...batches.map(row)]));
   else await print('There are no batches.\n');

@@ -76,6 +76,9 @@ async function spool(stream: NodeJS.ReadableStream): Promise<Spool> {
 function nameOf(path: string): string {
   const name = basename(path, extname(path)).replaceAll(/[\p{Cc}\p{Cs}]/gu, '_');
   // The cut may go through a character, which then decodes to a replacement.
-  const short = Buffer.from(name).subarray(0, maxNameBytes).toString().replace(/\uFFFD$/, '');
+  const short = Buffer.from(name)
+    .subarray(0, maxNameBytes)
+    .toString()
+    .replace(/\uFFFD$/, '');
   return short.trim() === '' ? 'tasks' : short;
 }

@@ -133,7 +133,7 @@ describe('fleetMachine commands', () => {
       Object.values(commands).map(({ type }) => [from, type, answers[from][type] ?? defaults[from]] as const)
     )
   )('%s on %s: %s', async (from, type, answer) => {
-    const { fleet, calls, operation } = await fleetIn(from);
+    const { fleet, calls, operation } = await fleetIn(from, { maxConcurrentWorkers: 1 });
     const collected = calls.collected.length;
 
     fleet.send(commands[type]);
@@ -653,7 +653,10 @@ describe('the ports of fleetMachine', () => {
     ['releaseAttempts', [commands['fleet.stop']]],
     ['recordReport', []]
   ])('action %s, not provided, fails the fleet with an instruction', async (port, trigger) => {
-    const { fleet, recovery } = startFleet({}, { leftOut: port });
+    const { fleet, recovery } = startFleet(
+      { maxConcurrentWorkers: 1 },
+      { leftOut: port, startWorker: port === 'recordReport' ? ready : never }
+    );
     const failure = expect(toPromise(fleet)).rejects.toThrow(instructionFor('action', port));
     fleet.subscribe({
       next: ({ value }) => {
@@ -698,7 +701,7 @@ type WorkerRef = ActorRefFrom<typeof workerMachine>;
 
 function instructionFor(kind: string, port: string): RegExp {
   return new RegExp(
-    `^fleetMachine: provide the ${kind} \`${port}\`, which .+; or use createFleetLogic\\(\\)`
+    `^(Error: )?fleetMachine: provide the ${kind} \`${port}\`, which .+; or use createFleetLogic\\(\\)`
   );
 }
 
@@ -859,6 +862,10 @@ async function idleFleet(config: Partial<FleetConfig>) {
 
 function ready(): Promise<{ at: number }> {
   return Promise.resolve({ at: now });
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 function without<T extends object>(all: T, leftOut: string | undefined): T {

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
-const root = mkdtempSync(join(tmpdir(), 'xstate-fleet-'));
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'xstate-fleet-')));
 let paths = 0;
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));

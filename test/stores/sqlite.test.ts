@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore, type SqliteOptions } from '../../src/stores/sqlite.ts';
@@ -106,6 +106,18 @@ describe('sqliteStore', () => {
       code: 'ERR_STORE_READONLY',
       outcome: 'refused'
     });
+  });
+
+  it('is one store by whatever name it is opened', async () => {
+    const path = temporaryPath();
+    await using first = await opened(path);
+    symlinkSync(path, `${path}.link`);
+    await using second = disposable(sqliteStore(`${path}.link`));
+
+    await expect(second.open('fleet-2', 'me')).rejects.toMatchObject({ code: 'ERR_LOCKED', path });
+    await first.close();
+    await second.open(fleet, 'me');
+    await second.commit(commitOf(fleet, 1));
   });
 
   it('refuses a second store object on the same file, and lets it in when the first was closed', async () => {

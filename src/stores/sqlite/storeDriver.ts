@@ -11,7 +11,7 @@ import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
-import { StoreFile, type FileIdentity } from './storeFile.ts';
+import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
 
 /** How long the last process out waits for readers before it leaves the log as it is. */
 const closingBusyMs = 200;
@@ -45,8 +45,9 @@ export class StoreDriver implements DriverCalls {
     open: OpenDatabase,
     deliver: (watch: number, commands: readonly InboxCommand[]) => void
   ) {
-    this.#file = new StoreFile(path, open, durability, busyTimeoutMs);
-    this.#lock = new OwnerLock(path, open);
+    const canonical = canonicalPath(path);
+    this.#file = new StoreFile(canonical, open, durability, busyTimeoutMs);
+    this.#lock = new OwnerLock(canonical, open);
     this.#deliver = deliver;
   }
 

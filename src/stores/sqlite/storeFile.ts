@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DriverError, refusal } from './failure.ts';
 import type { Database, OpenDatabase } from './library.ts';
@@ -132,4 +133,18 @@ export class StoreFile {
 
 function pragma(database: Database, name: 'application_id' | 'user_version'): number {
   return Object.values(database.prepare(`PRAGMA ${name}`).get() as Record<string, number>)[0] ?? 0;
+}
+
+/** The path without symbolic links, so that a file has one lock whatever name it is opened by. */
+export function canonicalPath(path: string): string {
+  return realPath(path) ?? join(realPath(dirname(path)) ?? dirname(path), basename(path));
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    // It is not there yet; opening it says what is wrong.
+    return undefined;
+  }
 }

@@ -1,0 +1,226 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BatchStatus } from '../../machines/batch.ts';
+import { ConflictError, LockedError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
+import { FleetManager } from '../fleetManager.ts';
+import type { Handlers } from '../handler.ts';
+import type { CommandReply, RemoteCommand, Store } from '../store.ts';
+import { durationText } from './duration.ts';
+import { InboxWork } from './inboxWork.ts';
+import type { Interrupts } from './interrupts.ts';
+import { showProgress, type Counts, type Progress } from './progress.ts';
+import type { RunOptions } from './run.ts';
+import type { TaskFile } from './taskFile.ts';
+
+/** How long running tasks may go on after an interrupt, unless they have a limit of their own, ms. */
+const drainMs = 30_000;
+/** How long aborted tasks may take to be given back, ms. */
+const abortMs = 2_000;
+/** Another command that looks for the store's owner owns it for a moment. */
+const lockTries = 3;
+const lockPauseMs = 100;
+
+interface FleetRunOptions {
+  readonly handlers: Handlers;
+  readonly tasks: TaskFile;
+  readonly batchId: string;
+  readonly store: Store;
+  readonly options: RunOptions;
+}
+
+/** A fleet that runs one file of tasks, and what other processes ask it to retry meanwhile. */
+export class FleetRun {
+  readonly #fleet: FleetManager;
+  readonly #inbox: InboxWork;
+  readonly #tasks: TaskFile;
+  readonly #batchId: string;
+  readonly #options: RunOptions;
+  /** The batch as the run found it. */
+  #found: BatchStatus | null = null;
+  #progress: Progress | null = null;
+
+  constructor({ handlers, tasks, batchId, store, options }: FleetRunOptions) {
+    this.#tasks = tasks;
+    this.#batchId = batchId;
+    this.#options = options;
+    this.#inbox = new InboxWork(store, (command, reply) => this.#note(answerText(command, reply)));
+    this.#fleet = new FleetManager({
+      name: options.fleet,
+      handlers,
+      store: this.#inbox.store,
+      config: configOf(options),
+      // By its code: the handlers may have the class from another copy of the library.
+      shouldRetry: (error) => (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE'
+    });
+    this.#fleet.on('store.unavailable', ({ message }) =>
+      this.#note(`The store is unavailable, what runs goes on: ${message}`)
+    );
+    this.#fleet.on('store.recovered', () => this.#note('The store is available again.'));
+    this.#fleet.on('task.log', ({ key, line }) => this.#note(`${key}: ${line}`));
+  }
+
+  /** What was retried for other processes. */
+  get retried(): { readonly batches: ReadonlySet<string>; readonly tasks: ReadonlySet<string> } {
+    return this.#inbox;
+  }
+
+  /** Runs until all is settled, or until it is interrupted. @returns Whether all is settled. */
+  async finish(interrupts: Interrupts): Promise<boolean> {
+    const work = this.#work();
+    try {
+      const isFinished = await Promise.race([work.then(() => true), interrupts.first.then(() => false)]);
+      if (!isFinished) this.#noteStopping();
+      await this.#stop(interrupts);
+      return isFinished;
+    } catch (error) {
+      await this.#stop(interrupts);
+      throw error;
+    } finally {
+      // It is over, one way or the other; what is left of it only waits.
+      work.catch(() => {});
+      this.#progress?.[Symbol.dispose]();
+    }
+  }
+
+  async #work(): Promise<void> {
+    await this.#start();
+    await this.#submit();
+    await this.#fleet.waitForBatch(this.#batchId);
+    await this.#inbox.obeyed(this.#options.fleet);
+    const { batches, tasks } = this.#inbox;
+    for (let waitedFor = -1; waitedFor !== batches.size + tasks.size;) {
+      waitedFor = batches.size + tasks.size;
+      for (const id of batches) await this.#fleet.waitForBatch(id);
+      for (const key of tasks) await this.#waitForTask(key);
+    }
+  }
+
+  async #start(): Promise<void> {
+    for (let tried = 1; ; tried++) {
+      try {
+        await this.#fleet.start();
+        break;
+      } catch (error) {
+        if (!(error instanceof LockedError) || tried === lockTries) throw error;
+        await sleep(lockPauseMs);
+      }
+    }
+    this.#found = await this.#findBatch();
+    this.#progress = showProgress(process.stderr, () => this.#counts());
+    await this.#noteOtherBatches();
+    // Whoever runs it wants it to run, even if the fleet was paused when it was stopped.
+    await this.#fleet.resume();
+  }
+
+  async #submit(): Promise<void> {
+    try {
+      await this.#fleet.submitBatch(this.#tasks.tasks(), { batchId: this.#batchId });
+    } catch (error) {
+      // Another process has cancelled it: it takes no more tasks, and settles.
+      const isCancelled =
+        error instanceof ConflictError && (await this.#findBatch())?.status.startsWith('cancel');
+      if (!isCancelled) throw error;
+    }
+  }
+
+  async #waitForTask(key: string): Promise<void> {
+    try {
+      await this.#fleet.waitFor(key);
+    } catch (error) {
+      if (!(error instanceof TaskFailedError || error instanceof TaskCancelledError)) throw error;
+    }
+  }
+
+  /** Ends the fleet. Resolves when all that it can still write is written. */
+  async #stop(interrupts: Interrupts): Promise<void> {
+    const stopped = this.#fleet.stop({ timeoutMs: this.#drainMs });
+    const isStopped = await Promise.race([stopped.then(() => true), interrupts.second.then(() => false)]);
+    if (isStopped) return;
+    this.#note('Aborting what runs.');
+    await Promise.race([this.#fleet.stop({ graceful: false }), sleep(abortMs)]);
+  }
+
+  async #findBatch(): Promise<BatchStatus | null> {
+    try {
+      return await this.#fleet.getBatchStatus(this.#batchId);
+    } catch (error) {
+      if (error instanceof NotFoundError) return null;
+      throw error;
+    }
+  }
+
+  /** Work of other files, or of this one before it was changed, goes on in this run too. */
+  async #noteOtherBatches(): Promise<void> {
+    for (const status of ['accepting', 'pending', 'processing', 'cancelling'] as const) {
+      for (const { id, progress } of await this.#fleet.listBatches({ status, limit: 10 })) {
+        if (id === this.#batchId) continue;
+        this.#note(
+          `Batch ${id} is unfinished too (${Math.floor(progress * 100)} %), and goes on beside this one.`
+        );
+      }
+    }
+  }
+
+  #noteStopping(): void {
+    const { running } = this.#counts();
+    this.#note(
+      running === 0
+        ? 'Stopping.'
+        : `Stopping: tasks that run (${running}) may finish, for ${durationText(this.#drainMs)} at most. ` +
+            'Interrupt again to abort them.'
+    );
+  }
+
+  #counts(): Counts {
+    const { batches } = this.#fleet.store.getSnapshot().context;
+    const own = batches[this.#batchId] ?? this.#found;
+    const counts = { total: this.#tasks.count, done: 0, failed: 0, running: 0, retrying: 0 };
+    for (const batch of [own, ...[...this.#inbox.batches].map((id) => batches[id])]) {
+      if (!batch) continue;
+      if (batch !== own) counts.total += batch.totalTasks;
+      counts.done += batch.completedTasks + batch.failedTasks + batch.cancelledTasks;
+      counts.failed += batch.failedTasks;
+      counts.running += batch.runningTasks;
+      counts.retrying += batch.retryingTasks;
+    }
+    return counts;
+  }
+
+  #note(line: string): void {
+    if (this.#progress) this.#progress.note(line);
+  }
+
+  get #drainMs(): number {
+    return this.#options.timeout ?? drainMs;
+  }
+}
+
+function configOf({ workers, concurrency, retries, timeout }: RunOptions) {
+  return {
+    ...(workers !== undefined && { maxConcurrentWorkers: workers }),
+    ...(concurrency !== undefined && { workerConcurrency: concurrency }),
+    ...(retries !== undefined && { maxRetries: retries }),
+    ...(timeout !== undefined && { workerTimeout: timeout })
+  };
+}
+
+function answerText(command: RemoteCommand, reply: CommandReply): string {
+  if (!reply.ok) return `Refused a command of another process: ${reply.message}`;
+  switch (command.type) {
+    case 'batch.cancel':
+      return reply.value === true
+        ? `Cancelled batch ${command.batchId}.`
+        : `Batch ${command.batchId} has settled.`;
+    case 'task.cancel':
+      return reply.value === true ? `Cancelled task ${command.key}.` : `Task ${command.key} has settled.`;
+    case 'batch.retry':
+      return `Retrying batch ${command.batchId} as batch ${command.newBatchId}.`;
+    case 'task.retry':
+      return `Retrying task ${command.key} as task ${command.newKey}.`;
+    case 'workers.scale':
+      return `Scaled to ${command.count} workers.`;
+    case 'fleet.pause':
+      return 'Paused.';
+    case 'fleet.resume':
+      return 'Resumed.';
+  }
+}

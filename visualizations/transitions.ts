@@ -1,0 +1,86 @@
+import type { AnyStateNode, TransitionDefinition } from 'xstate';
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the machine's own types do not matter here
+type Definition = TransitionDefinition<any, any>;
+
+/** A transition in words. */
+export interface NamedTransition {
+  readonly source: AnyStateNode;
+  readonly targets: readonly AnyStateNode[];
+  /** Its event; `always`; `<actor> done`, `failed` or `changed`; `done`; `after <delay>`. */
+  readonly trigger: string;
+  /** `null`: none. */
+  readonly guard: string | null;
+  /** It is tried only when the transitions before it, of the same trigger, did not apply. */
+  readonly isElse: boolean;
+  readonly actions: readonly string[];
+  /** It leaves no state: neither exit nor entry actions run. */
+  readonly isInternal: boolean;
+}
+
+/** The transitions that a state declares, in the order in which they are tried. */
+export function transitionsOf(node: AnyStateNode): NamedTransition[] {
+  const groups: (readonly Definition[])[] = [node.always ?? [], ...node.transitions.values()];
+  return groups.flatMap((candidates) =>
+    candidates.map((definition, index) => {
+      const { target: targets = [], reenter, guard, actions } = definition;
+      const isToItself = targets.every((target) => target === node) && node.type === 'atomic' && !reenter;
+      return {
+        source: node,
+        targets,
+        trigger: triggerOf(node, definition),
+        guard: guard === undefined ? null : guardName(guard),
+        isElse: index > 0,
+        actions: actions.map(nameOf),
+        isInternal: targets.length === 0 || isToItself
+      };
+    })
+  );
+}
+
+/** What a state does on its own: `entry / …`, `exit / …`, `invoke …`. */
+export function activitiesOf({ config, invoke }: AnyStateNode): string[] {
+  const { entry, exit } = config as { readonly entry?: unknown; readonly exit?: unknown };
+  return [
+    ...(entry === undefined ? [] : [`entry / ${listed(entry).map(nameOf).join(', ')}`]),
+    ...(exit === undefined ? [] : [`exit / ${listed(exit).map(nameOf).join(', ')}`]),
+    ...invoke.map((invoked) => `invoke ${sourceOf(invoked)}`)
+  ];
+}
+
+/** Name of an action or a delay; an inline one has the name of its function, if any. */
+export function nameOf(reference: unknown): string {
+  if (typeof reference === 'string' || typeof reference === 'number') return String(reference);
+  if (typeof reference === 'object' && reference !== null && 'type' in reference) return String(reference.type);
+  return (typeof reference === 'function' && reference.name) || 'inline';
+}
+
+function guardName(guard: unknown): string {
+  // What `and()`, `or()` and `not()` return carries the guards that it is made of; `stateIn()`, its state.
+  const { name, guards, stateValue } = guard as { name?: string; guards?: unknown[]; stateValue?: unknown };
+  if (guards !== undefined) return `${name}(${guards.map(guardName).join(', ')})`;
+  if (stateValue !== undefined) return `in ${JSON.stringify(stateValue).replaceAll(/["{}]/g, '')}`;
+  return nameOf(guard);
+}
+
+function triggerOf(node: AnyStateNode, definition: Definition): string {
+  const { eventType } = definition;
+  if (eventType === '') return 'always';
+  if (eventType === `xstate.done.state.${node.id}`) return 'done';
+  if ('delay' in definition) return `after ${nameOf(definition.delay)}`;
+  for (const invoked of node.invoke) {
+    if (eventType === `xstate.done.actor.${invoked.id}`) return `${sourceOf(invoked)} done`;
+    if (eventType === `xstate.error.actor.${invoked.id}`) return `${sourceOf(invoked)} failed`;
+    if (eventType === `xstate.snapshot.${invoked.id}`) return `${sourceOf(invoked)} changed`;
+  }
+  return eventType;
+}
+
+/** Name of the invoked logic, or the id of the invocation where the logic is inline. */
+function sourceOf({ src, id }: AnyStateNode['invoke'][number]): string {
+  return typeof src === 'string' && !src.startsWith('xstate.') ? src : id;
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
