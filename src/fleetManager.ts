@@ -17,7 +17,7 @@ import {
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
-import { NotFoundError, NotRunningError, TaskCancelledError, TaskFailedError } from './errors.ts';
+import { NotFoundError, NotRunningError, StoreError, TaskCancelledError, TaskFailedError } from './errors.ts';
 import { FleetEvents, type EventFilter, type FactOf } from './fleetEvents.ts';
 import {
   FleetReader,
@@ -443,8 +443,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     try {
       await submission.submitStream(tasks);
     } catch (error) {
-      // What a conflict names is not this submission's to cancel.
-      if (submission.isOwner) await this.cancelBatch(batchId);
+      // What a conflict names is not this submission's to cancel; what was interrupted goes on when it is repeated.
+      const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
+      if (submission.isOwner && !isInterrupted) await this.cancelBatch(batchId);
       throw error;
     }
   }

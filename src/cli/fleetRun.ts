@@ -10,6 +10,7 @@ import type { Interrupts } from './interrupts.ts';
 import { showProgress, type Counts, type Progress } from './progress.ts';
 import type { RunOptions } from './run.ts';
 import type { TaskFile } from './taskFile.ts';
+import { printable } from './terminal.ts';
 
 /** How long running tasks may go on after an interrupt, unless they have a limit of their own, ms. */
 const drainMs = 30_000;
@@ -187,6 +188,7 @@ export class FleetRun {
 
   #note(line: string): void {
     if (this.#progress) this.#progress.note(line);
+    else process.stderr.write(`${printable(line)}\n`);
   }
 
   get #drainMs(): number {

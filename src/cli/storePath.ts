@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from './failure.ts';
 
@@ -6,8 +6,9 @@ import { UsageError } from './failure.ts';
 const folder = '.fleet';
 const extension = '.db';
 
-/** The store of a run. @param name - Of its input. */
-export function storePathFor(name: string): string {
+/** The store of a run that names none; its folder is made. @param name - Of the input. */
+export async function makeStorePath(name: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
   return join(folder, `${name}${extension}`);
 }
 

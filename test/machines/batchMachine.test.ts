@@ -160,16 +160,11 @@ describe('batchMachine', () => {
         const { send, state, context } = startBatch();
         send(added(total, 1), { type: 'batch.seal', at: now });
         for (const { shares, command } of steps) {
-          const before = state();
           send(shares ? counted(countsOf(shares.slice(0, total)), now + 1) : { type: command });
           const { counts, settledAt, startedAt } = context();
-          if (isFinal(before)) expect(state()).toBe(before);
+          expect(isFinal(state()) ? state() : 'open').toBe(nameOf(counts, total));
           expect(settledAt !== null).toBe(isFinal(state()));
-          expect(isFinal(state())).toBe(settledTasks(counts) === total);
-          if (state() === 'completed') expect(counts.completed).toBe(total);
-          if (state() === 'failed') expect(counts.completed).toBe(0);
-          if (state() === 'partial') expect(counts.completed % total).toBeGreaterThan(0);
-          if (activeTasks(counts) > 0) expect(startedAt).not.toBeNull();
+          expect(startedAt !== null || activeTasks(counts) === 0).toBe(true);
         }
       })
     );
@@ -210,6 +205,13 @@ function countsOf(statuses: readonly (keyof TaskCounts)[]): Partial<TaskCounts> 
   const counts: Partial<Record<keyof TaskCounts, number>> = {};
   for (const status of statuses) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
+}
+
+/** What a sealed batch of `total` tasks that was not cancelled has become. */
+function nameOf(counts: TaskCounts, total: number): BatchState | 'open' {
+  if (settledTasks(counts) < total) return 'open';
+  if (counts.completed === total) return 'completed';
+  return counts.completed === 0 ? 'failed' : 'partial';
 }
 
 function counted(counts: Partial<TaskCounts>, at = now) {

@@ -657,7 +657,7 @@ describe('the ports of fleetMachine', () => {
       { maxConcurrentWorkers: 1 },
       { leftOut: port, startWorker: port === 'recordReport' ? ready : never }
     );
-    const failure = expect(toPromise(fleet)).rejects.toThrow(instructionFor('action', port));
+    const ended = toPromise(fleet);
     fleet.subscribe({
       next: ({ value }) => {
         if (value.operation === 'running') for (const event of trigger.splice(0)) fleet.send(event);
@@ -665,7 +665,7 @@ describe('the ports of fleetMachine', () => {
       error: () => {}
     });
     recovery.resolve(nothing);
-    await failure;
+    await expect(ended).rejects.toThrow(instructionFor('action', port));
   });
 
   it.each(['recover', 'close'] as const)(

@@ -32,7 +32,7 @@ function builtInSqlite(): { readonly DatabaseSync: typeof DatabaseSync } | undef
 }
 
 /** @param version - Of Node, such as `24.15.0`. */
-export function hasStableSqlite(version: string): boolean {
+function hasStableSqlite(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [last] = builtInSince.at(-1)!;
   if (major > last) return true;
