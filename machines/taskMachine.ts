@@ -58,7 +58,7 @@ export interface AttemptPolicy {
 }
 
 /** How an attempt ended badly. `random` in [0, 1) is drawn by the turn, so that a replay backs off alike. */
-interface AttemptEnd {
+export interface AttemptEnd {
   readonly attempt: number;
   readonly at: number;
   readonly random: number;

@@ -149,7 +149,12 @@ export class LockedError extends FleetError {
 /** A store operation failed. Whether it took effect is `outcome`. */
 export class StoreError extends FleetError {
   readonly code:
-    'ERR_STORE_FULL' | 'ERR_STORE_READONLY' | 'ERR_STORE_BUSY' | 'ERR_STORE_IO' | 'ERR_STORE_CLOSED';
+    | 'ERR_STORE_FULL'
+    | 'ERR_STORE_READONLY'
+    | 'ERR_STORE_BUSY'
+    | 'ERR_STORE_IO'
+    | 'ERR_STORE_CLOSED'
+    | 'ERR_STORE_FENCED';
 
   /** `refused`: nothing was written. `unknown`: read back what was. */
   readonly outcome: 'refused' | 'unknown';

@@ -182,7 +182,10 @@ export interface Store extends StoreReader {
    */
   open(scope: string, owner: string): Promise<StoredFleet>;
 
-  /** Atomic, and as durable as the store promises when it resolves. */
+  /**
+   * Atomic, and as durable as the store promises when it resolves. Refused as `ERR_STORE_FENCED` unless its turn
+   * is later than the last one: another owner has written since.
+   */
   commit(commit: Commit): Promise<void>;
 
   /** The payloads of tasks that exist, by `seq`. */

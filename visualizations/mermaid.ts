@@ -19,27 +19,35 @@ const descriptionLimit = 90;
  * @returns The text of the diagram, ending in a newline.
  */
 export function toMermaid({ root }: AnyStateMachine): string {
-  const drawing = root.type === 'parallel' ? drawState(root) : drawStates(root);
+  const anyStates = [root, ...descendantsOf(root)].filter(hasAnyState).map(anyStateOf);
+  const drawing = [
+    ...(root.type === 'parallel' ? drawState(root) : drawStates(root)),
+    ...(anyStates.length === 0 ? [] : ['classDef any stroke-dasharray:4', `class ${anyStates.join(',')} any`])
+  ];
   return ['stateDiagram-v2', ...indent(drawing), ''].join('\n');
 }
 
 /** A box, or a frame around the states within. */
 function drawState(node: AnyStateNode): string[] {
   if (!isFrame(node)) return drawBox(idOf(node), titleOf(node), [...descriptionOf(node), ...linesOf(node)]);
-  return [`state "${escape(titleOf(node))}" as ${idOf(node)} {`, ...indent(drawStates(node)), '}'];
+  // Regions are frames, one below the other: Mermaid puts what is between `--` side by side, which gets too wide
+  // to read, and fails on a frame in there that has arrows (mermaid-js/mermaid#4052).
+  const direction = node.type === 'parallel' ? 'LR' : 'TB';
+  return [
+    `state "${escape(titleOf(node))}" as ${idOf(node)} {`,
+    ...indent([`direction ${direction}`, ...drawStates(node)]),
+    '}'
+  ];
 }
 
 /** What is within a frame: its states, and the arrows that stay inside. */
 function drawStates(frame: AnyStateNode): string[] {
   const children = Object.values(frame.states);
-  const lines = linesOf(frame);
-  const arrows = arrowsOf(frame);
-  const hasCommon = lines.length > 0 || arrows.some(({ from }) => from === anyStateOf(frame));
   return [
     ...drawInitial(frame),
-    ...(hasCommon ? drawBox(anyStateOf(frame), 'any state', lines) : []),
-    ...children.map(drawState).flatMap((state, n) => (n > 0 && frame.type === 'parallel' ? ['--', ...state] : state)),
-    ...arrows.map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
+    ...(hasAnyState(frame) ? drawBox(anyStateOf(frame), 'any state', linesOf(frame)) : []),
+    ...children.flatMap(drawState),
+    ...arrowsOf(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
     ...children.filter(({ type }) => type === 'final').map((node) => `${idOf(node)} --> [*]`)
   ];
 }
@@ -61,41 +69,45 @@ interface Arrow {
 
 /** The arrows of which a frame is the innermost one around both ends; one arrow from a state to another. */
 function arrowsOf(frame: AnyStateNode): Arrow[] {
-  const bundles = new Map<string, Map<string, NamedTransition[]>>();
-  for (const node of [frame, ...descendantsOf(frame)]) {
-    for (const transition of transitionsOf(node)) {
+  const bundles = new Map<string, { from: string; to: string; transitions: NamedTransition[] }>();
+  for (const source of [frame, ...descendantsOf(frame)]) {
+    const from = source === frame ? anyStateOf(frame) : idOf(source);
+    for (const transition of transitionsOf(source)) {
       if (transition.isInternal) continue;
       for (const target of transition.targets) {
-        if (frameAround(node, target) !== frame) continue;
-        const from = node === frame ? anyStateOf(node) : idOf(node);
-        const bundle = bundles.get(from) ?? new Map<string, NamedTransition[]>();
-        bundles.set(from, bundle);
-        bundle.set(idOf(target), [...(bundle.get(idOf(target)) ?? []), transition]);
+        if (frameAround(source, target) !== frame) continue;
+        const to = idOf(target);
+        const bundle = bundles.get(`${from} ${to}`) ?? { from, to, transitions: [] };
+        bundles.set(`${from} ${to}`, bundle);
+        bundle.transitions.push(transition);
       }
     }
   }
-  return Array.from(bundles, ([from, bundle]) =>
-    Array.from(bundle, ([to, transitions]) => ({
-      from,
-      to,
-      label: merged(transitions)
-        .map((line) => wrap(line, labelWidth).map(escape).join('<br/>'))
-        .join('<br/><br/>')
-    }))
-  ).flat();
+  return Array.from(bundles.values(), ({ from, to, transitions }) => ({
+    from,
+    to,
+    label: merged(transitions).map(labelOf).join('<br/><br/>')
+  }));
 }
 
-/** What a state does without leaving it. */
+function labelOf(line: string): string {
+  return wrap(line, labelWidth).map(escape).join('<br/>');
+}
+
+/** What a state does without being left. */
 function linesOf(node: AnyStateNode): string[] {
   const internal = transitionsOf(node).filter(({ isInternal }) => isInternal);
-  return [...activitiesOf(node), ...merged(internal)].flatMap((line) =>
-    wrap(line, boxWidth).map((part, n) => (n === 0 ? '' : hangingIndent) + escape(part))
-  );
+  const ignored = internal.filter(({ actions }) => actions.length === 0);
+  const taken = internal.filter(({ actions }) => actions.length > 0);
+  return [
+    ...activitiesOf(node),
+    ...merged(taken),
+    ...merged(ignored).map((line) => `ignore ${line}`)
+  ].flatMap((line) => wrap(line, boxWidth).map((part, n) => (n === 0 ? '' : hangingIndent) + escape(part)));
 }
 
 function descriptionOf({ description = '' }: AnyStateNode): string[] {
-  if (description === '' || description.length > descriptionLimit) return [];
-  return wrap(description, boxWidth).map(escape);
+  return description.length > descriptionLimit ? [] : wrap(description, boxWidth).map(escape);
 }
 
 /** `first, second [guard] / actions`: transitions that differ only in their event share a line. */
@@ -105,7 +117,7 @@ function merged(transitions: readonly NamedTransition[]): string[] {
     const effect = effectOf(transition);
     triggers.set(effect, [...(triggers.get(effect) ?? []), transition.trigger]);
   }
-  return Array.from(triggers, ([effect, events]) => events.join(', ') + effect);
+  return Array.from(triggers, ([effect, names]) => names.join(', ') + effect);
 }
 
 /** ` [guard] / actions`, as far as there are any. */
@@ -119,42 +131,56 @@ function wrap(line: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of line.match(/\[[^\]]*\]|\/ \S+|\S+/g) ?? []) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;
 }
 
 const hangingIndent = '#160;#160;#160;';
 
-/** Characters that mean something to Mermaid or to HTML become entities. */
+/** Characters that may mean something to Mermaid, to Markdown or to HTML become entities. */
 function escape(text: string): string {
-  return text.replaceAll(/[^\w\s.,'()[\]/*?!+-]|--/g, (found) =>
+  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/g, (found) =>
     Array.from(found, (character) => `#${character.codePointAt(0)};`).join('')
   );
 }
 
 function titleOf(node: AnyStateNode): string {
-  if (node.type !== 'history') return node.key;
-  return node.history === 'deep' ? 'H*' : 'H';
+  const { type, key, description } = node;
+  if (type === 'history') return node.history === 'deep' ? 'H*' : 'H';
+  if (type === 'parallel') return `${key} (parallel)`;
+  return type === 'compound' && description !== undefined && description.length <= boxWidth
+    ? `${key}: ${description}`
+    : key;
 }
 
-/** Unique in the drawing, and no keyword of Mermaid's. */
+/** Words that Mermaid does not take for the id of a state. */
+const reserved = /^(as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
+
 function idOf(node: AnyStateNode): string {
-  return node.path.length === 0 ? 'root' : node.path.map((key) => key.replaceAll(/\W/g, '_')).join('__');
+  const id = node.path.length === 0 ? 'machine' : node.path.join('__');
+  return id.replaceAll(/\W/g, '_').replace(reserved, '$1_');
 }
 
 function anyStateOf(frame: AnyStateNode): string {
   return `${idOf(frame)}__any`;
 }
 
+function hasAnyState(node: AnyStateNode): boolean {
+  return (
+    isFrame(node) &&
+    (linesOf(node).length > 0 || arrowsOf(node).some(({ from }) => from === anyStateOf(node)))
+  );
+}
+
 function isFrame({ type }: AnyStateNode): boolean {
   return type === 'compound' || type === 'parallel';
 }
 
-/** The innermost frame around both states, or the state itself when the target is within it. */
-function frameAround(node: AnyStateNode, target: AnyStateNode): AnyStateNode {
-  let frame = node;
+/** The innermost frame around both states, or the source itself where the target is within it. */
+function frameAround(source: AnyStateNode, target: AnyStateNode): AnyStateNode {
+  let frame = source;
   while (frame.parent !== undefined && (frame === target || !isWithin(target, frame))) frame = frame.parent;
   return frame;
 }

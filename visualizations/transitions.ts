@@ -38,10 +38,11 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
   );
 }
 
-/** What a state does on its own: `entry / …`, `exit / …`, `invoke …`. */
-export function activitiesOf({ config, invoke }: AnyStateNode): string[] {
-  const { entry, exit } = config as { readonly entry?: unknown; readonly exit?: unknown };
+/** What a state does on its own: `entry / …`, `exit / …`, `invoke …`; where a history state leads at first. */
+export function activitiesOf({ type, config, invoke }: AnyStateNode): string[] {
+  const { entry, exit, target } = config as { entry?: unknown; exit?: unknown; target?: unknown };
   return [
+    ...(type === 'history' && typeof target === 'string' ? [`default ${target}`] : []),
     ...(entry === undefined ? [] : [`entry / ${listed(entry).map(nameOf).join(', ')}`]),
     ...(exit === undefined ? [] : [`exit / ${listed(exit).map(nameOf).join(', ')}`]),
     ...invoke.map((invoked) => `invoke ${sourceOf(invoked)}`)
@@ -51,7 +52,8 @@ export function activitiesOf({ config, invoke }: AnyStateNode): string[] {
 /** Name of an action or a delay; an inline one has the name of its function, if any. */
 export function nameOf(reference: unknown): string {
   if (typeof reference === 'string' || typeof reference === 'number') return String(reference);
-  if (typeof reference === 'object' && reference !== null && 'type' in reference) return String(reference.type);
+  if (typeof reference === 'object' && reference !== null && 'type' in reference)
+    return String(reference.type);
   return (typeof reference === 'function' && reference.name) || 'inline';
 }
 

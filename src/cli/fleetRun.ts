@@ -9,6 +9,7 @@ import { InboxWork } from './inboxWork.ts';
 import type { Interrupts } from './interrupts.ts';
 import { showProgress, type Counts, type Progress } from './progress.ts';
 import type { RunOptions } from './run.ts';
+import type { Finished } from './summary.ts';
 import type { TaskFile } from './taskFile.ts';
 import { printable } from './terminal.ts';
 
@@ -59,9 +60,14 @@ export class FleetRun {
     this.#fleet.on('task.log', ({ key, line }) => this.#note(`${key}: ${line}`));
   }
 
-  /** What was retried for other processes. */
-  get retried(): { readonly batches: ReadonlySet<string>; readonly tasks: ReadonlySet<string> } {
-    return this.#inbox;
+  /** What a finished run has to tell. */
+  get outcome(): Pick<Finished, 'batches' | 'tasks' | 'wasSettled'> {
+    const { batches, tasks } = this.#inbox;
+    return {
+      batches,
+      tasks,
+      wasSettled: this.#found?.settledAt !== undefined && batches.size + tasks.size === 0
+    };
   }
 
   /** Runs until all is settled, or until it is interrupted. @returns Whether all is settled. */

@@ -23,6 +23,7 @@ export interface Progress extends Disposable {
 
 const barEveryMs = 200;
 const lineEveryMs = 2_000;
+const speedWindowMs = 20_000;
 
 /** A bar on a terminal; elsewhere a line now and then, and one at the end. @param read - Called often. */
 export function showProgress(stream: WriteStream, read: () => Counts): Progress {
@@ -51,6 +52,9 @@ function showBar(stream: WriteStream, read: () => Counts, speed: Speed): Progres
   const counts = read();
   bar.start(counts.total, counts.done, { ...counts, ...speed.texts(counts) });
   const timer = setInterval(draw, barEveryMs).unref();
+  // A handler may end the process; the cursor is shown again all the same.
+  const showCursor = (): void => bar.stop();
+  process.once('exit', showCursor);
   return {
     note(line) {
       cursorTo(stream, 0);
@@ -60,6 +64,7 @@ function showBar(stream: WriteStream, read: () => Counts, speed: Speed): Progres
     },
     [Symbol.dispose]() {
       clearInterval(timer);
+      process.off('exit', showCursor);
       draw();
       bar.stop();
     }
@@ -74,7 +79,7 @@ function writeLines(stream: WriteStream, read: () => Counts, speed: Speed): Prog
     if (line === last) return;
     last = line;
     const { rate, left } = speed.texts({ total, done });
-    stream.write(`${line}, ${rate}${done < total ? `, ${left} left` : ''}\n`);
+    stream.write(`${line}${done < total ? `, ${rate}, ${left} left` : ''}\n`);
   };
   const timer = setInterval(write, lineEveryMs).unref();
   return {
@@ -86,20 +91,33 @@ function writeLines(stream: WriteStream, read: () => Counts, speed: Speed): Prog
   };
 }
 
-/** How fast it went since the run began. */
+interface Sample {
+  readonly at: number;
+  readonly done: number;
+}
+
+/** How fast it went lately; when nothing was done lately, since the run began. */
 class Speed {
-  readonly #startedAt = performance.now();
-  readonly #doneBefore: number;
+  readonly #first: Sample;
+  /** The last ones, oldest first. */
+  #samples: Sample[];
 
   constructor({ done }: Counts) {
-    this.#doneBefore = done;
+    this.#first = { at: performance.now(), done };
+    this.#samples = [this.#first];
   }
 
   texts({ total, done }: Pick<Counts, 'total' | 'done'>): { readonly rate: string; readonly left: string } {
-    const perMs = (done - this.#doneBefore) / Math.max(1, performance.now() - this.#startedAt);
+    const now = { at: performance.now(), done };
+    this.#samples = [...this.#samples.filter(({ at }) => now.at - at < speedWindowMs), now];
+    const perMs = rate(this.#samples[0]!, now) || rate(this.#first, now);
     return {
       rate: `${(perMs * 1_000).toFixed(1)}/s`,
       left: perMs > 0 ? durationText((total - done) / perMs) : '?'
     };
   }
+}
+
+function rate(from: Sample, to: Sample): number {
+  return to.at > from.at ? (to.done - from.done) / (to.at - from.at) : 0;
 }

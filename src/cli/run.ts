@@ -54,7 +54,7 @@ export async function run(input: string, options: RunOptions): Promise<number> {
       return interrupted;
     }
     if (out !== undefined) await writeResultFile(out, resultLines(store, scope, { batchId }));
-    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, out });
+    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.outcome, out });
     await print(text);
     return areAllCompleted ? 0 : 1;
   } finally {

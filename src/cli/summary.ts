@@ -24,6 +24,8 @@ export interface Finished extends Ran {
   /** Retried for other processes. */
   readonly batches: ReadonlySet<string>;
   readonly tasks: ReadonlySet<string>;
+  /** All had settled before. */
+  readonly wasSettled: boolean;
   /** Where the results were written. */
   readonly out: string | undefined;
 }
@@ -39,7 +41,7 @@ export async function summarize(
   const lines: string[] = [];
   for (const status of statuses) lines.push(batchLine(status), ...(await failureLines(ran, status)));
   for (const result of retriedTasks) if (result) lines.push(`Task ${result.key}: ${endOf(result)}`);
-  lines.push(`This run took ${durationText(ms)}.`);
+  lines.push(ran.wasSettled ? 'Nothing was left to do.' : `This run took ${durationText(ms)}.`);
   if (out !== undefined) lines.push(`Results are in ${out}.`);
   lines.push(`Look at results: ${command('results', ran)} --batch ${shellWord(batchId)}`);
   const areAllCompleted =

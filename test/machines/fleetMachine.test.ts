@@ -690,7 +690,7 @@ describe('problemOf', () => {
     [Object.assign(new Error('no'), { code: 7 }), { code: 'Error', message: 'no' }],
     ['text', { code: 'ERR_UNKNOWN', message: 'text' }],
     [undefined, { code: 'ERR_UNKNOWN', message: 'undefined' }]
-  ])('%j is %j', (thrown, expected) => {
+  ])('%s is %j', (thrown, expected) => {
     expect(problemOf(thrown)).toEqual(expected);
   });
 });

@@ -119,6 +119,17 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         await store.open(fleet, 'me');
       });
 
+      it.each([4, 5])('refuses turn %i after turn 5: another owner has written since', async (turn) => {
+        await store.commit(commitOf(5));
+
+        await expect(store.commit(commitOf(turn, { newTasks: [taskOf(1)] }))).rejects.toMatchObject({
+          code: 'ERR_STORE_FENCED',
+          outcome: 'refused'
+        });
+        expect(await store.readHead(fleet)).toMatchObject({ turn: 5 });
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([]);
+      });
+
       it('gives back the rows that it was given', async () => {
         const error = { name: 'TypeError', message: 'x is undefined', code: 'E_X', retryable: false };
         const task = taskOf(7, {

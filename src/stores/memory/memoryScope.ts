@@ -50,6 +50,7 @@ export class MemoryScope {
 
   /** @throws {StoreError} with nothing changed, when a new task's key or number is taken. */
   apply(commit: Commit): void {
+    this.#refuseOlder(commit);
     this.#refuseTaken(commit);
     for (const id of commit.removedBatches) this.#removeBatch(id);
     for (const task of commit.newTasks) this.#addTask(task);
@@ -156,6 +157,13 @@ export class MemoryScope {
     }
     if (oldestResult === Infinity) oldestResult = 0;
     return { successCount, failureCount, totalDuration, oldestResult, newestResult, settledSeq };
+  }
+
+  #refuseOlder({ head: { turn } }: Commit): void {
+    const last = this.head?.turn ?? 0;
+    if (turn > last) return;
+    const message = `Turn ${turn} does not follow turn ${last}: another owner has written since`;
+    throw new StoreError('ERR_STORE_FENCED', message, 'refused');
   }
 
   #refuseTaken({ newTasks, removedBatches }: Commit): void {

@@ -1,3 +1,4 @@
+import { refusal } from './failure.ts';
 import type { Database } from './library.ts';
 import { type Cell } from './cells.ts';
 import { cellsOf, type EncodedCommit } from './encodedCommit.ts';
@@ -17,7 +18,8 @@ const upsertAgent =
   'INSERT INTO agents (scope, id, machine, schema_version, snapshot) VALUES (?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, id) DO UPDATE SET machine = excluded.machine, ' +
   'schema_version = excluded.schema_version, snapshot = excluded.snapshot';
-const updateHead = 'UPDATE scopes SET turn = ?, seq = ?, settled_seq = ?, stats = ? WHERE number = ?';
+const updateHead =
+  'UPDATE scopes SET turn = ?1, seq = ?2, settled_seq = ?3, stats = ?4 WHERE number = ?5 AND coalesce(turn, 0) < ?1';
 
 const batchRange = 'SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ?';
 const deletePayloads =
@@ -88,7 +90,14 @@ export class CommitWriter {
       return this.#insertResult.run(cells, at, this.#receivedHigh);
     });
     this.#upsertAgents(commit.agents);
-    this.#statements.run(updateHead, ...commit.head, this.#scope);
+    this.#writeHead(commit);
+  }
+
+  /** A turn that is not later than the last one is that of an owner who was replaced. */
+  #writeHead({ head }: EncodedCommit): void {
+    if (this.#statements.run(updateHead, ...head, this.#scope) === 1) return;
+    const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
+    throw refusal('ERR_STORE_FENCED', message);
   }
 
   #insertPayloads(cells: readonly Cell[]): void {

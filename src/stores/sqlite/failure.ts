@@ -159,6 +159,8 @@ function adviceOf(code: StoreError['code']): string {
       return 'another process held it locked for longer than busyTimeoutMs; try again';
     case 'ERR_STORE_CLOSED':
       return 'it was closed';
+    case 'ERR_STORE_FENCED':
+      return 'another owner has written since';
     case 'ERR_STORE_IO':
       return 'it could not be read or written';
   }

@@ -29,7 +29,8 @@ export class Statements {
     return this.prepare(sql).get(...values) as Cell[] | undefined;
   }
 
-  run(sql: string, ...values: readonly Cell[]): void {
-    this.prepare(sql).run(...values);
+  /** @returns How many rows it changed. */
+  run(sql: string, ...values: readonly Cell[]): number {
+    return Number(this.prepare(sql).run(...values).changes);
   }
 }
