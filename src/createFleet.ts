@@ -1,5 +1,4 @@
 import { fromCallback, fromPromise, type ActorLogic, type ActorSystem, type ActorSystemInfo } from 'xstate';
-import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import {
   fleetMachine,
@@ -116,7 +115,7 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
 export function createFleet(options: ResolvedOptions, hasTaskListeners: () => boolean = () => true): Fleet {
   const { name, store, executor, clock } = options;
   const readModel = createReadModel();
-  const owner = `process ${process.pid} on ${hostname()}`;
+  const owner = `fleet ${JSON.stringify(name)} in process ${process.pid}`;
   const journal = new Journal({
     scope: name,
     owner,

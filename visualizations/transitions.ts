@@ -49,9 +49,9 @@ export function activitiesOf({ type, config, invoke }: AnyStateNode): string[] {
   ];
 }
 
-/** Name of an action or a delay; an inline one has the name of its function, if any. */
+/** Name of an action, a guard or a delay; an inline one has the name of its function, if any. */
 export function nameOf(reference: unknown): string {
-  if (typeof reference === 'string' || typeof reference === 'number') return String(reference);
+  if (typeof reference === 'string') return reference;
   if (typeof reference === 'object' && reference !== null && 'type' in reference)
     return String(reference.type);
   return (typeof reference === 'function' && reference.name) || 'inline';
@@ -66,16 +66,20 @@ function guardName(guard: unknown): string {
 }
 
 function triggerOf(node: AnyStateNode, definition: Definition): string {
-  const { eventType } = definition;
+  const eventType = definition.eventType as string;
   if (eventType === '') return 'always';
   if (eventType === `xstate.done.state.${node.id}`) return 'done';
-  if ('delay' in definition) return `after ${nameOf(definition.delay)}`;
+  if ('delay' in definition) return `after ${delayName(definition.delay)}`;
   for (const invoked of node.invoke) {
     if (eventType === `xstate.done.actor.${invoked.id}`) return `${sourceOf(invoked)} done`;
     if (eventType === `xstate.error.actor.${invoked.id}`) return `${sourceOf(invoked)} failed`;
     if (eventType === `xstate.snapshot.${invoked.id}`) return `${sourceOf(invoked)} changed`;
   }
   return eventType;
+}
+
+function delayName(delay: unknown): string {
+  return typeof delay === 'number' ? `${delay} ms` : nameOf(delay);
 }
 
 /** Name of the invoked logic, or the id of the invocation where the logic is inline. */

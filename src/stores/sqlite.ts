@@ -31,7 +31,7 @@ const pageSize = 5_000;
  * Keeps fleets in a SQLite file, written by a thread of its own.
  *
  * One process owns the file, by a lock that ends with the process; it may own many fleets in it. Others read
- * it with {@link sqliteReader}. The file is made at the first `open`, in a directory that exists; beside it lie
+ * it with {@link sqliteReader}. The file and its directory are made at the first `open`; beside it lie
  * `<path>-wal`, `<path>-shm` and `<path>-lock`, which belong to it while it is in use. Never copy it or open it
  * with other means from the same process. Ids may hold any text but NUL and lone surrogates.
  *

@@ -262,8 +262,8 @@ describe('getBatchStatus', () => {
     expect(moments).toEqual([
       'pending q5 r0 b0 c0 f0',
       'processing q2 r2 b1 c0 f0',
-      'processing q2 r2 b0 c0 f1',
-      'processing q1 r1 b0 c0 f2',
+      'processing q3 r2 b0 c0 f0',
+      'processing q2 r1 b0 c0 f1',
       'processing q1 r0 b0 c1 f2',
       'partial q0 r0 b0 c2 f2'
     ]);
@@ -557,7 +557,7 @@ describe('waitForBatch', () => {
       }
     });
     const waiting = fleet.waitForBatch('b');
-    await clock.advance(60 * 60_000);
+    await clock.advance(60_000);
     expect(reads).toBe(1);
     await release('done');
     await waiting;
@@ -1024,14 +1024,15 @@ describe('maxQueueSize', () => {
     await expect(fleet.submitAsync('echo', null)).rejects.toBeInstanceOf(QueueFullError);
   });
 
-  it.each<[what: string, submit: (fleet: HeldFleet['fleet']) => Promise<unknown>]>([
-    ['a task', (fleet) => fleet.submitAsync('wait', null, { id: 'late' })],
-    ['an array', (fleet) => fleet.submitBatch(held(1), { batchId: 'late' })],
-    ['an array that begins to fit', (fleet) => fleet.submitBatch(held(3), { batchId: 'late' })],
-    ['an array beyond the whole queue', (fleet) => fleet.submitBatch(held(30), { batchId: 'late' })]
-  ])('rejects %s where the config says so, and nothing of it is saved', async (what, submit) => {
+  it.each<[what: string, waiting: number, submit: (fleet: HeldFleet['fleet']) => Promise<unknown>]>([
+    ['a task', 4, (fleet) => fleet.submitAsync('wait', null, { id: 'late' })],
+    ['an array', 3, (fleet) => fleet.submitBatch(held(2), { batchId: 'late' })],
+    ['an array that begins to fit', 0, (fleet) => fleet.submitBatch(held(6), { batchId: 'late' })]
+  ])('rejects %s where the config says so, and nothing of it is saved', async (_, waiting, submit) => {
     const { fleet } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 4, onQueueFull: 'reject' });
-    await fleet.submitBatch(held(what.startsWith('an array ') ? 3 : 5), { batchId: 'b' });
+    await fleet.submitAsync('wait', null);
+    await settled();
+    await fleet.submitBatch(held(waiting), { batchId: 'b' });
     await settled();
     const before = await fleet.getStats();
 

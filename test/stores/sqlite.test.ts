@@ -99,13 +99,10 @@ describe('sqliteStore', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it('says that the directory of a new file is not there', async () => {
-    await using store = disposable(sqliteStore(temporaryPath('none/fleet.db')));
+  it('makes the directory of a new file', async () => {
+    await using store = disposable(sqliteStore(temporaryPath('none/yet/fleet.db')));
 
-    await expect(store.open(fleet, 'me')).rejects.toMatchObject({
-      code: 'ERR_STORE_READONLY',
-      outcome: 'refused'
-    });
+    await expect(store.open(fleet, 'me')).resolves.toMatchObject({ head: null });
   });
 
   it('is one store by whatever name it is opened', async () => {

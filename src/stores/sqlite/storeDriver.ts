@@ -1,4 +1,6 @@
+import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
 import { CommitWriter } from './commitWriter.ts';
 import { DriverError, isUncertain, refusal } from './failure.ts';
@@ -189,12 +191,13 @@ export class StoreDriver implements DriverCalls {
     // Before anything is made: what is not a store is left as it is.
     this.#file.inspect();
     this.#requireSameFile();
+    mkdirSync(dirname(this.#file.path), { recursive: true });
     this.#lock.acquire(() => this.#nameOwner());
     try {
       this.#disconnect();
       const connection = this.#connect(this.#file.openOwned());
       this.#identity = this.#file.identity();
-      const description = `${owner}, process ${process.pid} on ${hostname()} since ${new Date().toISOString()}`;
+      const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
       connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('owner', ?)", description);
       return connection;
     } catch (error) {

@@ -9,16 +9,14 @@ import { startOwner } from './process.ts';
 describe('the owner of a file', () => {
   it('is named to a second process, which is refused at once', async () => {
     const path = temporaryPath();
-    const owner = await startOwner(path, 'the night shift');
+    await startOwner(path, 'the night shift');
     const store = sqliteStore(path);
 
     const before = performance.now();
     await expect(store.open('fleet-2', 'me')).rejects.toMatchObject({
       code: 'ERR_LOCKED',
       path,
-      owner: expect.stringMatching(
-        new RegExp(`^the night shift, process ${owner.pid} on .+ since 20`)
-      ) as string
+      owner: expect.stringMatching(/^the night shift on .+, since 20/) as string
     });
     expect(performance.now() - before).toBeLessThan(1_000);
     await store.close();
