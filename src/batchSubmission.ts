@@ -2,6 +2,7 @@ import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
 import type { Json } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';
+import { ConflictError } from './errors.ts';
 import { prepareTask } from './task.ts';
 import { refuse } from './validation.ts';
 
@@ -27,13 +28,12 @@ export class BatchSubmission {
   readonly #options: SubmissionOptions;
   readonly #chunkSize: number;
   #submitted = 0;
-  /** Whether the batch began with this submission, so that every task of it must be new. */
-  #isNew = true;
+  #isOwner = false;
   #error: unknown = null;
 
-  /** Whether the batch is this submission's, so that its failure may cancel it. */
+  /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
   get isOwner(): boolean {
-    return this.#isNew;
+    return this.#isOwner;
   }
 
   constructor(options: SubmissionOptions) {
@@ -89,7 +89,8 @@ export class BatchSubmission {
       await flushing;
     }
     if (this.#error !== null) throw this.#error;
-    await this.#submit(chunk, true, false);
+    if (chunk.length > 0) await this.#submit(chunk, false, false);
+    await this.#submit([], true, false);
   }
 
   /** Submits a chunk of a stream. Its failure ends the reading of the stream. */
@@ -104,14 +105,25 @@ export class BatchSubmission {
 
   async #submit(tasks: readonly NewTask[], seal: boolean, fresh: boolean): Promise<void> {
     const { batchId, metadata, send } = this.#options;
-    const isFirst = this.#submitted === 0;
+    const from = this.#submitted;
     this.#submitted += tasks.length;
     const total = seal ? this.#submitted : null;
-    const reply = await send({ type: 'batch.submit', batchId, metadata, tasks, seal, total, fresh });
-    if (isFirst) this.#isNew = reply.added === tasks.length && reply.totalTasks === tasks.length;
-    else if (this.#isNew && reply.added < tasks.length) {
-      refuse('id of a task', 'one that an earlier task of the stream has', 'unique in its batch');
+    try {
+      const reply = await send({ type: 'batch.submit', batchId, metadata, tasks, seal, total, fresh });
+      if (from === 0 && tasks.length > 0) this.#isOwner = reply.totalTasks === reply.added;
+      if (reply.known !== null) this.#refuseRepeated(reply.known, tasks, from);
+    } catch (error) {
+      if (error instanceof ConflictError && error.kind === 'task')
+        this.#refuseRepeated(error.id, tasks, from);
+      throw error;
     }
+  }
+
+  /** A task that is there already is a repetition, unless an earlier submission of the batch brought it. */
+  #refuseRepeated(key: string, tasks: readonly NewTask[], from: number): void {
+    const index = tasks.findIndex((task) => task.key === key);
+    if (!this.#isOwner || index === -1) return;
+    refuse(`tasks[${from + index}].id`, tasks[index]!.id, 'unique in its batch; an earlier task has it too');
   }
 
   #prepare(task: unknown, index: number, ids: Map<string, number>, now: number): NewTask {

@@ -16,6 +16,8 @@ export interface SubmitReply {
   readonly totalTasks: number;
   /** Tasks of this submission that were not there before. */
   readonly added: number;
+  /** Key of the first one that was there, and is the same. */
+  readonly known: string | null;
 }
 
 /** Carries a command out and stages its reply. A refused command changes nothing. */
@@ -106,7 +108,11 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
       // An app that was restored from before the settlement submits again, and waits for it.
       turn.facts.push({ type: 'batch.settled', batchId, status: existing.state as FinalBatchState });
     }
-    return { totalTasks: existing.context.totalTasks, added: 0 } satisfies SubmitReply;
+    return {
+      totalTasks: existing.context.totalTasks,
+      added: 0,
+      known: tasks[0]?.key ?? null
+    } satisfies SubmitReply;
   }
   assertTotal(batchId, (existing?.context.totalTasks ?? 0) + added.length, total);
   if (!hasRoom(turn, added.length)) {
@@ -128,7 +134,12 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     turn.facts.push({ type: 'batch.accepted', batchId, totalTasks: batch.context.totalTasks });
     turn.stepBatch(batch, { type: 'batch.seal', at: turn.context.at });
   }
-  return { totalTasks: batch.context.totalTasks, added: added.length } satisfies SubmitReply;
+  const known = added.length === tasks.length ? undefined : tasks.find((task) => !added.includes(task));
+  return {
+    totalTasks: batch.context.totalTasks,
+    added: added.length,
+    known: known?.key ?? null
+  } satisfies SubmitReply;
 }
 
 function cancelBatch(turn: Turn, { batchId }: CommandOf<'batch.cancel'>): boolean {

@@ -36,6 +36,7 @@ import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts'
 import {
   assertDuration,
   assertIdWithoutSlash,
+  assertKnownFields,
   assertPlainObject,
   assertInteger,
   jsonTextOf,
@@ -122,13 +123,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  stop(options: StopOptions = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
     const { graceful = true, timeoutMs = 30_000 } = options;
     assertDuration('timeoutMs', timeoutMs, 0);
-    if (this.#actor === null) return Promise.resolve();
+    if (this.#actor === null) return;
     if (this.#stopping !== null && !graceful) this.#actor.send({ type: 'fleet.stop' });
     this.#stopping ??= this.#stop(graceful, timeoutMs);
-    return this.#stopping;
+    await this.#stopping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +159,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
     options: BatchOptions = {}
   ): Promise<string> {
+    assertBatchOptions(options);
     const { batchId = this.#options.newId(), metadata } = options;
     assertIdWithoutSlash('batchId', batchId);
     const submission = new BatchSubmission({
@@ -189,6 +191,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     batchId: string,
     { signal, afterSettledSeq = 0 }: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
+    if (signal !== undefined) assertWaitOptions({ signal });
+    assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
     let position = afterSettledSeq;
     for (;;) {
       // Listens before it reads, so that nothing that comes in between is missed.
@@ -224,26 +228,33 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** Nothing of the batch starts any more; running handlers are aborted. @returns `false`: unknown or settled. */
-  cancelBatch(batchId: string): Promise<boolean> {
+  async cancelBatch(batchId: string): Promise<boolean> {
+    assertIdWithoutSlash('batchId', batchId);
     return this.#send<boolean>({ type: 'batch.cancel', batchId });
   }
 
   /** None of the batch's tasks is started until {@link FleetManager.resumeBatch}. */
   async pauseBatch(batchId: string): Promise<void> {
+    assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.pause', batchId });
   }
 
   async resumeBatch(batchId: string): Promise<void> {
+    assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.resume', batchId });
   }
 
   /** Removes a settled batch with its tasks and results. @throws {ConflictError} while it has not settled */
   async removeBatch(batchId: string): Promise<void> {
+    assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.remove', batchId });
   }
 
   /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
-  retryTask(ref: TaskRef, { id = this.#options.newId() }: { readonly id?: string } = {}): Promise<string> {
+  async retryTask(
+    ref: TaskRef,
+    { id = this.#options.newId() }: { readonly id?: string } = {}
+  ): Promise<string> {
     assertIdWithoutSlash('id', id);
     return this.#send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
   }
@@ -254,6 +265,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
    * @returns The new batch's id.
    */
   async retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
+    assertBatchOptions(options);
     const status = await this.getBatchStatus(batchId);
     if (status.settledAt === undefined) {
       refuse('batchId', batchId, `the id of a settled batch; it is ${status.status}`);
@@ -280,7 +292,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     data: DataOf<THandlers[TType]>,
     options: SingleTaskOptions & Pick<WaitOptions, 'signal'> = {}
   ): Promise<ResultOf<THandlers[TType]>> {
+    assertPlainObject('options', options as unknown);
     const { signal, ...taskOptions } = options;
+    if (signal !== undefined) assertWaitOptions({ signal });
     const key = await this.#submitTask(type, data, taskOptions);
     return this.waitFor(key, signal === undefined ? {} : { signal });
   }
@@ -318,7 +332,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** @returns `false`: unknown or settled. */
-  cancelTask(ref: TaskRef): Promise<boolean> {
+  async cancelTask(ref: TaskRef): Promise<boolean> {
     return this.#send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
   }
 
@@ -503,6 +517,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     }
     return this.#actor;
   }
+}
+
+function assertBatchOptions(options: BatchOptions): void {
+  assertPlainObject('options', options as unknown);
+  assertKnownFields('options', options, ['batchId', 'metadata']);
 }
 
 function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {

@@ -5,7 +5,7 @@ import type { SnapshotFrom } from 'xstate';
 import { NotFoundError } from './errors.ts';
 import { taskLifecycle } from './ledger.ts';
 import type { BatchQuery, StoreReader, StoredResult, StoredTask, TaskQuery } from './store.ts';
-import { assertBoolean, assertInteger, assertOneOf, refuse } from './validation.ts';
+import { assertBoolean, assertIdWithoutSlash, assertInteger, assertOneOf, refuse } from './validation.ts';
 import { batchStatusOf, taskResultOf, taskViewOf, type TaskView } from './views.ts';
 
 /** Names a task: its key, or its batch and its id. */
@@ -64,6 +64,7 @@ export class FleetReader {
 
   /** @throws {NotFoundError} */
   async getBatchStatus(batchId: string): Promise<BatchStatus> {
+    assertIdWithoutSlash('batchId', batchId);
     const row = await this.#store.readBatch(this.#scope, batchId);
     if (row === null) throw new NotFoundError('batch', batchId);
     return batchStatusOf(row);

@@ -14,8 +14,8 @@ const maxResults = 20;
 /** What a page or a program may watch: bounded, and brought up to date once per turn, after its commit. */
 export interface ReadModel {
   readonly stats: FleetStats;
-  /** The batches that changed last, by id. */
-  readonly batches: Readonly<Record<string, BatchStatus>>;
+  /** The batches that changed last, the latest last. */
+  readonly batches: readonly BatchStatus[];
   /** The results that came last, newest last, without their values. */
   readonly results: readonly Omit<TaskResult, 'result'>[];
 }
@@ -30,7 +30,7 @@ export interface TurnNews {
 /** Rows are immutable already: freezing what is built of them would cost as much as the rest of the update. */
 const { produce } = new Immer({ autoFreeze: false });
 
-const empty: ReadModel = { stats: noStats, batches: {}, results: [] };
+const empty: ReadModel = { stats: noStats, batches: [], results: [] };
 
 export type ReadModelStore = ReturnType<typeof createReadModel>;
 
@@ -46,13 +46,11 @@ export function createReadModel() {
 
 function update(draft: Draft<ReadModel>, { stats, batches, removedBatches, results }: TurnNews): void {
   draft.stats = stats as Draft<FleetStats>;
-  for (const row of batches) {
-    // Taken out first, so that the order of the keys is the order of change.
-    delete draft.batches[row.context.id];
-    draft.batches[row.context.id] = batchStatusOf(row) as Draft<BatchStatus>;
+  if (batches.length + removedBatches.length > 0) {
+    const replaced = new Set([...removedBatches, ...batches.map(({ context }) => context.id)]);
+    const others = draft.batches.filter(({ id }) => !replaced.has(id));
+    draft.batches = [...others, ...(batches.map(batchStatusOf) as Draft<BatchStatus>[])].slice(-maxBatches);
   }
-  for (const id of removedBatches) delete draft.batches[id];
-  for (const id of Object.keys(draft.batches).slice(0, -maxBatches)) delete draft.batches[id];
   if (results.length === 0) return;
   const latest = [...draft.results, ...results.slice(-maxResults).map(withoutValue)];
   draft.results = latest.slice(-maxResults) as Draft<ReadModel['results'][number]>[];

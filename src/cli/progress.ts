@@ -51,7 +51,7 @@ function showBar(stream: WriteStream, read: () => Counts, speed: Speed): Progres
   };
   const counts = read();
   bar.start(counts.total, counts.done, { ...counts, ...speed.texts(counts) });
-  const timer = setInterval(draw, barEveryMs).unref();
+  const timer = setInterval(draw, barEveryMs);
   // A handler may end the process; the cursor is shown again all the same.
   const showCursor = (): void => bar.stop();
   process.once('exit', showCursor);
@@ -81,7 +81,7 @@ function writeLines(stream: WriteStream, read: () => Counts, speed: Speed): Prog
     const { rate, left } = speed.texts({ total, done });
     stream.write(`${line}${done < total ? `, ${rate}, ${left} left` : ''}\n`);
   };
-  const timer = setInterval(write, lineEveryMs).unref();
+  const timer = setInterval(write, lineEveryMs);
   return {
     note: (line) => void stream.write(`${printable(line)}\n`),
     [Symbol.dispose]() {

@@ -1,7 +1,6 @@
 import { open, mkdtemp, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { UsageError } from './failure.ts';
 
 const chunkBytes = 256 * 1024;
@@ -32,7 +31,9 @@ export async function openTaskSource(path: string): Promise<TaskSource> {
     await file.close();
     throw new UsageError(`${path} is a directory; pass a file with one JSON object a line`);
   }
-  return sourceOf(await spool(file.createReadStream()), path, nameOf(path));
+  const spooled = await spool(chunksOf(file, null));
+  await file.close();
+  return sourceOf(spooled, path, nameOf(path));
 }
 
 interface Spool {
@@ -44,12 +45,22 @@ function sourceOf({ file, remove }: Spool, label: string, name: string): TaskSou
   return {
     label,
     name,
-    bytes: () => file.createReadStream({ start: 0, autoClose: false, highWaterMark: chunkBytes }),
+    bytes: () => chunksOf(file, 0),
     async [Symbol.asyncDispose]() {
       await file.close();
       await remove();
     }
   };
+}
+
+/** @param from - Position of the first byte; `null`: where the file stands, for what has no positions. */
+async function* chunksOf(file: FileHandle, from: number | null): AsyncGenerator<Buffer, void, undefined> {
+  for (let position = from; ;) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    if (position !== null) position += bytesRead;
+  }
 }
 
 async function openInput(path: string): Promise<FileHandle> {
@@ -62,13 +73,13 @@ async function openInput(path: string): Promise<FileHandle> {
 }
 
 /** Copies a stream to a file that is nameless where the system allows it: then even a crash leaves nothing. */
-async function spool(stream: NodeJS.ReadableStream): Promise<Spool> {
-  const folder = await mkdtemp(join(tmpdir(), 'xstate-fleet-'));
+async function spool(bytes: AsyncIterable<Buffer | string>): Promise<Spool> {
+  const folder = await mkdtemp(join(tmpdir(), 'xstate-fleet-input-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   const file = await open(join(folder, 'input.jsonl'), 'wx+', 0o600);
   // Windows may refuse while the file is open; it is removed in the end then.
   await remove().catch(() => {});
-  await pipeline(stream, file.createWriteStream({ autoClose: false }));
+  for await (const chunk of bytes) await file.writeFile(chunk);
   return { file, remove };
 }
 

@@ -67,7 +67,8 @@ export class Command {
     this.#child = spawn(process.execPath, ['--import', tsx, program, ...args], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, FORCE_COLOR: undefined, NODE_OPTIONS: undefined }
+      // As from a shell, not from npm.
+      env: { ...process.env, NODE_OPTIONS: undefined, npm_command: undefined }
     });
     this.#child.stdout!.on('data', (chunk: Buffer) => this.#take(() => (this.#stdout += chunk.toString())));
     this.#child.stderr!.on('data', (chunk: Buffer) => this.#take(() => (this.#stderr += chunk.toString())));

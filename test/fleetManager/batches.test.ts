@@ -187,7 +187,7 @@ describe('the same batch submitted again', () => {
     for (const again of [tasks, tasks.values(), slowly(tasks)]) {
       const error = await fleet.submitBatch(again, { batchId: 'b' }).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(ConflictError);
-      expect(error).toMatchObject({ code: 'ERR_CONFLICT', id: expect.stringMatching(/^b/) });
+      expect(error).toMatchObject({ code: 'ERR_CONFLICT', id: expect.stringMatching(/^b/) as unknown });
     }
     expect(await fleet.getBatchStatus('b')).toEqual(before);
     expect(await fleet.getStats()).toMatchObject({ totalBatches: 1, totalTasks: 3 });
@@ -379,7 +379,7 @@ describe('getBatchResults', () => {
       duration: 250,
       timestamp: clock.now(),
       attempts: 1,
-      workerId: expect.stringContaining('worker'),
+      workerId: expect.stringContaining('worker') as unknown,
       settledSeq: 4
     });
   });
@@ -776,7 +776,7 @@ describe('retryTask', () => {
     await expect(fleet.retryTask('a')).rejects.toMatchObject({
       code: 'ERR_CONFLICT',
       kind: 'task',
-      message: expect.stringContaining(status)
+      message: expect.stringContaining(status) as unknown
     });
   });
 
@@ -1101,7 +1101,7 @@ async function heldFleet(config: Parameters<typeof startFleet>[0]['config'] = {}
     ...started,
     release: async (value: unknown, key?: string) => {
       await settled();
-      for (const [held, resolve] of [...running]) {
+      for (const [held, resolve] of running) {
         if (key !== undefined && key !== held) continue;
         running.delete(held);
         resolve(value);

@@ -205,7 +205,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
     ['of a Date', () => ({ at: new Date() }), 'result.at'],
     ['of a Map', () => new Map([[1, 2]]), 'result'],
     ['of a Buffer', () => Buffer.from('a'), 'result'],
-    ['of a class', () => new (class Point {})(), 'result'],
+    ['of a class', () => new Point(), 'result'],
     ['of an Error', () => new Error('returned, not thrown'), 'result'],
     ['of a function', () => () => 1, 'result'],
     ['of a symbol', () => Symbol('no'), 'result'],
@@ -323,7 +323,7 @@ describe('what a handler is given', () => {
         task: { id: 'a', key: 'b/a', batchId: 'b', type: 'work', metadata: { trace: 'x' } },
         key: 'b/a',
         attempt: 1,
-        workerId: expect.stringContaining('worker'),
+        workerId: expect.stringContaining('worker') as unknown,
         aborted: false
       }
     ]);
@@ -509,7 +509,7 @@ describe('a handler that uses its own fleet', () => {
   it('may cancel itself', async () => {
     const { fleet } = await startFleet({
       handlers: {
-        shy: async (_: null, { key, signal }) => {
+        shy: async (_: null, { key, signal }): Promise<unknown> => {
           const isCancelled: boolean = await fleet.cancelTask(key);
           return { isCancelled, aborted: signal.aborted };
         },
@@ -696,6 +696,10 @@ it('a handler that replaces the clock and the dice of the process does not distu
   }
 });
 
+class Point {
+  readonly x = 1;
+}
+
 class Unwilling {
   toJSON(): never {
     throw new Error('no');
@@ -704,7 +708,6 @@ class Unwilling {
 
 /** Throws anything, as handlers do. */
 function throwIt(thrown: unknown): never {
-  // oxlint-disable-next-line typescript/only-throw-error -- that is what is tested
   throw thrown;
 }
 

@@ -37,7 +37,7 @@ describe('submit', () => {
     expect(error).toBeInstanceOf(TaskFailedError);
     expect(error).toMatchObject({
       code: 'ERR_TASK_FAILED',
-      message: expect.stringMatching(message),
+      message: expect.stringMatching(message) as unknown,
       result: { key: 'a', taskId: 'a', batchId: null, success: false, status, attempts: 1 }
     });
   });
@@ -111,7 +111,10 @@ describe('submitAsync', () => {
 
   it('takes the default priority', async () => {
     const { fleet } = await workFleet();
-    expect(await fleet.submitAsync('echo', 1)).toMatchObject({ priority: 5, attempts: expect.any(Number) });
+    expect(await fleet.submitAsync('echo', 1)).toMatchObject({
+      priority: 5,
+      attempts: expect.any(Number) as unknown
+    });
   });
 });
 
@@ -195,7 +198,7 @@ describe('waitFor', () => {
     expect(await fleet.getTask(ref)).toMatchObject({
       key: 'b/a',
       status: 'completed',
-      settledAt: expect.any(Number)
+      settledAt: expect.any(Number) as unknown
     });
   });
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { assert, describe, expect, it } from 'vitest';
+import { taskStatuses } from '../../machines/task.ts';
 import { chartOf, embedCharts, machines } from '../../visualizations/charts.ts';
 
 const directory = new URL('../../visualizations/', import.meta.url);
@@ -22,4 +23,9 @@ describe('the committed drawings', () => {
     expect(embedded.sort()).toEqual([...charts.keys()].sort());
     assert.equal(readme, embedCharts(readme, charts), remedy);
   });
+});
+
+it('the overview names every state of a task', () => {
+  const overview = readFileSync(new URL('overview.svg', directory), 'utf8');
+  expect(taskStatuses.filter((status) => !overview.includes(`>${status}</text>`))).toEqual([]);
 });

@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { taskPriority } from '../machines/task.ts';
+import { PriorityQueue, type QueueEntry } from '../src/priorityQueue.ts';
+
+describe('PriorityQueue', () => {
+  it('is empty at first, and again at the end', () => {
+    const queue = new PriorityQueue();
+    expect(queue.pop()).toBeUndefined();
+    queue.push({ seq: 1, priority: 0 });
+    queue.pop();
+    expect(queue.pop()).toBeUndefined();
+  });
+
+  it('gives the highest priority first, then the first that came', () => {
+    const { low, normal, high, critical } = taskPriority;
+    expect(popAll([low, normal, high, normal, critical, low, high].map(entry)).map(({ seq }) => seq)).toEqual(
+      [5, 3, 7, 2, 4, 1, 6]
+    );
+  });
+
+  it('gives a retried task its old place', () => {
+    expect(popAll([entry(5, 6), entry(5, 7), entry(5, 1)]).map(({ seq }) => seq)).toEqual([2, 7, 8]);
+  });
+
+  it('orders priorities of any size', () => {
+    const { MAX_VALUE, MIN_VALUE } = Number;
+    const priorities = [-MIN_VALUE, 0, MAX_VALUE, -MAX_VALUE, 1e308, MIN_VALUE, -1e308];
+    expect(popAll(priorities.map(entry)).map(({ priority }) => priority)).toEqual([
+      MAX_VALUE,
+      1e308,
+      MIN_VALUE,
+      0,
+      -MIN_VALUE,
+      -1e308,
+      -MAX_VALUE
+    ]);
+  });
+
+  it('keeps what orders the task, and nothing else of it', () => {
+    const queue = new PriorityQueue();
+    queue.push({ ...entry(5), payload: 'large' } as QueueEntry);
+    expect(queue.pop()).toEqual({ seq: 1, priority: 5 });
+  });
+
+  it('agrees with a sorted list, whatever is pushed and popped in between', () => {
+    const call = fc.option(
+      fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true, noDefaultInfinity: true }))
+    );
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 200 }), (calls) => {
+        const queue = new PriorityQueue();
+        const model: QueueEntry[] = [];
+        for (const [index, priority] of calls.entries()) {
+          if (priority !== null) {
+            queue.push(entry(priority, index));
+            model.push(entry(priority, index));
+            model.sort(byPriorityThenSeq);
+          }
+          expect(priority === null ? queue.pop() : null).toEqual(priority === null ? model.shift() : null);
+        }
+        while (model.length > 0) expect(queue.pop()).toEqual(model.shift());
+        expect(queue.pop()).toBeUndefined();
+      })
+    );
+  });
+});
+
+function byPriorityThenSeq(left: QueueEntry, right: QueueEntry): number {
+  if (left.priority !== right.priority) return left.priority > right.priority ? -1 : 1;
+  return left.seq - right.seq;
+}
+
+function entry(priority: number, index = 0): QueueEntry {
+  return { seq: index + 1, priority };
+}
+
+function popAll(entries: QueueEntry[]): QueueEntry[] {
+  const queue = new PriorityQueue();
+  for (const pushed of entries) queue.push(pushed);
+  return entries.map(() => queue.pop()!);
+}
