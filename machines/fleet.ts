@@ -87,6 +87,10 @@ export type LedgerCommand =
       readonly total: number | null;
       /** `true`: the id was minted for this submission, so nothing of it can be there already. */
       readonly fresh: boolean;
+      /** `true`: the batch began with this submission, so a task that is there already is a repetition. */
+      readonly exclusive: boolean;
+      /** Tasks that the caller is about to submit, this one's included: what a queue that rejects has room for. */
+      readonly announced: number;
     }
   | { readonly type: 'batch.cancel'; readonly batchId: string }
   | { readonly type: 'batch.pause'; readonly batchId: string }

@@ -314,6 +314,7 @@ export const fleetMachine = setup({
           { type: 'emitFacts', params: ({ event }) => ({ facts: [spawned(event)] }) }
         ]
       },
+      'worker.offering': { actions: { type: 'recordReport', params: ({ event }) => ({ report: event }) } },
       'worker.withdrawn': { actions: { type: 'recordReport', params: ({ event }) => ({ report: event }) } },
       'worker.stopped': {
         actions: [

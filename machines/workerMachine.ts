@@ -52,7 +52,8 @@ export interface WorkDone {
 
 /** What a worker tells the fleet that spawned it. */
 export interface WorkerReport {
-  readonly type: 'worker.ready' | 'worker.withdrawn' | 'worker.stopped' | 'worker.broken';
+  /** `ready`: a worker was made. `offering`: it takes tasks, under these limits. */
+  readonly type: 'worker.ready' | 'worker.offering' | 'worker.withdrawn' | 'worker.stopped' | 'worker.broken';
   readonly slot: string;
   readonly workerId: string;
   readonly concurrency: number;
@@ -169,7 +170,7 @@ export const workerMachine = setup({
         'worker.configure': {
           actions: [
             { type: 'recordLimits', params: ({ event }) => event },
-            { type: 'report', params: { type: 'worker.ready' } }
+            { type: 'report', params: { type: 'worker.offering' } }
           ]
         }
       }
@@ -201,7 +202,7 @@ export const workerMachine = setup({
         'worker.configure': {
           actions: [
             { type: 'recordLimits', params: ({ event }) => event },
-            { type: 'report', params: { type: 'worker.ready' } }
+            { type: 'report', params: { type: 'worker.offering' } }
           ]
         }
       }
@@ -216,7 +217,7 @@ export const workerMachine = setup({
         'worker.start': {
           description: 'Wanted again before it was empty.',
           target: 'busy',
-          actions: { type: 'report', params: { type: 'worker.ready' } }
+          actions: { type: 'report', params: { type: 'worker.offering' } }
         },
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }

@@ -29,6 +29,8 @@ export class BatchSubmission {
   readonly #chunkSize: number;
   #submitted = 0;
   #isOwner = false;
+  /** All ids were looked at together, so none can be repeated. */
+  #isDistinct = false;
   #error: unknown = null;
 
   /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
@@ -46,11 +48,11 @@ export class BatchSubmission {
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
     // By index: `map` would pass over the holes of a sparse array.
+    this.#isDistinct = true;
     const prepared = Array.from(tasks, (task, index) => this.#prepare(task, index, ids, now));
-    const { isMinted } = this.#options;
     for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
       const chunk = prepared.slice(from, from + this.#chunkSize);
-      await this.#submit(chunk, from + chunk.length >= prepared.length, isMinted);
+      await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);
     }
   }
 
@@ -60,69 +62,83 @@ export class BatchSubmission {
    * @throws {ValidationError} for a bad item, by its index. What came before it is submitted.
    */
   async submitStream(tasks: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
+    const { clock } = this.#options;
     let chunk: NewTask[] = [];
     let ids = new Map<string, number>();
     let index = 0;
-    let flushing: Promise<void> = Promise.resolve();
+    let flushing: Promise<void> | null = null;
     let timer: Disposable | null = null;
     const flush = (): void => {
-      timer?.[Symbol.dispose]();
-      timer = null;
       const full = chunk;
       chunk = [];
       ids = new Map();
-      flushing = flushing.then(() => this.#submitOpen(full));
+      flushing = this.#submitOpen(full).finally(() => (flushing = null));
+    };
+    const onTimer = (): void => {
+      timer = clock.setAlarm(onTimer, flushMs);
+      // One chunk is written while the next one is read, no more.
+      if (flushing === null && chunk.length > 0) flush();
     };
 
     try {
+      timer = clock.setAlarm(onTimer, flushMs);
       for await (const task of tasks) {
         if (this.#error !== null) break;
-        chunk.push(this.#prepare(task, index++, ids, this.#options.clock.now()));
-        if (chunk.length >= this.#chunkSize) {
-          // One chunk is written while the next one is read, no more.
-          await flushing;
-          flush();
-        } else timer ??= this.#options.clock.setAlarm(flush, flushMs);
+        chunk.push(this.#prepare(task, index++, ids, clock.now()));
+        if (chunk.length < this.#chunkSize) continue;
+        await flushing;
+        if (chunk.length >= this.#chunkSize) flush();
       }
     } finally {
       timer?.[Symbol.dispose]();
       await flushing;
     }
     if (this.#error !== null) throw this.#error;
-    if (chunk.length > 0) await this.#submit(chunk, false, false);
-    await this.#submit([], true, false);
+    if (chunk.length > 0) await this.#submit(chunk, chunk.length, false);
+    await this.#submit([], 0, true);
   }
 
   /** Submits a chunk of a stream. Its failure ends the reading of the stream. */
   async #submitOpen(chunk: readonly NewTask[]): Promise<void> {
-    if (this.#error !== null) return;
     try {
-      await this.#submit(chunk, false, false);
+      await this.#submit(chunk, chunk.length, false);
     } catch (error) {
       this.#error = error;
     }
   }
 
-  async #submit(tasks: readonly NewTask[], seal: boolean, fresh: boolean): Promise<void> {
-    const { batchId, metadata, send } = this.#options;
+  /** @param announced - Tasks that the queue must have room for; 0: it waits for room. */
+  async #submit(tasks: readonly NewTask[], announced: number, seal: boolean): Promise<void> {
+    const { batchId, metadata, isMinted, send } = this.#options;
+    const exclusive = this.#isOwner;
     const from = this.#submitted;
     this.#submitted += tasks.length;
     const total = seal ? this.#submitted : null;
+    const fresh = isMinted && this.#isDistinct;
     try {
-      const reply = await send({ type: 'batch.submit', batchId, metadata, tasks, seal, total, fresh });
-      if (from === 0 && tasks.length > 0) this.#isOwner = reply.totalTasks === reply.added;
-      if (reply.known !== null) this.#refuseRepeated(reply.known, tasks, from);
+      const { added, totalTasks } = await send({
+        type: 'batch.submit',
+        batchId,
+        metadata,
+        tasks,
+        seal,
+        total,
+        fresh,
+        exclusive,
+        announced
+      });
+      if (from === 0 && tasks.length > 0) this.#isOwner = totalTasks === added;
     } catch (error) {
-      if (error instanceof ConflictError && error.kind === 'task')
+      if (exclusive && error instanceof ConflictError && error.kind === 'task') {
         this.#refuseRepeated(error.id, tasks, from);
+      }
       throw error;
     }
   }
 
-  /** A task that is there already is a repetition, unless an earlier submission of the batch brought it. */
   #refuseRepeated(key: string, tasks: readonly NewTask[], from: number): void {
     const index = tasks.findIndex((task) => task.key === key);
-    if (!this.#isOwner || index === -1) return;
+    if (index === -1) return;
     refuse(`tasks[${from + index}].id`, tasks[index]!.id, 'unique in its batch; an earlier task has it too');
   }
 

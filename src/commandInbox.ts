@@ -1,4 +1,5 @@
 import { FleetError } from './errors.ts';
+import { assertPlainObject, refuse } from './validation.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from './store.ts';
 
 /** What a command from another process may ask for. */
@@ -37,7 +38,9 @@ async function replyTo(fleet: Commandable, command: RemoteCommand): Promise<Comm
   }
 }
 
+/** The command was written by another process, maybe of another version: nothing of it is taken for granted. */
 function carryOut(fleet: Commandable, command: RemoteCommand): Promise<string | boolean | void> {
+  assertPlainObject('command', command as unknown);
   switch (command.type) {
     case 'batch.cancel':
       return fleet.cancelBatch(command.batchId);
@@ -53,5 +56,7 @@ function carryOut(fleet: Commandable, command: RemoteCommand): Promise<string | 
       return fleet.pause();
     case 'fleet.resume':
       return fleet.resume();
+    default:
+      return refuse('command.type', (command as { type: unknown }).type, 'a command that this version knows');
   }
 }

@@ -6,7 +6,7 @@ import { ConflictError, NotFoundError, QueueFullError, ValidationError } from '.
 import { batchLifecycle, isHeld, taskLifecycle, type Ledger } from './ledger.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
-import { submittedResultKey, type CommandInput } from './turnInput.ts';
+import { externalKey, submittedResultKey, type CommandInput } from './turnInput.ts';
 
 type CommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
 
@@ -16,8 +16,6 @@ export interface SubmitReply {
   readonly totalTasks: number;
   /** Tasks of this submission that were not there before. */
   readonly added: number;
-  /** Key of the first one that was there, and is the same. */
-  readonly known: string | null;
 }
 
 /** Carries a command out and stages its reply. A refused command changes nothing. */
@@ -94,10 +92,14 @@ export function sweepCancelled(turn: Turn, ledger: Ledger, budget: number): void
 
 /** Adds the tasks that are new. The same tasks again change nothing; other tasks under a taken id conflict. */
 function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
-  const { batchId, tasks, seal, total, metadata, fresh } = command;
+  const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
   const existing = turn.batch(batchId);
   const added = fresh && existing === undefined ? tasks : tasks.filter((task) => !isThere(turn, task));
   if (!fresh) assertDistinct(added);
+  if (exclusive && added.length < tasks.length) {
+    const repeated = tasks.find((task) => !added.includes(task))!;
+    throw new ConflictError('task', repeated.key, 'is in its batch already');
+  }
   assertRunnable(turn, added);
   if (existing !== undefined && existing.state !== 'accepting') {
     if (added.length > 0) {
@@ -110,12 +112,11 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     }
     return {
       totalTasks: existing.context.totalTasks,
-      added: 0,
-      known: tasks[0]?.key ?? null
+      added: 0
     } satisfies SubmitReply;
   }
   assertTotal(batchId, (existing?.context.totalTasks ?? 0) + added.length, total);
-  if (!hasRoom(turn, added.length)) {
+  if (!hasRoom(turn, added.length, announced)) {
     turn.deferred.push(input);
     return deferred;
   }
@@ -134,12 +135,7 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     turn.facts.push({ type: 'batch.accepted', batchId, totalTasks: batch.context.totalTasks });
     turn.stepBatch(batch, { type: 'batch.seal', at: turn.context.at });
   }
-  const known = added.length === tasks.length ? undefined : tasks.find((task) => !added.includes(task));
-  return {
-    totalTasks: batch.context.totalTasks,
-    added: added.length,
-    known: known?.key ?? null
-  } satisfies SubmitReply;
+  return { totalTasks: batch.context.totalTasks, added: added.length } satisfies SubmitReply;
 }
 
 function cancelBatch(turn: Turn, { batchId }: CommandOf<'batch.cancel'>): boolean {
@@ -176,7 +172,7 @@ function removeBatch(turn: Turn, { batchId }: CommandOf<'batch.remove'>): void {
 function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
   if (isThere(turn, task)) return task.key;
   assertRunnable(turn, [task]);
-  if (!hasRoom(turn, 1)) {
+  if (!hasRoom(turn, 1, 1)) {
     turn.deferred.push(input);
     return deferred;
   }
@@ -209,7 +205,9 @@ const cancelled: TaskError = {
 
 /** Submits a copy of a task that did not complete; the original stays as it is. */
 function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string {
-  if (turn.taskByKey(newKey) !== undefined) return newKey;
+  const copied = turn.taskByKey(newKey);
+  if (copied?.context.retryOf === key) return newKey;
+  if (copied !== undefined) throw new ConflictError('task', newKey, 'exists and is no copy of it');
   const row = turn.taskByKey(key);
   const payload = turn.payloadByKey(key);
   if (row === undefined || payload === undefined) throw new NotFoundError('task', key);
@@ -243,7 +241,7 @@ function submitResult(turn: Turn, { workerId, result }: CommandOf<'result.submit
   if (isInThisTurn) return false;
   turn.addResult({
     taskId,
-    key: taskId,
+    key: externalKey(workerId, taskId),
     batchId: null,
     type,
     success,
@@ -283,11 +281,13 @@ function assertDistinct(tasks: readonly NewTask[]): void {
   }
 }
 
-function hasRoom(turn: Turn, count: number): boolean {
+/** @param announced - Tasks that have to fit in all, where a full queue rejects; 0: they were let in before. */
+function hasRoom(turn: Turn, count: number, announced: number): boolean {
   const { maxQueueSize, onQueueFull } = turn.context.config;
-  if (maxQueueSize === null || turn.waiting + count <= maxQueueSize) return true;
-  if (onQueueFull === 'reject' || count > maxQueueSize) throw new QueueFullError(maxQueueSize);
-  return false;
+  if (maxQueueSize === null || count === 0) return true;
+  const isRejecting = onQueueFull === 'reject' && turn.waiting + announced > maxQueueSize;
+  if (count > maxQueueSize || (announced > 0 && isRejecting)) throw new QueueFullError(maxQueueSize);
+  return turn.waiting + count <= maxQueueSize;
 }
 
 function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {

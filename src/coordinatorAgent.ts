@@ -11,7 +11,8 @@ import {
   assertKnownFields,
   assertPlainObject,
   assertTime,
-  jsonTextOf
+  jsonTextOf,
+  refuse
 } from './validation.ts';
 import { taskResultOf } from './views.ts';
 
@@ -84,6 +85,8 @@ export class CoordinatorAgent<TResult = unknown> {
     const { taskId, success, duration, timestamp, type = 'external', attempts = 1, error } = result;
     assertId('result.taskId', taskId);
     assertBoolean('result.success', success);
+    assertId('result.type', type);
+    if (error !== undefined && typeof error !== 'string') refuse('result.error', error, 'a string');
     assertDuration('result.duration', duration, 0);
     assertTime('result.timestamp', timestamp);
     assertInteger('result.attempts', attempts, 1, Number.MAX_SAFE_INTEGER);
@@ -132,8 +135,8 @@ export class CoordinatorAgent<TResult = unknown> {
       .reverse();
   }
 
-  getSummary(): Promise<ResultSummary> {
-    return Promise.resolve(summaryOf(this.#ports.context()));
+  async getSummary(): Promise<ResultSummary> {
+    return summaryOf(this.#ports.context());
   }
 
   async getCount(): Promise<number> {

@@ -60,7 +60,6 @@ export interface Fleet {
   /** With all its ports provided. */
   readonly machine: typeof fleetMachine;
   readonly journal: Journal;
-  readonly readModel: ReadModelStore;
 }
 
 /** The fleet machine with all its ports provided. It needs no input, and persists as `{ name, version }`. */
@@ -107,14 +106,23 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
   };
 }
 
-/**
- * Puts a fleet together. Nothing happens until its logic runs as an actor.
- *
- * @param hasTaskListeners - Whether facts about single tasks are wanted: each costs a microsecond.
- */
-export function createFleet(options: ResolvedOptions, hasTaskListeners: () => boolean = () => true): Fleet {
+/** What a fleet needs to know of those who listen to it. */
+export interface Audience {
+  /** Whether facts about single tasks are wanted: each costs a microsecond. */
+  readonly hasTaskListeners: () => boolean;
+  /** Told what a subscriber threw, so that it disturbs nobody else. */
+  readonly onListenerError: (error: unknown) => void;
+}
+
+const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {} };
+
+/** Puts a fleet together. Nothing happens until its logic runs as an actor. */
+export function createFleet(
+  options: ResolvedOptions,
+  readModel: ReadModelStore = createReadModel(),
+  audience: Audience = anybody
+): Fleet {
   const { name, store, executor, clock } = options;
-  const readModel = createReadModel();
   const owner = `fleet ${JSON.stringify(name)} in process ${process.pid}`;
   const journal = new Journal({
     scope: name,
@@ -124,7 +132,7 @@ export function createFleet(options: ResolvedOptions, hasTaskListeners: () => bo
     clock,
     random: options.random,
     readModel,
-    hasTaskListeners
+    ...audience
   });
   const machine = fleetMachine.provide({
     actors: {
@@ -150,7 +158,7 @@ export function createFleet(options: ResolvedOptions, hasTaskListeners: () => bo
       recordReport: (_, { report }) => journal.recordReport(report)
     }
   });
-  return { machine, journal, readModel };
+  return { machine, journal };
 }
 
 /**

@@ -1,17 +1,9 @@
 import type { Subscription } from 'xstate';
+import { EventStream, type EventFilter } from './eventStream.ts';
 import type { FleetFact } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
-
-/** Which facts an event stream gives. */
-export interface EventFilter {
-  readonly batchId?: string;
-  readonly types?: readonly FleetFact['type'][];
-}
-
-/** Facts that an unread stream holds; when one more comes, the oldest is dropped. */
-const maxUnread = 10_000;
 
 /**
  * What a fleet tells, to callbacks and to streams. Subscriptions outlive a stop and go on after the next start.
@@ -46,35 +38,30 @@ export class FleetEvents {
   }
 
   /** Facts from now on, until the reader leaves the loop. */
-  async *stream({ batchId, types }: EventFilter = {}): AsyncGenerator<FleetFact, void, undefined> {
-    const unread: FleetFact[] = [];
-    let wake: (() => void) | null = null;
-    const subscription = this.on('*', (fact: FleetFact) => {
-      if (types !== undefined && !types.includes(fact.type)) return;
-      if (batchId !== undefined && !('batchId' in fact && fact.batchId === batchId)) return;
-      if (unread.push(fact) > maxUnread) unread.shift();
-      wake?.();
-    });
-    try {
-      for (;;) {
-        const fact = unread.shift();
-        if (fact !== undefined) yield fact;
-        else await new Promise<void>((resolve) => (wake = resolve));
+  stream(filter: EventFilter = {}): EventStream {
+    return new EventStream(filter, (listener) => this.on('*', listener));
+  }
+
+  /** The callback, made harmless: what it throws is reported. */
+  guarded<TArgument>(callback: (argument: TArgument) => void): (argument: TArgument) => void {
+    return (argument) => {
+      try {
+        callback(argument);
+      } catch (error) {
+        this.report(error);
       }
-    } finally {
-      subscription[Symbol.dispose]();
-    }
+    };
+  }
+
+  report(error: unknown): void {
+    this.#onError(error);
   }
 
   #tell(fact: FleetFact): void {
     for (const type of [fact.type, '*'] as const) {
       // A copy: a listener may subscribe or leave while it is told.
       for (const listener of [...(this.#listeners.get(type) ?? [])]) {
-        try {
-          listener(fact as never);
-        } catch (error) {
-          this.#onError(error);
-        }
+        this.guarded(listener)(fact as never);
       }
     }
   }

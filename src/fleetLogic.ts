@@ -46,6 +46,8 @@ export function submitBatchEvent(
     tasks: prepared,
     seal: true,
     total: prepared.length,
-    fresh: false
+    fresh: false,
+    exclusive: false,
+    announced: prepared.length
   };
 }

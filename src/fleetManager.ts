@@ -1,4 +1,4 @@
-import { createActor, type ActorOptions, type ActorRefFrom } from 'xstate';
+import { createActor, type ActorRefFrom, type InspectionEvent } from 'xstate';
 import type { BatchStatus } from '../machines/batch.ts';
 import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
@@ -17,8 +17,16 @@ import {
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
-import { NotFoundError, NotRunningError, StoreError, TaskCancelledError, TaskFailedError } from './errors.ts';
-import { FleetEvents, type EventFilter, type FactOf } from './fleetEvents.ts';
+import {
+  ConflictError,
+  NotFoundError,
+  NotRunningError,
+  StoreError,
+  TaskCancelledError,
+  TaskFailedError
+} from './errors.ts';
+import type { EventFilter, EventStream } from './eventStream.ts';
+import { FleetEvents, type FactOf } from './fleetEvents.ts';
 import {
   FleetReader,
   keyOf,
@@ -30,7 +38,8 @@ import {
 } from './fleetReader.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
-import type { ReadModelStore } from './readModel.ts';
+import { createReadModel, type ReadModelStore } from './readModel.ts';
+import { show } from './show.ts';
 import type { StoredResult } from './store.ts';
 import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
 import {
@@ -59,7 +68,7 @@ export type TaskFor<THandlers extends Handlers> = {
 
 export interface FleetManagerOptions<THandlers extends Handlers = Handlers> extends FleetOptions<THandlers> {
   /** Passed to XState: sees every event of every actor. Costs time with each of them. */
-  readonly inspect?: ActorOptions<FleetLogic>['inspect'];
+  readonly inspect?: (event: InspectionEvent) => void;
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
 }
@@ -85,6 +94,8 @@ export interface StopOptions {
  */
 export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly coordinator: CoordinatorAgent;
+  /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
+  readonly store: ReadModelStore = createReadModel();
 
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
@@ -193,6 +204,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
     if (signal !== undefined) assertWaitOptions({ signal });
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
+    this.#requireActor('streamBatchResults');
     let position = afterSettledSeq;
     for (;;) {
       // Listens before it reads, so that nothing that comes in between is missed.
@@ -211,7 +223,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Waits until the batch has settled. @throws {TimeoutError} which leaves it running @throws {NotFoundError} */
   async waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
+    assertIdWithoutSlash('batchId', batchId);
     assertWaitOptions(options);
+    this.#requireActor('waitForBatch');
     return waitWithin(`Batch ${batchId}`, options, this.#options.clock, (resolve, reject) => {
       const look = (): void => {
         this.getBatchStatus(batchId).then((status) => {
@@ -268,7 +282,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     assertBatchOptions(options);
     const status = await this.getBatchStatus(batchId);
     if (status.settledAt === undefined) {
-      refuse('batchId', batchId, `the id of a settled batch; it is ${status.status}`);
+      throw new ConflictError('batch', batchId, `is ${status.status}; only a settled batch can be retried`);
     }
     return this.submitBatch(this.#failedTasks(batchId), options);
   }
@@ -312,6 +326,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   async waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
     assertWaitOptions(options);
     const key = keyOf(ref);
+    this.#requireActor('waitFor');
     const stored = await waitWithin<StoredResult>(
       `Task ${key}`,
       options,
@@ -373,7 +388,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** Facts as they come, until the reader leaves the loop. An unread stream drops its oldest beyond 10,000. */
-  events(filter?: EventFilter): AsyncGenerator<FleetFact, void, undefined> {
+  events(filter?: EventFilter): EventStream {
     return this.#events.stream(filter);
   }
 
@@ -387,13 +402,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#requireActor('actor');
   }
 
-  /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
-  get store(): ReadModelStore {
-    return this.#fleet.readModel;
-  }
-
   #createFleet(): Fleet {
-    return createFleet(this.#options, () => this.#inspect !== undefined || this.#events.hasTaskListeners);
+    return createFleet(this.#options, this.store, {
+      hasTaskListeners: () => this.#inspect !== undefined || this.#events.hasTaskListeners,
+      onListenerError: (error) => this.#events.report(error)
+    });
   }
 
   async #start(): Promise<void> {
@@ -402,7 +415,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     if (this.#actor !== null) this.#fleet = this.#createFleet();
     const { journal } = this.#fleet;
     const logic = fleetLogic(this.#options, () => this.#fleet);
-    const actor = createActor(logic, this.#inspect === undefined ? {} : { inspect: this.#inspect });
+    const inspect = this.#inspect && this.#events.guarded(this.#inspect);
+    const actor = createActor(logic, inspect ? { inspect } : {});
     this.#actor = actor;
     this.#stopping = null;
     this.#events.attach(actor as unknown as FleetRef);
@@ -482,24 +496,26 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return result;
   }
 
-  /** News of a batch, once. */
+  /** News of a batch, once. Nothing is left of it when it is disposed of. */
   #listenToBatch(
     batchId: string,
     signal: AbortSignal | undefined
   ): Disposable & { readonly come: Promise<void> } {
-    let subscription: Disposable | undefined;
-    const come = waitWithin<void>(
-      `Batch ${batchId}`,
-      signal ? { signal } : {},
-      this.#options.clock,
-      (resolve, reject) => {
-        subscription = this.#fleet.journal.waiters.onBatch(batchId, { onNews: resolve, onStop: reject });
-        return subscription;
-      }
-    );
+    const { waiters } = this.#fleet.journal;
+    const { promise: come, resolve, reject } = withResolvers<void>();
     // Waited for only when there is nothing left to read.
     come.catch(() => {});
-    return { come, [Symbol.dispose]: () => subscription?.[Symbol.dispose]() };
+    const onAbort = (): void => reject(signal!.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort);
+    const subscription = waiters.onBatch(batchId, { onNews: resolve, onStop: reject });
+    return {
+      come,
+      [Symbol.dispose]() {
+        subscription[Symbol.dispose]();
+        signal?.removeEventListener('abort', onAbort);
+      }
+    };
   }
 
   #snapshotOfCoordinator() {
@@ -544,6 +560,19 @@ function copyOf({ id, type, data, priority, timeoutMs, maxRetries, metadata, key
   };
 }
 
+/** `Promise.withResolvers`, which Node 20 has not. */
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((fulfil, fail) => {
+    resolve = fulfil;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}
+
 function warn(error: unknown): void {
-  process.emitWarning(`A subscriber of the fleet's events threw: ${String(error)}`);
+  process.emitWarning(
+    `A subscriber of the fleet's events threw: ${error instanceof Error ? error.message : show(error)}`
+  );
 }

@@ -10,7 +10,8 @@ export type { FleetOptions } from './createFleet.ts';
 export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
 export { inProcess } from './executors/inProcess.ts';
-export type { EventFilter, FactOf } from './fleetEvents.ts';
+export type { EventFilter, EventStream } from './eventStream.ts';
+export type { FactOf } from './fleetEvents.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
 export {
   FleetManager,

@@ -28,7 +28,7 @@ import type { Attempt, Executor } from './executor.ts';
 import { Inbox } from './inbox.ts';
 import { Ledger, type AttemptLimits } from './ledger.ts';
 import { find, needsStore, nothingFound } from './lookups.ts';
-import type { ReadModelStore } from './readModel.ts';
+import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Replies } from './replies.ts';
 import { isHolding, workDoneOf } from './roster.ts';
@@ -51,6 +51,8 @@ export interface JournalOptions {
   readonly readModel: ReadModelStore;
   /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
   readonly hasTaskListeners: () => boolean;
+  /** Told what a subscriber of the read model threw. */
+  readonly onListenerError: (error: unknown) => void;
 }
 
 /** A turn that was handed to the store, with what it came from. */
@@ -116,7 +118,7 @@ export class Journal {
 
   recordReport(report: WorkerReport): void {
     this.ledger.roster.record(report);
-    if (report.type !== 'worker.withdrawn') this.#snapshots.markWorker(report.slot);
+    this.#snapshots.markWorker(report.slot);
     this.#wake();
   }
 
@@ -287,7 +289,7 @@ export class Journal {
 
   /** Everything that the world may see of a turn, now that it is durable. */
   #release(turn: Turn, payloads: ReadonlyMap<number, Payload>): void {
-    const { executor, readModel } = this.#options;
+    const { executor } = this.#options;
     this.#failures = 0;
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
@@ -296,7 +298,7 @@ export class Journal {
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
     if (turn.started.length > 0) executor.dispatch(this.#attempts(turn, payloads));
     if (turn.results.length > 0) this.#tellCoordinator(turn.results);
-    if (!turn.isIdle) readModel.trigger.turnCommitted({ news: turn.news() });
+    if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
     this.#end(turn);
   }
@@ -351,6 +353,14 @@ export class Journal {
     for (const workerId of turn.wedgedWorkers) {
       const place = this.ledger.roster.get(workerId);
       if (place) tell(place.slot, { type: 'worker.retire' });
+    }
+  }
+
+  #updateReadModel(news: TurnNews): void {
+    try {
+      this.#options.readModel.trigger.turnCommitted({ news });
+    } catch (error) {
+      this.#options.onListenerError(error);
     }
   }
 

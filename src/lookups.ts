@@ -1,6 +1,6 @@
 import type { Ledger } from './ledger.ts';
 import type { Store, StoredTask, BatchRow } from './store.ts';
-import { submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
+import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
 
 /** Nothing had to be looked up. */
 export const nothingFound: Found = { tasks: new Map(), batches: new Map(), results: new Set() };
@@ -30,8 +30,9 @@ export async function find(
     if (command.type === 'task.retry') keys.add(command.newKey);
     if (command.type === 'result.submit') {
       const { taskId, attempt } = command.result;
-      if (await store.hasResult(scope, command.workerId, taskId, attempt)) {
-        results.add(submittedResultKey(command.workerId, taskId, attempt));
+      const { workerId } = command;
+      if (await store.hasResult(scope, workerId, externalKey(workerId, taskId), attempt)) {
+        results.add(submittedResultKey(workerId, taskId, attempt));
       }
     }
   }

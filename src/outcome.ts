@@ -6,6 +6,8 @@ import { show } from './show.ts';
 const maxMessage = 8_192;
 const maxStack = 16_384;
 
+const unexplained = 'The handler returned { success: false } without an error';
+
 /** Decides whether another attempt may help. */
 export type ShouldRetry = (error: unknown) => boolean;
 
@@ -16,7 +18,7 @@ export type ShouldRetry = (error: unknown) => boolean;
 export function outcomeOf(returned: unknown, shouldRetry: ShouldRetry): Outcome {
   try {
     if (returned === undefined) return { status: 'completed', result: null };
-    if (isFailure(returned)) return failedOutcome(returned.error, shouldRetry);
+    if (isFailure(returned)) return failedOutcome(returned.error ?? unexplained, shouldRetry);
     return { status: 'completed', result: toJsonText(returned, 'result') };
   } catch (error) {
     return { status: 'failed', error: unstorable(error) };

@@ -35,6 +35,7 @@ export class Roster {
   record(report: WorkerReport): void {
     switch (report.type) {
       case 'worker.ready':
+      case 'worker.offering':
         return this.#admit(report);
       case 'worker.withdrawn':
         return this.setAccepting(report.workerId, false);

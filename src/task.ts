@@ -6,6 +6,7 @@ import {
   assertFinite,
   assertId,
   assertIdWithoutSlash,
+  assertKey,
   assertInteger,
   assertKnownFields,
   assertPlainObject,
@@ -97,7 +98,7 @@ function prepare(
   assertFinite(`${path}.priority`, priority);
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
-  if (retryOf !== undefined) assertId(`${path}.retryOf`, retryOf);
+  if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
   return {
     id,
     key,

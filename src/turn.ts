@@ -92,7 +92,7 @@ export class Turn {
   readonly #batches = new Map<string, BatchRow>();
   readonly #payloads = new Map<number, Payload>();
   readonly #newKeys = new Map<string, number>();
-  readonly #removedBatches: string[] = [];
+  readonly #removedBatches = new Set<string>();
   readonly #lingering: LingeringAttempt[] = [];
   readonly #givenUp: LingeringAttempt[] = [];
   readonly #fleetCounts: Mutable<TaskCounts>;
@@ -125,14 +125,14 @@ export class Turn {
   taskByKey(key: string): TaskRow | undefined {
     const seq = this.#newKeys.get(key);
     if (seq !== undefined) return this.task(seq);
-    const stored = this.context.found.tasks.get(key)?.row;
+    const stored = this.#stored(key)?.row;
     return stored && (this.task(stored.context.seq) ?? stored);
   }
 
   /** What a task carries: staged, or found in the store. */
   payloadByKey(key: string): Payload | undefined {
     const seq = this.#newKeys.get(key);
-    return seq === undefined ? this.context.found.tasks.get(key)?.payload : this.#payloads.get(seq);
+    return seq === undefined ? this.#stored(key)?.payload : this.#payloads.get(seq);
   }
 
   /** What a live task carries, as far as memory has it. */
@@ -142,7 +142,8 @@ export class Turn {
 
   /** A batch of any state: staged, live, or settled and found in the store. */
   batch(id: string): BatchRow | undefined {
-    return this.#batches.get(id) ?? this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
+    const live = this.#batches.get(id) ?? this.#ledger.batches.get(id);
+    return live ?? (this.#removedBatches.has(id) ? undefined : this.context.found.batches.get(id));
   }
 
   /** Tasks that wait for a worker or for a time. */
@@ -215,7 +216,8 @@ export class Turn {
   }
 
   removeBatch(id: string): void {
-    this.#removedBatches.push(id);
+    this.#removedBatches.add(id);
+    this.#batches.delete(id);
   }
 
   /** Adds a result that no task of the fleet stands behind. */
@@ -268,7 +270,7 @@ export class Turn {
       newTasks,
       tasks,
       batches: [...this.#batches.values()],
-      removedBatches: this.#removedBatches,
+      removedBatches: [...this.#removedBatches],
       results: this.results,
       agents
     };
@@ -279,7 +281,7 @@ export class Turn {
     return {
       stats: this.#ledger.head.stats,
       batches: [...this.#batches.values()],
-      removedBatches: this.#removedBatches,
+      removedBatches: [...this.#removedBatches],
       results: this.results
     };
   }
@@ -295,7 +297,7 @@ export class Turn {
       this.#tasks.size === 0 &&
       this.#batches.size === 0 &&
       this.results.length === 0 &&
-      this.#removedBatches.length === 0 &&
+      this.#removedBatches.size === 0 &&
       this.stats.lateOutcomes === this.#ledger.head.stats.lateOutcomes
     );
   }
@@ -328,6 +330,13 @@ export class Turn {
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     for (const attempt of this.#givenUp) this.#ledger.takeBack(attempt, this.#limits);
     this.#ledger.restartSweeps();
+  }
+
+  /** A task that the store had, unless this turn removed it. */
+  #stored(key: string): StoredTask | undefined {
+    const stored = this.context.found.tasks.get(key);
+    const batchId = stored?.row.context.batchId ?? null;
+    return batchId !== null && this.#removedBatches.has(batchId) ? undefined : stored;
   }
 
   #stage(before: TaskRow | undefined, after: TaskRow): void {

@@ -40,3 +40,8 @@ export interface Found {
 export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {
   return JSON.stringify([workerId, taskId, attempt]);
 }
+
+/** Key of a result from outside the fleet. No task's key begins with a slash, so it is never taken for one's. */
+export function externalKey(workerId: string, taskId: string): string {
+  return `/${workerId}/${taskId}`;
+}

@@ -87,6 +87,14 @@ export function assertIdWithoutSlash(argument: string, value: unknown): asserts 
   if (value.includes('/')) refuse(argument, value, 'free of "/", which separates a batch from its tasks');
 }
 
+/** @throws {ValidationError} unless it is a task's key: an id, or two with a slash between them. */
+export function assertKey(argument: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') refuse(argument, value, 'a string');
+  const slash = value.indexOf('/');
+  if (slash !== -1) assertId(argument, value.slice(0, slash));
+  assertId(argument, value.slice(slash + 1));
+}
+
 /** The JSON text of an argument. */
 export function jsonTextOf(argument: string, value: unknown): string {
   try {

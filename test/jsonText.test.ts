@@ -10,8 +10,22 @@ class Point {
 describe('toJsonText', () => {
   it('writes what JSON.stringify writes', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' }), (value) => {
+      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
         expect(toJsonText(value, 'data')).toBe(JSON.stringify(value));
+      }),
+      { numRuns: 500 }
+    );
+  });
+
+  it('keeps any text, as value and as key, surrogates without their pair included', () => {
+    const anyText = fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units));
+    fc.assert(
+      fc.property(anyText, anyText, (key, value) => {
+        const given = Object.fromEntries([[key, [value]]]);
+        const text = toJsonText(given, 'data');
+        expect(text).toBe(JSON.stringify(given));
+        expect(JSON.parse(text)).toEqual(given);
+        expect(Buffer.from(text).toString()).toBe(text);
       })
     );
   });

@@ -8,6 +8,7 @@ import { durationText } from './duration.ts';
 import { InboxWork } from './inboxWork.ts';
 import type { Interrupts } from './interrupts.ts';
 import { showProgress, type Counts, type Progress } from './progress.ts';
+import { retriesOf } from './retries.ts';
 import type { RunOptions } from './run.ts';
 import type { Finished } from './summary.ts';
 import type { TaskFile } from './taskFile.ts';
@@ -38,6 +39,8 @@ export class FleetRun {
   readonly #options: RunOptions;
   /** The batch as the run found it. */
   #found: BatchStatus | null = null;
+  /** Its retries, as the run found them. */
+  #foundRetries: readonly string[] = [];
   #progress: Progress | null = null;
 
   constructor({ handlers, tasks, batchId, store, options }: FleetRunOptions) {
@@ -60,14 +63,9 @@ export class FleetRun {
     this.#fleet.on('task.log', ({ key, line }) => this.#note(`${key}: ${line}`));
   }
 
-  /** What a finished run has to tell. */
-  get outcome(): Pick<Finished, 'batches' | 'tasks' | 'wasSettled'> {
-    const { batches, tasks } = this.#inbox;
-    return {
-      batches,
-      tasks,
-      wasSettled: this.#found?.settledAt !== undefined && batches.size + tasks.size === 0
-    };
+  /** What it retried for other processes. */
+  get retried(): Pick<Finished, 'batches' | 'tasks'> {
+    return this.#inbox;
   }
 
   /** Runs until all is settled, or until it is interrupted. @returns Whether all is settled. */
@@ -82,8 +80,6 @@ export class FleetRun {
       await this.#stop(interrupts);
       throw error;
     } finally {
-      // It is over, one way or the other; what is left of it only waits.
-      work.catch(() => {});
       this.#progress?.[Symbol.dispose]();
     }
   }
@@ -97,6 +93,7 @@ export class FleetRun {
     for (let waitedFor = -1; waitedFor !== batches.size + tasks.size;) {
       waitedFor = batches.size + tasks.size;
       for (const id of batches) await this.#fleet.waitForBatch(id);
+      for (const id of await this.#findRetries()) await this.#fleet.waitForBatch(id);
       for (const key of tasks) await this.#waitForTask(key);
     }
   }
@@ -112,6 +109,7 @@ export class FleetRun {
       }
     }
     this.#found = await this.#findBatch();
+    this.#foundRetries = await this.#findRetries();
     this.#progress = showProgress(process.stderr, () => this.#counts());
     await this.#noteOtherBatches();
     // Whoever runs it wants it to run, even if the fleet was paused when it was stopped.
@@ -155,11 +153,15 @@ export class FleetRun {
     }
   }
 
+  #findRetries(): Promise<string[]> {
+    return retriesOf(this.#batchId, this.#inbox.store, this.#options.fleet);
+  }
+
   /** Work of other files, or of this one before it was changed, goes on in this run too. */
   async #noteOtherBatches(): Promise<void> {
     for (const status of ['accepting', 'pending', 'processing', 'cancelling'] as const) {
       for (const { id, progress } of await this.#fleet.listBatches({ status, limit: 10 })) {
-        if (id === this.#batchId) continue;
+        if (id === this.#batchId || this.#foundRetries.includes(id)) continue;
         this.#note(
           `Batch ${id} is unfinished too (${Math.floor(progress * 100)} %), and goes on beside this one.`
         );
@@ -179,11 +181,13 @@ export class FleetRun {
 
   #counts(): Counts {
     const { batches } = this.#fleet.store.getSnapshot().context;
-    const own = batches[this.#batchId] ?? this.#found;
+    const own = batches.find(({ id }) => id === this.#batchId) ?? this.#found;
+    const retried = batches.filter(
+      ({ id }) => this.#inbox.batches.has(id) || this.#foundRetries.includes(id)
+    );
     const counts = { total: this.#tasks.count, done: 0, failed: 0, running: 0, retrying: 0 };
-    for (const batch of [own, ...[...this.#inbox.batches].map((id) => batches[id])]) {
-      if (!batch) continue;
-      if (batch !== own) counts.total += batch.totalTasks;
+    for (const { totalTasks } of retried) counts.total += totalTasks;
+    for (const batch of own === null ? retried : [own, ...retried]) {
       counts.done += batch.completedTasks + batch.failedTasks + batch.cancelledTasks;
       counts.failed += batch.failedTasks;
       counts.running += batch.runningTasks;

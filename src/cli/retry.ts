@@ -1,5 +1,6 @@
 import { kindOf, openStore, type OpenedStore, type StoreOptions } from './openedStore.ts';
 import { sendCommand } from './remoteCommand.ts';
+import { copyName } from './retries.ts';
 import { print, printable } from './terminal.ts';
 import type { RemoteCommand } from '../store.ts';
 
@@ -39,7 +40,7 @@ async function refusalOfTask(key: string, { store, scope, reader }: OpenedStore)
 /** The first name for a copy that is not taken. The same command twice makes one copy. */
 async function freeName(name: string, { store, scope, reader }: OpenedStore): Promise<string> {
   for (let number = 1; ; number++) {
-    const candidate = `${name.replaceAll('/', '.')}.retry-${number}`;
+    const candidate = copyName(name, number);
     const isTaken = (await store.readBatch(scope, candidate)) !== null || (await reader.hasTask(candidate));
     if (!isTaken) return candidate;
   }

@@ -5,7 +5,7 @@ import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { resultLines } from './resultLines.ts';
-import { makeStorePath } from './storePath.ts';
+import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
 import { print } from './terminal.ts';
@@ -41,7 +41,7 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
-  const storePath = options.store ?? (await makeStorePath(tasks.name));
+  const storePath = options.store ?? storePathFor(tasks.name);
   const store = sqliteStore(storePath, { durability: options.durability });
   const startedAt = performance.now();
   using interrupts = new Interrupts();
@@ -54,7 +54,7 @@ export async function run(input: string, options: RunOptions): Promise<number> {
       return interrupted;
     }
     if (out !== undefined) await writeResultFile(out, resultLines(store, scope, { batchId }));
-    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.outcome, out });
+    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, out });
     await print(text);
     return areAllCompleted ? 0 : 1;
   } finally {

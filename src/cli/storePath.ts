@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from './failure.ts';
 
@@ -6,9 +6,8 @@ import { UsageError } from './failure.ts';
 const folder = '.fleet';
 const extension = '.db';
 
-/** The store of a run that names none; its folder is made. @param name - Of the input. */
-export async function makeStorePath(name: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
+/** The store of a run that names none. @param name - Of the input. */
+export function storePathFor(name: string): string {
   return join(folder, `${name}${extension}`);
 }
 

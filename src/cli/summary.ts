@@ -3,6 +3,7 @@ import { NotFoundError, StoreError } from '../errors.ts';
 import { FleetReader } from '../fleetReader.ts';
 import type { Store, StoredResult } from '../store.ts';
 import { durationText } from './duration.ts';
+import { retriesOf } from './retries.ts';
 import { printable, shellWord } from './terminal.ts';
 
 /** Failures that are told; all of them are in the store. */
@@ -24,8 +25,6 @@ export interface Finished extends Ran {
   /** Retried for other processes. */
   readonly batches: ReadonlySet<string>;
   readonly tasks: ReadonlySet<string>;
-  /** All had settled before. */
-  readonly wasSettled: boolean;
   /** Where the results were written. */
   readonly out: string | undefined;
 }
@@ -36,16 +35,26 @@ export async function summarize(
 ): Promise<{ readonly text: string; readonly areAllCompleted: boolean }> {
   const { store, scope, batchId, ms, out } = ran;
   const reader = new FleetReader(store, scope);
-  const statuses = await Promise.all([batchId, ...ran.batches].map((id) => reader.getBatchStatus(id)));
-  const retriedTasks = await Promise.all([...ran.tasks].map((key) => store.readResult(scope, key)));
+  const chain = [batchId, ...(await retriesOf(batchId, store, scope))];
+  // The last of them says what became of the tasks of those before it.
+  const retried = chain.slice(0, -1);
   const lines: string[] = [];
-  for (const status of statuses) lines.push(batchLine(status), ...(await failureLines(ran, status)));
-  for (const result of retriedTasks) if (result) lines.push(`Task ${result.key}: ${endOf(result)}`);
-  lines.push(ran.wasSettled ? 'Nothing was left to do.' : `This run took ${durationText(ms)}.`);
+  let areAllCompleted = true;
+  for (const id of new Set([...chain, ...ran.batches])) {
+    const batch = await reader.getBatchStatus(id);
+    lines.push(batchLine(batch));
+    if (retried.includes(id)) continue;
+    areAllCompleted &&= batch.status === 'completed';
+    lines.push(...(await failureLines(ran, batch)));
+  }
+  for (const key of ran.tasks) {
+    const result = (await store.readResult(scope, key))!;
+    lines.push(`Task ${key}: ${endOf(result)}`);
+    areAllCompleted &&= result.success;
+  }
+  lines.push(`This run took ${durationText(ms)}.`);
   if (out !== undefined) lines.push(`Results are in ${out}.`);
   lines.push(`Look at results: ${command('results', ran)} --batch ${shellWord(batchId)}`);
-  const areAllCompleted =
-    statuses.every(({ status }) => status === 'completed') && retriedTasks.every((result) => result?.success);
   return { text: textOf(lines), areAllCompleted };
 }
 
@@ -71,7 +80,10 @@ function batchLine({ id, totalTasks, completedTasks, failedTasks, cancelledTasks
 }
 
 /** The first tasks that did not complete, and what can be done about them. */
-async function failureLines(ran: Ran, { id, totalTasks, completedTasks }: BatchStatus): Promise<string[]> {
+async function failureLines(
+  ran: Ran,
+  { id, status, totalTasks, completedTasks }: BatchStatus
+): Promise<string[]> {
   if (completedTasks === totalTasks) return [];
   const { store, scope } = ran;
   const failures = await store.readResults(scope, { batchId: id, success: false, limit: maxFailures });
@@ -79,7 +91,8 @@ async function failureLines(ran: Ran, { id, totalTasks, completedTasks }: BatchS
   return [
     ...failures.map((result) => `  ${result.taskId}: ${endOf(result)}`),
     ...(more > 0 ? [`  and ${more} more: ${command('results', ran)} --batch ${shellWord(id)} --failed`] : []),
-    `Try them again: ${command('retry', ran)} ${shellWord(id)}, then the same run.`
+    `Try them again: ${command('retry', ran)} ${shellWord(id)}, then the same run.`,
+    ...(status === 'cancelled' ? ['Or start over: the same run with --batch and another name.'] : [])
   ];
 }
 

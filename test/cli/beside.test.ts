@@ -83,9 +83,13 @@ test('retry waits in a store that nobody owns, and the next run obeys it', async
     expect(asked.code).toBe(0);
   }
   folder.write('mended', '');
-  const { stdout } = await folder.run(run);
+  const { code, stdout } = await folder.run(run);
   expect(stdout).toContain('Batch b: 3 of 6 completed, 3 failed.');
   expect(stdout).toContain('Batch b.retry-1: 3 of 3 completed.');
+  expect(stdout).not.toContain('Try them again');
+  // All tasks have completed, some of them in the retry.
+  expect(code).toBe(0);
+  expect((await folder.run(run)).code).toBe(0);
 
   const { stdout: copies } = await folder.run(['results', '--batch', 'b.retry-1']);
   expect(

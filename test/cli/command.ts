@@ -2,11 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-
-const program = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+import { compiledCli } from './compiled.ts';
 
 /** How a command ended. */
 export interface Exit {
@@ -64,7 +61,7 @@ export class Command {
   #hasEnded = false;
 
   constructor(folder: string, args: readonly string[], input: string | undefined) {
-    this.#child = spawn(process.execPath, ['--import', tsx, program, ...args], {
+    this.#child = spawn(process.execPath, [compiledCli(), ...args], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'pipe'],
       // As from a shell, not from npm.

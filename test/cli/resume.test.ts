@@ -81,7 +81,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const random = mulberry32(killSeed);
-    const count = 25 * (killCycles + 1);
+    const count = 40 * (killCycles + 1);
     const folder = folderWith(handlers, count);
     for (let cycle = 0; cycle < killCycles; cycle++) {
       const killed = folder.start(run);

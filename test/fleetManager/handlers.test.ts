@@ -167,6 +167,7 @@ describe('the first outcome of a handler counts, and only that', () => {
     ['has a then that throws', () => thenable(() => throwIt(new Error('first')))],
     [
       'has a then that cannot be read',
+      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
       () => Object.defineProperty({}, 'then', { get: () => throwIt(new Error('first')) })
     ]
   ])('of a thenable that %s', async (_, returned) => {

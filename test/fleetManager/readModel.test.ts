@@ -8,7 +8,7 @@ describe('the read model', () => {
 
     expect(modelOf(fleet)).toMatchObject({
       stats: { totalBatches: 0, totalTasks: 0, counts: { queued: 0, completed: 0 } },
-      batches: {},
+      batches: [],
       results: []
     });
   });
@@ -20,7 +20,7 @@ describe('the read model', () => {
     await settled();
     expect(modelOf(fleet)).toMatchObject({
       stats: { totalBatches: 1, totalTasks: 1, counts: { running: 1, completed: 0 } },
-      batches: { b: { id: 'b', status: 'processing', runningTasks: 1 } },
+      batches: [{ id: 'b', status: 'processing', runningTasks: 1 }],
       results: []
     });
     held.open();
@@ -28,7 +28,7 @@ describe('the read model', () => {
 
     expect(modelOf(fleet)).toMatchObject({
       stats: { counts: { running: 0, completed: 1 } },
-      batches: { b: await fleet.getBatchStatus('b') },
+      batches: [await fleet.getBatchStatus('b')],
       results: [{ key: 'b/a', success: true, status: 'completed', settledSeq: 1 }]
     });
   });
@@ -40,7 +40,7 @@ describe('the read model', () => {
       for (const { key } of context.results) {
         void store.readResult('test', key).then((result) => result ?? behind.push(key));
       }
-      for (const batch of Object.values(context.batches)) {
+      for (const batch of context.batches) {
         void store.readBatch('test', batch.id).then((row) => {
           if ((row?.context.counts.completed ?? -1) < batch.completedTasks) behind.push(batch.id);
         });
@@ -74,8 +74,7 @@ describe('the read model', () => {
     const { fleet } = await echoFleet();
     for (let index = 0; index < 105; index++) await fleet.submitBatch([], { batchId: idOf(index) });
 
-    const ids = Object.values(modelOf(fleet).batches).map(({ id }) => id);
-    expect(new Set(ids)).toEqual(new Set(Array.from({ length: 100 }, (__, index) => idOf(index + 5))));
+    expect(idsOf(fleet)).toEqual(Array.from({ length: 100 }, (__, index) => idOf(index + 5)));
   });
 
   it('keeps a batch that changes again before older ones', async () => {
@@ -87,21 +86,19 @@ describe('the read model', () => {
     await fleet.waitForBatch('1');
     await fleet.submitBatch([], { batchId: 'one more' });
 
-    const { batches } = modelOf(fleet);
-    expect(batches).toHaveProperty('1.status', 'completed');
-    expect(batches).not.toHaveProperty('batch-0');
-    expect(batches).toHaveProperty('batch-1');
+    expect(idsOf(fleet)).toHaveLength(100);
+    expect(idsOf(fleet)[0]).toBe('batch-1');
+    expect(modelOf(fleet).batches.slice(-2)).toMatchObject([
+      { id: '1', status: 'completed' },
+      { id: 'one more', status: 'completed' }
+    ]);
   });
 
   it('takes a batch under a name that every object has', async () => {
     const { fleet } = await echoFleet();
     for (const batchId of ['__proto__', 'constructor', 'toString']) await fleet.submitBatch([], { batchId });
 
-    expect(Object.values(modelOf(fleet).batches).map(({ id }) => id)).toEqual([
-      '__proto__',
-      'constructor',
-      'toString'
-    ]);
+    expect(idsOf(fleet)).toEqual(['__proto__', 'constructor', 'toString']);
     expect(await fleet.submit('echo', 'still there')).toBe('still there');
   });
 
@@ -111,7 +108,7 @@ describe('the read model', () => {
     await fleet.submitBatch([], { batchId: 'other' });
     await fleet.removeBatch('b');
 
-    expect(Object.keys(modelOf(fleet).batches)).toEqual(['other']);
+    expect(idsOf(fleet)).toEqual(['other']);
   });
 
   it('is as it was after a restart', async () => {
@@ -128,7 +125,7 @@ describe('the read model', () => {
     await settled();
 
     expect(modelOf(fleet).stats).toEqual(before.stats);
-    expect(modelOf(fleet).batches).toMatchObject({ live: { status: 'pending', totalTasks: 1 } });
+    expect(modelOf(fleet).batches).toMatchObject([{ id: 'live', status: 'pending', totalTasks: 1 }]);
   });
 });
 
@@ -142,7 +139,7 @@ describe('a subscription to the read model', () => {
     expect(heard).toHaveLength(1);
     expect(heard[0]).toMatchObject({
       stats: { counts: { queued: 1_000 } },
-      batches: { b: { queuedTasks: 1_000 } }
+      batches: [{ id: 'b', queuedTasks: 1_000 }]
     });
     await fleet.resume();
     await fleet.waitForBatch('b');
@@ -212,6 +209,10 @@ function echoFleet() {
 
 function modelOf(fleet: { readonly store: { getSnapshot(): { readonly context: ReadModel } } }): ReadModel {
   return fleet.store.getSnapshot().context;
+}
+
+function idsOf(fleet: Parameters<typeof modelOf>[0]): string[] {
+  return modelOf(fleet).batches.map(({ id }) => id);
 }
 
 function echoes(count: number) {

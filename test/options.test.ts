@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { defaultFleetConfig } from '../machines/fleet.ts';
+import { ValidationError } from '../src/errors.ts';
+import { resolveConfig, validateConfig, type ConfigPatch } from '../src/options.ts';
+
+describe('resolveConfig', () => {
+  it('fills in the defaults', () => {
+    expect(resolveConfig({})).toEqual(defaultFleetConfig);
+    expect(resolveConfig({ maxRetries: 0 })).toEqual({ ...defaultFleetConfig, maxRetries: 0 });
+  });
+
+  it('takes a part of the retry policy', () => {
+    expect(resolveConfig({ retry: { baseMs: 7 } }).retry).toEqual({ ...defaultFleetConfig.retry, baseMs: 7 });
+  });
+
+  it('takes a field that is undefined for one that is absent', () => {
+    expect(resolveConfig({ maxRetries: undefined } as never)).toEqual(defaultFleetConfig);
+    expect(resolveConfig({ retry: undefined } as never)).toEqual(defaultFleetConfig);
+    expect(resolveConfig({ retry: { baseMs: undefined } } as never)).toEqual(defaultFleetConfig);
+  });
+
+  it('is plain JSON, whatever was given', () => {
+    const config = resolveConfig({ tasksPerWorker: Infinity, maxQueueSize: Infinity, maxStuck: null });
+    expect(config).toMatchObject({ tasksPerWorker: null, maxQueueSize: null, maxStuck: null });
+    expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+  });
+
+  it.each<[field: string, patches: object[]]>([
+    ['maxConcurrentWorkers', [{ maxConcurrentWorkers: 1 }, { maxConcurrentWorkers: 100_000 }]],
+    ['workerConcurrency', [{ workerConcurrency: 1 }, { workerConcurrency: 100_000 }]],
+    [
+      'tasksPerWorker',
+      [{ tasksPerWorker: 1 }, { tasksPerWorker: Number.MAX_SAFE_INTEGER }, { tasksPerWorker: null }]
+    ],
+    [
+      'workerTimeout',
+      [{ workerTimeout: 1e-9 }, { workerTimeout: 2 ** 31 }, { workerTimeout: Number.MAX_SAFE_INTEGER }]
+    ],
+    ['retryFailedTasks', [{ retryFailedTasks: false }]],
+    ['maxRetries', [{ maxRetries: 0 }, { maxRetries: 1_000_000 }]],
+    ['maxRecoveries', [{ maxRecoveries: 0 }, { maxRecoveries: 1_000_000 }]],
+    ['cancelGraceMs', [{ cancelGraceMs: 0 }, { cancelGraceMs: 2 ** 31 }]],
+    ['maxStuck', [{ maxStuck: 0 }, { maxStuck: 100_000 }]],
+    ['maxQueueSize', [{ maxQueueSize: 1 }, { maxQueueSize: Number.MAX_SAFE_INTEGER }]],
+    ['onQueueFull', [{ onQueueFull: 'wait' }, { onQueueFull: 'reject' }]],
+    ['retry.baseMs', [{ retry: { baseMs: 0 } }, { retry: { baseMs: 60_000 } }]],
+    ['retry.maxMs', [{ retry: { maxMs: 1_000 } }, { retry: { maxMs: Number.MAX_SAFE_INTEGER } }]],
+    ['retry.factor', [{ retry: { factor: 1 } }, { retry: { factor: 1e308 } }]],
+    ['retry.jitter', [{ retry: { jitter: 'none' } }, { retry: { jitter: 'equal' } }]]
+  ])('takes the bounds of %s', (_, patches) => {
+    for (const patch of patches) expect(resolveConfig(patch)).toMatchObject(patch);
+  });
+
+  const notPositive = [0, -1, 1.5, 1e9, Number.NaN, Infinity, '5', null, 5n, true, [], {}];
+  const notWhole = [-1, 0.5, 1e9, Number.NaN, Infinity, -Infinity, '5', null, 5n];
+  const notDuration = [-1, Number.NaN, Infinity, -Infinity, 2 ** 53, 1e308, '10s', null, 5n, new Date(0)];
+  const bad: [field: string, values: unknown[]][] = [
+    ['maxConcurrentWorkers', notPositive],
+    ['workerConcurrency', notPositive],
+    ['tasksPerWorker', [0, -1, 1.5, Number.NaN, -Infinity, 2 ** 53, '5']],
+    ['workerTimeout', [0, -0, ...notDuration]],
+    ['retryFailedTasks', [0, 1, 'false', null]],
+    ['maxRetries', notWhole],
+    ['maxRecoveries', notWhole],
+    ['cancelGraceMs', notDuration],
+    ['maxStuck', [-1, 1.5, 1e9, Infinity, Number.NaN, '5']],
+    ['maxQueueSize', [0, -1, 1.5, Number.NaN, -Infinity, '5']],
+    ['onQueueFull', ['drop', '', null, 1, ['wait'], 'constructor']],
+    ['retry', [null, 5, 'fast', [], true]],
+    ['retry.baseMs', notDuration],
+    ['retry.maxMs', notDuration],
+    ['retry.factor', [0, 0.5, 0.999, -2, Number.NaN, Infinity, '2', null]],
+    ['retry.jitter', ['some', '', null, true, 'toString']]
+  ];
+
+  it.each(bad.flatMap(([field, values]) => values.map((value) => [field, value] as const)))(
+    'refuses %s: %o',
+    (field, value) => {
+      const [outer, inner] = field.split('.') as [string, string?];
+      const refused = refusal(() =>
+        resolveConfig({ [outer]: inner === undefined ? value : { [inner]: value } })
+      );
+      expect(refused.argument).toBe(`config.${field}`);
+      expect(refused.message).toContain(`config.${field} is ${refused.value}; it must be ${refused.allowed}`);
+    }
+  );
+
+  it('refuses a longest backoff that is shorter than the first', () => {
+    const refused = refusal(() => resolveConfig({ retry: { baseMs: 100, maxMs: 99 } }));
+    expect(refused.argument).toBe('config.retry.maxMs');
+    expect(refused.allowed).toContain('100');
+    expect(refusal(() => resolveConfig({ retry: { baseMs: 60_001 } })).argument).toBe('config.retry.maxMs');
+  });
+
+  it.each<[what: string, patch: unknown, name: string]>([
+    ['a misspelt field', { maxWorkers: 3 }, 'maxWorkers'],
+    ['a misspelt field of the retry policy', { retry: { base: 3 } }, 'base'],
+    ['__proto__ as a field', JSON.parse('{"__proto__":{"maxRetries":9}}'), '__proto__'],
+    ['__proto__ as a field of the retry policy', JSON.parse('{"retry":{"__proto__":{}}}'), '__proto__'],
+    ['constructor as a field', { constructor: 1 }, 'constructor']
+  ])('refuses %s, and names it', (_, patch, name) => {
+    expect(refusal(() => resolveConfig(patch as ConfigPatch)).message).toContain(JSON.stringify(name));
+    expect(({} as { maxRetries?: number }).maxRetries).toBeUndefined();
+  });
+
+  it.each([null, undefined, 5, 'fast', true, [], () => 1])('refuses %o for a config', (patch) => {
+    expect(refusal(() => resolveConfig(patch as never)).argument).toBe('config');
+  });
+
+  it('gives a valid config or a ValidationError, for anything', () => {
+    const field = fc.constantFrom(...Object.keys(defaultFleetConfig));
+    fc.assert(
+      fc.property(
+        fc.dictionary(field, fc.anything({ withBigInt: true, withNullPrototype: true })),
+        (patch) => {
+          const config = attempt(() => resolveConfig(patch));
+          expect(config === null || isEqual(resolveConfig(config), config)).toBe(true);
+        }
+      ),
+      { numRuns: 300 }
+    );
+  });
+});
+
+describe('validateConfig', () => {
+  it('gives back what changes, and nothing else', () => {
+    expect(validateConfig({ maxRetries: 9 }, defaultFleetConfig)).toEqual({ maxRetries: 9 });
+    expect(validateConfig({}, defaultFleetConfig)).toEqual({});
+  });
+
+  it('checks a part of the retry policy against what holds now', () => {
+    const current = resolveConfig({ retry: { baseMs: 500, maxMs: 600, factor: 3 } });
+    expect(validateConfig({ retry: { maxMs: 550 } }, current)).toEqual({
+      retry: { ...current.retry, maxMs: 550 }
+    });
+    expect(refusal(() => validateConfig({ retry: { maxMs: 499 } }, current)).argument).toBe(
+      'config.retry.maxMs'
+    );
+  });
+
+  it('changes neither the patch nor what holds now', () => {
+    const current = Object.freeze(resolveConfig({}));
+    const patch = Object.freeze({ retry: Object.freeze({ baseMs: 1 }), tasksPerWorker: Infinity });
+    validateConfig(patch, current);
+    expect(patch).toEqual({ retry: { baseMs: 1 }, tasksPerWorker: Infinity });
+  });
+});
+
+function refusal(call: () => unknown): ValidationError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof ValidationError) return error;
+    throw error;
+  }
+  throw new Error('It was not refused');
+}
+
+/** `null`: it was refused. */
+function attempt<T>(call: () => T): T | null {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof ValidationError) return null;
+    throw error;
+  }
+}
+
+function isEqual(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
