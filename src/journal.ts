@@ -148,9 +148,12 @@ export class Journal {
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
-      return await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
+      const recovered = await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
         this.collect(input)
       );
+      const { stats } = this.ledger.head;
+      this.#updateReadModel({ stats, batches: stored.batches, removedBatches: [], results: [] });
+      return recovered;
     } catch (error) {
       this.startError = error;
       await executor.stop();
