@@ -24,7 +24,11 @@ describe('outcomeOf', () => {
   it.each<[what: string, returned: object, error: Partial<TaskError>]>([
     ['its error', { success: false, error: new TypeError('no') }, { name: 'TypeError', message: 'no' }],
     ['its message', { success: false, error: 'no' }, { name: 'Error', message: 'no' }],
-    ['no reason', { success: false }, { name: 'Error', message: 'The handler threw undefined' }],
+    [
+      'no reason',
+      { success: false },
+      { name: 'Error', message: 'The handler returned { success: false } without an error' }
+    ],
     [
       'an error like one',
       { success: false, error: { message: 'no', code: 'E_NO' } },

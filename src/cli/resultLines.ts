@@ -25,3 +25,20 @@ export async function* resultLines(
     left -= page.length;
   }
 }
+
+/**
+ * One result for each task of a batch that may have been retried, in the order of settling: what failed in a
+ * batch is told by the retry of it.
+ *
+ * @param batchIds - The batch, and its retries in their order.
+ */
+export async function* finalResultLines(
+  store: StoreReader,
+  scope: string,
+  batchIds: readonly string[]
+): AsyncGenerator<string, void, undefined> {
+  for (const batchId of batchIds) {
+    const isLast = batchId === batchIds.at(-1);
+    yield* resultLines(store, scope, { batchId, ...(!isLast && { success: true }) });
+  }
+}

@@ -4,7 +4,8 @@ import { FleetRun } from './fleetRun.ts';
 import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
-import { resultLines } from './resultLines.ts';
+import { finalResultLines } from './resultLines.ts';
+import { retriesOf } from './retries.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
@@ -53,8 +54,9 @@ export async function run(input: string, options: RunOptions): Promise<number> {
       await print(await interruption(ran, tasks.count, input));
       return interrupted;
     }
-    if (out !== undefined) await writeResultFile(out, resultLines(store, scope, { batchId }));
-    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, out });
+    const chain = [batchId, ...(await retriesOf(batchId, store, scope))];
+    if (out !== undefined) await writeResultFile(out, finalResultLines(store, scope, chain));
+    const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, chain, out });
     await print(text);
     return areAllCompleted ? 0 : 1;
   } finally {

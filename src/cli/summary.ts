@@ -3,7 +3,6 @@ import { NotFoundError, StoreError } from '../errors.ts';
 import { FleetReader } from '../fleetReader.ts';
 import type { Store, StoredResult } from '../store.ts';
 import { durationText } from './duration.ts';
-import { retriesOf } from './retries.ts';
 import { printable, shellWord } from './terminal.ts';
 
 /** Failures that are told; all of them are in the store. */
@@ -22,6 +21,8 @@ export interface Ran {
 
 /** A run that came to its end. */
 export interface Finished extends Ran {
+  /** The batch, and its retries: the last of them says what became of the tasks of those before it. */
+  readonly chain: readonly string[];
   /** Retried for other processes. */
   readonly batches: ReadonlySet<string>;
   readonly tasks: ReadonlySet<string>;
@@ -33,17 +34,15 @@ export interface Finished extends Ran {
 export async function summarize(
   ran: Finished
 ): Promise<{ readonly text: string; readonly areAllCompleted: boolean }> {
-  const { store, scope, batchId, ms, out } = ran;
+  const { store, scope, batchId, ms, chain, out } = ran;
   const reader = new FleetReader(store, scope);
-  const chain = [batchId, ...(await retriesOf(batchId, store, scope))];
-  // The last of them says what became of the tasks of those before it.
-  const retried = chain.slice(0, -1);
+  const retried = new Set(chain.slice(0, -1));
   const lines: string[] = [];
   let areAllCompleted = true;
   for (const id of new Set([...chain, ...ran.batches])) {
     const batch = await reader.getBatchStatus(id);
     lines.push(batchLine(batch));
-    if (retried.includes(id)) continue;
+    if (retried.has(id)) continue;
     areAllCompleted &&= batch.status === 'completed';
     lines.push(...(await failureLines(ran, batch)));
   }

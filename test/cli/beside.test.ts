@@ -89,7 +89,11 @@ test('retry waits in a store that nobody owns, and the next run obeys it', async
   expect(stdout).not.toContain('Try them again');
   // All tasks have completed, some of them in the retry.
   expect(code).toBe(0);
-  expect((await folder.run(run)).code).toBe(0);
+  expect((await folder.run([...run, '--out', 'out.jsonl'])).code).toBe(0);
+  const final = jsonLines<TaskResult>(folder.read('out.jsonl'));
+  expect(final.map(({ taskId, success }) => `${taskId} ${success}`).sort()).toEqual(
+    ['1', '2', '3', '4', '5', '6'].map((id) => `${id} true`)
+  );
 
   const { stdout: copies } = await folder.run(['results', '--batch', 'b.retry-1']);
   expect(

@@ -417,7 +417,28 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
       'config.maxQueueSize',
       '0'
     ],
-    ['stop timeoutMs', (fleet) => fleet.stop({ timeoutMs: -1 }), 'timeoutMs', '-1']
+    ['listTasks batchId', (fleet) => fleet.listTasks({ batchId: 5 as never }), 'batchId', '5'],
+    ['listTasks type', (fleet) => fleet.listTasks({ type: 5 as never }), 'type', '5'],
+    ['listBatches after', (fleet) => fleet.listBatches({ after: 5 as never }), 'after', '5'],
+    ['stop timeoutMs', (fleet) => fleet.stop({ timeoutMs: -1 }), 'timeoutMs', '-1'],
+    ['stop graceful', (fleet) => fleet.stop({ graceful: 'no' as never }), 'graceful', '"no"']
+  ];
+
+  /** Each takes options; a field that it does not know is most often a misspelt one. */
+  const optionCalls: [call: string, run: (fleet: EchoFleet, options: never) => Promise<unknown>][] = [
+    ['submitBatch', (fleet, options) => fleet.submitBatch([], options)],
+    ['submit', (fleet, options) => fleet.submit('echo', 1, options)],
+    ['submitAsync', (fleet, options) => fleet.submitAsync('echo', 1, options)],
+    ['getBatchResults', (fleet, options) => fleet.getBatchResults('b', options)],
+    ['streamBatchResults', (fleet, options) => fleet.streamBatchResults('b', options).next()],
+    ['waitForBatch', (fleet, options) => fleet.waitForBatch('b', options)],
+    ['waitFor', (fleet, options) => fleet.waitFor('b/good', options)],
+    ['retryTask', (fleet, options) => fleet.retryTask('b/good', options)],
+    ['retryBatch', (fleet, options) => fleet.retryBatch('b', options)],
+    ['listBatches', (fleet, options) => fleet.listBatches(options)],
+    ['listTasks', (fleet, options) => fleet.listTasks(options)],
+    ['updateConfig', (fleet, options) => fleet.updateConfig(options)],
+    ['stop', (fleet, options) => fleet.stop(options)]
   ];
 
   it.each(badCalls)('%s', async (_, run, argument, value) => {
@@ -431,6 +452,77 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     expectRefusal(error, argument, value, /./);
     expect(await fleet.getStats()).toEqual(before);
     expect(await fleet.submit('echo', 'still there')).toBe('still there');
+  });
+
+  it.each(optionCalls)('%s with an unknown option, null or text as options', async (_, run) => {
+    const { fleet } = await echoFleet();
+    await fleet.submitBatch([good], { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    const before = await fleet.getStats();
+
+    const misspelt = await rejection(() => run(fleet, { timeout: 1_000 } as never));
+    const missing = await rejection(() => run(fleet, null as never));
+    const text = await rejection(() => run(fleet, 'fast' as never));
+
+    expectRefusal(misspelt, expect.stringMatching(/^\w+ has the field "timeout", which$/), 'unknown', /one of/);
+    expectRefusal(missing, expect.stringMatching(/^\w+$/), 'null', /an object/);
+    expectRefusal(text, expect.stringMatching(/^\w+$/), '"fast"', /an object/);
+    expect(await fleet.getStats()).toEqual(before);
+    expect(await fleet.submit('echo', 'still there')).toBe('still there');
+  });
+
+  it.each<[call: string, run: (fleet: EchoFleet) => unknown, argument: string, value: string]>([
+    ['on an unknown type', (fleet) => fleet.on('batch.setled' as never, () => {}), 'type', '"batch.setled"'],
+    ['on without a function', (fleet) => fleet.on('batch.settled', 'log' as never), 'listener', '"log"'],
+    [
+      'events of an unknown type',
+      (fleet) => fleet.events({ types: ['batch.setled' as never] }),
+      'filter.types[0]',
+      '"batch.setled"'
+    ],
+    [
+      'events of an unknown field',
+      (fleet) => fleet.events({ type: 'batch.settled' } as never),
+      'filter has the field "type", which',
+      'unknown'
+    ],
+    ['events of a number', (fleet) => fleet.events({ batchId: 5 as never }), 'filter.batchId', '5']
+  ])('%s', async (_, run, argument, value) => {
+    const { fleet } = await echoFleet();
+    const error = await rejection(async () => run(fleet));
+
+    expectRefusal(error, argument, value, /./);
+  });
+});
+
+describe('a fleet that was not started', () => {
+  it.each<[command: string, run: (fleet: FleetManager<(typeof echoes)['handlers']>) => unknown]>([
+    ['submitBatch', (fleet) => fleet.submitBatch([good])],
+    ['submit', (fleet) => fleet.submit('echo', 1)],
+    ['submitAsync', (fleet) => fleet.submitAsync('echo', 1)],
+    ['cancelBatch', (fleet) => fleet.cancelBatch('b')],
+    ['cancelTask', (fleet) => fleet.cancelTask('b/a')],
+    ['retryTask', (fleet) => fleet.retryTask('b/a')],
+    ['removeBatch', (fleet) => fleet.removeBatch('b')],
+    ['pauseBatch', (fleet) => fleet.pauseBatch('b')],
+    ['pause', (fleet) => fleet.pause()],
+    ['resume', (fleet) => fleet.resume()],
+    ['scaleWorkers', (fleet) => fleet.scaleWorkers(1)],
+    ['updateConfig', (fleet) => fleet.updateConfig({})],
+    ['waitFor', (fleet) => fleet.waitFor('b/a')],
+    ['waitForBatch', (fleet) => fleet.waitForBatch('b')],
+    ['getActiveWorkers', (fleet) => fleet.getActiveWorkers()],
+    ['actor', (fleet) => fleet.actor]
+  ])('refuses %s and says how to start it', async (_, run) => {
+    const fleet = new FleetManager({ ...echoes, name: 'idle' });
+    const error = await rejection(async () => run(fleet));
+
+    expect(error).toMatchObject({
+      code: 'ERR_NOT_RUNNING',
+      fleet: 'idle',
+      state: 'stopped',
+      message: expect.stringContaining('call start() first') as unknown
+    });
   });
 });
 
@@ -630,11 +722,12 @@ function rejection(call: () => Promise<unknown>): Promise<unknown> {
   );
 }
 
-function expectRefusal(error: unknown, argument: string, value: string, allowed: RegExp): void {
+/** @param argument - Its name, or a matcher for it. */
+function expectRefusal(error: unknown, argument: unknown, value: string, allowed: RegExp): void {
   expect(error).toBeInstanceOf(ValidationError);
   const refusal = error as ValidationError;
   expect(refusal.code).toBe('ERR_VALIDATION');
-  expect(refusal.argument).toBe(argument);
+  expect(refusal.argument).toEqual(argument);
   expect(refusal.value).toContain(value);
   expect(refusal.allowed).toMatch(allowed);
   for (const part of [refusal.argument, refusal.value, refusal.allowed])

@@ -126,6 +126,29 @@ describe('a stream', () => {
     expect(ran).toEqual(echoes(totalTasks + 5).map(({ data }) => data));
   });
 
+  it('whose batch is cancelled meanwhile is read no further', async () => {
+    const { fleet, clock } = await echoFleet();
+    let isClosed = false;
+    const submitted = fleet
+      .submitBatch(
+        (async function* () {
+          try {
+            yield* endless(clock);
+          } finally {
+            isClosed = true;
+          }
+        })(),
+        { batchId: 'b' }
+      )
+      .catch((error: unknown) => error);
+    await clock.advance(500);
+    await fleet.cancelBatch('b');
+
+    expect(await submitted).toMatchObject({ code: 'ERR_CONFLICT', kind: 'batch', id: 'b' });
+    expect(isClosed).toBe(true);
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'cancelled' });
+  });
+
   it('is read no faster than the queue has room', async () => {
     const { fleet, clock } = await heldFleet({ maxQueueSize: 2, maxConcurrentWorkers: 1 });
     let read = 0;
@@ -166,6 +189,18 @@ describe('the same batch submitted again', () => {
     await release('done');
     expect(await fleet.waitForBatch('b')).toMatchObject({ totalTasks: 3, completedTasks: 3 });
     expect(await fleet.getStats()).toMatchObject({ totalBatches: 1, totalTasks: 3, completedTasks: 3 });
+  });
+
+  it('by several at once, in any form and however large, is there once', async () => {
+    const { fleet } = await echoFleet();
+    const tasks = echoes(2_500);
+    const submissions = [tasks, tasks.values(), slowly(tasks), tasks, slowly(tasks)];
+
+    const ids = await Promise.all(submissions.map((again) => fleet.submitBatch(again, { batchId: 'b' })));
+
+    expect(ids).toEqual(['b', 'b', 'b', 'b', 'b']);
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'completed', completedTasks: 2_500 });
+    expect(await fleet.getStats()).toMatchObject({ totalBatches: 1, totalTasks: 2_500 });
   });
 
   it.each<[what: string, tasks: HeldTask[]]>([
@@ -587,6 +622,25 @@ describe('waitForBatch', () => {
     await expect(Promise.race([wait(fleet), settled().then(() => 'it waits')])).rejects.toMatchObject({
       code: 'ERR_NOT_RUNNING'
     });
+  });
+
+  it('does not let a reader of many results wait for ever when the fleet has stopped', async () => {
+    const { fleet } = await heldFleet();
+    await fleet.submitBatch([...echoes(1_500), { id: 'held', type: 'wait', data: null }], { batchId: 'b' });
+    await settled();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { taskId } of fleet.streamBatchResults('b')) {
+        if (seen.push(taskId) === 1) await fleet.stop({ graceful: false });
+      }
+    })();
+
+    const ended = await Promise.race([
+      reading.catch((error: unknown) => error),
+      settled().then(() => 'it waits')
+    ]);
+    expect(ended).toMatchObject({ code: 'ERR_NOT_RUNNING' });
+    expect(seen.length).toBeGreaterThan(0);
   });
 });
 

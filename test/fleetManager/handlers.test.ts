@@ -571,21 +571,33 @@ describe('a listener', () => {
     expect(await fleet.submit('echo', 'still there')).toBe('still there');
   });
 
-  it('that throws is a warning of the process where nobody takes its error', async () => {
+  it.each<[what: string, options: { onListenerError?: (error: unknown) => void }]>([
+    ['where nobody takes its error', {}],
+    ['where whoever takes its error throws as well', { onListenerError: (error) => throwIt(error) }]
+  ])('that throws is a warning of the process %s', async (_, options) => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
-    const { fleet } = await startFleet({ handlers: {} });
+    const { fleet } = await startFleet({ handlers: { echo: (data: unknown) => data }, ...options });
+    const told: string[] = [];
     fleet.on('batch.settled', () => throwIt(Object.create(null)));
+    fleet.on('batch.settled', () => throwIt(hostileProxy()));
     fleet.on('batch.settled', () => throwIt(new Error('bad listener')));
-    await fleet.submitBatch([]);
+    fleet.on('batch.settled', ({ batchId }) => told.push(batchId));
+    fleet.store.subscribe(() => throwIt(new Error('bad subscriber')));
+    await fleet.submitBatch([], { batchId: 'b' });
     await settled();
+    expect(await fleet.submit('echo', 'still there')).toBe('still there');
     process.off('warning', onWarning);
 
-    expect(warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining("A subscriber of the fleet's events threw"),
-      expect.stringContaining('bad listener')
-    ]);
+    expect(told).toEqual(['b']);
+    const messages = warnings.map(({ message }) => message);
+    expect(messages.filter((message) => message.includes('bad listener'))).toHaveLength(1);
+    expect(messages.filter((message) => message.includes('bad subscriber')).length).toBeGreaterThan(0);
+    expect(messages.every((message) => message.startsWith("A subscriber of the fleet's events threw"))).toBe(
+      true
+    );
+    expect(messages.length).toBeGreaterThanOrEqual(4);
   });
 
   it('may leave while it is told', async () => {

@@ -58,7 +58,9 @@ const commands = {
     tasks: [task],
     seal: true,
     total: 1,
-    fresh: true
+    fresh: true,
+    exclusive: true,
+    announced: 1
   },
   'batch.cancel': { type: 'batch.cancel', batchId: 'b1' },
   'batch.pause': { type: 'batch.pause', batchId: 'b1' },
@@ -334,15 +336,21 @@ describe('fleetMachine starting', () => {
 });
 
 describe('fleetMachine pausing and stopping', () => {
-  it('takes a turn when it is paused and when it goes on', async () => {
+  it.each<[change: string, events: FleetEvent[]]>([
+    ['is paused', [commands['fleet.pause']]],
+    ['goes on', [commands['fleet.pause'], done, commands['fleet.resume']]],
+    ['drains', [commands['fleet.drain']]],
+    ['stops', [commands['fleet.stop']]],
+    ['drained too long', [commands['fleet.drain'], { ...done, held: 1 }, commands['fleet.stop']]]
+  ])('takes a turn when it %s', async (_, events) => {
     const { fleet, calls } = await fleetIn('running');
-    fleet.send(done);
-    for (const type of ['fleet.pause', 'fleet.resume'] as const) {
-      const before = calls.turns;
-      fleet.send({ type });
-      expect(calls.turns).toBe(before + 1);
-      fleet.send(done);
-    }
+    const last = events.at(-1)!;
+    for (const event of [done, ...events.slice(0, -1)]) fleet.send(event);
+    const before = calls.turns;
+
+    fleet.send(last);
+
+    expect(calls.turns).toBe(before + 1);
   });
 
   it('drains: waits for what runs, closes the store, stops', async () => {
@@ -592,7 +600,12 @@ describe('fleetMachine workers', () => {
     for (const worker of Object.values(workers())) {
       expect(worker.getSnapshot().context).toMatchObject({ concurrency: 4, tasksPerWorker: 7 });
     }
-    expect(calls.reports.at(-1)).toMatchObject({ workerId: 'worker-1', concurrency: 4, tasksPerWorker: 7 });
+    expect(calls.reports.at(-1)).toMatchObject({
+      type: 'worker.offering',
+      workerId: 'worker-1',
+      concurrency: 4,
+      tasksPerWorker: 7
+    });
   });
 
   it('tells the world of workers that stop', async () => {

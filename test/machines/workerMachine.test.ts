@@ -127,7 +127,7 @@ describe('workerMachine', () => {
     worker.send({ type: 'worker.start' });
 
     expect(worker.getSnapshot().value).toBe('busy');
-    expect(reports()).toEqual([report('worker.withdrawn'), report('worker.ready')]);
+    expect(reports()).toEqual([report('worker.withdrawn'), report('worker.offering')]);
     worker.send(ended(1));
     expect(worker.getSnapshot().value).toBe('idle');
     expect(stops).toHaveLength(0);
@@ -228,7 +228,7 @@ describe('workerMachine', () => {
   it('tells its new limits to the fleet while it offers room', async () => {
     const { worker, reports } = await idleWorker();
     worker.send({ type: 'worker.configure', concurrency: 4, tasksPerWorker: 9 });
-    expect(reports()).toEqual([report('worker.ready', { concurrency: 4, tasksPerWorker: 9 })]);
+    expect(reports()).toEqual([report('worker.offering', { concurrency: 4, tasksPerWorker: 9 })]);
   });
 
   it('goes on from its last snapshot as the next incarnation', () => {
