@@ -165,3 +165,19 @@ export type FleetFact =
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
   | { readonly type: 'store.recovered' };
+
+/** Every type of fact. */
+export const factTypes = [
+  'batch.accepted',
+  'batch.settled',
+  'command.refused',
+  'task.settled',
+  'task.retrying',
+  'task.progress',
+  'task.log',
+  'worker.spawned',
+  'worker.stopped',
+  'worker.lost',
+  'store.unavailable',
+  'store.recovered'
+] as const satisfies readonly FleetFact['type'][];

@@ -14,6 +14,7 @@ import {
 } from 'xstate';
 import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
 import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
+import { problemOf, type Problem } from './problem.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -24,13 +25,10 @@ export interface FleetContext {
   readonly config: FleetConfig;
   /** Worker slots spawned so far, `worker-1` to `worker-<slots>`; slots beyond the limit are parked. */
   readonly slots: number;
+  /** Of slots that an earlier run had and this one has not spawned yet, by name: their ids must not come again. */
+  readonly formerWorkers: Readonly<Record<string, WorkerContext>>;
   /** Why it failed, or why the store is unavailable; `null` when all is well. */
-  readonly problem: FleetProblem | null;
-}
-
-export interface FleetProblem {
-  readonly code: string;
-  readonly message: string;
+  readonly problem: Problem | null;
 }
 
 export interface FleetInput {
@@ -51,9 +49,10 @@ export type FleetEvent =
   // Facts, told to the fleet
   | { readonly type: 'turn.due' }
   | ({ readonly type: 'turn.committed' } & TurnSummary)
-  | { readonly type: 'commit.failed'; readonly problem: FleetProblem }
+  | { readonly type: 'commit.failed'; readonly problem: Problem }
   | { readonly type: 'facts.released'; readonly facts: readonly FleetFact[] }
   | { readonly type: 'deadline.changed'; readonly delayMs: number | null }
+  | { readonly type: 'workers.adjust' }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
   | WorkerReport;
@@ -82,7 +81,7 @@ export const fleetMachine = setup({
     events: FleetEvent;
     emitted: FleetFact;
     input: FleetInput;
-    output: { readonly problem: FleetProblem | null };
+    output: { readonly problem: Problem | null };
     children: { alarm: 'alarm'; coordinator: 'coordinator' };
   },
   actors: {
@@ -157,9 +156,9 @@ export const fleetMachine = setup({
     recordRecovered: assign({
       config: ({ context }, params: Recovered) =>
         params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet.context),
-      slots: ({ context }, params: Recovered) => params.fleet?.context.slots ?? context.slots
+      formerWorkers: (_, params: Recovered) => ({ ...params.fleet?.context.formerWorkers, ...params.workers })
     }),
-    recordProblem: assign({ problem: (_, params: { problem: FleetProblem }) => params.problem }),
+    recordProblem: assign({ problem: (_, params: { problem: Problem }) => params.problem }),
     clearProblem: assign({ problem: null }),
     recordScale: assign({
       config: ({ context }, params: { count: number }) => ({
@@ -178,19 +177,21 @@ export const fleetMachine = setup({
       return {};
     }),
     /** All that are missing in one `assign`: XState copies the children once per spawning action. */
-    spawnWorkers: assign(({ context, spawn, self }, params: Pick<Recovered, 'workers'>) => {
+    spawnWorkers: assign(({ context, spawn, self }) => {
       const { maxConcurrentWorkers, workerConcurrency, tasksPerWorker } = context.config;
       const existing = self.getSnapshot().children as Record<string, unknown>;
+      const former = { ...context.formerWorkers };
       for (let number = 1; number <= maxConcurrentWorkers; number++) {
         const slot = slotName(number);
         if (existing[slot] !== undefined) continue;
-        const restored = params.workers[slot] ?? null;
+        const restored = former[slot] ?? null;
+        delete former[slot];
         spawn('worker', {
           id: slot,
           input: { slot, concurrency: workerConcurrency, tasksPerWorker, restored }
         });
       }
-      return { slots: Math.max(context.slots, maxConcurrentWorkers) };
+      return { slots: Math.max(context.slots, maxConcurrentWorkers), formerWorkers: former };
     }),
     setAlarm: sendTo('alarm', (_, params: { delayMs: number | null }) => ({
       type: 'alarm.set',
@@ -233,6 +234,7 @@ export const fleetMachine = setup({
       declared: input.config,
       config: input.config,
       slots: 0,
+      formerWorkers: {},
       problem: null
     }),
     output: ({ context }) => ({ problem: context.problem }),
@@ -304,6 +306,11 @@ export const fleetMachine = setup({
         },
         { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
       ],
+      'workers.adjust': {
+        description: 'A change of the config is durable: workers are spawned, started, drained.',
+        guard: 'isOpen',
+        actions: ['spawnWorkers', 'instructWorkers']
+      },
       'fleet.*': {
         description: 'A command that the present state of the operation does not take.',
         actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) }
@@ -348,7 +355,7 @@ export const fleetMachine = setup({
                   actions: [
                     { type: 'recordRecovered', params: ({ event }) => event.output },
                     { type: 'spawnCoordinator', params: ({ event }) => event.output },
-                    { type: 'spawnWorkers', params: ({ event }) => event.output }
+                    'spawnWorkers'
                   ]
                 },
                 {
@@ -356,7 +363,7 @@ export const fleetMachine = setup({
                   actions: [
                     { type: 'recordRecovered', params: ({ event }) => event.output },
                     { type: 'spawnCoordinator', params: ({ event }) => event.output },
-                    { type: 'spawnWorkers', params: ({ event }) => event.output }
+                    'spawnWorkers'
                   ]
                 }
               ],
@@ -584,13 +591,6 @@ function stopped({ workerId }: WorkerReport): FleetFact {
 
 function lost({ workerId, problem }: WorkerReport): FleetFact {
   return { type: 'worker.lost', workerId, problem: problem ?? 'unknown' };
-}
-
-/** An error as data. */
-export function problemOf(error: unknown): FleetProblem {
-  if (!(error instanceof Error)) return { code: 'ERR_UNKNOWN', message: String(error) };
-  const code = (error as { code?: unknown }).code;
-  return { code: typeof code === 'string' ? code : error.name, message: error.message };
 }
 
 function instruction(kind: 'actor' | 'action', port: string, purpose: string): string {

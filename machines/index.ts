@@ -3,6 +3,7 @@ export * from './batchMachine.ts';
 export * from './coordinatorMachine.ts';
 export * from './fleet.ts';
 export * from './fleetMachine.ts';
+export * from './problem.ts';
 export * from './retryPolicy.ts';
 export * from './task.ts';
 export * from './taskMachine.ts';

@@ -1,4 +1,5 @@
 import { assign, enqueueActions, fromPromise, setup } from 'xstate';
+import { problemOf } from './problem.ts';
 
 /** Persisted as the worker's snapshot, so plain JSON only. What it holds is no part of it: the running rows say that. */
 export interface WorkerContext {
@@ -73,8 +74,7 @@ export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>):
  *
  * The actor lives as long as the fleet; the worker in it is made, used, drained, replaced. It never runs a
  * handler (the executor does) and never decides which task comes next (the turn does): it offers room, and is
- * told
- * when it becomes busy and when it is idle again. A stopped worker is parked, not destroyed, because stopping an actor costs
+ * told when it becomes busy and when it is idle again. A stopped worker is parked, not destroyed, because stopping an actor costs
  * its parent a copy of all its children.
  */
 export const workerMachine = setup({
@@ -108,7 +108,7 @@ export const workerMachine = setup({
       spawnedAt: null
     }),
     recordSpawn: assign({ spawnedAt: (_, params: { at: number }) => params.at }),
-    recordProblem: assign({ problem: (_, params: { error: unknown }) => String(params.error) }),
+    recordProblem: assign({ problem: (_, params: { error: unknown }) => problemOf(params.error).message }),
     clearProblem: assign({ problem: null }),
     report: enqueueActions(({ context, self, enqueue }, params: Pick<WorkerReport, 'type'>) => {
       // `_parent` is undefined for a worker that was started alone: there is no fleet to tell.

@@ -1,6 +1,6 @@
 import type { FinalBatchState } from '../machines/batch.ts';
 import type { FleetCommand, FleetFact, LedgerCommand, NewTask } from '../machines/fleet.ts';
-import { problemOf } from '../machines/fleetMachine.ts';
+import { problemOf } from '../machines/problem.ts';
 import type { TaskError } from '../machines/task.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { batchLifecycle, isHeld, taskLifecycle, type Ledger } from './ledger.ts';

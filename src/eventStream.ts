@@ -1,4 +1,5 @@
-import type { FleetFact } from '../machines/fleet.ts';
+import { factTypes, type FleetFact } from '../machines/fleet.ts';
+import { assertOneOf, assertOptions, assertText } from './validation.ts';
 
 /** Which facts an event stream gives. */
 export interface EventFilter {
@@ -18,7 +19,12 @@ export class EventStream implements AsyncIterableIterator<FleetFact, void, undef
   readonly #readers: ((result: IteratorResult<FleetFact, void>) => void)[] = [];
   #isOver = false;
 
+  /** @throws {ValidationError} */
   constructor(filter: EventFilter, subscribe: (listener: (fact: FleetFact) => void) => Disposable) {
+    assertOptions('filter', filter, ['batchId', 'types']);
+    const { batchId, types = [] } = filter;
+    if (batchId !== undefined) assertText('filter.batchId', batchId);
+    for (const [index, type] of types.entries()) assertOneOf(`filter.types[${index}]`, type, factTypes);
     this.#filter = filter;
     this.#subscription = subscribe((fact) => this.#take(fact));
   }

@@ -1,7 +1,9 @@
 import type { Subscription } from 'xstate';
-import { EventStream, type EventFilter } from './eventStream.ts';
-import type { FleetFact } from '../machines/fleet.ts';
+import { factTypes, type FleetFact } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
+import { EventStream, type EventFilter } from './eventStream.ts';
+import { show } from './show.ts';
+import { assertOneOf, refuse } from './validation.ts';
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
 
@@ -14,7 +16,8 @@ export class FleetEvents {
   readonly #listeners = new Map<FleetFact['type'] | '*', Set<(fact: never) => void>>();
   readonly #onError: (error: unknown) => void;
 
-  constructor(onError: (error: unknown) => void) {
+  /** @param onError - Told what a subscriber threw. Defaults to a warning of the process. */
+  constructor(onError: (error: unknown) => void = warn) {
     this.#onError = onError;
   }
 
@@ -32,6 +35,8 @@ export class FleetEvents {
   }
 
   on(type: FleetFact['type'] | '*', listener: (fact: never) => void): Disposable {
+    assertOneOf('type', type, ['*', ...factTypes]);
+    if (typeof listener !== 'function') refuse('listener', listener, 'a function');
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
     return { [Symbol.dispose]: () => void listeners.delete(listener) };
@@ -53,8 +58,13 @@ export class FleetEvents {
     };
   }
 
+  /** Tells of what a subscriber threw. Never throws. */
   report(error: unknown): void {
-    this.#onError(error);
+    try {
+      this.#onError(error);
+    } catch (thrown) {
+      warn(thrown);
+    }
   }
 
   #tell(fact: FleetFact): void {
@@ -64,5 +74,18 @@ export class FleetEvents {
         this.guarded(listener)(fact as never);
       }
     }
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`A subscriber of the fleet's events threw: ${messageOf(error)}`);
+}
+
+/** Never throws, whatever was thrown. */
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : show(error);
+  } catch {
+    return show(error);
   }
 }

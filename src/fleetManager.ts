@@ -39,15 +39,15 @@ import {
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
-import { show } from './show.ts';
 import type { StoredResult } from './store.ts';
 import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
 import {
+  assertBoolean,
   assertDuration,
   assertIdWithoutSlash,
-  assertKnownFields,
-  assertPlainObject,
   assertInteger,
+  assertOptions,
+  assertPlainObject,
   jsonTextOf,
   refuse
 } from './validation.ts';
@@ -109,7 +109,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   constructor(options: FleetManagerOptions<THandlers>) {
     assertPlainObject('options', options as unknown);
-    const { inspect, onListenerError = warn, ...fleetOptions } = options;
+    const { inspect, onListenerError, ...fleetOptions } = options;
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
@@ -135,7 +135,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
+    assertOptions('options', options, ['graceful', 'timeoutMs']);
     const { graceful = true, timeoutMs = 30_000 } = options;
+    assertBoolean('graceful', graceful);
     assertDuration('timeoutMs', timeoutMs, 0);
     if (this.#actor === null) return;
     if (this.#stopping !== null && !graceful) this.#actor.send({ type: 'fleet.stop' });
@@ -200,8 +202,10 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   /** The results that are there, then each as it comes, until the batch has settled. @throws {NotFoundError} */
   async *streamBatchResults<TResult = unknown>(
     batchId: string,
-    { signal, afterSettledSeq = 0 }: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
+    options: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
+    assertOptions('options', options, ['signal', 'afterSettledSeq']);
+    const { signal, afterSettledSeq = 0 } = options;
     if (signal !== undefined) assertWaitOptions({ signal });
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
     this.#requireActor('streamBatchResults');
@@ -265,10 +269,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
-  async retryTask(
-    ref: TaskRef,
-    { id = this.#options.newId() }: { readonly id?: string } = {}
-  ): Promise<string> {
+  async retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
+    assertOptions('options', options, ['id']);
+    const { id = this.#options.newId() } = options;
     assertIdWithoutSlash('id', id);
     return this.#send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
   }
@@ -536,8 +539,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 }
 
 function assertBatchOptions(options: BatchOptions): void {
-  assertPlainObject('options', options as unknown);
-  assertKnownFields('options', options, ['batchId', 'metadata']);
+  assertOptions('options', options, ['batchId', 'metadata']);
 }
 
 function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
@@ -571,8 +573,3 @@ function withResolvers<T>() {
   return { promise, resolve, reject };
 }
 
-function warn(error: unknown): void {
-  process.emitWarning(
-    `A subscriber of the fleet's events threw: ${error instanceof Error ? error.message : show(error)}`
-  );
-}

@@ -5,7 +5,15 @@ import type { SnapshotFrom } from 'xstate';
 import { NotFoundError } from './errors.ts';
 import { taskLifecycle } from './ledger.ts';
 import type { BatchQuery, StoreReader, StoredResult, StoredTask, TaskQuery } from './store.ts';
-import { assertBoolean, assertIdWithoutSlash, assertInteger, assertOneOf, refuse } from './validation.ts';
+import {
+  assertBoolean,
+  assertIdWithoutSlash,
+  assertInteger,
+  assertOneOf,
+  assertOptions,
+  assertText,
+  refuse
+} from './validation.ts';
 import { batchStatusOf, taskResultOf, taskViewOf, type TaskView } from './views.ts';
 
 /** Names a task: its key, or its batch and its id. */
@@ -71,7 +79,10 @@ export class FleetReader {
   }
 
   /** In order of creation. */
-  async listBatches({ limit = 100, after, status }: BatchFilter = {}): Promise<BatchStatus[]> {
+  async listBatches(filter: BatchFilter = {}): Promise<BatchStatus[]> {
+    assertOptions('filter', filter, ['status', 'limit', 'after']);
+    const { limit = 100, after, status } = filter;
+    if (after !== undefined) assertText('after', after);
     assertInteger('limit', limit, 1, pageSize);
     if (status !== undefined) assertOneOf('status', status, batchStates);
     const query: BatchQuery = { limit, ...(after !== undefined && { after }), ...(status && { status }) };
@@ -79,7 +90,11 @@ export class FleetReader {
   }
 
   /** In order of submission. */
-  async listTasks({ limit = 100, after, status, batchId, type }: TaskFilter = {}): Promise<TaskView[]> {
+  async listTasks(filter: TaskFilter = {}): Promise<TaskView[]> {
+    assertOptions('filter', filter, ['batchId', 'status', 'type', 'limit', 'after']);
+    const { limit = 100, after, status, batchId, type } = filter;
+    if (batchId !== undefined) assertText('batchId', batchId);
+    if (type !== undefined) assertText('type', type);
     assertInteger('limit', limit, 1, pageSize);
     if (after !== undefined) assertInteger('after', after, 0, Number.MAX_SAFE_INTEGER);
     if (status !== undefined) assertOneOf('status', status, taskStatuses);
@@ -106,8 +121,10 @@ export class FleetReader {
   /** In order of settling. @throws {NotFoundError} */
   async getBatchResults<TResult = unknown>(
     batchId: string,
-    { success, limit = Infinity, offset = 0 }: ResultFilter = {}
+    filter: ResultFilter = {}
   ): Promise<TaskResult<TResult>[]> {
+    assertOptions('filter', filter, ['success', 'limit', 'offset']);
+    const { success, limit = Infinity, offset = 0 } = filter;
     if (limit !== Infinity) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
     assertInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     if (success !== undefined) assertBoolean('success', success);

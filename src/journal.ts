@@ -1,14 +1,15 @@
 import type { AnyActorRef } from 'xstate';
 import { activeTasks } from '../machines/batch.ts';
 import type { ResultsAdded } from '../machines/coordinatorMachine.ts';
-import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
-import {
-  problemOf,
-  type FleetEvent,
-  type FleetRef,
-  type FleetSnapshot,
-  type Recovered
-} from '../machines/fleetMachine.ts';
+import type {
+  FleetCommand,
+  FleetConfig,
+  FleetFact,
+  LedgerCommand,
+  OperationCommand
+} from '../machines/fleet.ts';
+import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
+import { problemOf } from '../machines/problem.ts';
 import type { AttemptRef } from '../machines/task.ts';
 import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
 import { ActiveClock } from './activeClock.ts';
@@ -86,6 +87,8 @@ export class Journal {
   #undecided: Attempted | null = null;
   #failures = 0;
   #ownsStore = false;
+  /** The config that the workers were told of; `null` before the first turn, which finds them spawned under it. */
+  #appliedConfig: FleetConfig | null = null;
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
 
@@ -118,6 +121,7 @@ export class Journal {
 
   recordReport(report: WorkerReport): void {
     this.ledger.roster.record(report);
+    if (report.type === 'worker.offering') this.#retireIfSpent(report);
     this.#snapshots.markWorker(report.slot);
     this.#wake();
   }
@@ -303,7 +307,15 @@ export class Journal {
     if (turn.results.length > 0) this.#tellCoordinator(turn.results);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
+    this.#adjustWorkers(turn.context.config);
     this.#end(turn);
+  }
+
+  /** Between turns, when no claim is under way that a stopping worker would have to take. */
+  #adjustWorkers(config: FleetConfig): void {
+    const isChanged = this.#appliedConfig !== null && this.#appliedConfig !== config;
+    this.#appliedConfig = config;
+    if (isChanged) this.#send({ type: 'workers.adjust' });
   }
 
   #end(turn: Turn): void {
@@ -338,8 +350,6 @@ export class Journal {
 
   /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
   #tellWorkers(turn: Turn): void {
-    const children = this.#snapshot().children as Readonly<Record<string, AnyActorRef | undefined>>;
-    const tell = (slot: string, event: WorkerEvent) => children[slot]?.send(event);
     for (const [workerId, { completed, failed }] of turn.workers) {
       const place = this.ledger.roster.get(workerId);
       if (place === undefined) continue;
@@ -348,15 +358,27 @@ export class Journal {
       const isBusy = isHolding(place);
       if (isBusy === place.isBusy) continue;
       place.isBusy = isBusy;
-      tell(
+      this.#tellWorker(
         place.slot,
         isBusy ? { type: 'attempts.begun' } : { type: 'attempts.ended', ...workDoneOf(place) }
       );
     }
     for (const workerId of turn.wedgedWorkers) {
       const place = this.ledger.roster.get(workerId);
-      if (place) tell(place.slot, { type: 'worker.retire' });
+      if (place) this.#tellWorker(place.slot, { type: 'worker.retire' });
     }
+  }
+
+  /** A worker that had taken its last task before it was told so hears of no end that would replace it. */
+  #retireIfSpent({ slot, workerId }: WorkerReport): void {
+    const place = this.ledger.roster.get(workerId);
+    if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
+    this.#tellWorker(slot, { type: 'worker.retire' });
+  }
+
+  #tellWorker(slot: string, event: WorkerEvent): void {
+    const children = this.#snapshot().children as Readonly<Record<string, AnyActorRef | undefined>>;
+    children[slot]?.send(event);
   }
 
   #updateReadModel(news: TurnNews): void {

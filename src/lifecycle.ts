@@ -47,18 +47,27 @@ export type LifecycleOf<TMachine extends AnyStateMachine> = Lifecycle<
 export function compileLifecycle<TMachine extends AnyStateMachine>(machine: TMachine): LifecycleOf<TMachine> {
   const states = compileStates(machine);
   const initial = machine.root.initial.target[0]!.key;
+  const changesAtStart = [...states.values()].some(
+    ({ entry, always }) => entry.length > 0 || always.some(({ actions }) => actions.length > 0)
+  );
 
   return {
     create(input) {
       const event = { type: 'xstate.init', input };
-      const context = initialContext(machine, input);
+      const given = initialContext(machine, input);
+      const context = changesAtStart ? { ...given } : given;
       for (const action of states.get(initial)!.entry) action(context, event);
       return settle(initial, context, event);
     },
     step(row, event) {
       const candidates = states.get(row.state)!.on.get((event as Event).type);
       const transition = candidates && firstEnabled(candidates, row.context as Context, event as Event);
-      if (!transition) return row;
+      if (!transition) {
+        // An actor looks at `always` after every event: a guard of one may read it.
+        const { always } = states.get(row.state)!;
+        if (always.length === 0 || !firstEnabled(always, row.context as Context, event as Event)) return row;
+        return settle(row.state, { ...(row.context as Context) }, event as Event);
+      }
       const context = { ...(row.context as Context) };
       const state = take(transition, row.state, context, event as Event);
       return settle(state, context, event as Event);
@@ -147,6 +156,7 @@ function compileStates(machine: AnyStateMachine): ReadonlyMap<string, State> {
   if (root.transitions.size > 0 || (root.always?.length ?? 0) > 0) refuse('it has transitions of its own');
   if (root.entry.length > 0 || root.exit.length > 0) refuse('it has entry or exit actions');
   if (root.invoke.length > 0) refuse('it invokes an actor');
+  if (root.output !== undefined) refuse('it has an output, which no row keeps');
   return new Map(Object.values(root.states).map((node) => [node.key, compileState(machine, node)]));
 }
 
@@ -155,6 +165,10 @@ function compileState(machine: AnyStateMachine, node: AnyStateNode): State {
   if (node.type !== 'atomic' && node.type !== 'final') refuse(`it is ${node.type}; a lifecycle is flat`);
   if (node.invoke.length > 0) refuse('it invokes an actor; let its outcome come as an event');
   if (node.after.length > 0) refuse('it has delayed transitions; let the time come as an event');
+
+  if (node.type === 'final' && (node.transitions.size > 0 || node.always?.length || node.exit.length > 0)) {
+    refuse('it is final, so it has no transitions and no exit');
+  }
 
   const on = new Map<string, readonly Transition[]>();
   for (const [type, transitions] of node.transitions) {
@@ -181,6 +195,8 @@ function compileTransition(
 ): Transition {
   const target = definition.target ?? [];
   if (target.length > 1) refuser(machine, `state "${node.key}"`)('a transition has several targets');
+  if (target[0] === machine.root)
+    refuser(machine, `state "${node.key}"`)('a transition targets the machine itself');
   return {
     guard: definition.guard === undefined ? null : compileGuard(machine, node, definition.guard),
     target: target[0]?.key ?? null,

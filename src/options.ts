@@ -78,7 +78,8 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
 function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
   assertPlainObject('config.retry', value);
   assertKnownFields('config.retry', value, Object.keys(defaultFleetConfig.retry));
-  const policy = { ...current, ...(value as Partial<RetryPolicy>) };
+  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  const policy: RetryPolicy = { ...current, ...Object.fromEntries(given) };
   assertDuration('config.retry.baseMs', policy.baseMs, 0);
   assertDuration('config.retry.maxMs', policy.maxMs, 0);
   assertFinite('config.retry.factor', policy.factor);

@@ -56,7 +56,7 @@ function isFailure(returned: unknown): returned is { success: false; error?: unk
 
 function isRetryable(thrown: unknown, shouldRetry: ShouldRetry): boolean {
   try {
-    return !(thrown instanceof NonRetryableError) && shouldRetry(thrown);
+    return !(thrown instanceof NonRetryableError) && Boolean(shouldRetry(thrown));
   } catch {
     // A hook that fails must not decide that a task is lost.
     return true;
@@ -77,7 +77,7 @@ function unstorable(error: unknown): TaskError {
     error instanceof NotJsonError ? error.message : 'result cannot be read: one of its getters throws';
   return {
     name: 'ResultNotSerializableError',
-    message: `${reason}. Return what JSON can hold`,
+    message: `${reason.slice(0, maxMessage - 100)}. Return what JSON can hold`,
     code: 'ERR_RESULT_NOT_SERIALIZABLE',
     retryable: false
   };

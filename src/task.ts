@@ -12,6 +12,7 @@ import {
   assertPlainObject,
   assertTime,
   jsonTextOf,
+  lastTime,
   refuse
 } from './validation.ts';
 
@@ -94,7 +95,7 @@ function prepare(
     maxRetries,
     retryOf
   } = task;
-  if (typeof type !== 'string') refuse(`${path}.type`, type, 'a string');
+  assertId(`${path}.type`, type);
   assertFinite(`${path}.priority`, priority);
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
@@ -125,5 +126,5 @@ function startTime(task: Record<string, unknown>, path: string, nowMs: number): 
   }
   if (delayMs === undefined) return null;
   assertDuration(`${path}.delayMs`, delayMs, 0);
-  return delayMs > 0 ? nowMs + delayMs : null;
+  return delayMs > 0 ? Math.min(nowMs + delayMs, lastTime) : null;
 }

@@ -4,8 +4,8 @@ import { show } from './show.ts';
 
 /** The longest id, in bytes of UTF-8. */
 const maxIdBytes = 256;
-/** Later times are no dates. */
-const lastTime = 8.64e15;
+/** Later times are no dates, epoch ms. */
+export const lastTime = 8.64e15;
 
 /** @throws {ValidationError} naming the argument, the value and what is allowed. */
 export function refuse(argument: string, value: unknown, allowed: string): never {
@@ -46,6 +46,10 @@ export function assertOneOf<const T extends string>(
   if (!allowed.includes(value as T)) refuse(argument, value, `one of ${allowed.join(', ')}`);
 }
 
+export function assertText(argument: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') refuse(argument, value, 'a string');
+}
+
 export function assertBoolean(argument: string, value: unknown): asserts value is boolean {
   if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
 }
@@ -69,6 +73,12 @@ export function assertKnownFields(argument: string, value: object, known: readon
       );
     }
   }
+}
+
+/** @throws {ValidationError} unless it is an object with no other fields than these. */
+export function assertOptions(argument: string, value: unknown, known: readonly string[]): void {
+  assertPlainObject(argument, value);
+  assertKnownFields(argument, value, known);
 }
 
 /** Ids are kept byte for byte. What cannot be kept so, or cannot be told apart on a screen, is refused. */

@@ -12,20 +12,21 @@ export class Waiters {
   readonly #tasks = new Map<string, Set<Waiter<StoredResult>>>();
   readonly #batches = new Map<string, Set<Waiter<void>>>();
   readonly #settledBatches = new Map<string, Set<Waiter<void>>>();
+  #stopped: Error | null = null;
 
   /** Waits for a task's result. */
   onTask(key: string, waiter: Waiter<StoredResult>): Disposable {
-    return add(this.#tasks, key, waiter);
+    return this.#add(this.#tasks, key, waiter);
   }
 
   /** Waits for news of a batch: a result, or its settlement. */
   onBatch(id: string, waiter: Waiter<void>): Disposable {
-    return add(this.#batches, id, waiter);
+    return this.#add(this.#batches, id, waiter);
   }
 
   /** Waits until a batch has settled. */
   onBatchSettled(id: string, waiter: Waiter<void>): Disposable {
-    return add(this.#settledBatches, id, waiter);
+    return this.#add(this.#settledBatches, id, waiter);
   }
 
   release(results: readonly StoredResult[], facts: readonly FleetFact[]): void {
@@ -42,22 +43,25 @@ export class Waiters {
   }
 
   stop(error: Error): void {
+    this.#stopped = error;
     for (const waiting of [this.#tasks, this.#batches, this.#settledBatches]) {
       for (const waiters of [...waiting.values()]) for (const waiter of [...waiters]) waiter.onStop(error);
       waiting.clear();
     }
   }
-}
 
-function add<TNews>(waiting: Map<string, Set<Waiter<TNews>>>, id: string, waiter: Waiter<TNews>): Disposable {
-  const waiters = waiting.get(id) ?? new Set();
-  waiting.set(id, waiters.add(waiter));
-  return {
-    [Symbol.dispose]() {
-      waiters.delete(waiter);
-      if (waiters.size === 0 && waiting.get(id) === waiters) waiting.delete(id);
-    }
-  };
+  #add<TNews>(waiting: Map<string, Set<Waiter<TNews>>>, id: string, waiter: Waiter<TNews>): Disposable {
+    const waiters = waiting.get(id) ?? new Set();
+    waiting.set(id, waiters.add(waiter));
+    // Whoever begins to wait now would wait for ever.
+    if (this.#stopped !== null) waiter.onStop(this.#stopped);
+    return {
+      [Symbol.dispose]() {
+        waiters.delete(waiter);
+        if (waiters.size === 0 && waiting.get(id) === waiters) waiting.delete(id);
+      }
+    };
+  }
 }
 
 function tell<TNews>(waiting: ReadonlyMap<string, Set<Waiter<TNews>>>, id: string, news: TNews): void {

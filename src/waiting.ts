@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { TimeoutError } from './errors.ts';
-import { assertDuration, refuse } from './validation.ts';
+import { assertDuration, assertOptions, refuse } from './validation.ts';
 
 /** Bounds of a wait. Neither ends what is waited for. */
 export interface WaitOptions {
@@ -10,7 +10,9 @@ export interface WaitOptions {
 }
 
 /** @throws {ValidationError} */
-export function assertWaitOptions({ timeoutMs, signal }: WaitOptions): void {
+export function assertWaitOptions(options: WaitOptions): void {
+  assertOptions('options', options, ['timeoutMs', 'signal']);
+  const { timeoutMs, signal } = options;
   if (timeoutMs !== undefined) assertDuration('timeoutMs', timeoutMs, 0);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('signal', signal, 'an AbortSignal');
 }

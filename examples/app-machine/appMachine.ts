@@ -6,7 +6,7 @@ import {
   problemOf,
   submitBatchEvent,
   type FleetFact,
-  type FleetProblem,
+  type Problem,
   type Store
 } from 'xstate-fleet';
 
@@ -23,7 +23,7 @@ interface AppContext {
   readonly outcome: BatchSettled['status'] | null;
   readonly statement: Statement | null;
   /** Why the fleet is gone; `null` while all is well. */
-  readonly problem: FleetProblem | null;
+  readonly problem: Problem | null;
 }
 
 export interface Statement {
@@ -69,7 +69,7 @@ export function createAppMachine(store: Store) {
       ),
       recordOutcome: assign({ outcome: (_, params: BatchSettled) => params.status }),
       recordStatement: assign({ statement: (_, params: Statement) => params }),
-      recordProblem: assign({ problem: (_, params: { problem: FleetProblem | null }) => params.problem })
+      recordProblem: assign({ problem: (_, params: { problem: Problem | null }) => params.problem })
     }
   }).createMachine({
     id: 'app',

@@ -34,9 +34,10 @@ export function showProgress(stream: WriteStream, read: () => Counts): Progress 
 function showBar(stream: WriteStream, read: () => Counts, speed: Speed): Progress {
   const bar = new SingleBar({
     stream,
+    // What a narrow terminal cuts off comes last.
     format:
-      '{bar} {value}/{total} | {rate} | {left} left | {running} running | {retrying} retrying | {failed} failed',
-    barsize: 24,
+      '{bar} {value}/{total} | {failed} failed | {rate} | {left} left | {running} running | {retrying} retrying',
+    barsize: 16,
     hideCursor: true,
     linewrap: true,
     forceRedraw: true,

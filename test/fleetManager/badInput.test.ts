@@ -464,7 +464,12 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     const missing = await rejection(() => run(fleet, null as never));
     const text = await rejection(() => run(fleet, 'fast' as never));
 
-    expectRefusal(misspelt, expect.stringMatching(/^\w+ has the field "timeout", which$/), 'unknown', /one of/);
+    expectRefusal(
+      misspelt,
+      expect.stringMatching(/^\w+ has the field "timeout", which$/),
+      'unknown',
+      /one of/
+    );
     expectRefusal(missing, expect.stringMatching(/^\w+$/), 'null', /an object/);
     expectRefusal(text, expect.stringMatching(/^\w+$/), '"fast"', /an object/);
     expect(await fleet.getStats()).toEqual(before);

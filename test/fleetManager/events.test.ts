@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import type { FleetFact, TaskStatus } from '../../src/index.ts';
+import { factTypes, type FleetFact, type TaskStatus } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
 
 describe('on', () => {
@@ -312,6 +312,13 @@ describe('events', () => {
     expect(await within(waiting)).toMatchObject({ done: true });
     expect(await within(events.next())).toMatchObject({ done: true });
   });
+});
+
+it('every type of fact can be subscribed to', async () => {
+  const { fleet } = await workFleet();
+
+  expectTypeOf<(typeof factTypes)[number]>().toEqualTypeOf<FleetFact['type']>();
+  for (const type of factTypes) expect(() => fleet.on(type, () => {})).not.toThrow();
 });
 
 it('facts about single tasks are made only while somebody listens to them', async () => {

@@ -9,6 +9,7 @@ import {
   type ActorRefFrom,
   type AnyActorLogic
 } from 'xstate';
+import { problemOf } from '../../machines/problem.ts';
 import { describe, expect, it } from 'vitest';
 import {
   defaultFleetConfig,
@@ -19,7 +20,6 @@ import {
 } from '../../machines/fleet.ts';
 import {
   fleetMachine,
-  problemOf,
   slotName,
   type AlarmEvent,
   type FleetContext,
@@ -625,7 +625,7 @@ describe('fleetMachine workers', () => {
     );
     await allAre({ 'worker-1': 'error' });
     expect(facts('worker.')).toEqual([
-      { type: 'worker.lost', workerId: 'worker-1', problem: 'Error: no memory' }
+      { type: 'worker.lost', workerId: 'worker-1', problem: 'no memory' }
     ]);
     expect(calls.reports.map(({ type }) => type)).toEqual(['worker.broken']);
     expect(operation()).toBe('running');
@@ -721,7 +721,7 @@ function instructionFor(kind: string, port: string): RegExp {
 /** What the last process of the fleet had persisted. */
 function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers = 10): FleetContext {
   const config = { ...defaultFleetConfig, maxConcurrentWorkers };
-  return { name: 'test', declared: config, config, slots: 0, problem: null, ...changes };
+  return { name: 'test', declared: config, config, slots: 0, formerWorkers: {}, problem: null, ...changes };
 }
 
 interface Gate<T> {

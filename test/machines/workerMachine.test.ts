@@ -198,7 +198,7 @@ describe('workerMachine', () => {
     const { worker, starts, reports, reached } = startWorker();
     starts[0]!.reject(new Error('no memory'));
     await reached('error');
-    expect(reports()).toEqual([report('worker.broken', { problem: 'Error: no memory' })]);
+    expect(reports()).toEqual([report('worker.broken', { problem: 'no memory' })]);
 
     worker.send({ type: 'worker.start' });
 
