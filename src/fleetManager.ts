@@ -572,4 +572,3 @@ function withResolvers<T>() {
   });
   return { promise, resolve, reject };
 }
-

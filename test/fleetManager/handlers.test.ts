@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   FleetManager,
   NonRetryableError,
@@ -575,9 +575,7 @@ describe('a listener', () => {
     ['where nobody takes its error', {}],
     ['where whoever takes its error throws as well', { onListenerError: (error) => throwIt(error) }]
   ])('that throws is a warning of the process %s', async (_, options) => {
-    const warnings: Error[] = [];
-    const onWarning = (warning: Error) => warnings.push(warning);
-    process.on('warning', onWarning);
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const { fleet } = await startFleet({ handlers: { echo: (data: unknown) => data }, ...options });
     const told: string[] = [];
     fleet.on('batch.settled', () => throwIt(Object.create(null)));
@@ -588,10 +586,9 @@ describe('a listener', () => {
     await fleet.submitBatch([], { batchId: 'b' });
     await settled();
     expect(await fleet.submit('echo', 'still there')).toBe('still there');
-    process.off('warning', onWarning);
 
     expect(told).toEqual(['b']);
-    const messages = warnings.map(({ message }) => message);
+    const messages = warn.mock.calls.map(([message]) => String(message));
     expect(messages.filter((message) => message.includes('bad listener'))).toHaveLength(1);
     expect(messages.filter((message) => message.includes('bad subscriber')).length).toBeGreaterThan(0);
     expect(messages.every((message) => message.startsWith("A subscriber of the fleet's events threw"))).toBe(
