@@ -13,7 +13,8 @@ export interface Measurement {
 /** Runs one case once, alone in its process, and prints its measurement as JSON. */
 const [name = ''] = process.argv.slice(2);
 const run = cases[name];
-if (run === undefined) throw new Error(`There is no case ${name}; there are ${Object.keys(cases).join(', ')}`);
+if (run === undefined)
+  throw new Error(`There is no case ${name}; there are ${Object.keys(cases).join(', ')}`);
 
 const lag = watchLoop();
 const begin = performance.now();

@@ -40,8 +40,11 @@ const report = [
   '|---|---:|---:|---:|---:|',
   ...rows.map(({ name, against }) => {
     const runs = measured.get(name)!;
-    const ratio = against === null ? '' : `${median(ratios(runs, measured.get(against)!)).toFixed(2)} × ${against}`;
-    const lag = name.startsWith('fleet') ? `${Math.round(median(runs.map(({ maxLagMs }) => maxLagMs)))} ms` : '';
+    const ratio =
+      against === null ? '' : `${median(ratios(runs, measured.get(against)!)).toFixed(2)} × ${against}`;
+    const lag = name.startsWith('fleet')
+      ? `${Math.round(median(runs.map(({ maxLagMs }) => maxLagMs)))} ms`
+      : '';
     return `| ${name} | ${median(runs.map(perSecond))} | ${ratio} | ${megabytes(runs)} MB | ${lag} |`;
   }),
   ''

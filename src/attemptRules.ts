@@ -36,7 +36,8 @@ export function loseAttempt(turn: Turn, { seq, attempt, reason }: AttemptLost): 
 export function releaseAttempts(turn: Turn, ledger: Ledger): void {
   const { at } = turn.context;
   for (const place of ledger.roster.all()) {
-    for (const [seq, attempt] of [...place.attempts]) {
+    // A copy: what is released leaves the place.
+    for (const [seq, attempt] of Array.from(place.attempts)) {
       const row = turn.task(seq);
       if (row === undefined) continue;
       turn.stepTask(row, { type: 'attempt.released', attempt, at });

@@ -31,7 +31,11 @@ export class BatchSubmission {
   #isOwner = false;
   /** All ids were looked at together, so none can be repeated. */
   #isDistinct = false;
-  #error: unknown = null;
+  /** What was read of a stream and is not on its way yet, with the ids in it. */
+  #chunk: NewTask[] = [];
+  #chunkIds = new Map<string, number>();
+  #flushing: Promise<void> | null = null;
+  #failure: Error | null = null;
 
   /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
   get isOwner(): boolean {
@@ -63,48 +67,43 @@ export class BatchSubmission {
    */
   async submitStream(tasks: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
     const { clock } = this.#options;
-    let chunk: NewTask[] = [];
-    let ids = new Map<string, number>();
     let index = 0;
-    let flushing: Promise<void> | null = null;
-    let timer: Disposable | null = null;
-    const flush = (): void => {
-      const full = chunk;
-      chunk = [];
-      ids = new Map();
-      flushing = this.#submitOpen(full).finally(() => (flushing = null));
-    };
-    const onTimer = (): void => {
-      timer = clock.setAlarm(onTimer, flushMs);
+    let timer = clock.setAlarm(onTimer.bind(this), flushMs);
+    function onTimer(this: BatchSubmission): void {
+      timer = clock.setAlarm(onTimer.bind(this), flushMs);
       // One chunk is written while the next one is read, no more.
-      if (flushing === null && chunk.length > 0) flush();
-    };
+      if (this.#flushing === null && this.#chunk.length > 0) this.#flush();
+    }
 
     try {
-      timer = clock.setAlarm(onTimer, flushMs);
       for await (const task of tasks) {
-        if (this.#error !== null) break;
-        chunk.push(this.#prepare(task, index++, ids, clock.now()));
-        if (chunk.length < this.#chunkSize) continue;
-        await flushing;
-        if (chunk.length >= this.#chunkSize) flush();
+        if (this.#failure !== null) break;
+        this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, clock.now()));
+        if (this.#chunk.length < this.#chunkSize) continue;
+        await this.#flushing;
+        if (this.#chunk.length >= this.#chunkSize) this.#flush();
       }
     } finally {
-      timer?.[Symbol.dispose]();
-      await flushing;
+      timer[Symbol.dispose]();
+      await this.#flushing;
     }
-    if (this.#error !== null) throw this.#error;
-    if (chunk.length > 0) await this.#submit(chunk, chunk.length, false);
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#chunk.length > 0) await this.#submit(this.#chunk, this.#chunk.length, false);
     await this.#submit([], 0, true);
   }
 
-  /** Submits a chunk of a stream. Its failure ends the reading of the stream. */
-  async #submitOpen(chunk: readonly NewTask[]): Promise<void> {
-    try {
-      await this.#submit(chunk, chunk.length, false);
-    } catch (error) {
-      this.#error = error;
-    }
+  /** Submits what was read of a stream. Its failure ends the reading. */
+  #flush(): void {
+    const chunk = this.#chunk;
+    this.#chunk = [];
+    this.#chunkIds = new Map();
+    this.#flushing = this.#submit(chunk, chunk.length, false)
+      .catch((error: unknown) => {
+        this.#failure = error as Error;
+      })
+      .finally(() => {
+        this.#flushing = null;
+      });
   }
 
   /** @param announced - Tasks that the queue must have room for; 0: it waits for room. */

@@ -84,7 +84,7 @@ function warn(error: unknown): void {
 /** Never throws, whatever was thrown. */
 function messageOf(error: unknown): string {
   try {
-    return error instanceof Error ? String(error.message) : show(error);
+    return error instanceof Error ? String(error) : show(error);
   } catch {
     return show(error);
   }

@@ -428,7 +428,10 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         next: ({ value }) => {
           if (value.operation === 'running' || value.operation === 'paused') resolve();
           if (value.operation === 'failed' || value.operation === 'closing') {
-            reject(journal.startError ?? new NotRunningError(this.#options.name, 'start', 'stopped'));
+            reject(
+              (journal.startError as Error | null) ??
+                new NotRunningError(this.#options.name, 'start', 'stopped')
+            );
           }
         },
         error: reject

@@ -1,12 +1,12 @@
 import type {
   AnyStateMachine,
   AnyStateNode,
+  AnyTransitionDefinition,
   ContextFrom,
   EventFromLogic,
   InputFrom,
   SnapshotFrom,
-  StateValueFrom,
-  TransitionDefinition
+  StateValueFrom
 } from 'xstate';
 import { LifecycleError } from './errors.ts';
 import type { Row } from './store.ts';
@@ -190,8 +190,7 @@ function compileState(machine: AnyStateMachine, node: AnyStateNode): State {
 function compileTransition(
   machine: AnyStateMachine,
   node: AnyStateNode,
-  // oxlint-disable-next-line typescript/no-explicit-any -- the machine's own types do not matter here
-  definition: TransitionDefinition<any, any>
+  definition: AnyTransitionDefinition
 ): Transition {
   const target = definition.target ?? [];
   if (target.length > 1) refuser(machine, `state "${node.key}"`)('a transition has several targets');

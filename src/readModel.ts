@@ -3,8 +3,7 @@ import { Immer, type Draft } from 'immer';
 import type { BatchStatus } from '../machines/batch.ts';
 import type { TaskResult } from '../machines/task.ts';
 import type { BatchRow, StoredResult } from './store.ts';
-import type { FleetStats } from './stats.ts';
-import { noStats } from './stats.ts';
+import { noStats, type FleetStats } from './stats.ts';
 import { batchStatusOf, withoutValue } from './views.ts';
 
 /** How many batches and results the model holds; older ones are in the store. */

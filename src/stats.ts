@@ -1,5 +1,4 @@
-import type { TaskCounts } from '../machines/batch.ts';
-import { noTaskCounts } from '../machines/batch.ts';
+import { noTaskCounts, type TaskCounts } from '../machines/batch.ts';
 
 /** Counts of a fleet since its first start. They are committed with every turn, so a restart loses none. */
 export interface FleetStats {

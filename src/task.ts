@@ -1,6 +1,5 @@
-import { taskPriority } from '../machines/task.ts';
 import type { NewTask } from '../machines/fleet.ts';
-import type { Json } from '../machines/task.ts';
+import { taskPriority, type Json } from '../machines/task.ts';
 import {
   assertDuration,
   assertFinite,

@@ -1,5 +1,12 @@
-import { FleetManager, memoryStore, systemClock } from '../src/index.ts';
-import type { Clock, FleetManagerOptions, Handlers, Store } from '../src/index.ts';
+import {
+  FleetManager,
+  memoryStore,
+  systemClock,
+  type Clock,
+  type FleetManagerOptions,
+  type Handlers,
+  type Store
+} from '../src/index.ts';
 
 /** Simulated time: it stands still until it is advanced. */
 export class SimulatedClock implements Clock {

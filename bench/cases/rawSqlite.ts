@@ -11,7 +11,9 @@ export async function rawSqlite(tasks: number, rowsPerCommit: number): Promise<n
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   const database = new DatabaseSync(join(folder, 'raw.db'));
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-  database.exec('CREATE TABLE task (seq INTEGER PRIMARY KEY, key TEXT UNIQUE, state TEXT, data TEXT, result TEXT)');
+  database.exec(
+    'CREATE TABLE task (seq INTEGER PRIMARY KEY, key TEXT UNIQUE, state TEXT, data TEXT, result TEXT)'
+  );
   const insert = database.prepare("INSERT INTO task VALUES (?, ?, 'queued', ?, NULL)");
   const claim = database.prepare("UPDATE task SET state = 'running' WHERE seq = ?");
   const settle = database.prepare("UPDATE task SET state = 'completed', result = ? WHERE seq = ?");

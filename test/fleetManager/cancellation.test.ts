@@ -99,7 +99,6 @@ describe('cancelBatch', () => {
     const batchId = await fleet.submitBatch(tasks(20_000));
     await settled();
     await fleet.cancelBatch(batchId);
-    expect(await fleet.getStats()).toMatchObject({ queuedTasks: expect.any(Number) });
     const status = await fleet.waitForBatch(batchId);
 
     expect(status).toMatchObject({ status: 'cancelled', cancelledTasks: 20_000 });

@@ -135,15 +135,15 @@ describe('a subscription to the read model', () => {
     const heard: ReadModel[] = [];
     const subscription = fleet.store.subscribe(({ context }) => heard.push(context));
     await fleet.pause();
-    await fleet.submitBatch(echoes(1_000), { batchId: 'b' });
+    await fleet.submitBatch(echoes(200), { batchId: 'b' });
     expect(heard).toHaveLength(1);
     expect(heard[0]).toMatchObject({
-      stats: { counts: { queued: 1_000 } },
-      batches: [{ id: 'b', queuedTasks: 1_000 }]
+      stats: { counts: { queued: 200 } },
+      batches: [{ id: 'b', queuedTasks: 200 }]
     });
     await fleet.resume();
     await fleet.waitForBatch('b');
-    expect(heard.at(-1)).toMatchObject({ stats: { counts: { completed: 1_000 } } });
+    expect(heard.at(-1)).toMatchObject({ stats: { counts: { completed: 200 } } });
     subscription.unsubscribe();
     const { length } = heard;
     await fleet.submit('echo', 1);

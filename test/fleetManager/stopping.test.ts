@@ -63,7 +63,8 @@ describe('stop', () => {
     await settled();
     const graceful = fleet.stop();
     await fleet.stop({ graceful: false });
-    await graceful;
+
+    await expect(graceful).resolves.toBeUndefined();
   });
 
   it('is idempotent, and so is start', async () => {
