@@ -210,9 +210,9 @@ describe('prepareTask', () => {
     expect(prepareTask({ ...plain, ...options }, 'tasks[0]', 'b1', now).startAfter).toBe(startAfter);
   });
 
-  it('never makes a start time of a delay that is no time', () => {
-    const { argument } = refusal({ delayMs: Number.MAX_SAFE_INTEGER });
-    expect(argument).toBe('tasks[3].delayMs');
+  it('starts at the last time that there is after a delay that goes beyond it', () => {
+    const { startAfter } = prepareTask({ ...plain, delayMs: Number.MAX_SAFE_INTEGER }, 'tasks[0]', 'b1', now);
+    expect(startAfter).toBe(8.64e15);
   });
 
   it('takes any finite priority, and -0 for 0', () => {
