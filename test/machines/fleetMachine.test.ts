@@ -624,9 +624,7 @@ describe('fleetMachine workers', () => {
       () => Promise.reject(new Error('no memory'))
     );
     await allAre({ 'worker-1': 'error' });
-    expect(facts('worker.')).toEqual([
-      { type: 'worker.lost', workerId: 'worker-1', problem: 'no memory' }
-    ]);
+    expect(facts('worker.')).toEqual([{ type: 'worker.lost', workerId: 'worker-1', problem: 'no memory' }]);
     expect(calls.reports.map(({ type }) => type)).toEqual(['worker.broken']);
     expect(operation()).toBe('running');
   });
