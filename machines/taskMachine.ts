@@ -88,7 +88,12 @@ export type TaskEvent =
  * what its actions need. An event of another attempt than the current one is ignored.
  */
 export const taskMachine = setup({
-  types: {} as { context: TaskContext; events: TaskEvent; input: TaskInput },
+  types: {} as {
+    context: TaskContext;
+    events: TaskEvent;
+    /** Left out only where a snapshot is given: `createActor(taskMachine, { snapshot })`. */
+    input: TaskInput | undefined;
+  },
   guards: {
     isForNow: ({ context }) => context.dueAt === null,
     isDue: ({ context }, params: { at: number }) => context.dueAt !== null && context.dueAt <= params.at,
@@ -131,25 +136,7 @@ export const taskMachine = setup({
 }).createMachine({
   id: 'task',
   description: 'One task, from submission to its one and only settlement.',
-  context: ({ input }) => ({
-    seq: input.seq,
-    key: input.key,
-    batchId: input.batchId,
-    type: input.type,
-    priority: input.priority,
-    timeoutMs: input.timeoutMs,
-    maxRetries: input.maxRetries,
-    retryOf: input.retryOf,
-    createdAt: input.createdAt,
-    attempt: 0,
-    failures: 0,
-    recoveries: 0,
-    workerId: null,
-    dueAt: input.startAfter,
-    startedAt: null,
-    settledAt: null,
-    error: null
-  }),
+  context: ({ input }) => newContext(input),
   initial: 'scheduled',
   states: {
     scheduled: {
@@ -364,5 +351,28 @@ function poisonError({ error, policy }: AttemptEnd): TaskError {
       `Lost its worker ${policy.maxRecoveries + 1} times, last with "${error.message}". ` +
       'Run it in an isolated executor, or raise maxRecoveries.',
     retryable: false
+  };
+}
+
+function newContext(input: TaskInput | undefined): TaskContext {
+  if (input === undefined) throw new Error('taskMachine: give it an input, or a snapshot to go on from');
+  return {
+    seq: input.seq,
+    key: input.key,
+    batchId: input.batchId,
+    type: input.type,
+    priority: input.priority,
+    timeoutMs: input.timeoutMs,
+    maxRetries: input.maxRetries,
+    retryOf: input.retryOf,
+    createdAt: input.createdAt,
+    attempt: 0,
+    failures: 0,
+    recoveries: 0,
+    workerId: null,
+    dueAt: input.startAfter,
+    startedAt: null,
+    settledAt: null,
+    error: null
   };
 }

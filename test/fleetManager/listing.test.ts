@@ -212,7 +212,7 @@ describe('getTaskSnapshot', () => {
 
       const snapshot = await started.fleet.getTaskSnapshot(key);
 
-      const actor = createActor(taskMachine, { snapshot, ...noInput });
+      const actor = createActor(taskMachine, { snapshot });
       actor.start();
       expect(actor.getSnapshot()).toMatchObject({
         value: status,
@@ -233,7 +233,7 @@ describe('getTaskSnapshot', () => {
     const { fleet, clock } = await workFleet();
     const { key } = await fleet.submitAsync('fail', 1, { maxRetries: 1 });
     await settled();
-    const actor = createActor(taskMachine, { snapshot: await fleet.getTaskSnapshot(key), ...noInput });
+    const actor = createActor(taskMachine, { snapshot: await fleet.getTaskSnapshot(key) });
     actor.start();
     actor.send({ type: 'task.due', at: clock.now() + 99 });
     expect(actor.getSnapshot().value).toBe('backingOff');
