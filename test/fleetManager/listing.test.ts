@@ -247,8 +247,6 @@ describe('getTaskSnapshot', () => {
 type Started = Awaited<ReturnType<typeof workFleet>>;
 type WorkFleet = Started['fleet'];
 
-/** XState's types ask for the input also where a snapshot makes it needless. */
-const noInput = { input: undefined as never };
 
 function workFleet() {
   const held = gate();
