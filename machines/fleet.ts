@@ -83,11 +83,17 @@ export type LedgerCommand =
       readonly tasks: readonly NewTask[];
       /** `true` with the batch's last tasks. */
       readonly seal: boolean;
-      /** With `seal`: how many tasks the caller has submitted in all; a sealed batch of another size is a conflict. */
+      /**
+       * How many tasks the caller has submitted in all, these included; `null`: it does not say. With `seal`, a
+       * batch of another size is a conflict.
+       */
       readonly total: number | null;
       /** `true`: the id was minted for this submission, so nothing of it can be there already. */
       readonly fresh: boolean;
-      /** `true`: the batch began with this submission, so a task that is there already is a repetition. */
+      /**
+       * `true`: the batch began with this submission. As long as nobody else has added to it, a task that is there
+       * already is a repetition.
+       */
       readonly exclusive: boolean;
       /** Tasks that the caller is about to submit, this one's included: what a queue that rejects has room for. */
       readonly announced: number;

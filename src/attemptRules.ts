@@ -78,9 +78,9 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
     const place = ledger.roster.next();
-    const entry = place && ledger.queue.pop();
-    if (place === undefined || entry === undefined) return;
-    const row = turn.task(entry.seq);
+    const seq = place && ledger.queue.pop();
+    if (place === undefined || seq === undefined) return;
+    const row = turn.task(seq);
     if (row?.state !== 'queued') continue;
     if (!isClaimable(turn, ledger, row)) continue;
     const claimed = turn.stepTask(row, { type: 'task.claim', workerId: place.workerId });

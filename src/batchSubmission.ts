@@ -112,7 +112,7 @@ export class BatchSubmission {
     const exclusive = this.#isOwner;
     const from = this.#submitted;
     this.#submitted += tasks.length;
-    const total = seal ? this.#submitted : null;
+    const total = this.#submitted;
     const fresh = isMinted && this.#isDistinct;
     try {
       const { added, totalTasks } = await send({

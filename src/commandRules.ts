@@ -96,7 +96,9 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
   const existing = turn.batch(batchId);
   const added = fresh && existing === undefined ? tasks : tasks.filter((task) => !isThere(turn, task));
   if (!fresh) assertDistinct(added);
-  if (exclusive && added.length < tasks.length) {
+  const held = existing?.context.totalTasks ?? 0;
+  const isAlone = exclusive && total !== null && held === total - tasks.length;
+  if (isAlone && added.length < tasks.length) {
     const repeated = tasks.find((task) => !added.includes(task))!;
     throw new ConflictError('task', repeated.key, 'is in its batch already');
   }
@@ -105,7 +107,7 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     if (added.length > 0) {
       throw new ConflictError('batch', batchId, `is ${existing.state} and has no task ${quoted(added[0]!)}`);
     }
-    assertTotal(batchId, existing.context.totalTasks, total);
+    if (seal) assertTotal(batchId, held, total);
     if (input.commandId === undefined && batchLifecycle.isFinal(existing.state)) {
       // An app that was restored from before the settlement submits again, and waits for it.
       turn.facts.push({ type: 'batch.settled', batchId, status: existing.state as FinalBatchState });
@@ -115,7 +117,7 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
       added: 0
     } satisfies SubmitReply;
   }
-  assertTotal(batchId, (existing?.context.totalTasks ?? 0) + added.length, total);
+  if (seal) assertTotal(batchId, held + added.length, total);
   if (!hasRoom(turn, added.length, announced)) {
     turn.deferred.push(input);
     return deferred;

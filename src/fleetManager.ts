@@ -477,9 +477,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     try {
       await submission.submitStream(tasks);
     } catch (error) {
-      // What a conflict names is not this submission's to cancel; what was interrupted goes on when it is repeated.
+      // What was interrupted goes on when it is repeated.
       const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
-      if (submission.isOwner && !isInterrupted) await this.cancelBatch(batchId);
+      // What a conflict names is not this submission's to cancel, nor is what another one has completed.
+      if (submission.isOwner && !isInterrupted) {
+        const { status } = await this.getBatchStatus(batchId);
+        if (status === 'accepting') await this.cancelBatch(batchId);
+      }
       throw error;
     }
   }

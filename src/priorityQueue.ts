@@ -14,17 +14,65 @@ export interface QueueEntry {
  * queued; a task that was cancelled needs no search here.
  */
 export class PriorityQueue {
-  readonly #heap = new TinyQueue<QueueEntry>([], byPriorityThenSeq);
+  readonly #lanes = new Map<number, Lane>();
+  /** Priorities of lanes that hold something, highest first. */
+  readonly #priorities = new TinyQueue<number>([], (left, right) => right - left);
 
   push({ seq, priority }: QueueEntry): void {
-    this.#heap.push({ seq, priority });
+    let lane = this.#lanes.get(priority);
+    if (lane === undefined) {
+      this.#lanes.set(priority, (lane = new Lane()));
+      this.#priorities.push(priority);
+    }
+    lane.push(seq);
   }
 
-  pop(): QueueEntry | undefined {
-    return this.#heap.pop();
+  /** Takes the `seq` of the next task out. */
+  pop(): number | undefined {
+    const priority = this.#priorities.peek();
+    if (priority === undefined) return undefined;
+    const lane = this.#lanes.get(priority)!;
+    const seq = lane.pop();
+    if (lane.isEmpty) {
+      this.#lanes.delete(priority);
+      this.#priorities.pop();
+    }
+    return seq;
   }
 }
 
-function byPriorityThenSeq(left: QueueEntry, right: QueueEntry): number {
-  return right.priority - left.priority || left.seq - right.seq;
+/** Read entries of a lane are cut off once so many have gathered, so that cutting is O(1) on average. */
+const cutAfter = 10_000;
+
+/**
+ * Tasks of one priority, in order of submission.
+ *
+ * Nearly all come in that order and need no heap: only what comes back late, a retry or a resumed task, does.
+ */
+class Lane {
+  #inOrder: number[] = [];
+  #read = 0;
+  readonly #late = new TinyQueue<number>();
+
+  get isEmpty(): boolean {
+    return this.#read === this.#inOrder.length && this.#late.length === 0;
+  }
+
+  push(seq: number): void {
+    const last = this.#inOrder.at(-1);
+    if (last === undefined || seq > last) this.#inOrder.push(seq);
+    else this.#late.push(seq);
+  }
+
+  pop(): number | undefined {
+    const next = this.#inOrder[this.#read];
+    const late = this.#late.peek();
+    if (next === undefined || (late !== undefined && late < next)) return this.#late.pop();
+    this.#read += 1;
+    if (this.#read >= cutAfter && this.#read * 2 > this.#inOrder.length) {
+      this.#inOrder = this.#inOrder.slice(this.#read);
+      this.#read = 0;
+    }
+    return next;
+  }
 }

@@ -1,5 +1,5 @@
 import { createStore } from '@xstate/store';
-import { Immer, type Draft } from 'immer';
+import { Immer, original, type Draft } from 'immer';
 import type { BatchStatus } from '../machines/batch.ts';
 import type { TaskResult } from '../machines/task.ts';
 import type { BatchRow, StoredResult } from './store.ts';
@@ -26,8 +26,13 @@ export interface TurnNews {
   readonly results: readonly StoredResult[];
 }
 
-/** Rows are immutable already: freezing what is built of them would cost as much as the rest of the update. */
+/**
+ * What goes into the model is frozen where it is made, and taken over as it is: to freeze it all again, or to
+ * look for drafts in it, would cost as much as the rest of the update.
+ */
 const { produce } = new Immer({ autoFreeze: false });
+
+type Results = ReadModel['results'][number][];
 
 const empty: ReadModel = { stats: noStats, batches: [], results: [] };
 
@@ -44,13 +49,15 @@ export function createReadModel() {
 }
 
 function update(draft: Draft<ReadModel>, { stats, batches, removedBatches, results }: TurnNews): void {
-  draft.stats = stats as Draft<FleetStats>;
+  const before = original(draft)!;
+  draft.stats = Object.freeze(stats) as Draft<FleetStats>;
   if (batches.length + removedBatches.length > 0) {
     const replaced = new Set([...removedBatches, ...batches.map(({ context }) => context.id)]);
-    const others = draft.batches.filter(({ id }) => !replaced.has(id));
-    draft.batches = [...others, ...(batches.map(batchStatusOf) as Draft<BatchStatus>[])].slice(-maxBatches);
+    const others = before.batches.filter(({ id }) => !replaced.has(id));
+    const latest = [...others, ...batches.map((row) => Object.freeze(batchStatusOf(row)))].slice(-maxBatches);
+    draft.batches = Object.freeze(latest) as Draft<BatchStatus[]>;
   }
   if (results.length === 0) return;
-  const latest = [...draft.results, ...results.slice(-maxResults).map(withoutValue)];
-  draft.results = latest.slice(-maxResults) as Draft<ReadModel['results'][number]>[];
+  const latest = results.slice(-maxResults).map((result) => Object.freeze(withoutValue(result)));
+  draft.results = Object.freeze([...before.results, ...latest].slice(-maxResults)) as Draft<Results>;
 }

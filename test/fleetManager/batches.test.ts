@@ -1,7 +1,13 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { ConflictError, NotRunningError, QueueFullError, type TaskResult } from '../../src/index.ts';
-import { gate, settled, startFleet } from '../harness.ts';
+import {
+  ConflictError,
+  NotRunningError,
+  QueueFullError,
+  StoreError,
+  type TaskResult
+} from '../../src/index.ts';
+import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 describe('submitBatch', () => {
   it.each<[what: string, tasks: () => Iterable<EchoTask> | AsyncIterable<EchoTask>]>([
@@ -126,6 +132,28 @@ describe('a stream', () => {
     expect(ran).toEqual(echoes(totalTasks + 5).map(({ data }) => data));
   });
 
+  it('that the store interrupts stays accepting, and goes on when it is submitted again', async () => {
+    const { store, next } = faultyStore();
+    const { fleet, clock } = await startFleet({ ...echo, store });
+    const full = () => Promise.reject(new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused'));
+    const submitted = fleet.submitBatch(
+      (async function* () {
+        yield* echoes(2);
+        await clock.advance(1_000);
+        next(full);
+        yield* echoes(4).slice(2);
+        await clock.advance(1_000);
+        yield* echoes(6).slice(4);
+      })(),
+      { batchId: 'b' }
+    );
+
+    await expect(submitted).rejects.toMatchObject({ code: 'ERR_STORE_FULL' });
+    expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'accepting', totalTasks: 2 });
+    await fleet.submitBatch(echoes(6), { batchId: 'b' });
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'completed', completedTasks: 6 });
+  });
+
   it('whose batch is cancelled meanwhile is read no further', async () => {
     const { fleet, clock } = await echoFleet();
     let isClosed = false;
@@ -203,6 +231,45 @@ describe('the same batch submitted again', () => {
     expect(await fleet.getStats()).toMatchObject({ totalBatches: 1, totalTasks: 2_500 });
   });
 
+  it('while a slow stream of them is still read finishes it, and neither is refused', async () => {
+    const { fleet } = await echoFleet();
+    const rest = gate();
+    const slow = fleet.submitBatch(
+      (async function* () {
+        yield* echoes(1_000);
+        await rest.promise;
+        yield* echoes(1_500).slice(1_000);
+      })(),
+      { batchId: 'b' }
+    );
+    await settled();
+    expect(await fleet.submitBatch(echoes(1_500), { batchId: 'b' })).toBe('b');
+    rest.open();
+
+    expect(await slow).toBe('b');
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'completed', completedTasks: 1_500 });
+  });
+
+  it('is not cancelled by a slow stream of them that goes wrong afterwards', async () => {
+    const { fleet } = await heldFleet();
+    const rest = gate();
+    const broken = new Error('The source is gone');
+    const slow = fleet.submitBatch(
+      (async function* () {
+        yield* held(1_000);
+        await rest.promise;
+        throw broken;
+      })(),
+      { batchId: 'b' }
+    );
+    await settled();
+    await fleet.submitBatch(held(1_500), { batchId: 'b' });
+    rest.open();
+
+    await expect(slow).rejects.toBe(broken);
+    expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'processing', totalTasks: 1_500 });
+  });
+
   it.each<[what: string, tasks: HeldTask[]]>([
     ['other data', [{ id: '0', type: 'wait', data: 'other' }, ...held(3).slice(1)]],
     ['another priority', held(3).map((task) => ({ ...task, priority: 7 }))],
@@ -236,6 +303,19 @@ describe('the same batch submitted again', () => {
     await fleet.submitBatch(echoes(2), { batchId: 'b' });
 
     expect(await fleet.waitForBatch('b')).toMatchObject({ totalTasks: 2, completedTasks: 2 });
+  });
+
+  it('and removed in the same breath is gone', async () => {
+    const { fleet } = await echoFleet();
+    const [batchId] = await Promise.all([
+      fleet.submitBatch([], { batchId: 'b' }),
+      fleet.removeBatch('b'),
+      fleet.removeBatch('b').catch(() => {})
+    ]);
+
+    expect(batchId).toBe('b');
+    await expect(fleet.getBatchStatus('b')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
+    expect(fleet.store.getSnapshot().context.batches).toEqual([]);
   });
 
   it('is not lost when the first is removed in the same breath', async () => {
@@ -524,7 +604,7 @@ describe('streamBatchResults', () => {
     const { fleet } = await echoFleet();
     await fleet.submitBatch(echoes(1_100).values(), { batchId: 'b' });
     const { signal } = new AbortController();
-    await collect(fleet.streamBatchResults('b', { signal }));
+    expect(await collect(fleet.streamBatchResults('b', { signal }))).toHaveLength(1_100);
 
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
@@ -598,6 +678,15 @@ describe('waitForBatch', () => {
     await waiting;
 
     expect(reads).toBe(2);
+  });
+
+  it('leaves nothing on the signal when it is over', async () => {
+    const { fleet } = await echoFleet();
+    await fleet.submitBatch(echoes(1), { batchId: 'b' });
+    const { signal } = new AbortController();
+    await fleet.waitForBatch('b', { signal, timeoutMs: 1_000 });
+
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   it('tells all who wait', async () => {
@@ -1058,6 +1147,23 @@ describe('maxQueueSize', () => {
     await settled();
 
     expect(order).toEqual(['first', 'second', 'third']);
+  });
+
+  it('lets nobody past those who wait', async () => {
+    const { fleet, release } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 1 });
+    const order: string[] = [];
+    const submit = (id: string) => void fleet.submitAsync('wait', null, { id }).then(() => order.push(id));
+    await fleet.submitBatch(held(2));
+    submit('first');
+    await settled();
+    // In one turn with the outcome that makes room.
+    const released = release('done');
+    submit('second');
+    await released;
+    await release('done');
+    await settled();
+
+    expect(order).toEqual(['first', 'second']);
   });
 
   it('lets them in when it is raised', async () => {

@@ -445,6 +445,27 @@ describe('what a handler is given', () => {
     expect(facts).toEqual([]);
   });
 
+  it('tells nothing for an attempt that is over while the next one runs', async () => {
+    const lines: string[] = [];
+    const logs: HandlerContext['log'][] = [];
+    const { fleet, clock } = await startFleet({
+      handlers: {
+        work: (_: null, { log, attempt }) => {
+          logs.push(log);
+          if (attempt === 1) throw new Error('again');
+          return new Promise(() => {});
+        }
+      }
+    });
+    fleet.on('task.log', ({ line, attempt }) => lines.push(`${line} of ${attempt}`));
+    await fleet.submitAsync('work', null);
+    await clock.advance(100);
+    for (const [index, log] of logs.entries()) log(`line ${index + 1}`);
+    await settled();
+
+    expect(lines).toEqual(['line 2 of 2']);
+  });
+
   it('cuts a line at 4,096 characters', async () => {
     const lines: string[] = [];
     const { fleet } = await startFleet({ handlers: { work: (_: null, { log }) => log('x'.repeat(1e6)) } });
