@@ -600,9 +600,10 @@ describe('streamBatchResults', () => {
     expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'processing' });
   });
 
-  it('leaves nothing on the signal when it is over', async () => {
+  it('gives more than a page holds, and leaves nothing on the signal', async () => {
     const { fleet } = await echoFleet();
     await fleet.submitBatch(echoes(1_100).values(), { batchId: 'b' });
+    await fleet.waitForBatch('b');
     const { signal } = new AbortController();
     expect(await collect(fleet.streamBatchResults('b', { signal }))).toHaveLength(1_100);
 

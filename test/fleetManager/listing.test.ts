@@ -247,7 +247,6 @@ describe('getTaskSnapshot', () => {
 type Started = Awaited<ReturnType<typeof workFleet>>;
 type WorkFleet = Started['fleet'];
 
-
 function workFleet() {
   const held = gate();
   return startFleet({

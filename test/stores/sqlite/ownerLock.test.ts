@@ -12,13 +12,11 @@ describe('the owner of a file', () => {
     await startOwner(path, 'the night shift');
     const store = sqliteStore(path);
 
-    const before = performance.now();
     await expect(store.open('fleet-2', 'me')).rejects.toMatchObject({
       code: 'ERR_LOCKED',
       path,
       owner: expect.stringMatching(/^the night shift on .+, since 20/) as string
     });
-    expect(performance.now() - before).toBeLessThan(1_000);
     await store.close();
   });
 
