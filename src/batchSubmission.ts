@@ -35,6 +35,7 @@ export class BatchSubmission {
   #chunk: NewTask[] = [];
   #chunkIds = new Map<string, number>();
   #flushing: Promise<void> | null = null;
+  #timer: Disposable | null = null;
   #failure: Error | null = null;
 
   /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
@@ -68,24 +69,18 @@ export class BatchSubmission {
   async submitStream(tasks: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
     const { clock } = this.#options;
     let index = 0;
-    let timer = clock.setAlarm(onTimer.bind(this), flushMs);
-    function onTimer(this: BatchSubmission): void {
-      timer = clock.setAlarm(onTimer.bind(this), flushMs);
-      // One chunk is written while the next one is read, no more.
-      if (this.#flushing === null && this.#chunk.length > 0) this.#flush();
-    }
-
     try {
       for await (const task of tasks) {
         if (this.#failure !== null) break;
         this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, clock.now()));
+        this.#armTimer();
         if (this.#chunk.length < this.#chunkSize) continue;
         await this.#flushing;
         if (this.#chunk.length >= this.#chunkSize) this.#flush();
       }
     } finally {
-      timer[Symbol.dispose]();
       await this.#flushing;
+      this.#timer?.[Symbol.dispose]();
     }
     if (this.#failure !== null) throw this.#failure;
     if (this.#chunk.length > 0) await this.#submit(this.#chunk, this.#chunk.length, false);
@@ -97,13 +92,25 @@ export class BatchSubmission {
     const chunk = this.#chunk;
     this.#chunk = [];
     this.#chunkIds = new Map();
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
     this.#flushing = this.#submit(chunk, chunk.length, false)
       .catch((error: unknown) => {
         this.#failure = error as Error;
       })
       .finally(() => {
         this.#flushing = null;
+        if (this.#chunk.length > 0) this.#armTimer();
       });
+  }
+
+  /** Sees to it that what was read is submitted soon, also where the stream is slow. */
+  #armTimer(): void {
+    this.#timer ??= this.#options.clock.setAlarm(() => {
+      this.#timer = null;
+      // One chunk is written while the next one is read, no more.
+      if (this.#flushing === null) this.#flush();
+    }, flushMs);
   }
 
   /** @param announced - Tasks that the queue must have room for; 0: it waits for room. */

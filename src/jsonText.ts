@@ -76,7 +76,7 @@ class Writer {
     if (depth >= jsonLimits.maxDepth) {
       throw new NotJsonError(path, `is nested deeper than ${jsonLimits.maxDepth} levels`);
     }
-    if (this.#ancestors.includes(value)) throw new NotJsonError(path, 'contains itself');
+    if (this.#ancestors.includes(value)) throw new NotJsonError(path, 'is an object that contains itself');
     this.#ancestors.push(value);
     const text = Array.isArray(value) ? this.#array(value, path, depth) : this.#object(value, path, depth);
     this.#ancestors.pop();

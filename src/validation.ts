@@ -26,11 +26,12 @@ export function assertFinite(argument: string, value: unknown): asserts value is
   if (!Number.isFinite(value)) refuse(argument, value, 'a finite number');
 }
 
-/** @param min - Smallest allowed, ms. */
+/** @param min - Smallest allowed, ms; `Number.MIN_VALUE`: greater than 0. */
 export function assertDuration(argument: string, value: unknown, min: number): asserts value is number {
   if (Number.isFinite(value) && (value as number) >= min && (value as number) <= Number.MAX_SAFE_INTEGER)
     return;
-  refuse(argument, value, `a finite number of milliseconds, at least ${min}`);
+  const bound = min === Number.MIN_VALUE ? 'greater than 0' : `at least ${min}`;
+  refuse(argument, value, `a finite number of milliseconds, ${bound}`);
 }
 
 export function assertTime(argument: string, value: unknown): asserts value is number {
