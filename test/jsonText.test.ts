@@ -109,8 +109,8 @@ describe('toJsonText', () => {
     ['an instance of a class', new Point(), 'data', /^is an object of class Point/],
     ['an object that inherits', Object.create({ a: 1 }), 'data', /not a plain object/],
     ['a toJSON method', { toJSON: () => 1 }, 'data.toJSON', /^is a function/],
-    ['a cycle', cyclic(), 'data.a[0].b', /^contains itself$/],
-    ['an array that contains itself', cyclicArray(), 'data[1]', /^contains itself$/]
+    ['a cycle', cyclic(), 'data.a[0].b', /^is an object that contains itself$/],
+    ['an array that contains itself', cyclicArray(), 'data[1]', /^is an object that contains itself$/]
   ])('refuses %s, by its path', (_, value, path, reason) => {
     const error = refusal(value);
     expect(error.path).toBe(path);
@@ -172,7 +172,7 @@ describe('toJsonText', () => {
         getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true })
       }
     );
-    expect(refusal(endless).reason).toBe('contains itself');
+    expect(refusal(endless).reason).toBe('is an object that contains itself');
     const fresh = (): object =>
       new Proxy(
         {},

@@ -56,7 +56,7 @@ describe('outcomeOf', () => {
     ['NaN', Number.NaN, 'result is NaN'],
     ['a Date within', { rows: [{ at: new Date(0) }] }, 'result.rows[0].at is an object of class Date'],
     ['a Map', new Map(), 'result is an object of class Map'],
-    ['a cycle', cyclic(), 'result.self contains itself'],
+    ['a cycle', cyclic(), 'result.self is an object that contains itself'],
     ['a text that is too large', 'a'.repeat(2_000_000), 'result is larger than 1048576 bytes'],
     ['a depth that is too large', nested(100_000), 'is nested deeper than 64 levels'],
     ['a getter that throws', throwing(), 'one of its getters throws'],
