@@ -287,8 +287,6 @@ export const fleetMachine = setup({
           guard: 'isOpen',
           actions: [
             { type: 'recordScale', params: ({ event }) => event },
-            { type: 'spawnWorkers', params: { workers: {} } },
-            'instructWorkers',
             { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
           ]
         },
@@ -299,8 +297,6 @@ export const fleetMachine = setup({
           guard: 'isOpen',
           actions: [
             { type: 'recordConfig', params: ({ event }) => event },
-            { type: 'spawnWorkers', params: { workers: {} } },
-            'instructWorkers',
             { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
           ]
         },

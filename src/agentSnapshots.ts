@@ -21,6 +21,8 @@ export class AgentSnapshots {
   #isPaused = false;
   #coordinatorContext: unknown = null;
   readonly #changedSlots = new Set<string>();
+  /** Slots whose snapshots are with the store. */
+  #offeredSlots: readonly string[] = [];
 
   /** A worker began, or ended, or was replaced. What it holds is in the rows, so that is no change. */
   markWorker(slot: string): void {
@@ -41,7 +43,10 @@ export class AgentSnapshots {
     if (coordinator && coordinator.context !== this.#coordinatorContext) {
       agents.push(persist('coordinator', coordinatorMachine, coordinator));
     }
-    for (const slot of this.#changedSlots) {
+    this.#offeredSlots = [...this.#changedSlots];
+    // What changes while the store writes is a change for the next commit.
+    this.#changedSlots.clear();
+    for (const slot of this.#offeredSlots) {
       const worker = snapshotOf(fleet, slot);
       if (worker) agents.push(persist(slot, workerMachine, worker));
     }
@@ -52,7 +57,13 @@ export class AgentSnapshots {
     this.#fleetContext = fleet.context;
     this.#isPaused = isPaused(fleet, this.#isPaused);
     this.#coordinatorContext = snapshotOf(fleet, 'coordinator')?.context ?? null;
-    this.#changedSlots.clear();
+    this.#offeredSlots = [];
+  }
+
+  /** The store does not have them: they are changes still. */
+  refused(): void {
+    for (const slot of this.#offeredSlots) this.#changedSlots.add(slot);
+    this.#offeredSlots = [];
   }
 }
 

@@ -29,7 +29,9 @@ export function loseAttempt(turn: Turn, { seq, attempt, reason }: AttemptLost): 
   const row = turn.task(seq);
   if (row === undefined) return;
   const error: TaskError = { name: 'LostAttemptError', message: reason, retryable: true };
-  if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) !== row) turn.stats.lostAttempts += 1;
+  if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) === row) return;
+  turn.stats.lostAttempts += 1;
+  if (row.context.workerId !== null) turn.worker(row.context.workerId);
 }
 
 /** Gives every attempt back to the queue: the fleet stops. */

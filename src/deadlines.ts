@@ -19,6 +19,10 @@ export class Deadlines<TKey> {
     if (this.#pending.size === 0) this.#earliest = Infinity;
   }
 
+  get(key: TKey): number | undefined {
+    return this.#pending.get(key);
+  }
+
   has(key: TKey): boolean {
     return this.#pending.has(key);
   }

@@ -444,6 +444,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   async #stop(graceful: boolean, timeoutMs: number): Promise<void> {
     const actor = this.#actor!;
+    // A start that comes meanwhile waits for the end of this, and begins anew.
+    this.#starting = null;
     this.#inbox?.[Symbol.dispose]();
     const isStopped = new Promise<void>((resolve) => {
       actor.subscribe({ complete: resolve, error: () => resolve() });
@@ -452,7 +454,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
     if (actor.getSnapshot().status === 'active') await isStopped;
     timer[Symbol.dispose]();
-    this.#starting = null;
   }
 
   /** Sends a command and waits until it is carried out and durable, or refused. */
@@ -475,7 +476,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     batchId: string
   ): Promise<void> {
     try {
-      await submission.submitStream(tasks);
+      await this.#untilStopped(batchId, submission.submitStream(tasks));
     } catch (error) {
       // What was interrupted goes on when it is repeated.
       const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
@@ -485,6 +486,22 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         if (status === 'accepting') await this.cancelBatch(batchId);
       }
       throw error;
+    }
+  }
+
+  /** Ends the wait when the fleet stops: the source of a stream may be silent for ever. */
+  async #untilStopped(batchId: string, submitted: Promise<void>): Promise<void> {
+    const { promise: stopped, reject } = withResolvers<never>();
+    const subscription = this.#fleet.journal.waiters.onBatchSettled(batchId, {
+      onNews: () => {},
+      onStop: reject
+    });
+    try {
+      await Promise.race([submitted, stopped]);
+    } finally {
+      subscription[Symbol.dispose]();
+      // Once nobody waits for it any more, its failure is no news.
+      submitted.catch(() => {});
     }
   }
 

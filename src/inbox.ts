@@ -27,7 +27,7 @@ export class Inbox {
 
   /** Whether a submission that found no room may find some after this turn. */
   isWorthRetrying(turn: Turn): boolean {
-    return this.#deferred.length > 0 && turn.hasMadeRoom;
+    return this.#deferred.length > 0 && (turn.hasMadeRoom || turn.started.length > 0);
   }
 
   /** The inputs of a turn: what waited for room, then as many as make up the rows that it may step. */

@@ -35,11 +35,14 @@ import { Replies } from './replies.ts';
 import { isHolding, workDoneOf } from './roster.ts';
 import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
-import type { Found, TurnInput } from './turnInput.ts';
+import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
 const maxTurnRows = 4_000;
+
+/** How long the place of a worker that could not be made stays empty. */
+const brokenWorkerPauseMs = 1_000;
 
 export interface JournalOptions {
   readonly scope: string;
@@ -89,6 +92,12 @@ export class Journal {
   #ownsStore = false;
   /** The config that the workers were told of; `null` before the first turn, which finds them spawned under it. */
   #appliedConfig: FleetConfig | null = null;
+  /** The actor has ended: nothing leaves any more. */
+  #isHalted = false;
+  /** A worker has reported since the last turn looked for room. */
+  #hasReports = false;
+  /** Workers of refused turns, which may have changed all the same: an outcome is taken in once. */
+  readonly #untold = new Set<string>();
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
 
@@ -115,14 +124,15 @@ export class Journal {
   rejectCommand(command: FleetCommand): void {
     const { scope } = this.#options;
     const error = new NotRunningError(scope, command.type, this.#snapshot().value.operation);
-    if (command.commandId !== undefined) this.replies.settle({ commandId: command.commandId, error });
-    else this.#send({ type: 'facts.released', facts: [refusalOf(command, error)] });
+    this.#answerRefusal({ command, commandId: command.commandId }, error);
   }
 
   recordReport(report: WorkerReport): void {
     this.ledger.roster.record(report);
     if (report.type === 'worker.offering') this.#retireIfSpent(report);
     this.#snapshots.markWorker(report.slot);
+    if (report.type === 'worker.broken') this.#remakeLater(report.slot);
+    this.#hasReports = true;
     this.#wake();
   }
 
@@ -152,6 +162,7 @@ export class Journal {
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
+      if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
       const recovered = await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
         this.collect(input)
       );
@@ -177,6 +188,7 @@ export class Journal {
   /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
   async close(): Promise<void> {
     const { executor, store, scope } = this.#options;
+    this.#isHalted = true;
     await executor.stop();
     try {
       const fleet = this.#snapshot();
@@ -192,6 +204,7 @@ export class Journal {
 
   /** Ends what is left when the fleet's actor ended, be it that its parent stopped it. Answers who still waits. */
   halt(): void {
+    this.#isHalted = true;
     this.#active.watch(false);
     void this.#options.executor.stop();
     // It is too late to tell anybody that the store could not be released; its lock ends with the process.
@@ -213,6 +226,7 @@ export class Journal {
       if (decided !== 'refused') return;
     }
     const inputs = this.#inbox.take(maxTurnRows);
+    this.#hasReports = false;
     let turn: Turn | null = null;
     let payloads: ReadonlyMap<number, Payload>;
     try {
@@ -225,7 +239,7 @@ export class Journal {
       this.#fail(error, turn, inputs);
       return;
     }
-    this.#release(turn, payloads);
+    if (!this.#isHalted) this.#release(turn, payloads);
   }
 
   #newTurn(found: Found): Turn {
@@ -303,7 +317,11 @@ export class Journal {
     this.waiters.release(turn.results, turn.facts);
     this.#tellWorkers(turn);
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
-    if (turn.started.length > 0) executor.dispatch(this.#attempts(turn, payloads));
+    if (turn.started.length > 0) {
+      // Their time begins now: that of the commit is not charged to them.
+      this.ledger.arm(turn.started, this.#limits());
+      executor.dispatch(this.#attempts(turn, payloads));
+    }
     if (turn.results.length > 0) this.#tellCoordinator(turn.results);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
@@ -313,16 +331,21 @@ export class Journal {
 
   /** Between turns, when no claim is under way that a stopping worker would have to take. */
   #adjustWorkers(config: FleetConfig): void {
-    const isChanged = this.#appliedConfig !== null && this.#appliedConfig !== config;
+    const isChanged = this.#appliedConfig !== config;
     this.#appliedConfig = config;
     if (isChanged) this.#send({ type: 'workers.adjust' });
   }
 
   #end(turn: Turn): void {
     const { head, sweeps } = this.ledger;
+    this.#remakeWorkers();
     this.#setAlarm();
     const more =
-      !this.#inbox.isEmpty || sweeps.size > 0 || turn.isCutShort || this.#inbox.isWorthRetrying(turn);
+      !this.#inbox.isEmpty ||
+      this.#hasReports ||
+      sweeps.size > 0 ||
+      turn.isCutShort ||
+      this.#inbox.isWorthRetrying(turn);
     this.#isAwake = more;
     this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
   }
@@ -350,6 +373,8 @@ export class Journal {
 
   /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
   #tellWorkers(turn: Turn): void {
+    for (const workerId of this.#untold) turn.worker(workerId);
+    this.#untold.clear();
     for (const [workerId, { completed, failed }] of turn.workers) {
       const place = this.ledger.roster.get(workerId);
       if (place === undefined) continue;
@@ -366,6 +391,17 @@ export class Journal {
     for (const workerId of turn.wedgedWorkers) {
       const place = this.ledger.roster.get(workerId);
       if (place) this.#tellWorker(place.slot, { type: 'worker.retire' });
+    }
+  }
+
+  /** A worker that could not be made is tried again after a pause. */
+  #remakeLater(slot: string): void {
+    this.ledger.workerDeadlines.set(slot, this.#active.now() + brokenWorkerPauseMs);
+  }
+
+  #remakeWorkers(): void {
+    for (const slot of this.ledger.workerDeadlines.takeDue(this.#active.now())) {
+      this.#tellWorker(slot, { type: 'worker.start' });
     }
   }
 
@@ -414,8 +450,12 @@ export class Journal {
   /** One alarm, for the earliest of all deadlines. */
   #setAlarm(): void {
     const { clock } = this.#options;
-    const { attemptDeadlines, lingerDeadlines, due } = this.ledger;
-    const activeAt = Math.min(attemptDeadlines.nextAt ?? Infinity, lingerDeadlines.nextAt ?? Infinity);
+    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due } = this.ledger;
+    const activeAt = Math.min(
+      attemptDeadlines.nextAt ?? Infinity,
+      lingerDeadlines.nextAt ?? Infinity,
+      workerDeadlines.nextAt ?? Infinity
+    );
     this.#active.watch(activeAt < Infinity);
     const delayMs = Math.max(
       0,
@@ -438,7 +478,7 @@ export class Journal {
     this.#failures += 1;
     if (this.#undecided === null) {
       // It failed before the store was asked to write anything.
-      turn?.undo();
+      if (turn !== null) this.#undo(turn);
       this.#inbox.putBack(inputs);
     } else if (!(error instanceof StoreError && error.outcome === 'unknown')) {
       this.#refuse(this.#undecided, error);
@@ -449,15 +489,25 @@ export class Journal {
   /** The store has nothing of the turn: its submissions are answered, the rest is taken again. */
   #refuse({ turn, inputs }: Attempted, error: unknown): void {
     this.#undecided = null;
-    turn.undo();
+    this.#undo(turn);
     const kept: TurnInput[] = [];
     for (const input of inputs) {
       if (input.type !== 'command' || !isSubmission(input.command)) kept.push(input);
-      else if (input.commandId !== undefined) {
-        this.replies.settle({ commandId: input.commandId, error: error as Error });
-      }
+      else this.#answerRefusal(input, error as Error);
     }
     this.#inbox.putBack(kept);
+  }
+
+  /** Tells the caller, or whoever listens where the command came as an event. */
+  #answerRefusal({ command, commandId }: Pick<CommandInput, 'command' | 'commandId'>, error: Error): void {
+    if (commandId !== undefined) this.replies.settle({ commandId, error });
+    else this.#send({ type: 'facts.released', facts: [refusalOf(command, error)] });
+  }
+
+  #undo(turn: Turn): void {
+    turn.undo();
+    this.#snapshots.refused();
+    for (const workerId of turn.workers.keys()) this.#untold.add(workerId);
   }
 
   /** Finds out whether a commit of unknown outcome took effect; if it did, its effects leave now. */
@@ -478,7 +528,8 @@ export class Journal {
     }
     this.#undecided = null;
     turn.apply();
-    this.#release(turn, await this.#readPayloads(turn));
+    const payloads = await this.#readPayloads(turn);
+    if (!this.#isHalted) this.#release(turn, payloads);
     return 'committed';
   }
 

@@ -48,6 +48,8 @@ export class Ledger {
   /** Graces of lingering attempts, by attempt, in active time. */
   readonly lingering = new Map<string, LingeringAttempt>();
   readonly lingerDeadlines = new Deadlines<string>();
+  /** When workers that could not be made are tried again, by slot, in active time. */
+  readonly workerDeadlines = new Deadlines<string>();
   /** Handlers that were given up and still run. */
   readonly stuck = new Map<string, LingeringAttempt>();
 
@@ -90,6 +92,13 @@ export class Ledger {
     } else if (after.context.dueAt !== null) this.due.push(seq, after.context.dueAt);
   }
 
+  /** Begins the time of attempts that are about to start. */
+  arm(rows: readonly TaskRow[], { activeNow, workerTimeout }: AttemptLimits): void {
+    for (const { context } of rows) {
+      this.attemptDeadlines.set(context.seq, activeNow + (context.timeoutMs ?? workerTimeout));
+    }
+  }
+
   /** An attempt is over while its handler still runs: it keeps its place for the grace. */
   linger(attempt: LingeringAttempt, limits: AttemptLimits): void {
     const key = attemptKey(attempt);
@@ -114,10 +123,10 @@ export class Ledger {
   }
 
   /** Undoes {@link Ledger.giveUp}: the turn was not committed. */
-  takeBack(attempt: LingeringAttempt, limits: AttemptLimits): void {
+  takeBack(attempt: LingeringAttempt, wasAccepting: boolean, limits: AttemptLimits): void {
     this.stuck.delete(attemptKey(attempt));
     this.linger(attempt, limits);
-    this.roster.setAccepting(attempt.workerId, true);
+    this.roster.setAccepting(attempt.workerId, wasAccepting);
   }
 
   /** A batch has settled: its row lives in the store alone. */
@@ -127,13 +136,16 @@ export class Ledger {
     this.parked.delete(id);
   }
 
+  /** Entries that were parked for a batch that was never committed. */
+  forgetStrayParked(): void {
+    for (const id of this.parked.keys()) if (!this.batches.has(id)) this.parked.delete(id);
+  }
+
   /** Sweeps go over a batch from its start again; what is settled is passed over. */
   restartSweeps(): void {
-    for (const id of this.sweeps.keys()) {
-      const row = this.batches.get(id);
-      if (row?.state === 'cancelling') this.sweeps.set(id, row.context.firstSeq);
-      else this.sweeps.delete(id);
-    }
+    this.sweeps.clear();
+    for (const [id, row] of this.batches)
+      if (row.state === 'cancelling') this.sweeps.set(id, row.context.firstSeq);
   }
 
   keepPayload(seq: number, payload: Payload): void {

@@ -89,6 +89,14 @@ export class Roster {
     this.#refresh(place);
   }
 
+  /** A row is held again that was held all along: the turn that ended it was not committed. */
+  retake({ context }: TaskRow): void {
+    const place = this.get(context.workerId);
+    if (place === undefined) return;
+    place.taken -= 1;
+    this.#refresh(place);
+  }
+
   /** An attempt is over but its handler is not. */
   linger(workerId: string, ref: AttemptRef): void {
     const place = this.get(workerId);

@@ -6,6 +6,7 @@ import type { TaskEvent } from '../machines/taskMachine.ts';
 import type { AbortCause } from './executor.ts';
 import {
   batchLifecycle,
+  isHeld,
   taskLifecycle,
   type AttemptLimits,
   type Ledger,
@@ -94,7 +95,9 @@ export class Turn {
   readonly #newKeys = new Map<string, number>();
   readonly #removedBatches = new Set<string>();
   readonly #lingering: LingeringAttempt[] = [];
-  readonly #givenUp: LingeringAttempt[] = [];
+  /** Deadlines of rows as they were before the turn, by `seq`. */
+  readonly #deadlines = new Map<number, number>();
+  readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
   readonly #fleetCounts: Mutable<TaskCounts>;
   readonly #batchCounts = new Map<string, Mutable<TaskCounts>>();
   readonly #waitingBefore: number;
@@ -142,8 +145,9 @@ export class Turn {
 
   /** A batch of any state: staged, live, or settled and found in the store. */
   batch(id: string): BatchRow | undefined {
-    const live = this.#batches.get(id) ?? this.#ledger.batches.get(id);
-    return live ?? (this.#removedBatches.has(id) ? undefined : this.context.found.batches.get(id));
+    const staged = this.#batches.get(id);
+    if (staged !== undefined || this.#removedBatches.has(id)) return staged;
+    return this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
   }
 
   /** Tasks that wait for a worker or for a time. */
@@ -234,7 +238,8 @@ export class Turn {
 
   /** A handler that hangs beyond its grace is waited for no longer: its worker is replaced. */
   giveUp(attempt: LingeringAttempt): void {
-    this.#givenUp.push(attempt);
+    const wasAccepting = this.#ledger.roster.get(attempt.workerId)?.accepting ?? false;
+    this.#givenUp.push({ attempt, wasAccepting });
     this.#ledger.giveUp(attempt);
     this.worker(attempt.workerId);
     this.wedgedWorkers.push(attempt.workerId);
@@ -314,6 +319,7 @@ export class Turn {
       const payload = this.#payloads.get(seq);
       if (payload !== undefined) this.#ledger.keepPayload(seq, payload);
     }
+    for (const id of this.#removedBatches) this.#ledger.forgetBatch(id);
     for (const [id, row] of this.#batches) {
       if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
       else this.#ledger.forgetBatch(id);
@@ -324,12 +330,25 @@ export class Turn {
   /** Brings everything derived back to the committed rows: the store refused the turn. */
   undo(): void {
     for (const row of this.started) this.#ledger.roster.restore(row);
-    for (const [seq, row] of this.#tasks) {
-      this.#ledger.move(row, this.#ledger.tasks.get(seq), this.#limits);
-    }
+    for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
-    for (const attempt of this.#givenUp) this.#ledger.takeBack(attempt, this.#limits);
+    for (const { attempt, wasAccepting } of this.#givenUp) {
+      this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
+    }
     this.#ledger.restartSweeps();
+    this.#ledger.forgetStrayParked();
+  }
+
+  /** Puts the committed row in the place of a staged one, with the time that its attempt had left. */
+  #unstage(seq: number, staged: TaskRow): void {
+    const committed = this.#ledger.tasks.get(seq);
+    this.#ledger.move(staged, undefined, this.#limits);
+    if (committed === undefined) return;
+    this.#ledger.move(undefined, committed, this.#limits);
+    if (!isHeld(committed.state)) return;
+    this.#ledger.roster.retake(committed);
+    const deadline = this.#deadlines.get(seq);
+    if (deadline !== undefined) this.#ledger.attemptDeadlines.set(seq, deadline);
   }
 
   /** A task that the store had, unless this turn removed it. */
@@ -341,6 +360,10 @@ export class Turn {
 
   #stage(before: TaskRow | undefined, after: TaskRow): void {
     const { seq, batchId } = after.context;
+    if (before !== undefined && isHeld(before.state) && !this.#tasks.has(seq)) {
+      // One that has come was taken out already.
+      this.#deadlines.set(seq, this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow);
+    }
     this.#tasks.set(seq, after);
     this.#ledger.move(before, after, this.#limits);
     if (before?.state === after.state) return;

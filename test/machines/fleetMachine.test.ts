@@ -518,6 +518,7 @@ describe('fleetMachine workers', () => {
     const first = workers()['worker-1'];
 
     fleet.send({ type: 'workers.scale', count: 500 });
+    fleet.send({ type: 'workers.adjust' });
 
     expect(Object.keys(workers())).toEqual(Array.from({ length: 500 }, (_, index) => slotName(index + 1)));
     expect(workers()['worker-1']).toBe(first);
@@ -529,6 +530,7 @@ describe('fleetMachine workers', () => {
     workers()['worker-2']!.send({ type: 'attempts.begun' });
 
     fleet.send({ type: 'workers.scale', count: 1 });
+    fleet.send({ type: 'workers.adjust' });
 
     await allAre({ 'worker-1': 'idle', 'worker-2': 'draining', 'worker-3': 'stopped' });
     workers()['worker-2']!.send({ type: 'attempts.ended', taken: 1, completed: 1, failed: 0 });
@@ -541,9 +543,11 @@ describe('fleetMachine workers', () => {
     const { fleet, workers, started, allAre } = await idleFleet({ maxConcurrentWorkers: 2 });
     const before = workers();
     fleet.send({ type: 'workers.scale', count: 1 });
+    fleet.send({ type: 'workers.adjust' });
     await allAre({ 'worker-1': 'idle', 'worker-2': 'stopped' });
 
     fleet.send({ type: 'workers.scale', count: 3 });
+    fleet.send({ type: 'workers.adjust' });
     await allAre({ 'worker-1': 'idle', 'worker-2': 'idle', 'worker-3': 'idle' });
 
     expect(workers()['worker-1']).toBe(before['worker-1']);
@@ -573,6 +577,7 @@ describe('fleetMachine workers', () => {
     );
 
     fleet.send({ type: 'workers.scale', count: 2 });
+    fleet.send({ type: 'workers.adjust' });
 
     expect(workers()['worker-2']!.getSnapshot().context.incarnation).toBe(4);
   });
@@ -581,6 +586,7 @@ describe('fleetMachine workers', () => {
     const { fleet, facts, allAre } = await idleFleet({ maxConcurrentWorkers: 2 });
     fleet.send({ type: 'config.update', config: { workerConcurrency: 2 } });
     fleet.send({ type: 'workers.scale', count: 3 });
+    fleet.send({ type: 'workers.adjust' });
     await allAre({ 'worker-1': 'idle', 'worker-2': 'idle', 'worker-3': 'idle' });
 
     expect(facts('worker.').map((fact) => 'workerId' in fact && fact.workerId)).toEqual([
@@ -595,6 +601,7 @@ describe('fleetMachine workers', () => {
     const config = { workerConcurrency: 4, tasksPerWorker: 7, maxConcurrentWorkers: 2, maxRetries: 1 };
 
     fleet.send({ type: 'config.update', config });
+    fleet.send({ type: 'workers.adjust' });
 
     expect(fleet.getSnapshot().context.config).toEqual({ ...defaultFleetConfig, ...config });
     for (const worker of Object.values(workers())) {
