@@ -1,18 +1,11 @@
-import type { AnyActorRef } from 'xstate';
 import { activeTasks } from '../machines/batch.ts';
-import type { ResultsAdded } from '../machines/coordinatorMachine.ts';
-import type {
-  FleetCommand,
-  FleetConfig,
-  FleetFact,
-  LedgerCommand,
-  OperationCommand
-} from '../machines/fleet.ts';
+import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
 import type { AttemptRef } from '../machines/task.ts';
-import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
+import type { WorkerReport } from '../machines/workerMachine.ts';
 import { ActiveClock } from './activeClock.ts';
+import { AgentMessages } from './agentMessages.ts';
 import { AgentSnapshots } from './agentSnapshots.ts';
 import {
   claimTasks,
@@ -32,17 +25,13 @@ import { find, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Replies } from './replies.ts';
-import { isHolding, workDoneOf } from './roster.ts';
-import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
+import type { LedgerHead, Payload, Store } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
 const maxTurnRows = 4_000;
-
-/** How long the place of a worker that could not be made stays empty. */
-const brokenWorkerPauseMs = 1_000;
 
 export interface JournalOptions {
   readonly scope: string;
@@ -81,6 +70,7 @@ export class Journal {
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
+  readonly #agents: AgentMessages;
   readonly #snapshots = new AgentSnapshots();
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
@@ -90,20 +80,17 @@ export class Journal {
   #undecided: Attempted | null = null;
   #failures = 0;
   #ownsStore = false;
-  /** The config that the workers were told of; `null` before the first turn, which finds them spawned under it. */
-  #appliedConfig: FleetConfig | null = null;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
   /** A worker has reported since the last turn looked for room. */
   #hasReports = false;
-  /** Workers of refused turns, which may have changed all the same: an outcome is taken in once. */
-  readonly #untold = new Set<string>();
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
 
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#active = new ActiveClock(options.clock);
+    this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
   }
 
   attach(fleet: FleetRef): void {
@@ -128,10 +115,8 @@ export class Journal {
   }
 
   recordReport(report: WorkerReport): void {
-    this.ledger.roster.record(report);
-    if (report.type === 'worker.offering') this.#retireIfSpent(report);
+    this.#agents.record(report);
     this.#snapshots.markWorker(report.slot);
-    if (report.type === 'worker.broken') this.#remakeLater(report.slot);
     this.#hasReports = true;
     this.#wake();
   }
@@ -315,30 +300,22 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
-    this.#tellWorkers(turn);
+    this.#agents.tellWorkers(turn);
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
     if (turn.started.length > 0) {
       // Their time begins now: that of the commit is not charged to them.
       this.ledger.arm(turn.started, this.#limits());
       executor.dispatch(this.#attempts(turn, payloads));
     }
-    if (turn.results.length > 0) this.#tellCoordinator(turn.results);
+    if (turn.results.length > 0) this.#agents.tellCoordinator(turn.results);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
-    this.#adjustWorkers(turn.context.config);
+    this.#agents.adjustWorkers(turn.context.config);
     this.#end(turn);
-  }
-
-  /** Between turns, when no claim is under way that a stopping worker would have to take. */
-  #adjustWorkers(config: FleetConfig): void {
-    const isChanged = this.#appliedConfig !== config;
-    this.#appliedConfig = config;
-    if (isChanged) this.#send({ type: 'workers.adjust' });
   }
 
   #end(turn: Turn): void {
     const { head, sweeps } = this.ledger;
-    this.#remakeWorkers();
     this.#setAlarm();
     const more =
       !this.#inbox.isEmpty ||
@@ -371,80 +348,12 @@ export class Journal {
     return attempts;
   }
 
-  /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
-  #tellWorkers(turn: Turn): void {
-    for (const workerId of this.#untold) turn.worker(workerId);
-    this.#untold.clear();
-    for (const [workerId, { completed, failed }] of turn.workers) {
-      const place = this.ledger.roster.get(workerId);
-      if (place === undefined) continue;
-      place.completed += completed;
-      place.failed += failed;
-      const isBusy = isHolding(place);
-      if (isBusy === place.isBusy) continue;
-      place.isBusy = isBusy;
-      this.#tellWorker(
-        place.slot,
-        isBusy ? { type: 'attempts.begun' } : { type: 'attempts.ended', ...workDoneOf(place) }
-      );
-    }
-    for (const workerId of turn.wedgedWorkers) {
-      const place = this.ledger.roster.get(workerId);
-      if (place) this.#tellWorker(place.slot, { type: 'worker.retire' });
-    }
-  }
-
-  /** A worker that could not be made is tried again after a pause. */
-  #remakeLater(slot: string): void {
-    this.ledger.workerDeadlines.set(slot, this.#active.now() + brokenWorkerPauseMs);
-  }
-
-  #remakeWorkers(): void {
-    for (const slot of this.ledger.workerDeadlines.takeDue(this.#active.now())) {
-      this.#tellWorker(slot, { type: 'worker.start' });
-    }
-  }
-
-  /** A worker that had taken its last task before it was told so hears of no end that would replace it. */
-  #retireIfSpent({ slot, workerId }: WorkerReport): void {
-    const place = this.ledger.roster.get(workerId);
-    if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
-    this.#tellWorker(slot, { type: 'worker.retire' });
-  }
-
-  #tellWorker(slot: string, event: WorkerEvent): void {
-    const children = this.#snapshot().children as Readonly<Record<string, AnyActorRef | undefined>>;
-    children[slot]?.send(event);
-  }
-
   #updateReadModel(news: TurnNews): void {
     try {
       this.#options.readModel.trigger.turnCommitted({ news });
     } catch (error) {
       this.#options.onListenerError(error);
     }
-  }
-
-  #tellCoordinator(results: readonly StoredResult[]): void {
-    let successCount = 0;
-    let totalDuration = 0;
-    let oldestResult = Infinity;
-    let newestResult = -Infinity;
-    for (const { success, duration, timestamp } of results) {
-      if (success) successCount += 1;
-      totalDuration += duration;
-      oldestResult = Math.min(oldestResult, timestamp);
-      newestResult = Math.max(newestResult, timestamp);
-    }
-    const added: ResultsAdded = {
-      successCount,
-      failureCount: results.length - successCount,
-      totalDuration,
-      oldestResult,
-      newestResult,
-      settledSeq: results.at(-1)!.settledSeq
-    };
-    this.#snapshot().children.coordinator?.send({ type: 'results.added', ...added });
   }
 
   /** One alarm, for the earliest of all deadlines. */
@@ -507,7 +416,7 @@ export class Journal {
   #undo(turn: Turn): void {
     turn.undo();
     this.#snapshots.refused();
-    for (const workerId of turn.workers.keys()) this.#untold.add(workerId);
+    this.#agents.undone(turn);
   }
 
   /** Finds out whether a commit of unknown outcome took effect; if it did, its effects leave now. */
