@@ -6,6 +6,19 @@ export type BatchState = 'accepting' | 'pending' | 'processing' | 'paused' | 'ca
 /** How a batch ended. */
 export type FinalBatchState = 'completed' | 'failed' | 'partial' | 'cancelled';
 
+/** Every batch state, in the order of a batch's life. */
+export const batchStates = [
+  'accepting',
+  'pending',
+  'processing',
+  'paused',
+  'cancelling',
+  'completed',
+  'failed',
+  'partial',
+  'cancelled'
+] as const satisfies readonly BatchState[];
+
 /** How many tasks of a batch are in each status. */
 export type TaskCounts = Readonly<Record<TaskStatus, number>>;
 

@@ -1,4 +1,4 @@
-import type { BatchState, BatchStatus } from '../machines/batch.ts';
+import { batchStates, type BatchState, type BatchStatus } from '../machines/batch.ts';
 import { taskStatuses, type TaskResult, type TaskStatus } from '../machines/task.ts';
 import type { taskMachine } from '../machines/taskMachine.ts';
 import type { SnapshotFrom } from 'xstate';
@@ -47,18 +47,6 @@ export interface TaskFilter {
 
 /** Rows that are read from the store at once. */
 export const pageSize = 1_000;
-
-const batchStates: readonly BatchState[] = [
-  'accepting',
-  'pending',
-  'processing',
-  'paused',
-  'cancelling',
-  'completed',
-  'failed',
-  'partial',
-  'cancelled'
-];
 
 /** Reads a fleet from its store: in the process that owns it, or beside it. Sees what is committed, no more. */
 export class FleetReader {
