@@ -8,8 +8,7 @@ import {
   assertDuration,
   assertId,
   assertInteger,
-  assertKnownFields,
-  assertPlainObject,
+  assertOptions,
   assertTime,
   jsonTextOf,
   refuse
@@ -80,8 +79,7 @@ export class CoordinatorAgent<TResult = unknown> {
    */
   async submitResult(workerId: string, result: SubmittedTaskResult<TResult>): Promise<boolean> {
     assertId('workerId', workerId);
-    assertPlainObject('result', result);
-    assertKnownFields('result', result, resultFields);
+    assertOptions('result', result, resultFields);
     const { taskId, success, duration, timestamp, type = 'external', attempts = 1, error } = result;
     assertId('result.taskId', taskId);
     assertBoolean('result.success', success);
@@ -109,8 +107,7 @@ export class CoordinatorAgent<TResult = unknown> {
 
   /** The newest results that pass the filter, oldest first. */
   async getResults(filter: ResultEntryFilter = {}): Promise<ResultEntry<TResult>[]> {
-    assertPlainObject('filter', filter);
-    assertKnownFields('filter', filter, ['workerId', 'success', 'since', 'limit', 'offset']);
+    assertOptions('filter', filter, ['workerId', 'success', 'since', 'limit', 'offset']);
     const { workerId, success, since, limit = 1_000, offset = 0 } = filter;
     if (workerId !== undefined) assertId('filter.workerId', workerId);
     if (success !== undefined) assertBoolean('filter.success', success);

@@ -19,7 +19,7 @@ import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertKnownFields, assertPlainObject, refuse } from './validation.ts';
+import { assertId, assertOptions, assertPlainObject, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything but the handlers has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -88,8 +88,7 @@ const optionNames = [
 
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions): ResolvedOptions {
-  assertPlainObject('options', options as unknown);
-  assertKnownFields('options', options, optionNames);
+  assertOptions('options', options, optionNames);
   const { name = 'default', handlers, executor, shouldRetry } = options;
   assertId('options.name', name);
   if (executor !== undefined && handlers !== undefined) {

@@ -82,11 +82,8 @@ export class Roster {
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
   restore(row: TaskRow): void {
-    const place = this.get(row.context.workerId);
     this.drop(row);
-    if (place === undefined) return;
-    place.taken -= 1;
-    this.#refresh(place);
+    this.retake(row);
   }
 
   /** A row is held again that was held all along: the turn that ended it was not committed. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TaskError } from '../machines/task.ts';
 import { NonRetryableError } from '../src/errors.ts';
 import { failedOutcome, outcomeOf, taskErrorOf } from '../src/outcome.ts';
+import { cyclic } from './hostileValues.ts';
 
 const always = () => true;
 
@@ -186,12 +187,6 @@ describe('failedOutcome', () => {
 function nested(levels: number): unknown {
   let value: unknown = 1;
   for (let level = 0; level < levels; level++) value = { value };
-  return value;
-}
-
-function cyclic(): object {
-  const value: { self?: object } = {};
-  value.self = value;
   return value;
 }
 

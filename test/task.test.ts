@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { taskPriority } from '../machines/task.ts';
 import { ValidationError } from '../src/errors.ts';
 import { prepareSingleTask, prepareTask } from '../src/task.ts';
+import { cyclic, nested } from './hostileValues.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const plain = { id: 't1', type: 'echo', data: { a: 1 } };
@@ -280,20 +281,8 @@ function refusalOf(call: () => unknown): ValidationError {
   throw new Error('It was not refused');
 }
 
-function cyclic(): object {
-  const value: { self?: object } = {};
-  value.self = value;
-  return value;
-}
-
 function sparse(length: number): unknown[] {
   const values: unknown[] = [];
   values.length = length;
   return values;
-}
-
-function nested(levels: number): unknown {
-  let value: unknown[] = [];
-  for (let level = 1; level < levels; level++) value = [value];
-  return value;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FleetManager, ValidationError, memoryStore } from '../../src/index.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
+import { cyclic, nested } from '../hostileValues.ts';
 
 const good = { id: 'good', type: 'echo' as const, data: 1 };
 const ids = 'tasks[1].id';
@@ -746,18 +747,6 @@ async function expectCancelled(fleet: EchoFleet, batchId: string, totalTasks: nu
     totalTasks === 0 ? { code: 'ERR_NOT_FOUND' } : { status: 'cancelled', totalTasks, progress: 1 }
   );
   expect(await fleet.submit('echo', 'still there')).toBe('still there');
-}
-
-function cyclic(): unknown {
-  const value: Record<string, unknown> = {};
-  value.self = value;
-  return value;
-}
-
-function nested(levels: number): unknown {
-  let value: unknown[] = [];
-  for (let level = 1; level < levels; level++) value = [value];
-  return value;
 }
 
 function throwing(): unknown {

@@ -8,6 +8,7 @@ import {
   type HandlerContext
 } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
+import { cyclic, nested } from '../hostileValues.ts';
 
 const once = { maxRetries: 0 };
 
@@ -775,18 +776,6 @@ function selfCaused(): Error {
   const error = new Error('around');
   error.cause = error;
   return error;
-}
-
-function cyclic(): unknown {
-  const value: Record<string, unknown> = {};
-  value.self = value;
-  return value;
-}
-
-function nested(levels: number): unknown {
-  let value: unknown[] = [];
-  for (let level = 1; level < levels; level++) value = [value];
-  return value;
 }
 
 /** Small in memory, 2^levels values as text. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   activeTasks,
+  batchStates,
   noTaskCounts,
   settledTasks,
   type BatchState,
@@ -12,17 +13,6 @@ import { batchMachine, type BatchContext, type BatchEvent } from '../../machines
 import { taskStatuses } from '../../machines/task.ts';
 
 const now = Date.UTC(2026, 0, 1);
-const batchStates = [
-  'accepting',
-  'pending',
-  'processing',
-  'paused',
-  'cancelling',
-  'completed',
-  'failed',
-  'partial',
-  'cancelled'
-] as const satisfies BatchState[];
 
 /** Every event that leaves the batch of two tasks unsettled. */
 const events = {
