@@ -23,14 +23,6 @@ export class Deadlines<TKey> {
     return this.#pending.get(key);
   }
 
-  has(key: TKey): boolean {
-    return this.#pending.has(key);
-  }
-
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /** When to look again: at or before the earliest deadline; `undefined` when none is pending. */
   get nextAt(): number | undefined {
     return this.#pending.size === 0 ? undefined : this.#earliest;
