@@ -3,7 +3,8 @@ import type { FleetCommand, FleetFact, LedgerCommand, NewTask } from '../machine
 import { problemOf } from '../machines/problem.ts';
 import type { TaskError } from '../machines/task.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
-import { batchLifecycle, isHeld, taskLifecycle, type Ledger } from './ledger.ts';
+import { isHeld, type Ledger } from './ledger.ts';
+import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
 import { externalKey, submittedResultKey, type CommandInput } from './turnInput.ts';

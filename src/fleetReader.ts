@@ -3,7 +3,7 @@ import { taskStatuses, type TaskResult, type TaskStatus } from '../machines/task
 import type { taskMachine } from '../machines/taskMachine.ts';
 import type { SnapshotFrom } from 'xstate';
 import { NotFoundError } from './errors.ts';
-import { taskLifecycle } from './ledger.ts';
+import { taskLifecycle } from './lifecycles.ts';
 import type { BatchQuery, StoreReader, StoredResult, StoredTask, TaskQuery } from './store.ts';
 import {
   assertBoolean,

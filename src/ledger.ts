@@ -1,19 +1,16 @@
-import { batchMachine } from '../machines/batchMachine.ts';
 import type { AttemptRef, TaskStatus } from '../machines/task.ts';
-import { taskMachine } from '../machines/taskMachine.ts';
 import { Deadlines } from './deadlines.ts';
 import { DueQueue } from './dueQueue.ts';
-import { compileLifecycle } from './lifecycle.ts';
 import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
-
-export const taskLifecycle = compileLifecycle(taskMachine);
-export const batchLifecycle = compileLifecycle(batchMachine);
+import { TaskTable } from './taskTable.ts';
 
 /** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
 const maxPayloads = 20_000;
+/** How long they may be together, characters. */
+const maxPayloadLength = 32 * 1024 * 1024;
 
 /** An attempt that is over while its handler still runs. */
 export interface LingeringAttempt extends AttemptRef {
@@ -36,7 +33,7 @@ export interface AttemptLimits {
  * holds what) follow through {@link Ledger.move}, which also undoes a turn: it is the same move, backwards.
  */
 export class Ledger {
-  readonly tasks = new Map<number, TaskRow>();
+  readonly tasks = new TaskTable();
   readonly batches = new Map<string, BatchRow>();
   head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
 
@@ -59,10 +56,11 @@ export class Ledger {
   readonly sweeps = new Map<string, number>();
 
   readonly #payloads = new Map<number, Payload>();
+  #payloadLength = 0;
 
   /** Puts a row in that is committed already. */
   load(row: TaskRow, limits: AttemptLimits): void {
-    this.tasks.set(row.context.seq, row);
+    this.tasks.set(row);
     this.move(undefined, row, limits);
   }
 
@@ -149,7 +147,10 @@ export class Ledger {
   }
 
   keepPayload(seq: number, payload: Payload): void {
-    if (this.#payloads.size < maxPayloads) this.#payloads.set(seq, payload);
+    const length = lengthOf(payload);
+    if (this.#payloads.size >= maxPayloads || this.#payloadLength + length > maxPayloadLength) return;
+    this.#payloads.set(seq, payload);
+    this.#payloadLength += length;
   }
 
   payload(seq: number): Payload | undefined {
@@ -157,8 +158,15 @@ export class Ledger {
   }
 
   dropPayload(seq: number): void {
+    const payload = this.#payloads.get(seq);
+    if (payload === undefined) return;
     this.#payloads.delete(seq);
+    this.#payloadLength -= lengthOf(payload);
   }
+}
+
+function lengthOf({ data, metadata }: Payload): number {
+  return data.length + (metadata?.length ?? 0);
 }
 
 /** Whether a worker holds the task. */

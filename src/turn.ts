@@ -4,14 +4,8 @@ import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
 import type { AbortCause } from './executor.ts';
-import {
-  batchLifecycle,
-  isHeld,
-  taskLifecycle,
-  type AttemptLimits,
-  type Ledger,
-  type LingeringAttempt
-} from './ledger.ts';
+import { isHeld, type AttemptLimits, type Ledger, type LingeringAttempt } from './ledger.ts';
+import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
 import type { FleetStats } from './stats.ts';
 import type {
@@ -315,7 +309,7 @@ export class Turn {
         this.#ledger.dropPayload(seq);
         continue;
       }
-      this.#ledger.tasks.set(seq, row);
+      this.#ledger.tasks.set(row);
       const payload = this.#payloads.get(seq);
       if (payload !== undefined) this.#ledger.keepPayload(seq, payload);
     }

@@ -1,6 +1,7 @@
 import { activeTasks, settledTasks, type BatchStatus } from '../machines/batch.ts';
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
-import { batchLifecycle, type Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { batchLifecycle } from './lifecycles.ts';
 import type { Place } from './roster.ts';
 import type { BatchRow, StoredResult, StoredTask } from './store.ts';
 import { taskIdOf } from './turn.ts';

@@ -1,0 +1,6 @@
+import { batchMachine } from '../machines/batchMachine.ts';
+import { taskMachine } from '../machines/taskMachine.ts';
+import { compileLifecycle } from './lifecycle.ts';
+
+export const taskLifecycle = compileLifecycle(taskMachine);
+export const batchLifecycle = compileLifecycle(batchMachine);
