@@ -16,24 +16,30 @@ for (const [name, newId] of [
   ['ids of 36 characters', () => randomUUID()]
 ] as const) {
   const path = join(folder, `${name}.db`);
+  console.log(`${tasks} queued, ${name}: ${await fill(path, newId)}; ${await reopen(path)}`);
+}
+await rm(folder, { recursive: true });
+
+async function fill(path: string, newId: (index: number) => string): Promise<string> {
   const before = await liveBytes();
   const fleet = await startPaused(path);
   const began = performance.now();
   await fleet.submitBatch(stream(newId), { batchId: newId(0) });
   const perSecond = Math.round((tasks / (performance.now() - began)) * 1_000);
-  const queued = ((await liveBytes()) - before) / tasks;
+  const bytes = await bytesEach(before);
   await fleet.stop({ graceful: false });
-  const opening = performance.now();
-  const next = await startPaused(path);
-  const openMs = Math.round(performance.now() - opening);
-  const recovered = ((await liveBytes()) - before) / tasks;
-  await next.stop({ graceful: false });
-  console.log(
-    `${tasks} queued, ${name}: ${queued.toFixed(0)} bytes each (${perSecond} submitted a second); ` +
-      `opened again in ${openMs} ms, ${recovered.toFixed(0)} bytes each`
-  );
+  return `${bytes} (${perSecond} submitted a second)`;
 }
-await rm(folder, { recursive: true });
+
+async function reopen(path: string): Promise<string> {
+  const before = await liveBytes();
+  const began = performance.now();
+  const fleet = await startPaused(path);
+  const ms = Math.round(performance.now() - began);
+  const bytes = await bytesEach(before);
+  await fleet.stop({ graceful: false });
+  return `opened again in ${ms} ms: ${bytes}`;
+}
 
 async function startPaused(path: string) {
   const fleet = new FleetManager({ handlers, store: sqliteStore(path) });
@@ -46,6 +52,10 @@ async function* stream(newId: (index: number) => string) {
   for (let index = 0; index < tasks; index++) {
     yield { id: newId(index), type: 'noop' as const, data: { index }, priority: index % 3 };
   }
+}
+
+async function bytesEach(before: number): Promise<string> {
+  return `${(((await liveBytes()) - before) / tasks).toFixed(0)} bytes each`;
 }
 
 /** What is in use after a collection. */
