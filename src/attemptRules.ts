@@ -57,7 +57,8 @@ export function enforceDeadlines(turn: Turn, ledger: Ledger): void {
     if (row?.state === 'running') timeOut(turn, row);
     else if (row?.state === 'cancelling') endGrace(turn, row);
   }
-  for (const key of ledger.lingerDeadlines.takeDue(activeNow)) giveUp(turn, ledger, key);
+  for (const key of ledger.lingerDeadlines.takeDue(activeNow)) ledger.overdue.add(key);
+  for (const key of ledger.overdue) giveUp(turn, ledger, key);
 }
 
 /** Queues the tasks whose time has come. */
@@ -123,19 +124,19 @@ function endGrace(turn: Turn, row: TaskRow): void {
   recordEnd(turn, row, after);
 }
 
-/** A handler ignored its abort for the whole grace: its worker is replaced, as long as few of them hang. */
+/**
+ * A handler ignored its abort for the whole grace: its worker is replaced, as long as few of them hang. Beyond
+ * that it keeps its place until it ends, or until one of the others does.
+ */
 function giveUp(turn: Turn, ledger: Ledger, key: string): void {
-  const attempt = ledger.lingering.get(key);
-  if (attempt === undefined) return;
   const { maxStuck, maxConcurrentWorkers } = turn.context.config;
-  if (ledger.stuck.size < (maxStuck ?? maxConcurrentWorkers)) turn.giveUp(attempt);
-  else ledger.stuck.set(key, attempt);
+  if (ledger.givenUp.size < (maxStuck ?? maxConcurrentWorkers)) turn.giveUp(ledger.lingering.get(key)!);
 }
 
 /** A handler that was waited for no longer has ended after all. */
 function endLate(turn: Turn, ledger: Ledger, key: string): void {
   const attempt = ledger.lingering.get(key);
-  ledger.stuck.delete(key);
+  ledger.givenUp.delete(key);
   if (attempt === undefined) return;
   ledger.endLingering(attempt);
   turn.worker(attempt.workerId);

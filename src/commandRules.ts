@@ -115,35 +115,44 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     }
     return {
       totalTasks: existing.context.totalTasks,
-      added: 0
+      added: input.admitted ?? 0
     } satisfies SubmitReply;
   }
   if (seal) assertTotal(batchId, held + added.length, total);
-  if (!hasRoom(turn, added.length, announced)) {
-    turn.deferred.push(input);
-    return deferred;
-  }
+  const room = roomFor(turn, added.length, announced);
+  if (room === 0 && added.length > 0) return defer(turn, input);
 
   let batch = existing ?? turn.createBatch(batchId, metadata);
   if (added.length > 0) {
-    const seqs = added.map((task) => turn.addTask(task, batchId).context.seq);
+    const seqs = added.slice(0, room).map((task) => turn.addTask(task, batchId).context.seq);
     batch = turn.stepBatch(batch, {
       type: 'tasks.added',
-      count: added.length,
+      count: seqs.length,
       firstSeq: seqs[0]!,
       lastSeq: seqs.at(-1)!
     });
+  }
+  const admitted = (input.admitted ?? 0) + room;
+  if (room < added.length) {
+    const rest = { ...command, tasks: added.slice(room), announced: 0 };
+    return defer(turn, { ...input, command: rest, admitted });
   }
   if (seal) {
     turn.facts.push({ type: 'batch.accepted', batchId, totalTasks: batch.context.totalTasks });
     turn.stepBatch(batch, { type: 'batch.seal', at: turn.context.at });
   }
-  return { totalTasks: batch.context.totalTasks, added: added.length } satisfies SubmitReply;
+  return { totalTasks: batch.context.totalTasks, added: admitted } satisfies SubmitReply;
 }
 
+/** Whatever of it waits for room is answered, and never comes in. */
 function cancelBatch(turn: Turn, { batchId }: CommandOf<'batch.cancel'>): boolean {
+  const waited = withdraw(
+    turn,
+    ({ command }) => command.type === 'batch.submit' && command.batchId === batchId,
+    new ConflictError('batch', batchId, 'was cancelled while tasks of it waited for room in the queue')
+  );
   const batch = turn.batch(batchId);
-  if (batch === undefined || batchLifecycle.isFinal(batch.state)) return false;
+  if (batch === undefined || batchLifecycle.isFinal(batch.state)) return waited;
   turn.stepBatch(batch, { type: 'batch.cancel', at: turn.context.at });
   return true;
 }
@@ -175,15 +184,18 @@ function removeBatch(turn: Turn, { batchId }: CommandOf<'batch.remove'>): void {
 function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
   if (isThere(turn, task)) return task.key;
   assertRunnable(turn, [task]);
-  if (!hasRoom(turn, 1, 1)) {
-    turn.deferred.push(input);
-    return deferred;
-  }
+  if (roomFor(turn, 1, 1) === 0) return defer(turn, input);
   turn.addTask(task, null);
   return task.key;
 }
 
 function cancelTask(turn: Turn, key: string): boolean {
+  const waited = withdraw(
+    turn,
+    ({ command }) => command.type === 'task.submit' && command.task.key === key,
+    new ConflictError('task', key, 'was cancelled while it waited for room in the queue')
+  );
+  if (waited) return true;
   const row = turn.taskByKey(key);
   return row !== undefined && !taskLifecycle.isFinal(row.state) && cancelRow(turn, row);
 }
@@ -284,13 +296,32 @@ function assertDistinct(tasks: readonly NewTask[]): void {
   }
 }
 
-/** @param announced - Tasks that have to fit in all, where a full queue rejects; 0: they were let in before. */
-function hasRoom(turn: Turn, count: number, announced: number): boolean {
+/**
+ * How many of `count` tasks the queue takes now.
+ *
+ * @param announced - Tasks that have to fit in all, where a full queue rejects; 0: they were let in before.
+ */
+function roomFor(turn: Turn, count: number, announced: number): number {
   const { maxQueueSize, onQueueFull } = turn.context.config;
-  if (maxQueueSize === null || count === 0) return true;
-  const isRejecting = onQueueFull === 'reject' && turn.waiting + announced > maxQueueSize;
-  if (count > maxQueueSize || (announced > 0 && isRejecting)) throw new QueueFullError(maxQueueSize);
-  return turn.waiting + count <= maxQueueSize;
+  if (maxQueueSize === null || count === 0) return count;
+  if (announced > 0 && onQueueFull === 'reject' && turn.waiting + announced > maxQueueSize) {
+    throw new QueueFullError(maxQueueSize);
+  }
+  return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));
+}
+
+/** What found no room waits for a later turn. It is taken up in its order, so nobody gets past it. */
+function defer(turn: Turn, input: CommandInput): typeof deferred {
+  turn.deferred.push(input);
+  return deferred;
+}
+
+/** Answers submissions that wait for room, and forgets them. Says whether there were any. */
+function withdraw(turn: Turn, isMeant: (input: CommandInput) => boolean, error: Error): boolean {
+  const withdrawn = turn.deferred.filter(isMeant);
+  turn.deferred = turn.deferred.filter((input) => !isMeant(input));
+  for (const input of withdrawn) reply(turn, input, { error });
+  return withdrawn.length > 0;
 }
 
 function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {

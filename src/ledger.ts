@@ -47,8 +47,10 @@ export class Ledger {
   readonly lingerDeadlines = new Deadlines<string>();
   /** When workers that could not be made are tried again, by slot, in active time. */
   readonly workerDeadlines = new Deadlines<string>();
-  /** Handlers that were given up and still run. */
-  readonly stuck = new Map<string, LingeringAttempt>();
+  /** Lingering attempts whose grace is over. They keep their places. */
+  readonly overdue = new Set<string>();
+  /** Attempts whose handler was given up and still runs. Its worker was replaced. */
+  readonly givenUp = new Map<string, LingeringAttempt>();
 
   /** Queued tasks of paused batches, taken out of the queue until the batch goes on. */
   readonly parked = new Map<string, QueueEntry[]>();
@@ -110,19 +112,20 @@ export class Ledger {
     const key = attemptKey(attempt);
     this.lingering.delete(key);
     this.lingerDeadlines.delete(key);
+    this.overdue.delete(key);
     this.roster.forget(attempt.workerId, attempt);
   }
 
   /** A handler hangs: it keeps its place no longer, and its worker takes nothing more. */
   giveUp(attempt: LingeringAttempt): void {
-    this.stuck.set(attemptKey(attempt), attempt);
+    this.givenUp.set(attemptKey(attempt), attempt);
     this.endLingering(attempt);
     this.roster.setAccepting(attempt.workerId, false);
   }
 
   /** Undoes {@link Ledger.giveUp}: the turn was not committed. */
   takeBack(attempt: LingeringAttempt, wasAccepting: boolean, limits: AttemptLimits): void {
-    this.stuck.delete(attemptKey(attempt));
+    this.givenUp.delete(attemptKey(attempt));
     this.linger(attempt, limits);
     this.roster.setAccepting(attempt.workerId, wasAccepting);
   }

@@ -18,7 +18,7 @@ import type {
   StoredTask,
   TaskRow
 } from './store.ts';
-import type { Found, TurnInput } from './turnInput.ts';
+import type { CommandInput, Found } from './turnInput.ts';
 
 /** All that a turn may read besides the ledger: with the same inputs it does the same. */
 export interface TurnContext {
@@ -74,8 +74,8 @@ export class Turn {
   readonly workers = new Map<string, WorkerChange>();
   /** Workers whose handler was given up: they are to be replaced. */
   readonly wedgedWorkers: string[] = [];
-  /** Inputs that wait for room in the queue. */
-  readonly deferred: TurnInput[] = [];
+  /** Submissions that wait for room in the queue. */
+  deferred: CommandInput[] = [];
   /** A budget ran out: there is more to do than this turn did. */
   isCutShort = false;
   /** Counts that change by what happened, not by a task's state. */

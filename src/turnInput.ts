@@ -10,6 +10,8 @@ export interface CommandInput {
   readonly type: 'command';
   readonly command: LedgerCommand | OperationCommand;
   readonly commandId: string | undefined;
+  /** Tasks of the submission that found room in turns before; the command holds the others. */
+  readonly admitted?: number;
 }
 
 /** A handler ended. */

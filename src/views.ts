@@ -122,7 +122,7 @@ export interface FleetStatistics {
   readonly stuckWorkers: number;
 }
 
-export function fleetStatisticsOf({ head: { stats }, roster, stuck }: Ledger): FleetStatistics {
+export function fleetStatisticsOf({ head: { stats }, roster, givenUp, overdue }: Ledger): FleetStatistics {
   const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = stats;
   let activeWorkers = 0;
   for (const { attempts } of roster.all()) if (attempts.size > 0) activeWorkers += 1;
@@ -141,7 +141,7 @@ export function fleetStatisticsOf({ head: { stats }, roster, stuck }: Ledger): F
     runningTasks: activeTasks(counts),
     workerCount: roster.size,
     activeWorkers,
-    stuckWorkers: stuck.size
+    stuckWorkers: givenUp.size + overdue.size
   };
 }
 

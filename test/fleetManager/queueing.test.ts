@@ -228,6 +228,58 @@ describe('maxQueueSize', () => {
     expect(order).toEqual(['first', 'second']);
   });
 
+  it('lets as much of a submission in as there is room for, so that small ones do not starve it', async () => {
+    const { fleet, release } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 2 });
+    await fleet.submitBatch(held(3), { batchId: 'first' });
+    await release('done');
+    const order: string[] = [];
+    const submit = (id: string, submitted: Promise<unknown>) => submitted.then(() => order.push(id));
+    const all = [
+      submit('large', fleet.submitBatch(held(2), { batchId: 'large' })),
+      submit('small', fleet.submitAsync('wait', null, { id: 'small' }))
+    ];
+    await settled();
+    expect(await fleet.getBatchStatus('large')).toMatchObject({ status: 'accepting', totalTasks: 1 });
+    for (let count = 0; count < 2; count++) {
+      await release('done');
+      await settled();
+    }
+    await Promise.all(all);
+
+    expect(order).toEqual(['large', 'small']);
+    expect(await fleet.getBatchStatus('large')).toMatchObject({ status: 'processing', totalTasks: 2 });
+  });
+
+  it.each<[what: string, submit: (fleet: HeldFleet['fleet']) => Promise<unknown>, kind: string]>([
+    ['a batch', (fleet) => fleet.submitBatch(held(2), { batchId: 'late' }), 'batch'],
+    ['a task', (fleet) => fleet.submitAsync('wait', null, { id: 'late' }), 'task']
+  ])('lets %s that waits for room be cancelled', async (_, submit, kind) => {
+    const { fleet, release } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 1 });
+    await fleet.submitBatch(held(2));
+    const submitted = submit(fleet).catch((thrown: unknown) => thrown);
+    await settled();
+
+    expect(await (kind === 'batch' ? fleet.cancelBatch('late') : fleet.cancelTask('late'))).toBe(true);
+
+    expect(await submitted).toMatchObject({ code: 'ERR_CONFLICT', kind, id: 'late' });
+    await release('done');
+    await settled();
+    expect(await fleet.getStats()).toMatchObject({ totalTasks: 2 });
+  });
+
+  it('lets a batch be cancelled of which a part waits for room', async () => {
+    const { fleet } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 2 });
+    await fleet.submitBatch(held(2));
+    const submitted = fleet.submitBatch(held(3), { batchId: 'late' }).catch((thrown: unknown) => thrown);
+    await settled();
+    expect(await fleet.getBatchStatus('late')).toMatchObject({ status: 'accepting', totalTasks: 1 });
+
+    expect(await fleet.cancelBatch('late')).toBe(true);
+
+    expect(await submitted).toMatchObject({ code: 'ERR_CONFLICT', kind: 'batch', id: 'late' });
+    expect(await fleet.waitForBatch('late')).toMatchObject({ status: 'cancelled', totalTasks: 1 });
+  });
+
   it('lets them in when it is raised', async () => {
     const { fleet } = await heldFleet({ maxConcurrentWorkers: 1, maxQueueSize: 1 });
     await fleet.submitBatch(held(2));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, type FleetFact } from '../../src/index.ts';
-import { faultyStore, gate, settled, startFleet } from '../harness.ts';
+import { faultyStore, gate, settled, SimulatedClock, startFleet } from '../harness.ts';
 
 const oneTask = [{ id: 'a', type: 'work' as const, data: null }];
 const full = () => Promise.reject(new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused'));
@@ -96,7 +96,45 @@ describe('a commit that the store refuses', () => {
     });
     await expect(fleet.getBatchStatus(batchId)).resolves.toMatchObject({ totalTasks: 1 });
   });
+
+  it('leaves no alarm behind when the fleet stops before the store is tried again', async () => {
+    const clock = new CountedClock();
+    const { store, next } = faultyStore();
+    const { fleet } = await startFleet({ handlers: { work: () => 'done' }, store, clock });
+    for (let commits = 0; commits < 100; commits++) next(full);
+    await fleet.submit('work', null).catch(() => {});
+    await settled();
+
+    await fleet.stop({ graceful: false });
+
+    expect(clock.alarms).toBe(0);
+  });
 });
+
+/** Knows how many alarms are set. */
+class CountedClock extends SimulatedClock {
+  alarms = 0;
+
+  override setAlarm(callback: () => void, delayMs: number): Disposable {
+    this.alarms += 1;
+    let isSet = true;
+    const done = (): void => {
+      if (isSet) this.alarms -= 1;
+      isSet = false;
+    };
+    const ring = (): void => {
+      done();
+      callback();
+    };
+    const alarm = super.setAlarm(ring, delayMs);
+    return {
+      [Symbol.dispose]() {
+        done();
+        alarm[Symbol.dispose]();
+      }
+    };
+  }
+}
 
 describe('a commit whose outcome is unknown', () => {
   it('that took effect is found, and its effects leave once', async () => {

@@ -142,4 +142,24 @@ describe('a handler that hangs after its attempt is over', () => {
     expect(await fleet.getBatchStatus(batchId)).toMatchObject({ queuedTasks: 1 });
     expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 2 });
   });
+
+  it('is given up after all when one before it has ended', async () => {
+    const first = gate();
+    const { fleet, clock } = await startFleet({
+      handlers: { slow: () => first.promise, hang: () => new Promise(() => {}), quick: () => 'done' },
+      config: { maxConcurrentWorkers: 1, maxRetries: 0, cancelGraceMs: 0, maxStuck: 1 }
+    });
+    await fleet.submitBatch([{ id: 'a', type: 'slow', data: null, timeoutMs: 100 }]);
+    await clock.advance(100);
+    await fleet.submitBatch([{ id: 'b', type: 'hang', data: null, timeoutMs: 100 }]);
+    await clock.advance(100);
+    const batchId = await fleet.submitBatch([{ id: 'c', type: 'quick', data: null }]);
+    await clock.advance(60_000);
+
+    first.open();
+    await settled();
+
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ completedTasks: 1 });
+    expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 1 });
+  });
 });
