@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { memoryStore, type Store } from '../../src/index.ts';
+import { settled, SimulatedClock, startFleet } from '../harness.ts';
+
+const hour = 3_600_000;
+const year = 365 * 24 * hour;
+
+/** Its wall clock can be set; monotonic time goes on as it did. */
+class SettableClock extends SimulatedClock {
+  shift = 0;
+
+  override now(): number {
+    return super.now() + this.shift;
+  }
+}
+
+const hang = () => new Promise<never>(() => {});
+
+describe('the wall clock', () => {
+  it.each([
+    ['back by two hours', -2 * hour],
+    ['forward by a year', year]
+  ])('set %s changes nothing for a running attempt', async (_, shift) => {
+    const clock = new SettableClock();
+    const { fleet } = await startFleet({ handlers: { hang }, clock, config: { maxRetries: 0 } });
+    const batchId = await fleet.submitBatch([{ id: 'a', type: 'hang', data: null, timeoutMs: 500 }]);
+    await clock.advance(200);
+    clock.shift = shift;
+
+    await clock.advance(299);
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ runningTasks: 1 });
+    await clock.advance(1);
+
+    const [result] = await fleet.getBatchResults(batchId);
+    expect(result).toMatchObject({ status: 'timedOut' });
+    expect(result!.duration).toBeGreaterThanOrEqual(0);
+  });
+
+  it('set forward past a start time starts the task within a minute', async () => {
+    const clock = new SettableClock();
+    const { fleet } = await startFleet({ handlers: { work: () => 'done' }, clock });
+    await fleet.submitAsync('work', null, { id: 'later', startAfter: clock.now() + hour });
+    await clock.advance(1_000);
+    clock.shift = 2 * hour;
+
+    await clock.advance(60_000);
+
+    expect(await fleet.getTask('later')).toMatchObject({ status: 'completed' });
+  });
+
+  it('set back before a start time starts the task when it shows that time', async () => {
+    const clock = new SettableClock();
+    const { fleet } = await startFleet({ handlers: { work: () => 'done' }, clock });
+    await fleet.submitAsync('work', null, { id: 'later', startAfter: clock.now() + hour });
+    clock.shift = -2 * hour;
+
+    await clock.advance(3 * hour - 1);
+    expect(await fleet.getTask('later')).toMatchObject({ status: 'scheduled' });
+    await clock.advance(1);
+
+    expect(await fleet.getTask('later')).toMatchObject({ status: 'completed' });
+  });
+});
+
+describe('many deadlines at one time', () => {
+  it('are taken in slices, none larger than a turn may be, and in order of submission', async () => {
+    const sizes: number[] = [];
+    const memory = memoryStore();
+    const store: Store = {
+      ...memory,
+      commit(commit) {
+        sizes.push(commit.tasks.length);
+        return memory.commit(commit);
+      }
+    };
+    const order: number[] = [];
+    const { fleet, clock } = await startFleet({
+      handlers: { work: (data: number) => void order.push(data) },
+      store,
+      config: { maxConcurrentWorkers: 100 }
+    });
+    const startAfter = clock.now() + hour;
+    const count = 20_000;
+    const tasks = Array.from({ length: count }, (_, index) => ({
+      id: String(index),
+      type: 'work' as const,
+      data: index,
+      startAfter
+    }));
+    const batchId = await fleet.submitBatch(tasks);
+    sizes.length = 0;
+
+    await clock.advance(hour);
+    while ((await fleet.getBatchStatus(batchId)).status !== 'completed') await settled();
+
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4_200);
+    expect(order).toEqual(tasks.map(({ data }) => data));
+  });
+});
