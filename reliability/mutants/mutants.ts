@@ -1,0 +1,333 @@
+import type { Mutant } from './mutant.ts';
+
+const machines = ['test/machines', 'test/lifecycle.test.ts'];
+const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
+const recovery = ['test/fleetManager/recovery.test.ts', 'test/fleetManager/batchResults.test.ts'];
+const sqlite = ['test/stores/sqlite.test.ts', 'test/stores/memory.test.ts'];
+
+/** By the part of the promise that each breaks. */
+export const mutants: readonly Mutant[] = [
+  // The fence.
+  {
+    name: 'a late completion is accepted',
+    file: 'machines/taskMachine.ts',
+    find: 'isCurrent: ({ context }, params: { attempt: number }) => params.attempt === context.attempt,',
+    replace: 'isCurrent: () => true,',
+    tests: ['test/machines/taskMachine.test.ts']
+  },
+  {
+    name: 'a late failure is retried',
+    file: 'machines/taskMachine.ts',
+    find: '      params.attempt === context.attempt &&\n      params.error.retryable &&',
+    replace: '      params.error.retryable &&',
+    tests: ['test/machines/taskMachine.test.ts']
+  },
+  {
+    name: 'a claim does not raise the fence',
+    file: 'machines/taskMachine.ts',
+    find: 'attempt: ({ context }) => context.attempt + 1,',
+    replace: 'attempt: ({ context }) => context.attempt,',
+    tests: ['test/machines/taskMachine.test.ts']
+  },
+  {
+    name: 'a cancelled task completes when its handler returns',
+    file: 'src/turn.ts',
+    find: "result: status === 'completed' ? result : null,",
+    replace: 'result,',
+    tests: ['test/fleetManager/cancellation.test.ts']
+  },
+  {
+    name: 'a store takes the turn of an owner who was replaced',
+    file: 'src/stores/sqlite/commitWriter.ts',
+    find: ' AND coalesce(turn, 0) < ?1',
+    replace: '',
+    tests: sqlite
+  },
+
+  // Commit before effect.
+  {
+    name: 'effects leave before the commit has answered',
+    file: 'src/journal.ts',
+    find: '    await committing;\n',
+    replace: '    committing.catch(() => {});\n',
+    tests: ['test/fleetManager/storeFaults.test.ts', ...races]
+  },
+  {
+    name: 'a refused turn is not undone',
+    file: 'src/journal.ts',
+    find: '    this.#undecided = null;\n    this.#undo(turn);\n    const kept',
+    replace: '    this.#undecided = null;\n    const kept',
+    tests: races
+  },
+  {
+    name: 'the inputs of a refused turn are forgotten',
+    file: 'src/journal.ts',
+    find: '    this.#inbox.putBack(kept);',
+    replace: '',
+    tests: races
+  },
+  {
+    name: 'an unknown commit is taken for a refused one',
+    file: 'src/journal.ts',
+    find: "} else if (!(error instanceof StoreError && error.outcome === 'unknown')) {",
+    replace: '} else {',
+    tests: ['test/fleetManager/storeFaults.test.ts', ...races]
+  },
+  {
+    name: 'an unknown commit is taken for a committed one',
+    file: 'src/journal.ts',
+    find: '(head?.turn ?? 0) <= this.ledger.head.turn',
+    replace: '(head?.turn ?? 0) < this.ledger.head.turn',
+    tests: ['test/fleetManager/storeFaults.test.ts', ...races]
+  },
+  {
+    name: 'the caller of a refused submission is told nothing',
+    file: 'src/journal.ts',
+    find: '      else this.#answerRefusal(input, error as Error);',
+    replace: '',
+    tests: ['test/fleetManager/storeFaults.test.ts']
+  },
+  {
+    name: 'a started task has the limit of its commit charged to it',
+    file: 'src/journal.ts',
+    find: '      this.ledger.arm(turn.started, this.#limits());\n',
+    replace: '',
+    tests: ['test/fleetManager/timeouts.test.ts', ...races]
+  },
+
+  // Attempts, retries, budgets.
+  {
+    name: 'a task is retried once too often',
+    file: 'machines/taskMachine.ts',
+    find: 'context.failures < (context.maxRetries ?? params.policy.maxRetries)',
+    replace: 'context.failures <= (context.maxRetries ?? params.policy.maxRetries)',
+    tests: machines
+  },
+  {
+    name: 'an attempt that was lost is charged as a failure',
+    file: 'machines/taskMachine.ts',
+    find: 'recordRecovery: assign({\n      recoveries: ({ context }) => context.recoveries + 1,',
+    replace: 'recordRecovery: assign({\n      failures: ({ context }) => context.failures + 1,',
+    tests: machines
+  },
+  {
+    name: 'a poisonous task is tried for ever',
+    file: 'machines/taskMachine.ts',
+    find: 'params.attempt === context.attempt && context.recoveries < params.policy.maxRecoveries',
+    replace: 'params.attempt === context.attempt',
+    tests: machines
+  },
+  {
+    name: 'a stop is charged to the attempts that it cuts',
+    file: 'src/attemptRules.ts',
+    find: "turn.stepTask(row, { type: 'attempt.released', attempt, at });",
+    replace: 'loseAttempt(turn, { type: "attempt.lost", seq, attempt, reason: "stop" });',
+    tests: ['test/fleetManager/stopping.test.ts']
+  },
+  {
+    name: 'a retry forgets its priority',
+    file: 'src/ledger.ts',
+    find: "if (after.state === 'queued') this.queue.push(after.context);",
+    replace:
+      "if (after.state === 'queued') this.queue.push({ seq, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
+    tests: ['test/fleetManager/queueing.test.ts', 'test/fleetManager/retries.test.ts']
+  },
+  {
+    name: 'backoff does not grow',
+    file: 'machines/retryPolicy.ts',
+    find: 'baseMs * factor ** (retry - 1)',
+    replace: 'baseMs * factor ** 0',
+    tests: ['test/machines/retryPolicy.test.ts']
+  },
+  {
+    name: 'a task that was cancelled in the queue runs',
+    file: 'src/attemptRules.ts',
+    find: "    if (row?.state !== 'queued') continue;\n",
+    replace: '    if (row === undefined) continue;\n',
+    tests: ['test/fleetManager/cancellation.test.ts']
+  },
+  {
+    name: 'cancelling a running task does not abort its handler',
+    file: 'src/commandRules.ts',
+    find: '  if (isHeld(row.state)) {\n    turn.aborts.push',
+    replace: '  if (false) {\n    turn.aborts.push',
+    tests: ['test/fleetManager/cancellation.test.ts']
+  },
+  {
+    name: 'a blocked event loop times attempts out',
+    file: 'src/activeClock.ts',
+    find: 'return this.#clock.monotonic() - this.#paused - this.#overdue();',
+    replace: 'return this.#clock.monotonic();',
+    tests: ['test/activeClock.test.ts']
+  },
+
+  // Slots.
+  {
+    name: 'a handler that ignores its abort gives its place away at once',
+    file: 'src/roster.ts',
+    find: 'place.concurrency - place.attempts.size - place.lingering.size,',
+    replace: 'place.concurrency - place.attempts.size,',
+    tests: ['test/fleetManager/timeouts.test.ts']
+  },
+  {
+    name: 'a refused claim keeps its place',
+    file: 'src/turn.ts',
+    find: '    for (const row of this.started) this.#ledger.roster.restore(row);\n',
+    replace: '',
+    tests: races
+  },
+  {
+    name: 'a worker whose handler hangs is not replaced',
+    file: 'src/turn.ts',
+    find: '    this.wedgedWorkers.push(attempt.workerId);\n',
+    replace: '',
+    tests: ['test/fleetManager/timeouts.test.ts']
+  },
+  {
+    name: 'a hanging handler beyond maxStuck is never looked at again',
+    file: 'src/attemptRules.ts',
+    find: '  for (const key of ledger.overdue) giveUp(turn, ledger, key);\n',
+    replace: '',
+    tests: ['test/fleetManager/timeouts.test.ts']
+  },
+  {
+    name: 'after scaling down as much runs as before',
+    file: 'src/attemptRules.ts',
+    find: '    if (turn.held + ledger.lingering.size >= most) return;\n',
+    replace: '    if (most === 0) return;\n',
+    tests: ['test/fleetManager/scaling.test.ts']
+  },
+
+  // Recovery.
+  {
+    name: 'deadlines of tasks that back off are not armed after a restart',
+    file: 'src/ledger.ts',
+    find: '    this.move(undefined, row, limits);\n',
+    replace: "    if (row.state !== 'backingOff') this.move(undefined, row, limits);\n",
+    tests: recovery
+  },
+  {
+    name: 'a batch that was being cancelled is forgotten by a restart',
+    file: 'src/ledger.ts',
+    find: "    if (row.state === 'cancelling') this.sweeps.set(row.context.id, row.context.firstSeq);\n",
+    replace: '',
+    tests: recovery
+  },
+  {
+    name: 'attempts of the process that died are not given back',
+    file: 'src/recovery.ts',
+    find: 'for (const input of await reattach(executor, rows)) collect(input);',
+    replace: 'await reattach(executor, rows);',
+    tests: recovery
+  },
+  {
+    name: 'a paused fleet runs after a restart',
+    file: 'machines/fleetMachine.ts',
+    find: 'wasPaused: (_, params: Recovered) => params.fleet?.paused === true,',
+    replace: 'wasPaused: () => false,',
+    tests: ['test/fleetManager/stopping.test.ts', ...recovery]
+  },
+  {
+    name: 'a changed config is lost by a restart',
+    file: 'machines/fleetMachine.ts',
+    find: 'params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet.context)',
+    replace: 'context.config',
+    tests: recovery
+  },
+  {
+    name: 'statistics begin anew after a restart',
+    file: 'src/recovery.ts',
+    find: 'if (stored.head) ledger.head = stored.head;',
+    replace: 'if (stored.head) ledger.head = { ...stored.head, stats: ledger.head.stats };',
+    tests: recovery
+  },
+  {
+    name: 'the coordinator counts results twice after a restart',
+    file: 'src/recovery.ts',
+    find: 'await store.sumResults(scope, settledSeq)',
+    replace: 'await store.sumResults(scope, 0)',
+    tests: ['test/fleetManager/coordinator.test.ts', ...recovery]
+  },
+  {
+    name: 'the store is not given up by a stop',
+    file: 'src/journal.ts',
+    find: '    await this.#options.store.release(this.#options.scope);\n',
+    replace: '',
+    tests: ['test/fleetManager/stopping.test.ts', ...recovery]
+  },
+  {
+    name: 'two processes own one store',
+    file: 'src/stores/sqlite/storeDriver.ts',
+    find: '    this.#lock.acquire(() => this.#nameOwner());\n',
+    replace: '',
+    tests: sqlite
+  },
+
+  // Submissions.
+  {
+    name: 'the same task submitted again is a second one',
+    file: 'src/commandRules.ts',
+    find: '  if (isSame) return true;\n',
+    replace: '  if (isSame) return false;\n',
+    tests: ['test/fleetManager/resubmission.test.ts']
+  },
+  {
+    name: 'another task under a taken id is swallowed',
+    file: 'src/commandRules.ts',
+    find: '    payload.data === task.data &&\n',
+    replace: '',
+    tests: ['test/fleetManager/resubmission.test.ts']
+  },
+  {
+    name: 'a full queue takes more',
+    file: 'src/commandRules.ts',
+    find: '  return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));',
+    replace: '  return count;',
+    tests: ['test/fleetManager/queueing.test.ts']
+  },
+  {
+    name: 'a submission that waits for room is forgotten',
+    file: 'src/journal.ts',
+    find: '    this.#inbox.defer(turn.deferred);\n',
+    replace: '',
+    tests: ['test/fleetManager/queueing.test.ts']
+  },
+  {
+    name: 'the last tasks come first',
+    file: 'src/priorityQueue.ts',
+    find: '(left, right) => right - left',
+    replace: '(left, right) => left - right',
+    tests: ['test/priorityQueue.test.ts']
+  },
+  {
+    name: 'a batch settles while its tasks still come',
+    file: 'machines/batchMachine.ts',
+    find: "        'tasks.counted': { actions: { type: 'recordCounts', params: ({ event }) => event } },\n        'batch.seal'",
+    replace:
+      "        'tasks.counted': { target: 'pending', actions: { type: 'recordCounts', params: ({ event }) => event } },\n        'batch.seal'",
+    tests: ['test/machines/batchMachine.test.ts']
+  },
+
+  // What the disk is asked for.
+  {
+    name: '“full” does not wait for the disk',
+    file: 'src/stores/sqlite/storeFile.ts',
+    find: "full: 'FULL'",
+    replace: "full: 'NORMAL'",
+    tests: ['test/reliability/powercut.test.ts']
+  },
+  {
+    name: 'a claimed task whose payload is not in memory is never run',
+    file: 'src/journal.ts',
+    find: 'const payload = turn.payload(seq) ?? payloads.get(seq);',
+    replace: 'const payload = turn.payload(seq);',
+    tests: recovery
+  },
+  {
+    name: 'waiting tasks of a block are mixed up',
+    file: 'src/taskTable.ts',
+    find: '    context.priority === kind.priority &&\n',
+    replace: '',
+    tests: ['test/taskTable.test.ts']
+  }
+];
