@@ -9,6 +9,11 @@ const { only, lanes } = new Command('mutants')
   .parse()
   .opts<{ only: string; lanes: number }>();
 
+const control = await CopiedTree.create();
+await control.requireSound();
+await control.remove();
+console.log('All tests pass without a mutant');
+
 const waiting = mutants.filter(({ name }) => name.includes(only));
 const chosen = waiting.length;
 const verdicts: Verdict[] = [];

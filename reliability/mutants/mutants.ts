@@ -140,10 +140,10 @@ export const mutants: readonly Mutant[] = [
     tests: ['test/machines/retryPolicy.test.ts']
   },
   {
-    name: 'a task that was cancelled in the queue runs',
+    name: 'tasks of a batch that is being cancelled are started',
     file: 'src/attemptRules.ts',
-    find: "    if (row?.state !== 'queued') continue;\n",
-    replace: '    if (row === undefined) continue;\n',
+    find: "  return state !== 'paused' && state !== 'cancelling';",
+    replace: "  return state !== 'paused';",
     tests: ['test/fleetManager/cancellation.test.ts']
   },
   {
@@ -269,14 +269,14 @@ export const mutants: readonly Mutant[] = [
     file: 'src/commandRules.ts',
     find: '  if (isSame) return true;\n',
     replace: '  if (isSame) return false;\n',
-    tests: ['test/fleetManager/resubmission.test.ts']
+    tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'another task under a taken id is swallowed',
     file: 'src/commandRules.ts',
     find: '    payload.data === task.data &&\n',
     replace: '',
-    tests: ['test/fleetManager/resubmission.test.ts']
+    tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'a full queue takes more',

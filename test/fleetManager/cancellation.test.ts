@@ -139,6 +139,28 @@ describe('cancelTask', () => {
     });
   });
 
+  it('cancels a queued task in the turn in which a worker has room for it', async () => {
+    const held = gate();
+    const started: string[] = [];
+    const { fleet } = await startFleet({
+      handlers: {
+        wait: (_: null, { key }) => {
+          started.push(key);
+          return held.promise;
+        }
+      },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    await fleet.submitBatch(tasks(2), { batchId: 'b' });
+    await settled();
+
+    held.open();
+    expect(await fleet.cancelTask('b/1')).toBe(true);
+    await settled();
+
+    expect(started).toEqual(['b/0']);
+  });
+
   it('rejects whoever waits for the task', async () => {
     const { fleet } = await startFleet({
       handlers: { wait: (_: null, { signal }) => untilAborted(signal, []) }

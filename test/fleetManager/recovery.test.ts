@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LockedError, memoryStore, type HandlerContext } from '../../src/index.ts';
-import { gate, settled, startFleet } from '../harness.ts';
+import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
@@ -39,6 +39,22 @@ describe('a fleet that starts on the store of one that died', () => {
     expect(new Set(results.map(({ taskId }) => taskId)).size).toBe(100);
     expect(results).toHaveLength(100);
     expect(await fleet.getStats()).toMatchObject({ totalTasks: 100, completedTasks: 100, queuedTasks: 0 });
+  });
+
+  it('goes on to cancel a batch of which a part was cancelled', async () => {
+    const { store, next } = faultyStore();
+    const first = await startFleet({ handlers: { work: (n: number) => n }, store });
+    await first.fleet.pause();
+    const batchId = await first.fleet.submitBatch(tasks(9_000));
+    // The first turn commits the cancellation and a slice; the process dies in the second.
+    next((write) => write());
+    next(() => new Promise(() => {}));
+    expect(await first.fleet.cancelBatch(batchId)).toBe(true);
+    await settled();
+    await first.crash();
+
+    const { fleet } = await first.restart({ store: faultyStore(store).store });
+    expect(await fleet.waitForBatch(batchId)).toMatchObject({ status: 'cancelled', cancelledTasks: 9_000 });
   });
 
   it('gives a task up that takes its process down each time', async () => {

@@ -23,6 +23,23 @@ describe('a refused turn', () => {
     expect(await fleet.getBatchStatus(batchId)).toMatchObject({ status: 'cancelled', cancelledTasks: 6_000 });
   });
 
+  it('that claimed a task is not counted among those that its worker takes', async () => {
+    const { store, next } = faultyStore();
+    const { fleet, clock } = await startFleet({
+      handlers: { work: () => 'done' },
+      store,
+      config: { maxConcurrentWorkers: 1, tasksPerWorker: 1 }
+    });
+    await fleet.pause();
+    const batchId = await fleet.submitBatch(tasks(1));
+    next(full);
+    const resumed = fleet.resume();
+    await clock.advance(10_000);
+    await resumed;
+
+    expect(await fleet.getBatchResults(batchId)).toMatchObject([{ success: true, workerId: 'worker-1' }]);
+  });
+
   it('that timed an attempt out leaves the attempt its deadline', async () => {
     const { store, next } = faultyStore();
     const aborted = vi.fn<() => void>();

@@ -129,12 +129,12 @@ describe('retries', () => {
     await fleet.pause();
     await fleet.submitBatch([
       { id: 'urgent', type: 'work' as const, data: 'urgent', priority: 20 },
-      { id: 'low', type: 'work' as const, data: 'low', priority: 0, delayMs: 100 }
+      { id: 'normal', type: 'work' as const, data: 'normal', priority: 5, delayMs: 100 }
     ]);
     await fleet.resume();
     await clock.advance(100);
 
-    expect(order).toEqual(['urgent1', 'urgent2', 'low1']);
+    expect(order).toEqual(['urgent1', 'urgent2', 'normal1']);
   });
 
   it('are counted', async () => {

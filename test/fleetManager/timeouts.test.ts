@@ -112,6 +112,22 @@ describe('a handler that hangs after its attempt is over', () => {
     expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 1 });
   });
 
+  it('is given no other task meanwhile', async () => {
+    const { fleet, clock } = await startFleet({
+      handlers: { hang: () => new Promise(() => {}), quick: () => 'done' },
+      config: { maxConcurrentWorkers: 2, maxRetries: 0, cancelGraceMs: 10_000 }
+    });
+    await fleet.submitBatch([{ id: 'a', type: 'hang', data: null, timeoutMs: 500 }]);
+    await clock.advance(500);
+
+    const tasks = ['b', 'c', 'd'].map((id) => ({ id, type: 'quick' as const, data: null }));
+    const batchId = await fleet.submitBatch(tasks);
+    await settled();
+
+    const results = await fleet.getBatchResults(batchId);
+    expect(results.map(({ workerId }) => workerId)).toEqual(['worker-2', 'worker-2', 'worker-2']);
+  });
+
   it('frees its place as soon as it ends', async () => {
     const late = gate();
     const { fleet, clock } = await startFleet({
