@@ -6,7 +6,7 @@ import { ConflictError, NotFoundError, QueueFullError, ValidationError } from '.
 import { batchLifecycle, isHeld, taskLifecycle, type Ledger } from './ledger.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
-import { externalKey, submittedResultKey, type CommandInput } from './turnInput.ts';
+import { externalKey, submittedResultKey, type BatchesExpired, type CommandInput } from './turnInput.ts';
 
 type CommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
 
@@ -28,7 +28,7 @@ export function carryOut(turn: Turn, ledger: Ledger, input: CommandInput): void 
   }
 }
 
-/** The command waits for a later turn. */
+/** The command is answered later: by another turn, or when the batch is removed. */
 const deferred = Symbol('deferred');
 
 function reply(turn: Turn, input: CommandInput, answer: { value: unknown } | { error: Error }): void {
@@ -59,7 +59,7 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
     case 'batch.resume':
       return resumeBatch(turn, ledger, command);
     case 'batch.remove':
-      return removeBatch(turn, command);
+      return removeBatch(turn, input, command);
     case 'task.submit':
       return submitTask(turn, input, command);
     case 'task.cancel':
@@ -90,9 +90,30 @@ export function sweepCancelled(turn: Turn, ledger: Ledger, budget: number): void
   }
 }
 
+/** Lets the batches go that retention found, unless others have taken their names by now. */
+export function expireBatches(turn: Turn, { batches }: BatchesExpired): void {
+  turn.hasExpired = true;
+  for (const { id, settledAt } of batches) {
+    if (turn.removalOf(id) === 'underway' || turn.batch(id)?.context.settledAt !== settledAt) continue;
+    turn.removals.push({ batchId: id, asker: null });
+  }
+}
+
 /** Adds the tasks that are new. The same tasks again change nothing; other tasks under a taken id conflict. */
 function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
   const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
+  const removal = turn.removalOf(batchId);
+  if (removal === 'interrupted') {
+    throw new ConflictError(
+      'batch',
+      batchId,
+      'is being removed, which the store interrupted; remove it again'
+    );
+  }
+  if (removal === 'underway') {
+    turn.deferred.push(input);
+    return deferred;
+  }
   const existing = turn.batch(batchId);
   const added = fresh && existing === undefined ? tasks : tasks.filter((task) => !isThere(turn, task));
   if (!fresh) assertDistinct(added);
@@ -163,12 +184,16 @@ function resumeBatch(turn: Turn, ledger: Ledger, { batchId }: CommandOf<'batch.r
   ledger.parked.delete(batchId);
 }
 
-function removeBatch(turn: Turn, { batchId }: CommandOf<'batch.remove'>): void {
-  const batch = requireBatch(turn, batchId);
-  if (!batchLifecycle.isFinal(batch.state)) {
-    throw new ConflictError('batch', batchId, `is ${batch.state}; cancel it before removing it`);
+/** Lets a settled batch go. Whoever asks for one that is being removed waits for the same end. */
+function removeBatch(turn: Turn, input: CommandInput, { batchId }: CommandOf<'batch.remove'>): unknown {
+  if (turn.removalOf(batchId) === undefined) {
+    const batch = requireBatch(turn, batchId);
+    if (!batchLifecycle.isFinal(batch.state)) {
+      throw new ConflictError('batch', batchId, `is ${batch.state}; cancel it before removing it`);
+    }
   }
-  turn.removeBatch(batchId);
+  turn.removals.push({ batchId, asker: input });
+  return deferred;
 }
 
 function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {

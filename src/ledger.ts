@@ -20,6 +20,9 @@ export interface LingeringAttempt extends AttemptRef {
   readonly workerId: string;
 }
 
+/** `interrupted`: the store failed, and the batch may be half removed. It is tried again. */
+export type RemovalState = 'underway' | 'interrupted';
+
 /** What a row's change of state means for the time that its attempt has left, ms. */
 export interface AttemptLimits {
   /** Active time now. */
@@ -57,6 +60,8 @@ export class Ledger {
   readonly parked = new Map<string, QueueEntry[]>();
   /** Batches that are being cancelled, with the `seq` to go on from. */
   readonly sweeps = new Map<string, number>();
+  /** Settled batches that are being removed: their ids are not free yet. */
+  readonly removing = new Map<string, RemovalState>();
 
   readonly #payloads = new Map<number, Payload>();
 
