@@ -14,6 +14,8 @@ export const batchLifecycle = compileLifecycle(batchMachine);
 
 /** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
 const maxPayloads = 20_000;
+/** So many entries of a queue are not worth tidying. */
+const fewEntries = 1_000;
 
 /** An attempt that is over while its handler still runs. */
 export interface LingeringAttempt extends AttemptRef {
@@ -153,6 +155,20 @@ export class Ledger {
       if (row.state === 'cancelling') this.sweeps.set(id, row.context.firstSeq);
   }
 
+  /** Lets go of what settled before its turn or its time came, once there is more of it than of what waits. */
+  tidy(): void {
+    const { scheduled, backingOff, queued } = this.head.stats.counts;
+    if (this.due.size > fewEntries + 2 * (scheduled + backingOff)) {
+      this.due.retain((seq, dueAt) => {
+        const row = this.tasks.get(seq);
+        return row !== undefined && isWaiting(row.state) && row.context.dueAt === dueAt;
+      });
+    }
+    if (this.queue.size > fewEntries + 2 * queued) {
+      this.queue.retain((seq) => this.tasks.get(seq)?.state === 'queued');
+    }
+  }
+
   keepPayload(seq: number, payload: Payload): void {
     if (this.#payloads.size < maxPayloads) this.#payloads.set(seq, payload);
   }
@@ -164,6 +180,11 @@ export class Ledger {
   dropPayload(seq: number): void {
     this.#payloads.delete(seq);
   }
+}
+
+/** Whether the task waits for a time. */
+function isWaiting(state: TaskStatus): boolean {
+  return state === 'scheduled' || state === 'backingOff';
 }
 
 /** Whether a worker holds the task. */

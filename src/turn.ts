@@ -325,6 +325,7 @@ export class Turn {
       else this.#ledger.forgetBatch(id);
     }
     this.#ledger.head = this.#head();
+    this.#ledger.tidy();
   }
 
   /** Brings everything derived back to the committed rows: the store refused the turn. */
