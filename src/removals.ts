@@ -33,6 +33,7 @@ interface Expiry {
   /** Epoch ms; `null`: nothing goes for its age. */
   readonly settledBefore: number | null;
   readonly maxBatches: number | null;
+  /** What settles while it is under way stays, though the clock is set back. */
   readonly upToSettledSeq: number;
 }
 
@@ -101,7 +102,7 @@ export class Removals {
     this.#options.ledger.removing.set(batchId, 'underway');
   }
 
-  #look({ context: { at, config }, facts, results }: Turn): void {
+  #look({ context: { at, config }, facts }: Turn): void {
     const { ledger } = this.#options;
     const { retention } = config;
     const { maxAgeMs, maxBatches } = retention;
@@ -119,11 +120,10 @@ export class Removals {
     }
     if (!isChanged && !isDue && !isCrowded) return;
     const isAging = maxAgeMs !== null && (isChanged || isDue);
-    // What this turn settled is not in the coordinator's snapshot yet.
     const expiry: Expiry = {
       settledBefore: isAging ? at - maxAgeMs : null,
       maxBatches,
-      upToSettledSeq: ledger.head.settledSeq - results.length
+      upToSettledSeq: ledger.head.settledSeq
     };
     if (isChanged || isDue || this.#expiry === null) this.#expiry = expiry;
     else this.#expiry = { ...this.#expiry, maxBatches };

@@ -409,20 +409,24 @@ describe('a removal', () => {
     expect(read.length).toBeLessThan(manyTasks);
   });
 
-  it('ends a read of all results with an error when it comes between two pages', async () => {
-    const inner = memoryStore();
-    let pages = 0;
-    const store: Store = {
-      ...inner,
-      async readResults(scope, query) {
-        if (query.batchId === 'big' && (pages += 1) === 2) await inner.removeBatch('test', 'big');
-        return inner.readResults(scope, query);
-      }
-    };
-    const { fleet } = await bigBatch(store);
+  it.each(['getBatchResults', 'streamBatchResults'] as const)(
+    'ends %s with an error when it comes just before a page is read',
+    async (method) => {
+      const inner = memoryStore();
+      let pages = 0;
+      const store: Store = {
+        ...inner,
+        async readResults(scope, query) {
+          if (query.batchId === 'big' && (pages += 1) === 2) await inner.removeBatch('test', 'big');
+          return inner.readResults(scope, query);
+        }
+      };
+      const { fleet } = await bigBatch(store);
+      const read = method === 'getBatchResults' ? fleet[method]('big') : collect(fleet[method]('big'));
 
-    await expect(fleet.getBatchResults('big')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', id: 'big' });
-  });
+      await expect(read).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', id: 'big' });
+    }
+  );
 
   it('leaves a stream that was read to its end as it was', async () => {
     const { fleet } = await bigBatch(memoryStore());
