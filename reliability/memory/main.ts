@@ -9,7 +9,7 @@ import { readOptions } from '../options.ts';
  * Sends batches through a fleet on SQLite, and looks how much memory is held between them.
  *
  * Run it with `node --expose-gc --import tsx reliability/memory/main.ts`. What is held must not grow with what has
- * settled: it fails when the last tenth of the run holds over 2 MiB more than the tenth after the first.
+ * settled: it fails when the last sample holds over 2 MiB more than the second one.
  */
 const tasksPerBatch = 1_000;
 const cancelledPerBatch = 100;

@@ -41,7 +41,7 @@ interface BatchEntry {
 }
 
 /** Tasks, and results, that one slice removes at most: some ms of the event loop. */
-const sliceRows = 2_000;
+const sliceRows = 1_000;
 
 const settledTask: ReadonlySet<TaskStatus> = new Set(['completed', 'failed', 'timedOut', 'cancelled']);
 const settledBatch: ReadonlySet<BatchState> = new Set(['completed', 'failed', 'partial', 'cancelled']);

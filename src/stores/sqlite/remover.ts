@@ -5,8 +5,8 @@ import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import { inTransaction } from './transaction.ts';
 
-/** Tasks, and results, that one slice removes at most: some 10 ms of the thread. */
-const sliceRows = 2_000;
+/** Tasks, and results, that one slice removes at most: some 5 ms of the thread. */
+const sliceRows = 1_000;
 
 const begunRange = 'SELECT first_seq, last_seq FROM removals WHERE scope = ? AND batch = ?';
 const begin =
