@@ -478,7 +478,7 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           expect(await remove(before, upTo)).toBe(false);
           expect(await left()).toEqual({ tasks, results });
           const payloads = await store.readPayloads(fleet, range(1, 5));
-          expect([...payloads.keys()].sort()).toEqual(tasks);
+          expect(new Set(payloads.keys())).toEqual(new Set(tasks));
         });
 
         it('frees the name of the task, and lets a result from outside come again', async () => {
