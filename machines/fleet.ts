@@ -2,6 +2,26 @@ import type { FinalBatchState } from './batch.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
 import type { FinalTaskStatus, Json, TaskError } from './task.ts';
 
+/**
+ * How long what has settled is kept: the fleet removes it within a minute of its time, oldest first. What has not
+ * settled is never touched, and statistics and the coordinator's summary go on counting what was removed.
+ */
+export interface Retention {
+  /**
+   * Batches, single tasks and results from outside go when they settled longer ago than this, ms. Finite, >= 0;
+   * `null`: none goes for its age, the default.
+   */
+  readonly maxAgeMs: number | null;
+  /**
+   * Batches go when so many have settled after them. Integer >= 0; `null`: none goes for its number, the default.
+   * Single tasks and results from outside are not counted.
+   */
+  readonly maxBatches: number | null;
+}
+
+/** Everything is kept until it is removed. */
+export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null };
+
 /** What may be changed while the fleet runs. Plain JSON, durable with the fleet's snapshot. */
 export interface FleetConfig {
   /** Workers of the whole fleet. Integer in [1, 100,000]. Defaults to 10. */
@@ -27,6 +47,7 @@ export interface FleetConfig {
   readonly maxQueueSize: number | null;
   /** What a submission to a full queue does. Defaults to `wait`. */
   readonly onQueueFull: 'wait' | 'reject';
+  readonly retention: Retention;
 }
 
 export const defaultFleetConfig: FleetConfig = {
@@ -41,7 +62,8 @@ export const defaultFleetConfig: FleetConfig = {
   cancelGraceMs: 5_000,
   maxStuck: null,
   maxQueueSize: null,
-  onQueueFull: 'wait'
+  onQueueFull: 'wait',
+  retention: defaultRetention
 };
 
 /** A task as it is submitted: validated, and its data already JSON text. */

@@ -572,7 +572,7 @@ function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfi
   return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
 }
 
-/** Config values are scalars or the retry policy: plain JSON, written in one order. */
+/** Config values are scalars, the retry policy or the retention: plain JSON, written in one order. */
 function isSame(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
 }

@@ -7,7 +7,7 @@ import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
-import { externalKey, submittedResultKey, type CommandInput } from './turnInput.ts';
+import { externalKey, submittedResultKey, type BatchesExpired, type CommandInput } from './turnInput.ts';
 
 type CommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
 
@@ -29,7 +29,7 @@ export function carryOut(turn: Turn, ledger: Ledger, input: CommandInput): void 
   }
 }
 
-/** The command waits for a later turn. */
+/** The command is answered later: by another turn, or when the batch is removed. */
 const deferred = Symbol('deferred');
 
 function reply(turn: Turn, input: CommandInput, answer: { value: unknown } | { error: Error }): void {
@@ -60,7 +60,7 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
     case 'batch.resume':
       return resumeBatch(turn, ledger, command);
     case 'batch.remove':
-      return removeBatch(turn, command);
+      return removeBatch(turn, input, command);
     case 'task.submit':
       return submitTask(turn, input, command);
     case 'task.cancel':
@@ -91,9 +91,27 @@ export function sweepCancelled(turn: Turn, ledger: Ledger, budget: number): void
   }
 }
 
+/** Lets the batches go that retention found, unless others have taken their names by now. */
+export function expireBatches(turn: Turn, { batches }: BatchesExpired): void {
+  turn.hasExpired = true;
+  for (const { id, settledAt } of batches) {
+    if (turn.removalOf(id) === 'underway' || turn.batch(id)?.context.settledAt !== settledAt) continue;
+    turn.removals.push({ batchId: id, asker: null });
+  }
+}
+
 /** Adds the tasks that are new. The same tasks again change nothing; other tasks under a taken id conflict. */
 function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
   const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
+  const removal = turn.removalOf(batchId);
+  if (removal === 'interrupted') {
+    throw new ConflictError(
+      'batch',
+      batchId,
+      'is being removed, which the store interrupted; remove it again'
+    );
+  }
+  if (removal === 'underway') return defer(turn, input);
   const existing = turn.batch(batchId);
   const added = fresh && existing === undefined ? tasks : tasks.filter((task) => !isThere(turn, task));
   if (!fresh) assertDistinct(added);
@@ -149,7 +167,7 @@ function cancelBatch(turn: Turn, { batchId }: CommandOf<'batch.cancel'>): boolea
   const waited = withdraw(
     turn,
     ({ command }) => command.type === 'batch.submit' && command.batchId === batchId,
-    new ConflictError('batch', batchId, 'was cancelled while tasks of it waited for room in the queue')
+    new ConflictError('batch', batchId, 'was cancelled before all its tasks were accepted')
   );
   const batch = turn.batch(batchId);
   if (batch === undefined || batchLifecycle.isFinal(batch.state)) return waited;
@@ -173,12 +191,16 @@ function resumeBatch(turn: Turn, ledger: Ledger, { batchId }: CommandOf<'batch.r
   ledger.parked.delete(batchId);
 }
 
-function removeBatch(turn: Turn, { batchId }: CommandOf<'batch.remove'>): void {
-  const batch = requireBatch(turn, batchId);
-  if (!batchLifecycle.isFinal(batch.state)) {
-    throw new ConflictError('batch', batchId, `is ${batch.state}; cancel it before removing it`);
+/** Lets a settled batch go. Whoever asks for one that is being removed waits for the same end. */
+function removeBatch(turn: Turn, input: CommandInput, { batchId }: CommandOf<'batch.remove'>): unknown {
+  if (turn.removalOf(batchId) === undefined) {
+    const batch = requireBatch(turn, batchId);
+    if (!batchLifecycle.isFinal(batch.state)) {
+      throw new ConflictError('batch', batchId, `is ${batch.state}; cancel it before removing it`);
+    }
   }
-  turn.removeBatch(batchId);
+  turn.removals.push({ batchId, asker: input });
+  return deferred;
 }
 
 function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
@@ -193,7 +215,7 @@ function cancelTask(turn: Turn, key: string): boolean {
   const waited = withdraw(
     turn,
     ({ command }) => command.type === 'task.submit' && command.task.key === key,
-    new ConflictError('task', key, 'was cancelled while it waited for room in the queue')
+    new ConflictError('task', key, 'was cancelled before it was accepted')
   );
   if (waited) return true;
   const row = turn.taskByKey(key);
@@ -310,13 +332,13 @@ function roomFor(turn: Turn, count: number, announced: number): number {
   return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));
 }
 
-/** What found no room waits for a later turn. It is taken up in its order, so nobody gets past it. */
+/** Has a submission wait for a later turn. It is taken up in its order, so nobody gets past it. */
 function defer(turn: Turn, input: CommandInput): typeof deferred {
   turn.deferred.push(input);
   return deferred;
 }
 
-/** Answers submissions that wait for room, and forgets them. Says whether there were any. */
+/** Answers submissions that wait, and forgets them. Says whether there were any. */
 function withdraw(turn: Turn, isMeant: (input: CommandInput) => boolean, error: Error): boolean {
   const withdrawn = turn.deferred.filter(isMeant);
   turn.deferred = turn.deferred.filter((input) => !isMeant(input));

@@ -12,10 +12,12 @@ interface DueEntry {
  * Like the priority queue's, an entry is a hint that is checked against the task's row.
  */
 export class DueQueue {
-  readonly #heap = new TinyQueue<DueEntry>(
-    [],
-    (left, right) => left.dueAt - right.dueAt || left.seq - right.seq
-  );
+  #heap = new TinyQueue<DueEntry>([], byTime);
+
+  /** Entries, those included whose task waits for their time no more. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   push(seq: number, dueAt: number): void {
     this.#heap.push({ seq, dueAt });
@@ -31,4 +33,15 @@ export class DueQueue {
   get nextAt(): number | undefined {
     return this.#heap.peek()?.dueAt;
   }
+
+  /** Keeps one entry for each task that still waits for its time. O(n). */
+  retain(isWaiting: (seq: number, dueAt: number) => boolean): void {
+    const kept = new Map<number, DueEntry>();
+    for (const entry of this.#heap.data) if (isWaiting(entry.seq, entry.dueAt)) kept.set(entry.seq, entry);
+    this.#heap = new TinyQueue([...kept.values()], byTime);
+  }
+}
+
+function byTime(left: DueEntry, right: DueEntry): number {
+  return left.dueAt - right.dueAt || left.seq - right.seq;
 }

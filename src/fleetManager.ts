@@ -199,7 +199,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#reader.getBatchResults(batchId, filter);
   }
 
-  /** The results that are there, then each as it comes, until the batch has settled. @throws {NotFoundError} */
+  /**
+   * The results that are there, then each as it comes, until the batch has settled.
+   *
+   * @throws {NotFoundError} also when the batch is removed before all of them were read.
+   */
   async *streamBatchResults<TResult = unknown>(
     batchId: string,
     options: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
@@ -220,7 +224,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         position = stored.settledSeq;
       }
       if (page.length === pageSize) continue;
-      if (settledAt !== undefined) return;
+      if (settledAt !== undefined) {
+        // It may have been removed since: then what was read need not be all.
+        await this.getBatchStatus(batchId);
+        return;
+      }
       await news.come;
     }
   }
@@ -262,7 +270,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     await this.#send({ type: 'batch.resume', batchId });
   }
 
-  /** Removes a settled batch with its tasks and results. @throws {ConflictError} while it has not settled */
+  /**
+   * Removes a settled batch with its tasks and results. Nobody sees it from the first moment of its removal on;
+   * resolves when all is gone, durably, and its id is free. A submission under the id waits for that.
+   *
+   * @throws {ConflictError} while it has not settled. @throws {StoreError} Call it again: it goes on where it was.
+   */
   async removeBatch(batchId: string): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.remove', batchId });

@@ -116,7 +116,7 @@ export class FleetReader {
     if (limit !== Infinity) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
     assertInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     if (success !== undefined) assertBoolean('success', success);
-    await this.getBatchStatus(batchId);
+    const { settledAt } = await this.getBatchStatus(batchId);
 
     const results: TaskResult<TResult>[] = [];
     let skip = offset;
@@ -134,6 +134,8 @@ export class FleetReader {
       afterSettledSeq = page.at(-1)!.settledSeq;
       skip = 0;
     }
+    // It may have been removed meanwhile: then this need not be all.
+    if (settledAt !== undefined) await this.getBatchStatus(batchId);
     return results;
   }
 

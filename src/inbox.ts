@@ -4,7 +4,7 @@ import type { TurnInput } from './turnInput.ts';
 /** What has come in since the last turn, in order. */
 export class Inbox {
   #inputs: TurnInput[] = [];
-  /** Submissions that found no room in the queue. */
+  /** Submissions that found no room in the queue, or whose batch's id was not free yet. */
   #deferred: readonly TurnInput[] = [];
 
   push(input: TurnInput): void {
@@ -30,7 +30,7 @@ export class Inbox {
     return this.#deferred.length > 0 && (turn.hasMadeRoom || turn.started.length > 0);
   }
 
-  /** The inputs of a turn: what waited for room, then as many as make up the rows that it may step. */
+  /** The inputs of a turn: what was deferred, then as many as make up the rows that it may step. */
   take(maxRows: number): readonly TurnInput[] {
     const deferred = this.#deferred;
     this.#deferred = [];

@@ -16,7 +16,7 @@ import {
   settleAttempt
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
-import { carryOut, refusalOf, sweepCancelled } from './commandRules.ts';
+import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { NotRunningError, StoreError } from './errors.ts';
 import type { Attempt, Executor } from './executor.ts';
 import { Inbox } from './inbox.ts';
@@ -24,6 +24,7 @@ import { Ledger, type AttemptLimits } from './ledger.ts';
 import { find, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
+import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
 import type { LedgerHead, Payload, Store } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
@@ -72,6 +73,7 @@ export class Journal {
   readonly #active: ActiveClock;
   readonly #agents: AgentMessages;
   readonly #snapshots = new AgentSnapshots();
+  readonly #removals: Removals;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** A turn is due or under way: whatever comes in needs no further call. */
@@ -91,6 +93,14 @@ export class Journal {
     this.#options = options;
     this.#active = new ActiveClock(options.clock);
     this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
+    this.#removals = new Removals({
+      scope: options.scope,
+      store: options.store,
+      ledger: this.ledger,
+      collect: (input) => this.collect(input),
+      onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
+      onFailed: (error, askers) => this.#removalFailed(error, askers)
+    });
   }
 
   attach(fleet: FleetRef): void {
@@ -152,7 +162,8 @@ export class Journal {
         this.collect(input)
       );
       const { stats } = this.ledger.head;
-      this.#updateReadModel({ stats, batches: stored.batches, removedBatches: [], results: [] });
+      this.#removals.resume(stored.removing);
+      this.#updateReadModel({ stats, batches: stored.batches, results: [] });
       return recovered;
     } catch (error) {
       this.startError = error;
@@ -179,7 +190,7 @@ export class Journal {
   async close(): Promise<void> {
     const { executor, store, scope } = this.#options;
     this.#isHalted = true;
-    await executor.stop();
+    await Promise.all([executor.stop(), this.#removals.stop()]);
     try {
       const fleet = this.#snapshot();
       this.#snapshots.markAllWorkers(fleet);
@@ -196,6 +207,7 @@ export class Journal {
   halt(): void {
     this.#isHalted = true;
     this.#active.watch(false);
+    this.#removals.halt();
     void this.#options.executor.stop();
     // It is too late to tell anybody that the store could not be released; its lock ends with the process.
     this.#giveUpStore().catch(() => {});
@@ -261,6 +273,9 @@ export class Journal {
           break;
         case 'command':
           carryOut(turn, this.ledger, input);
+          break;
+        case 'batches.expired':
+          expireBatches(turn, input);
       }
     }
     enforceDeadlines(turn, this.ledger);
@@ -316,6 +331,7 @@ export class Journal {
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
     this.#agents.adjustWorkers(turn.context.config);
+    this.#removals.take(turn);
     this.#end(turn);
   }
 
@@ -354,11 +370,32 @@ export class Journal {
   }
 
   #updateReadModel(news: TurnNews): void {
+    this.#changeReadModel((readModel) => readModel.trigger.turnCommitted({ news }));
+  }
+
+  #changeReadModel(change: (readModel: ReadModelStore) => void): void {
     try {
-      this.#options.readModel.trigger.turnCommitted({ news });
+      change(this.#options.readModel);
     } catch (error) {
       this.#options.onListenerError(error);
     }
+  }
+
+  /** Tells the callers, and lets submissions go on that wait for the batch's id. */
+  #batchRemoved(batchId: string, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    this.#changeReadModel((readModel) => readModel.trigger.batchRemoved({ batchId }));
+    for (const { commandId } of askers) {
+      if (commandId !== undefined) this.replies.settle({ commandId });
+    }
+    this.#wake();
+  }
+
+  /** The turn that this wakes sets the alarm for the next try. */
+  #removalFailed(error: Error, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    for (const asker of askers) this.#answerRefusal(asker, error);
+    this.#wake();
   }
 
   /** One alarm, for the earliest of all deadlines. */
@@ -371,9 +408,11 @@ export class Journal {
       workerDeadlines.nextAt ?? Infinity
     );
     this.#active.watch(activeAt < Infinity);
+    const { nextAt: lookAt } = this.#removals;
     const delayMs = Math.max(
       0,
       Math.min(
+        lookAt === undefined ? Infinity : lookAt - clock.now(),
         activeAt - this.#active.now(),
         // Looked at once a minute at least, so that a change of the wall clock is noticed.
         due.nextAt === undefined ? Infinity : Math.min(due.nextAt - clock.now(), 60_000)

@@ -11,11 +11,16 @@ import { TaskTable } from './taskTable.ts';
 const maxPayloads = 20_000;
 /** How long they may be together, characters. */
 const maxPayloadLength = 32 * 1024 * 1024;
+/** So many entries of a queue are not worth tidying. */
+const fewEntries = 1_000;
 
 /** An attempt that is over while its handler still runs. */
 export interface LingeringAttempt extends AttemptRef {
   readonly workerId: string;
 }
+
+/** `interrupted`: the store failed, and the batch may be half removed. It is tried again. */
+export type RemovalState = 'underway' | 'interrupted';
 
 /** What a row's change of state means for the time that its attempt has left, ms. */
 export interface AttemptLimits {
@@ -56,6 +61,8 @@ export class Ledger {
   readonly parked = new Map<string, QueueEntry[]>();
   /** Batches that are being cancelled, with the `seq` to go on from. */
   readonly sweeps = new Map<string, number>();
+  /** Settled batches that are being removed: their ids are not free yet. */
+  readonly removing = new Map<string, RemovalState>();
 
   readonly #payloads = new Map<number, Payload>();
   #payloadLength = 0;
@@ -149,6 +156,20 @@ export class Ledger {
       if (row.state === 'cancelling') this.sweeps.set(id, row.context.firstSeq);
   }
 
+  /** Lets go of what settled before its turn or its time came, once there is more of it than of what waits. */
+  tidy(): void {
+    const { scheduled, backingOff, queued } = this.head.stats.counts;
+    if (this.due.size > fewEntries + 2 * (scheduled + backingOff)) {
+      this.due.retain((seq, dueAt) => {
+        const row = this.tasks.get(seq);
+        return row !== undefined && isWaiting(row.state) && row.context.dueAt === dueAt;
+      });
+    }
+    if (this.queue.size > fewEntries + 2 * queued) {
+      this.queue.retain((seq) => this.tasks.get(seq)?.state === 'queued');
+    }
+  }
+
   keepPayload(seq: number, payload: Payload): void {
     const length = lengthOf(payload);
     if (this.#payloads.size >= maxPayloads || this.#payloadLength + length > maxPayloadLength) return;
@@ -170,6 +191,11 @@ export class Ledger {
 
 function lengthOf({ data, metadata }: Payload): number {
   return data.length + (metadata?.length ?? 0);
+}
+
+/** Whether the task waits for a time. */
+function isWaiting(state: TaskStatus): boolean {
+  return state === 'scheduled' || state === 'backingOff';
 }
 
 /** Whether a worker holds the task. */

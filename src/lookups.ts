@@ -21,6 +21,7 @@ export async function find(
   const batchIds = new Set<string>();
   const results = new Set<string>();
   for (const input of inputs) {
+    if (input.type === 'batches.expired') for (const { id } of input.batches) batchIds.add(id);
     if (input.type !== 'command' || isFresh(input)) continue;
     const { command } = input;
     if ('batchId' in command && !ledger.batches.has(command.batchId)) batchIds.add(command.batchId);
@@ -51,7 +52,7 @@ export async function find(
 
 /** Names nothing that the store may know: a fact, or a submission under ids that were minted for it. */
 function isFresh(input: TurnInput): boolean {
-  if (input.type !== 'command') return true;
+  if (input.type !== 'command') return input.type !== 'batches.expired';
   const { command } = input;
   switch (command.type) {
     case 'batch.submit':

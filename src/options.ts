@@ -1,4 +1,4 @@
-import { defaultFleetConfig, type FleetConfig } from '../machines/fleet.ts';
+import { defaultFleetConfig, type FleetConfig, type Retention } from '../machines/fleet.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
 import {
   assertBoolean,
@@ -11,9 +11,10 @@ import {
   refuse
 } from './validation.ts';
 
-/** Config as callers give it: `tasksPerWorker: Infinity` is allowed, and a part of the retry policy is enough. */
-export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry'>> {
+/** Config as callers give it: `Infinity` for no limit is allowed, and a part of the retry policy or retention is enough. */
+export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry' | 'retention'>> {
   readonly retry?: Partial<RetryPolicy>;
+  readonly retention?: Partial<Retention>;
 }
 
 /** Validates what the fleet is declared with and fills in the defaults. @throws {ValidationError} */
@@ -72,6 +73,8 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
       return value;
     case 'retry':
       return validateRetry(value, current.retry);
+    case 'retention':
+      return validateRetention(value, current.retention);
   }
 }
 
@@ -89,4 +92,20 @@ function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
   }
   assertOneOf('config.retry.jitter', policy.jitter, ['full', 'equal', 'none']);
   return policy;
+}
+
+function validateRetention(value: unknown, current: Retention): Retention {
+  assertPlainObject('config.retention', value);
+  assertKnownFields('config.retention', value, Object.keys(defaultFleetConfig.retention));
+  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  const { maxAgeMs, maxBatches }: Retention = { ...current, ...Object.fromEntries(given) };
+  const isLimited = (limit: number | null): limit is number => limit !== null && limit !== Infinity;
+  if (isLimited(maxAgeMs)) assertDuration('config.retention.maxAgeMs', maxAgeMs, 0);
+  if (isLimited(maxBatches)) {
+    assertInteger('config.retention.maxBatches', maxBatches, 0, Number.MAX_SAFE_INTEGER);
+  }
+  return {
+    maxAgeMs: isLimited(maxAgeMs) ? maxAgeMs : null,
+    maxBatches: isLimited(maxBatches) ? maxBatches : null
+  };
 }

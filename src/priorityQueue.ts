@@ -16,7 +16,13 @@ export interface QueueEntry {
 export class PriorityQueue {
   readonly #lanes = new Map<number, Lane>();
   /** Priorities of lanes that hold something, highest first. */
-  readonly #priorities = new TinyQueue<number>([], (left, right) => right - left);
+  #priorities = new TinyQueue<number>([], highestFirst);
+  #size = 0;
+
+  /** Entries, those included whose task is queued no more. */
+  get size(): number {
+    return this.#size;
+  }
 
   push({ seq, priority }: QueueEntry): void {
     let lane = this.#lanes.get(priority);
@@ -25,6 +31,7 @@ export class PriorityQueue {
       this.#priorities.push(priority);
     }
     lane.push(seq);
+    this.#size += 1;
   }
 
   /** Takes the `seq` of the next task out. */
@@ -33,12 +40,31 @@ export class PriorityQueue {
     if (priority === undefined) return undefined;
     const lane = this.#lanes.get(priority)!;
     const seq = lane.pop();
+    this.#size -= 1;
     if (lane.isEmpty) {
       this.#lanes.delete(priority);
       this.#priorities.pop();
     }
     return seq;
   }
+
+  /** Keeps one entry for each task that is still queued. O(n log n). */
+  retain(isQueued: (seq: number) => boolean): void {
+    const kept: QueueEntry[] = [];
+    for (const [priority, lane] of this.#lanes) {
+      // Each task has one priority, so that its entries are all in one lane.
+      const seqs = new Set(lane.seqs().filter(isQueued));
+      for (const seq of seqs) kept.push({ seq, priority });
+    }
+    this.#lanes.clear();
+    this.#priorities = new TinyQueue([], highestFirst);
+    this.#size = 0;
+    for (const entry of kept) this.push(entry);
+  }
+}
+
+function highestFirst(left: number, right: number): number {
+  return right - left;
 }
 
 /** Read entries of a lane are cut off once so many have gathered, so that cutting is O(1) on average. */
@@ -62,6 +88,11 @@ class Lane {
     const last = this.#inOrder.at(-1);
     if (last === undefined || seq > last) this.#inOrder.push(seq);
     else this.#late.push(seq);
+  }
+
+  /** In ascending order. */
+  seqs(): number[] {
+    return [...this.#inOrder.slice(this.#read), ...this.#late.data].sort((left, right) => left - right);
   }
 
   pop(): number | undefined {

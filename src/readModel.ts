@@ -22,7 +22,6 @@ export interface ReadModel {
 export interface TurnNews {
   readonly stats: FleetStats;
   readonly batches: readonly BatchRow[];
-  readonly removedBatches: readonly string[];
   readonly results: readonly StoredResult[];
 }
 
@@ -43,16 +42,20 @@ export function createReadModel() {
     context: empty,
     on: {
       turnCommitted: (context, { news }: { news: TurnNews }) =>
-        produce(context, (draft) => update(draft, news))
+        produce(context, (draft) => update(draft, news)),
+      batchRemoved: (context, { batchId }: { batchId: string }) => ({
+        ...context,
+        batches: Object.freeze(context.batches.filter(({ id }) => id !== batchId))
+      })
     }
   });
 }
 
-function update(draft: Draft<ReadModel>, { stats, batches, removedBatches, results }: TurnNews): void {
+function update(draft: Draft<ReadModel>, { stats, batches, results }: TurnNews): void {
   const before = original(draft)!;
   draft.stats = Object.freeze(stats) as Draft<FleetStats>;
-  if (batches.length + removedBatches.length > 0) {
-    const replaced = new Set([...removedBatches, ...batches.map(({ context }) => context.id)]);
+  if (batches.length > 0) {
+    const replaced = new Set(batches.map(({ context }) => context.id));
     const others = before.batches.filter(({ id }) => !replaced.has(id));
     const latest = [...others, ...batches.map((row) => Object.freeze(batchStatusOf(row)))].slice(-maxBatches);
     draft.batches = Object.freeze(latest) as Draft<BatchStatus[]>;

@@ -65,8 +65,6 @@ export interface Commit {
   readonly tasks: readonly TaskRow[];
   /** New rows of batches, there before or not. */
   readonly batches: readonly BatchRow[];
-  /** Batches to remove, each with its tasks and results. */
-  readonly removedBatches: readonly string[];
   readonly results: readonly StoredResult[];
   /** Snapshots of agents that changed. */
   readonly agents: readonly StoredAgent[];
@@ -79,6 +77,8 @@ export interface StoredFleet {
   readonly agents: readonly StoredAgent[];
   /** Batches that have not settled. */
   readonly batches: readonly BatchRow[];
+  /** Batches whose removal was begun and has not ended: to be gone on with by {@link Store.removeBatch}. */
+  readonly removing: readonly string[];
   /** Tasks that have not settled, in order of `seq`, in pages so that a million do not come at once. */
   readonly tasks: AsyncIterable<readonly TaskRow[]>;
 }
@@ -117,6 +117,31 @@ export interface ResultQuery {
   readonly offset?: number;
 }
 
+/** Which settled batches are let go. */
+export interface ExpiredBatchQuery {
+  /** Those that settled before this time, epoch ms; `null`: none for their age. */
+  readonly settledBefore: number | null;
+  /** Those beyond the so many that settled last; `null`: none for their number. */
+  readonly keep: number | null;
+  /** Integer in [1, 1,000]. */
+  readonly limit: number;
+}
+
+/** A settled batch, told from a later one of the same id by its time. */
+export interface ExpiredBatch {
+  readonly id: string;
+  /** Epoch ms. */
+  readonly settledAt: number;
+}
+
+/** Which results that belong to no batch are let go, each with the task that it settled. */
+export interface ExpiredResultQuery {
+  /** Epoch ms. */
+  readonly receivedBefore: number;
+  /** None after this position in the order of settling. */
+  readonly upToSettledSeq: number;
+}
+
 /** A command from another process, in the order of its arrival. */
 export interface InboxCommand {
   readonly id: string;
@@ -142,7 +167,8 @@ export type CommandReply =
 /**
  * What any process may do beside the owner: read what is committed, and leave commands.
  *
- * Every call reads committed rows only, and returns plain JSON values.
+ * Every call reads committed rows only, and returns plain JSON values. None sees anything of a batch whose removal
+ * was begun.
  */
 export interface StoreReader {
   readBatch(scope: string, batchId: string): Promise<BatchRow | null>;
@@ -187,6 +213,26 @@ export interface Store extends StoreReader {
    * is later than the last one: another owner has written since.
    */
   commit(commit: Commit): Promise<void>;
+
+  /**
+   * Removes a settled batch with its tasks and results, a slice at a time, so that other calls are served between.
+   *
+   * The first slice is the last that anybody sees of the batch, and it is durable: `open` names what was begun. Until
+   * the last one its id must not be taken again. A batch that has not settled, or is not there, is left as it is.
+   *
+   * @returns Whether there is more to remove: call it again.
+   */
+  removeBatch(scope: string, batchId: string): Promise<boolean>;
+
+  /** Settled batches that match, the one that settled first first; equal times in order of creation. */
+  listExpiredBatches(scope: string, query: ExpiredBatchQuery): Promise<readonly ExpiredBatch[]>;
+
+  /**
+   * Removes results that belong to no batch, and the settled tasks that they are of, a slice at a time.
+   *
+   * @returns Whether there is more to remove: call it again.
+   */
+  removeExpiredResults(scope: string, query: ExpiredResultQuery): Promise<boolean>;
 
   /** The payloads of tasks that exist, by `seq`. */
   readPayloads(scope: string, seqs: readonly number[]): Promise<ReadonlyMap<number, Payload>>;

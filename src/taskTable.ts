@@ -14,6 +14,12 @@ export class TaskTable {
   readonly #attempted = new Map<number, TaskRow>();
   readonly #blocks = new Map<number, Block>();
 
+  get size(): number {
+    let size = this.#attempted.size;
+    for (const block of this.#blocks.values()) size += block.size;
+    return size;
+  }
+
   get(seq: number): TaskRow | undefined {
     return this.#attempted.get(seq) ?? this.#blocks.get(blockOf(seq))?.get(seq);
   }

@@ -4,9 +4,16 @@ import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
 import type { AbortCause } from './executor.ts';
-import { isHeld, type AttemptLimits, type Ledger, type LingeringAttempt } from './ledger.ts';
+import {
+  isHeld,
+  type AttemptLimits,
+  type Ledger,
+  type LingeringAttempt,
+  type RemovalState
+} from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
+import type { Removal } from './removals.ts';
 import type { FleetStats } from './stats.ts';
 import type {
   BatchRow,
@@ -74,8 +81,12 @@ export class Turn {
   readonly workers = new Map<string, WorkerChange>();
   /** Workers whose handler was given up: they are to be replaced. */
   readonly wedgedWorkers: string[] = [];
-  /** Submissions that wait for room in the queue. */
+  /** Submissions that wait for room in the queue, or for the end of a removal. */
   deferred: CommandInput[] = [];
+  /** Settled batches to remove. */
+  readonly removals: Removal[] = [];
+  /** Retention's batches were looked at. */
+  hasExpired = false;
   /** A budget ran out: there is more to do than this turn did. */
   isCutShort = false;
   /** Counts that change by what happened, not by a task's state. */
@@ -87,7 +98,6 @@ export class Turn {
   readonly #batches = new Map<string, BatchRow>();
   readonly #payloads = new Map<number, Payload>();
   readonly #newKeys = new Map<string, number>();
-  readonly #removedBatches = new Set<string>();
   readonly #lingering: LingeringAttempt[] = [];
   /** Deadlines of rows as they were before the turn, by `seq`. */
   readonly #deadlines = new Map<number, number>();
@@ -122,14 +132,14 @@ export class Turn {
   taskByKey(key: string): TaskRow | undefined {
     const seq = this.#newKeys.get(key);
     if (seq !== undefined) return this.task(seq);
-    const stored = this.#stored(key)?.row;
+    const stored = this.context.found.tasks.get(key)?.row;
     return stored && (this.task(stored.context.seq) ?? stored);
   }
 
   /** What a task carries: staged, or found in the store. */
   payloadByKey(key: string): Payload | undefined {
     const seq = this.#newKeys.get(key);
-    return seq === undefined ? this.#stored(key)?.payload : this.#payloads.get(seq);
+    return seq === undefined ? this.context.found.tasks.get(key)?.payload : this.#payloads.get(seq);
   }
 
   /** What a live task carries, as far as memory has it. */
@@ -139,9 +149,13 @@ export class Turn {
 
   /** A batch of any state: staged, live, or settled and found in the store. */
   batch(id: string): BatchRow | undefined {
-    const staged = this.#batches.get(id);
-    if (staged !== undefined || this.#removedBatches.has(id)) return staged;
-    return this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
+    return this.#batches.get(id) ?? this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
+  }
+
+  /** How far the removal of a batch is; `undefined`: it is not to be removed. */
+  removalOf(id: string): RemovalState | undefined {
+    const isStaged = this.removals.some(({ batchId }) => batchId === id);
+    return isStaged ? 'underway' : this.#ledger.removing.get(id);
   }
 
   /** Tasks that wait for a worker or for a time. */
@@ -213,11 +227,6 @@ export class Turn {
     return after;
   }
 
-  removeBatch(id: string): void {
-    this.#removedBatches.add(id);
-    this.#batches.delete(id);
-  }
-
   /** Adds a result that no task of the fleet stands behind. */
   addResult(result: Omit<StoredResult, 'settledSeq' | 'receivedAt'>): void {
     this.results.push({ ...result, settledSeq: ++this.#settledSeq, receivedAt: this.context.at });
@@ -269,7 +278,6 @@ export class Turn {
       newTasks,
       tasks,
       batches: [...this.#batches.values()],
-      removedBatches: [...this.#removedBatches],
       results: this.results,
       agents
     };
@@ -280,7 +288,6 @@ export class Turn {
     return {
       stats: this.#ledger.head.stats,
       batches: [...this.#batches.values()],
-      removedBatches: [...this.#removedBatches],
       results: this.results
     };
   }
@@ -296,7 +303,6 @@ export class Turn {
       this.#tasks.size === 0 &&
       this.#batches.size === 0 &&
       this.results.length === 0 &&
-      this.#removedBatches.size === 0 &&
       this.stats.lateOutcomes === this.#ledger.head.stats.lateOutcomes
     );
   }
@@ -313,12 +319,12 @@ export class Turn {
       const payload = this.#payloads.get(seq);
       if (payload !== undefined) this.#ledger.keepPayload(seq, payload);
     }
-    for (const id of this.#removedBatches) this.#ledger.forgetBatch(id);
     for (const [id, row] of this.#batches) {
       if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
       else this.#ledger.forgetBatch(id);
     }
     this.#ledger.head = this.#head();
+    this.#ledger.tidy();
   }
 
   /** Brings everything derived back to the committed rows: the store refused the turn. */
@@ -343,13 +349,6 @@ export class Turn {
     this.#ledger.roster.retake(committed);
     const deadline = this.#deadlines.get(seq);
     if (deadline !== undefined) this.#ledger.attemptDeadlines.set(seq, deadline);
-  }
-
-  /** A task that the store had, unless this turn removed it. */
-  #stored(key: string): StoredTask | undefined {
-    const stored = this.context.found.tasks.get(key);
-    const batchId = stored?.row.context.batchId ?? null;
-    return batchId !== null && this.#removedBatches.has(batchId) ? undefined : stored;
   }
 
   #stage(before: TaskRow | undefined, after: TaskRow): void {

@@ -1,9 +1,9 @@
 import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
-import type { BatchRow, StoredTask } from './store.ts';
+import type { BatchRow, ExpiredBatch, StoredTask } from './store.ts';
 
 /** What comes in between two turns. */
-export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased;
+export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased | BatchesExpired;
 
 /** A command and the caller who waits for its reply; an operation command only waits to be durable. */
 export interface CommandInput {
@@ -29,6 +29,12 @@ export interface AttemptLost extends AttemptRef {
 /** The fleet stops hard: every attempt goes back to the queue. */
 export interface AttemptsReleased {
   readonly type: 'attempts.released';
+}
+
+/** Settled batches that retention lets go. */
+export interface BatchesExpired {
+  readonly type: 'batches.expired';
+  readonly batches: readonly ExpiredBatch[];
 }
 
 /** What a turn needs to know that is not in memory: read from the store before it steps. */

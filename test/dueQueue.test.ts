@@ -42,6 +42,20 @@ describe('DueQueue', () => {
     expect(queue.nextAt).toBe(8.64e15);
   });
 
+  it('keeps one entry for each task that still waits, in order', () => {
+    const queue = new DueQueue();
+    for (const seq of [5, 1, 4, 2, 3, 2]) queue.push(seq, 100 - seq);
+    queue.push(4, 7);
+    queue.retain((seq, dueAt) => seq % 2 === 0 && dueAt > 10);
+
+    expect(queue.size).toBe(2);
+    expect([queue.popDue(Infinity), queue.popDue(Infinity), queue.popDue(Infinity)]).toEqual([
+      4,
+      2,
+      undefined
+    ]);
+  });
+
   it('agrees with a sorted list as time goes on', () => {
     const call = fc.record({ ms: fc.nat(50), push: fc.boolean() });
     fc.assert(

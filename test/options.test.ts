@@ -20,6 +20,13 @@ describe('resolveConfig', () => {
     expect(resolveConfig({ retry: { baseMs: undefined } } as never)).toEqual(defaultFleetConfig);
   });
 
+  it('takes a part of the retention, and Infinity for no limit', () => {
+    const current = { ...defaultFleetConfig, retention: { maxAgeMs: 5, maxBatches: 7 } };
+    expect(validateConfig({ retention: { maxAgeMs: Infinity } }, current)).toEqual({
+      retention: { maxAgeMs: null, maxBatches: 7 }
+    });
+  });
+
   it('is plain JSON, whatever was given', () => {
     const config = resolveConfig({ tasksPerWorker: Infinity, maxQueueSize: Infinity, maxStuck: null });
     expect(config).toMatchObject({ tasksPerWorker: null, maxQueueSize: null, maxStuck: null });
@@ -44,6 +51,14 @@ describe('resolveConfig', () => {
     ['maxStuck', [{ maxStuck: 0 }, { maxStuck: 100_000 }]],
     ['maxQueueSize', [{ maxQueueSize: 1 }, { maxQueueSize: Number.MAX_SAFE_INTEGER }]],
     ['onQueueFull', [{ onQueueFull: 'wait' }, { onQueueFull: 'reject' }]],
+    [
+      'retention.maxAgeMs',
+      [{ retention: { maxAgeMs: 0 } }, { retention: { maxAgeMs: Number.MAX_SAFE_INTEGER } }]
+    ],
+    [
+      'retention.maxBatches',
+      [{ retention: { maxBatches: 0 } }, { retention: { maxBatches: Number.MAX_SAFE_INTEGER } }]
+    ],
     ['retry.baseMs', [{ retry: { baseMs: 0 } }, { retry: { baseMs: 60_000 } }]],
     ['retry.maxMs', [{ retry: { maxMs: 1_000 } }, { retry: { maxMs: Number.MAX_SAFE_INTEGER } }]],
     ['retry.factor', [{ retry: { factor: 1 } }, { retry: { factor: 1e308 } }]],
@@ -68,6 +83,9 @@ describe('resolveConfig', () => {
     ['maxQueueSize', [0, -1, 1.5, Number.NaN, -Infinity, '5']],
     ['onQueueFull', ['drop', '', null, 1, ['wait'], 'constructor']],
     ['retry', [null, 5, 'fast', [], true]],
+    ['retention', [null, 5, 'short', [], true]],
+    ['retention.maxAgeMs', [-1, Number.NaN, -Infinity, 2 ** 53, '1h', 5n, true]],
+    ['retention.maxBatches', [-1, 0.5, Number.NaN, -Infinity, 2 ** 53, '5', 5n, true]],
     ['retry.baseMs', notDuration],
     ['retry.maxMs', notDuration],
     ['retry.factor', [0, 0.5, 0.999, -2, Number.NaN, Infinity, '2', null]],

@@ -51,6 +51,18 @@ describe('PriorityQueue', () => {
     expect(queue.pop()).toBeUndefined();
   });
 
+  it('keeps one entry for each task that is still queued, in order', () => {
+    const queue = new PriorityQueue();
+    for (const priority of [5, 7, 5, 7, 5]) queue.push(entry(priority, queue.size));
+    // The fifth comes back after it was taken, and twice.
+    for (const again of [4, 2, 4]) queue.push(entry(5, again));
+    queue.retain((seq) => seq !== 1 && seq !== 4);
+
+    expect(queue.size).toBe(3);
+    expect([queue.pop(), queue.pop(), queue.pop(), queue.pop()]).toEqual([2, 3, 5, undefined]);
+    expect(queue.size).toBe(0);
+  });
+
   it('agrees with a sorted list, whatever is pushed and popped in between', () => {
     const call = fc.option(
       fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true, noDefaultInfinity: true }))

@@ -295,8 +295,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the last tasks come first',
     file: 'src/priorityQueue.ts',
-    find: '(left, right) => right - left',
-    replace: '(left, right) => left - right',
+    find: '  return right - left;',
+    replace: '  return left - right;',
     tests: ['test/priorityQueue.test.ts']
   },
   {

@@ -54,10 +54,14 @@ export function memoryStore(): Store {
         head: rows.head,
         agents: [...rows.agents.values()],
         batches: rows.liveBatches(),
+        removing: rows.removing(),
         tasks: pagesOf(rows)
       };
     },
     commit: async (commit) => owned(commit.scope).apply(commit),
+    removeBatch: async (scope, batchId) => owned(scope).removeBatch(batchId),
+    listExpiredBatches: async (scope, query) => committed(scope).expiredBatches(query),
+    removeExpiredResults: async (scope, query) => owned(scope).removeExpiredResults(query),
     readPayloads: async (scope, seqs) => owned(scope).payloads(seqs),
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
     hasResult: async (scope, workerId, key, attempt) =>

@@ -48,15 +48,22 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
 
     async open(scope, owner) {
       requireStorable('scope', scope);
-      const { head, agents, batches } = await thread.call('open', scope, owner);
+      const { head, agents, batches, removing } = await thread.call('open', scope, owner);
       return {
         head: decodeHead(head),
         agents: agents.map(decodeAgent),
         batches: batches.map(decodeBatch),
+        removing,
         tasks: pagesOf(thread, scope)
       };
     },
     commit: async (commit) => thread.call('commit', encodeCommit(commit)),
+    removeBatch: (scope, batchId) => thread.call('removeBatch', scope, batchId),
+    async listExpiredBatches(scope, query) {
+      const rows = await queries.call('expiredBatches', scope, query);
+      return rows.map(([id, settledAt]) => ({ id: id as string, settledAt: settledAt as number }));
+    },
+    removeExpiredResults: (scope, query) => thread.call('removeExpiredResults', scope, query),
     release: (scope) => thread.release(scope),
     async readPayloads(scope, seqs) {
       const rows = await thread.call('payloads', scope, seqs);

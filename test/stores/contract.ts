@@ -7,6 +7,7 @@ import type {
   ResultQuery,
   Store,
   StoredFleet,
+  StoredTask,
   TaskQuery,
   TaskRow
 } from '../../src/store.ts';
@@ -19,6 +20,7 @@ import {
   range,
   resultOf,
   rowOf,
+  settledBatchOf,
   taskOf
 } from './rows.ts';
 
@@ -212,43 +214,6 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         await committed;
       });
 
-      it('removes a batch with its tasks and results, and leaves the others', async () => {
-        const other = taskOf(2, { key: 'kept/2', batchId: 'kept' });
-        const removed = [1, 3].map((seq) => taskOf(seq, { key: `gone/${seq}`, batchId: 'gone' }));
-        const batches = [
-          batchOf('gone', { firstSeq: 1, lastSeq: 3 }),
-          batchOf('kept', { firstSeq: 2, lastSeq: 2 })
-        ];
-        const results = [
-          resultOf(1, { batchId: 'gone', key: 'gone/1' }),
-          resultOf(2, { batchId: 'kept', key: 'kept/2' }),
-          resultOf(3, { batchId: null })
-        ];
-        await store.commit(commitOf(1, { newTasks: [removed[0]!, other, removed[1]!], batches, results }));
-        await store.commit(commitOf(2, { removedBatches: ['gone', 'never there'] }));
-
-        expect(await store.readBatch(fleet, 'gone')).toBeNull();
-        expect(seqsOf(await store.listTasks(fleet, { limit: 9 }))).toEqual([2]);
-        expect(await store.readTasks(fleet, ['gone/1', 'kept/2'])).toEqual([other]);
-        expect(await store.readPayloads(fleet, [1, 2, 3])).toEqual(new Map([[2, other.payload]]));
-        expect(await store.readResults(fleet, { limit: 9 })).toEqual(results.slice(1));
-        expect(await store.readResult(fleet, 'gone/1')).toBeNull();
-      });
-
-      it('makes a batch anew in the commit that removes it', async () => {
-        const old = taskOf(1, { key: 'b/x', batchId: 'b' });
-        const anew = taskOf(2, { key: 'b/x', batchId: 'b' });
-        await store.commit(
-          commitOf(1, { newTasks: [old], batches: [batchOf('b', { firstSeq: 1, lastSeq: 1 })] })
-        );
-
-        const batch = batchOf('b', { firstSeq: 2, lastSeq: 2 });
-        await store.commit(commitOf(2, { removedBatches: ['b'], newTasks: [anew], batches: [batch] }));
-
-        expect(await store.listTasks(fleet, { batchId: 'b', limit: 9 })).toEqual([anew]);
-        expect(await store.readBatch(fleet, 'b')).toEqual(batch);
-      });
-
       it.each([
         '__proto__',
         'constructor',
@@ -270,6 +235,280 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.readResults(fleet, { batchId: id, workerId: id, limit: 9 })).toEqual([result]);
         expect(await store.readBatch(fleet, id)).toEqual(batch);
         expect(await store.listScopes()).toContain(`${fleet}${id}`);
+      });
+    });
+
+    describe('removal', () => {
+      /** A settled batch of tasks that all completed, and what it was committed with. */
+      const commitBatch = async (id: string, turn: number, count: number, first = 1) => {
+        const seqs = range(first, first + count - 1);
+        const tasks = seqs.map((seq) => {
+          const task = taskOf(seq, { key: `${id}/${seq}`, batchId: id });
+          return { ...task, row: rowOf(task, 'completed') };
+        });
+        const results = seqs.map((seq) => resultOf(seq, { batchId: id, key: `${id}/${seq}` }));
+        const batch = settledBatchOf(id, { firstSeq: first, lastSeq: seqs.at(-1)! });
+        await store.commit(commitOf(turn, { newTasks: tasks, batches: [batch], results }));
+        return { tasks, results, batch };
+      };
+      const removeWhole = async (id: string): Promise<void> => {
+        while (await store.removeBatch(fleet, id));
+      };
+      const seen = async () => ({
+        batches: (await store.listBatches(fleet, { limit: 1_000 })).map(({ context }) => context.id),
+        tasks: seqsOf(await store.listTasks(fleet, { limit: 1_000 })),
+        results: (await store.readResults(fleet, { limit: 1_000 })).map(({ settledSeq }) => settledSeq)
+      });
+
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+      });
+
+      it('takes a batch with its tasks and results, and leaves the others', async () => {
+        const other = taskOf(2, { key: 'kept/2', batchId: 'kept' });
+        const removed = [1, 3].map((seq) => {
+          const task = taskOf(seq, { key: `gone/${seq}`, batchId: 'gone' });
+          return { ...task, row: rowOf(task, 'completed') };
+        });
+        const batches = [
+          settledBatchOf('gone', { firstSeq: 1, lastSeq: 3 }),
+          batchOf('kept', { firstSeq: 2, lastSeq: 2 })
+        ];
+        const results = [
+          resultOf(1, { batchId: 'gone', key: 'gone/1' }),
+          resultOf(2, { batchId: 'kept', key: 'kept/2' }),
+          resultOf(3, { batchId: null })
+        ];
+        await store.commit(commitOf(1, { newTasks: [removed[0]!, other, removed[1]!], batches, results }));
+
+        expect(await store.removeBatch(fleet, 'gone')).toBe(false);
+        expect(await store.removeBatch(fleet, 'never there')).toBe(false);
+
+        expect(await store.readBatch(fleet, 'gone')).toBeNull();
+        expect(await store.readTasks(fleet, ['gone/1', 'kept/2'])).toEqual([other]);
+        expect(await store.readPayloads(fleet, [1, 2, 3])).toEqual(new Map([[2, other.payload]]));
+        expect(await store.readResult(fleet, 'gone/1')).toBeNull();
+        expect(await seen()).toEqual({ batches: ['kept'], tasks: [2], results: [2, 3] });
+      });
+
+      it.each(['accepting', 'pending', 'processing', 'paused', 'cancelling'] as const)(
+        'leaves a batch that is %s as it is',
+        async (state) => {
+          const task = taskOf(1, { key: 'b/1', batchId: 'b' });
+          const batch = { ...batchOf('b', { firstSeq: 1, lastSeq: 1 }), state };
+          await store.commit(commitOf(1, { newTasks: [task], batches: [batch] }));
+
+          expect(await store.removeBatch(fleet, 'b')).toBe(false);
+          expect(await store.readBatch(fleet, 'b')).toEqual(batch);
+          expect(await store.readTasks(fleet, ['b/1'])).toEqual([task]);
+        }
+      );
+
+      it('goes on slice by slice, and shows nothing of the batch from the first one on', async () => {
+        const { tasks, results } = await commitBatch('big', 1, 9_000);
+        await commitBatch('other', 2, 1, 9_001);
+        const others = { batches: ['other'], tasks: [9_001], results: [9_001] };
+
+        let slices = 0;
+        for (let isLeft = true; isLeft; slices += 1) {
+          isLeft = await store.removeBatch(fleet, 'big');
+          expect(await seen()).toEqual(others);
+          expect(await store.readBatch(fleet, 'big')).toBeNull();
+          expect(await store.listTasks(fleet, { batchId: 'big', limit: 9 })).toEqual([]);
+          expect(await store.readResults(fleet, { batchId: 'big', limit: 9 })).toEqual([]);
+          expect(await store.readTasks(fleet, tasks.slice(-9).map(keyOfTask))).toEqual([]);
+          expect(await store.readResult(fleet, results.at(-1)!.key)).toBeNull();
+        }
+        expect(slices).toBeGreaterThan(3);
+        expect(await store.removeBatch(fleet, 'big')).toBe(false);
+      });
+
+      it('that was begun is named when the store is opened again, and can be ended', async () => {
+        await commitBatch('big', 1, 9_000);
+        await commitBatch('other', 2, 1, 9_001);
+        expect(await store.removeBatch(fleet, 'big')).toBe(true);
+        await store.release(fleet);
+
+        expect(await store.open(fleet, 'me')).toMatchObject({ removing: ['big'], batches: [] });
+        await removeWhole('big');
+        await store.release(fleet);
+        expect(await store.open(fleet, 'me')).toMatchObject({ removing: [] });
+        expect(await seen()).toEqual({ batches: ['other'], tasks: [9_001], results: [9_001] });
+      });
+
+      it('lets commits through between two slices', async () => {
+        await commitBatch('big', 1, 9_000);
+        await store.removeBatch(fleet, 'big');
+        await commitBatch('other', 2, 2, 9_001);
+        await removeWhole('big');
+
+        expect(await seen()).toEqual({ batches: ['other'], tasks: [9_001, 9_002], results: [9_001, 9_002] });
+      });
+
+      it('frees the names of the batch and of its tasks', async () => {
+        await commitBatch('b', 1, 3);
+        await removeWhole('b');
+        const { tasks, batch } = await commitBatch('b', 2, 2, 4);
+
+        expect(await store.readBatch(fleet, 'b')).toEqual(batch);
+        expect(await store.listTasks(fleet, { batchId: 'b', limit: 9 })).toEqual(tasks);
+      });
+
+      it('passes over the tasks of batches that came between', async () => {
+        const tasks = range(1, 5_000).map((seq) => {
+          const id = seq % 1_000 === 1 ? 'thin' : 'thick';
+          const task = taskOf(seq, { key: `${id}/${seq}`, batchId: id });
+          return { ...task, row: rowOf(task, 'completed') };
+        });
+        const thick = batchOf('thick', { firstSeq: 2, lastSeq: 5_000 });
+        const thin = settledBatchOf('thin', { firstSeq: 1, lastSeq: 4_001 });
+        await store.commit(commitOf(1, { newTasks: tasks, batches: [thin, thick] }));
+        await removeWhole('thin');
+
+        expect(await store.readTasks(fleet, tasks.map(keyOfTask))).toHaveLength(4_995);
+        expect(await store.listTasks(fleet, { batchId: 'thin', limit: 9 })).toEqual([]);
+      });
+
+      it.each(['removeBatch', 'removeExpiredResults'] as const)(
+        'is refused to who does not own the scope: %s',
+        async (call) => {
+          const query = { receivedBefore: now, upToSettledSeq: 9 };
+          const called =
+            call === 'removeBatch'
+              ? store.removeBatch(otherFleet, 'b')
+              : store.removeExpiredResults(otherFleet, query);
+          await expect(called).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
+        }
+      );
+    });
+
+    describe('retention', () => {
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+      });
+
+      describe('of batches', () => {
+        beforeEach(async () => {
+          // In order of creation; `e` settled first, `c` and `d` at the same time.
+          const settled: [id: string, settledAt: number][] = [
+            ['a', 20],
+            ['b', 50],
+            ['c', 30],
+            ['d', 30],
+            ['e', 10.5]
+          ];
+          const batches = settled.map(([id, settledAt]) => settledBatchOf(id, { settledAt }));
+          await store.commit(commitOf(1, { batches: [batchOf('live'), ...batches] }));
+        });
+
+        it.each<[settledBefore: number | null, keep: number | null, expired: string]>([
+          [null, null, ''],
+          [null, 5, ''],
+          [null, 99, ''],
+          [null, 4, 'e'],
+          [null, 2, 'eac'],
+          [null, 1, 'eacd'],
+          [null, 0, 'eacdb'],
+          [10.5, null, ''],
+          [10.6, null, 'e'],
+          [30, null, 'ea'],
+          [31, null, 'eacd'],
+          [1e15, null, 'eacdb'],
+          [30, 4, 'ea'],
+          [30, 2, 'eac'],
+          [-1, 2, 'eac'],
+          [31, 2, 'eacd'],
+          [1e15, 9, 'eacdb']
+        ])(
+          'lists those that settled before %s or beyond the last %s: %j',
+          async (settledBefore, keep, ids) => {
+            const found = await store.listExpiredBatches(fleet, { settledBefore, keep, limit: 9 });
+            expect(found.map(({ id }) => id).join('')).toBe(ids);
+            expect(await store.listExpiredBatches(fleet, { settledBefore, keep, limit: 2 })).toEqual(
+              found.slice(0, 2)
+            );
+            expect(await store.listExpiredBatches(otherFleet, { settledBefore, keep, limit: 2 })).toEqual([]);
+          }
+        );
+
+        it('tells when each settled, and counts those that are removed no more', async () => {
+          await store.removeBatch(fleet, 'a');
+
+          expect(await store.listExpiredBatches(fleet, { settledBefore: null, keep: 2, limit: 9 })).toEqual([
+            { id: 'e', settledAt: 10.5 },
+            { id: 'c', settledAt: 30 }
+          ]);
+        });
+      });
+
+      describe('of single tasks and results from outside', () => {
+        const remove = (receivedBefore: number, upToSettledSeq = 99) =>
+          store.removeExpiredResults(fleet, { receivedBefore, upToSettledSeq });
+        const left = async () => ({
+          tasks: seqsOf(await store.listTasks(fleet, { limit: 99 })),
+          results: (await store.readResults(fleet, { limit: 99 })).map(({ settledSeq }) => settledSeq)
+        });
+
+        beforeEach(async () => {
+          // 1 to 3 are single and have settled, 4 runs, 5 is of a batch; 6 came from outside, 3 came back from later.
+          const tasks = range(1, 5).map((seq) => {
+            const task = taskOf(seq, { batchId: seq === 5 ? 'b' : null });
+            return { ...task, row: rowOf(task, seq === 4 ? 'running' : 'completed') };
+          });
+          const results = [
+            resultOf(1, { receivedAt: 10 }),
+            resultOf(2, { receivedAt: 20 }),
+            resultOf(3, { receivedAt: 90 }),
+            resultOf(4, { key: 'task-5', batchId: 'b', receivedAt: 10 }),
+            resultOf(5, { key: '/w/x', receivedAt: 15 }),
+            resultOf(6, { key: '/w/y', receivedAt: 40 })
+          ];
+          const batch = settledBatchOf('b', { firstSeq: 5, lastSeq: 5 });
+          await store.commit(commitOf(1, { newTasks: tasks, results, batches: [batch] }));
+        });
+
+        it.each<[before: number, upTo: number, tasks: number[], results: number[]]>([
+          [10, 99, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]],
+          [11, 99, [2, 3, 4, 5], [2, 3, 4, 5, 6]],
+          [21, 99, [3, 4, 5], [3, 4, 6]],
+          [21, 2, [3, 4, 5], [3, 4, 5, 6]],
+          [50, 99, [3, 4, 5], [3, 4]],
+          [1e15, 99, [4, 5], [4]]
+        ])('removes those received before %i up to number %i', async (before, upTo, tasks, results) => {
+          expect(await remove(before, upTo)).toBe(false);
+          expect(await left()).toEqual({ tasks, results });
+          const payloads = await store.readPayloads(fleet, range(1, 5));
+          expect(new Set(payloads.keys())).toEqual(new Set(tasks));
+        });
+
+        it('frees the name of the task, and lets a result from outside come again', async () => {
+          await remove(50);
+          expect(await store.readResult(fleet, 'task-1')).toBeNull();
+          expect(await store.hasResult(fleet, 'worker-1', '/w/x', 1)).toBe(false);
+          const anew = taskOf(6, { key: 'task-1' });
+          await store.commit(commitOf(2, { newTasks: [anew] }));
+
+          expect(await store.readTasks(fleet, ['task-1'])).toEqual([anew]);
+        });
+
+        it('leaves a later result of the same task', async () => {
+          await store.commit(commitOf(2, { results: [resultOf(7, { key: 'task-1', receivedAt: 80 })] }));
+          await remove(50);
+
+          expect(await store.readResult(fleet, 'task-1')).toMatchObject({ settledSeq: 7 });
+          await remove(1e15);
+          expect(await store.readResult(fleet, 'task-1')).toBeNull();
+        });
+
+        it('goes on slice by slice', async () => {
+          const results = range(7, 5_006).map((seq) => resultOf(seq, { receivedAt: 1 }));
+          await store.commit(commitOf(2, { results }));
+
+          let slices = 1;
+          while (await remove(2, 1e6)) slices += 1;
+          expect(slices).toBeGreaterThan(1);
+          expect(await left()).toEqual({ tasks: [1, 2, 3, 4, 5], results: [1, 2, 3, 4, 5, 6] });
+        });
       });
     });
 
@@ -465,8 +704,8 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
       });
 
       it('finds those since a time after a batch among them was removed', async () => {
-        await store.commit(commitOf(3, { batches: [batchOf('a')] }));
-        await store.commit(commitOf(4, { removedBatches: ['a'] }));
+        await store.commit(commitOf(3, { batches: [settledBatchOf('a')] }));
+        await store.removeBatch(fleet, 'a');
 
         const found = await store.readResults(fleet, { since: now + 3, limit: 9 });
         expect(found.map(({ settledSeq }) => settledSeq)).toEqual([4, 6]);
@@ -612,6 +851,10 @@ async function liveSeqs(opened: StoredFleet): Promise<number[]> {
   const seqs: number[] = [];
   for await (const page of opened.tasks) seqs.push(...page.map(({ context }) => context.seq));
   return seqs;
+}
+
+function keyOfTask({ row }: StoredTask): string {
+  return row.context.key;
 }
 
 function seqsOf(tasks: readonly { readonly row: TaskRow }[]): number[] {

@@ -62,6 +62,11 @@ export function batchOf(id: string, context: Partial<BatchRow['context']> = {}):
   };
 }
 
+/** A batch that completed. */
+export function settledBatchOf(id: string, context: Partial<BatchRow['context']> = {}): BatchRow {
+  return { state: 'completed', context: { ...batchOf(id).context, settledAt: now, ...context } };
+}
+
 /** The result of a task that completed. */
 export function resultOf(settledSeq: number, result: Partial<StoredResult> = {}): StoredResult {
   return {
@@ -107,7 +112,6 @@ export function commitOf(scope: string, turn: number, changes: Partial<Commit> =
     newTasks: [],
     tasks: [],
     batches: [],
-    removedBatches: [],
     results: [],
     agents: [],
     ...changes

@@ -5,6 +5,9 @@ import type {
   BatchQuery,
   BatchRow,
   Commit,
+  ExpiredBatch,
+  ExpiredBatchQuery,
+  ExpiredResultQuery,
   LedgerHead,
   Payload,
   ResultQuery,
@@ -16,6 +19,7 @@ import type {
   TaskRow
 } from '../../store.ts';
 import { OrderedLog } from './orderedLog.ts';
+import { SettledBatches } from './settledBatches.ts';
 
 /** One result, or several of different attempts: an array for each task would cost more than its results. */
 type Results = StoredResult | readonly StoredResult[];
@@ -29,10 +33,15 @@ interface TaskEntry {
 
 /** Tasks and results of a batch, found without looking at those of others. */
 interface BatchEntry {
+  /** Place in the order of creation. */
+  readonly number: number;
   row: BatchRow | null;
   readonly tasks: OrderedLog<TaskEntry>;
   readonly results: OrderedLog<StoredResult>;
 }
+
+/** Tasks, and results, that one slice removes at most: some ms of the event loop. */
+const sliceRows = 1_000;
 
 const settledTask: ReadonlySet<TaskStatus> = new Set(['completed', 'failed', 'timedOut', 'cancelled']);
 const settledBatch: ReadonlySet<BatchState> = new Set(['completed', 'failed', 'partial', 'cancelled']);
@@ -42,9 +51,15 @@ export class MemoryScope {
   head: LedgerHead | null = null;
   readonly agents = new Map<string, StoredAgent>();
   readonly #batches = new Map<string, BatchEntry>();
+  #lastBatch = 0;
+  readonly #settledBatches = new SettledBatches();
+  /** Batches that are being removed: nobody sees their rows any more. */
+  readonly #removing = new Map<string, BatchEntry>();
   readonly #tasks = new OrderedLog<TaskEntry>();
   readonly #tasksByKey = new Map<string, TaskEntry>();
   readonly #results = new OrderedLog<StoredResult>();
+  /** Those that belong to no batch. */
+  readonly #singleResults = new OrderedLog<StoredResult>();
   /** Results of tasks that are not here: they came from elsewhere. */
   readonly #strayResults = new Map<string, Results>();
 
@@ -52,16 +67,53 @@ export class MemoryScope {
   apply(commit: Commit): void {
     this.#refuseOlder(commit);
     this.#refuseTaken(commit);
-    for (const id of commit.removedBatches) this.#removeBatch(id);
     for (const task of commit.newTasks) this.#addTask(task);
     for (const row of commit.tasks) {
       const entry = this.#tasks.get(row.context.seq);
       if (entry) entry.row = row;
     }
-    for (const row of commit.batches) this.#batchEntry(row.context.id).row = row;
+    for (const row of commit.batches) this.#setBatch(row);
     for (const result of commit.results) this.#addResult(result);
     for (const agent of commit.agents) this.agents.set(agent.id, agent);
     this.head = commit.head;
+  }
+
+  /** The first slice takes the batch out of sight. @returns Whether anything is left of it. */
+  removeBatch(id: string): boolean {
+    const batch = this.#removing.get(id) ?? this.#hideBatch(id);
+    if (!batch) return false;
+    for (const { settledSeq, key } of first(batch.results, sliceRows)) {
+      batch.results.remove(settledSeq);
+      this.#results.remove(settledSeq);
+      this.#strayResults.delete(key);
+    }
+    for (const { row } of first(batch.tasks, sliceRows)) {
+      batch.tasks.remove(row.context.seq);
+      this.#tasks.remove(row.context.seq);
+      this.#tasksByKey.delete(row.context.key);
+    }
+    const isLeft = batch.tasks.size + batch.results.size > 0;
+    if (!isLeft) this.#removing.delete(id);
+    return isLeft;
+  }
+
+  removing(): readonly string[] {
+    return [...this.#removing.keys()];
+  }
+
+  expiredBatches(query: ExpiredBatchQuery): readonly ExpiredBatch[] {
+    return this.#settledBatches.expired(query);
+  }
+
+  /** @returns Whether more may be left. */
+  removeExpiredResults({ receivedBefore, upToSettledSeq }: ExpiredResultQuery): boolean {
+    const expired: StoredResult[] = [];
+    for (const result of this.#singleResults.after(0)) {
+      if (expired.length === sliceRows || result.settledSeq > upToSettledSeq) break;
+      if (result.receivedAt < receivedBefore) expired.push(result);
+    }
+    for (const result of expired) this.#removeSingle(result);
+    return expired.length === sliceRows;
   }
 
   batch(id: string): BatchRow | null {
@@ -87,7 +139,7 @@ export class MemoryScope {
   tasks(keys: readonly string[]): readonly StoredTask[] {
     return [...new Set(keys)].flatMap((key) => {
       const entry = this.#tasksByKey.get(key);
-      return entry ? [{ row: entry.row, payload: entry.payload }] : [];
+      return entry && !this.#isHidden(entry.row.context) ? [{ row: entry.row, payload: entry.payload }] : [];
     });
   }
 
@@ -95,6 +147,7 @@ export class MemoryScope {
     const log = query.batchId === undefined ? this.#tasks : this.#batches.get(query.batchId)?.tasks;
     const found: StoredTask[] = [];
     for (const { row, payload } of log?.after(query.after ?? 0) ?? []) {
+      if (this.#isHidden(row.context)) continue;
       if (query.status !== undefined && row.state !== query.status) continue;
       if (query.type !== undefined && row.context.type !== query.type) continue;
       if (found.push({ row, payload }) >= query.limit) break;
@@ -127,7 +180,7 @@ export class MemoryScope {
     const found: StoredResult[] = [];
     let skip = query.offset ?? 0;
     for (const result of results ?? []) {
-      if (!isWanted(result, query)) continue;
+      if (this.#isHidden(result) || !isWanted(result, query)) continue;
       if (skip > 0) skip -= 1;
       else if (found.push(result) >= query.limit) break;
     }
@@ -137,7 +190,8 @@ export class MemoryScope {
   /** The task's results, oldest first. */
   resultsOf(key: string): readonly StoredResult[] {
     const own = this.#tasksByKey.get(key)?.results ?? [];
-    return [this.#strayResults.get(key) ?? [], own].flat();
+    const results = [this.#strayResults.get(key) ?? [], own].flat();
+    return results.filter((result) => !this.#isHidden(result));
   }
 
   sumResults(afterSettledSeq: number): ResultsSum {
@@ -166,15 +220,11 @@ export class MemoryScope {
     throw new StoreError('ERR_STORE_FENCED', message, 'refused');
   }
 
-  #refuseTaken({ newTasks, removedBatches }: Commit): void {
-    if (newTasks.length === 0) return;
-    const removed = new Set<string | null>(removedBatches);
+  #refuseTaken({ newTasks }: Commit): void {
     const keys = new Set<string>();
-    const isTaken = (entry: TaskEntry | undefined) =>
-      entry !== undefined && !removed.has(entry.row.context.batchId);
     for (const { row } of newTasks) {
       const { key, seq } = row.context;
-      if (keys.has(key) || isTaken(this.#tasksByKey.get(key)) || isTaken(this.#tasks.get(seq))) {
+      if (keys.has(key) || this.#tasksByKey.has(key) || this.#tasks.get(seq) !== undefined) {
         const message = `There is a task ${JSON.stringify(key)} or number ${seq} already; nothing was written`;
         throw new StoreError('ERR_STORE_IO', message, 'refused');
       }
@@ -192,30 +242,58 @@ export class MemoryScope {
 
   #addResult(result: StoredResult): void {
     this.#results.insert(result.settledSeq, result);
-    if (result.batchId !== null) this.#batchEntry(result.batchId).results.insert(result.settledSeq, result);
+    if (result.batchId === null) this.#singleResults.insert(result.settledSeq, result);
+    else this.#batchEntry(result.batchId).results.insert(result.settledSeq, result);
     const task = this.#tasksByKey.get(result.key);
     if (task) task.results = added(task.results, result);
     else this.#strayResults.set(result.key, added(this.#strayResults.get(result.key) ?? null, result));
   }
 
-  #removeBatch(id: string): void {
+  #setBatch(row: BatchRow): void {
+    const entry = this.#batchEntry(row.context.id);
+    this.#forgetSettled(entry);
+    entry.row = row;
+    const { id, settledAt } = row.context;
+    if (settledAt !== null) this.#settledBatches.add({ id, settledAt, number: entry.number });
+  }
+
+  #forgetSettled({ row, number }: BatchEntry): void {
+    const { id, settledAt } = row?.context ?? {};
+    if (id !== undefined && settledAt != null) this.#settledBatches.delete({ id, settledAt, number });
+  }
+
+  #hideBatch(id: string): BatchEntry | undefined {
     const batch = this.#batches.get(id);
-    if (!batch) return;
-    for (const { row } of batch.tasks.after(0)) {
-      this.#tasks.remove(row.context.seq);
-      this.#tasksByKey.delete(row.context.key);
-    }
-    for (const { settledSeq, key } of batch.results.after(0)) {
-      this.#results.remove(settledSeq);
-      this.#strayResults.delete(key);
-    }
+    if (!batch?.row || !settledBatch.has(batch.row.state)) return undefined;
+    this.#forgetSettled(batch);
     this.#batches.delete(id);
+    this.#removing.set(id, batch);
+    return batch;
+  }
+
+  #isHidden({ batchId }: { readonly batchId: string | null }): boolean {
+    return this.#removing.size > 0 && batchId !== null && this.#removing.has(batchId);
+  }
+
+  /** Removes a result that belongs to no batch, and its task if that has settled. */
+  #removeSingle({ settledSeq, key }: StoredResult): void {
+    this.#singleResults.remove(settledSeq);
+    this.#results.remove(settledSeq);
+    const others = this.resultsOf(key).filter((result) => result.settledSeq !== settledSeq);
+    const task = this.#tasksByKey.get(key);
+    if (task && settledTask.has(task.row.state)) {
+      this.#tasksByKey.delete(key);
+      this.#tasks.remove(task.row.context.seq);
+    } else if (task) task.results = null;
+    if (others.length > 0) this.#strayResults.set(key, others);
+    else this.#strayResults.delete(key);
   }
 
   #batchEntry(id: string): BatchEntry {
     let entry = this.#batches.get(id);
     if (!entry) {
-      entry = { row: null, tasks: new OrderedLog(), results: new OrderedLog() };
+      this.#lastBatch += 1;
+      entry = { number: this.#lastBatch, row: null, tasks: new OrderedLog(), results: new OrderedLog() };
       this.#batches.set(id, entry);
     }
     return entry;
@@ -224,6 +302,13 @@ export class MemoryScope {
   *#batchRows(): Generator<BatchRow, void, undefined> {
     for (const { row } of this.#batches.values()) if (row) yield row;
   }
+}
+
+/** The first items, to be removed from where they are. */
+function first<T>(log: OrderedLog<T>, count: number): readonly T[] {
+  const items: T[] = [];
+  for (const item of log.after(0)) if (items.push(item) >= count) break;
+  return items;
 }
 
 function isWanted(result: StoredResult, { workerId, success, since }: ResultQuery): boolean {

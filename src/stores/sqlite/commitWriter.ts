@@ -11,22 +11,16 @@ import { inTransaction } from './transaction.ts';
 
 const insertPayload = 'INSERT INTO payloads (id, data, metadata) VALUES (?, ?, ?)';
 const upsertBatch =
-  'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, context) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
+  'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, settled_at, context) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state, first_seq = excluded.first_seq, ' +
-  'last_seq = excluded.last_seq, context = excluded.context';
+  'last_seq = excluded.last_seq, settled_at = excluded.settled_at, context = excluded.context';
 const upsertAgent =
   'INSERT INTO agents (scope, id, machine, schema_version, snapshot) VALUES (?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, id) DO UPDATE SET machine = excluded.machine, ' +
   'schema_version = excluded.schema_version, snapshot = excluded.snapshot';
 const updateHead =
   'UPDATE scopes SET turn = ?1, seq = ?2, settled_seq = ?3, stats = ?4 WHERE number = ?5 AND coalesce(turn, 0) < ?1';
-
-const batchRange = 'SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ?';
-const deletePayloads =
-  'DELETE FROM payloads WHERE id IN (SELECT id FROM tasks WHERE id BETWEEN ? AND ? AND batch = ?)';
-const deleteTasks = 'DELETE FROM tasks WHERE id BETWEEN ? AND ? AND batch = ?';
-const deleteResults = 'DELETE FROM results WHERE scope = ? AND batch = ?';
-const deleteBatch = 'DELETE FROM batches WHERE scope = ? AND name = ?';
 
 /** Writes the commits of one scope, each in one transaction. */
 export class CommitWriter {
@@ -78,8 +72,6 @@ export class CommitWriter {
   }
 
   #writeRows(commit: EncodedCommit): void {
-    // First, so that a commit may remove a batch and make another one of the same id.
-    for (const batch of commit.removedBatches) this.#removeBatch(batch);
     forEachRow(commit.newTasks, (cells, at) => this.#insertTask.run(cells, at));
     this.#insertPayloads(commit.payloads);
     forEachRow(commit.liveTasks, (cells, at) => this.#updateTask.run(cells, at));
@@ -120,16 +112,6 @@ export class CommitWriter {
     for (let at = 0; at < cells.length; at += cellsOf.agent) {
       agent.run(this.#scope, ...cells.slice(at, at + cellsOf.agent));
     }
-  }
-
-  #removeBatch(batch: string): void {
-    const range = this.#statements.get(batchRange, this.#scope, batch);
-    if (!range) return;
-    const [first, last] = [this.#base + (range[0] as number), this.#base + (range[1] as number)];
-    this.#statements.run(deletePayloads, first, last, batch);
-    this.#statements.run(deleteTasks, first, last, batch);
-    this.#statements.run(deleteResults, this.#scope, batch);
-    this.#statements.run(deleteBatch, this.#scope, batch);
   }
 
   #last(column: string, table: string): number | undefined {

@@ -19,13 +19,12 @@ export interface EncodedCommit {
   /** New rows of tasks that settled: their state becomes their `outcome`, and takes them out of an index. */
   readonly settledTasks: readonly Cell[];
   readonly batches: readonly Cell[];
-  readonly removedBatches: readonly string[];
   readonly results: readonly Cell[];
   readonly agents: readonly Cell[];
 }
 
 /** Cells of a row, of the kinds that are not sparse. */
-export const cellsOf = { payload: 3, batch: 5, agent: 4 } as const;
+export const cellsOf = { payload: 3, batch: 6, agent: 4 } as const;
 
 /** @throws {ValidationError} when an id cannot be kept as it is. */
 export function encodeCommit(commit: Commit): EncodedCommit {
@@ -40,7 +39,6 @@ export function encodeCommit(commit: Commit): EncodedCommit {
     liveTasks,
     settledTasks,
     batches: encodeAll(commit.batches, encodeBatch),
-    removedBatches: commit.removedBatches,
     results: encodeAll(commit.results, encodeResult),
     agents: encodeAll(commit.agents, encodeAgent)
   };

@@ -23,7 +23,8 @@ export function decodeHead([turn, seq, settledSeq, stats]: readonly Cell[]): Led
 
 export function encodeBatch(cells: Cell[], { state, context }: BatchRow): void {
   requireStorable('batchId', context.id);
-  cells.push(context.id, state, context.firstSeq, context.lastSeq, JSON.stringify(context));
+  const { id, firstSeq, lastSeq, settledAt } = context;
+  cells.push(id, state, firstSeq, lastSeq, settledAt, JSON.stringify(context));
 }
 
 export const batchColumns = 'state, context';

@@ -1,4 +1,12 @@
-import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
+import type {
+  BatchQuery,
+  CommandReply,
+  ExpiredBatchQuery,
+  ExpiredResultQuery,
+  InboxCommand,
+  ResultQuery,
+  TaskQuery
+} from '../../store.ts';
 import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
 import type { Cell } from './cells.ts';
@@ -24,6 +32,8 @@ export interface DriverCalls {
   open(scope: string, owner: string): OpenedScope;
   release(scope: string): void;
   commit(commit: EncodedCommit): void;
+  removeBatch(scope: string, batchId: string): boolean;
+  removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean;
   liveTasks(scope: string, after: number, limit: number): readonly Cell[];
   payloads(scope: string, seqs: readonly number[]): Rows;
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[];
@@ -31,6 +41,7 @@ export interface DriverCalls {
 
   batch(scope: string, batchId: string): readonly Cell[] | null;
   batches(scope: string, query: BatchQuery): Rows;
+  expiredBatches(scope: string, query: ExpiredBatchQuery): Rows;
   tasks(scope: string, keys: readonly string[]): Rows;
   listTasks(scope: string, query: TaskQuery): Rows;
   results(scope: string, query: ResultQuery): Rows;
@@ -51,6 +62,7 @@ export interface OpenedScope {
   readonly head: readonly Cell[];
   readonly agents: Rows;
   readonly batches: Rows;
+  readonly removing: readonly string[];
 }
 
 export type CallName = keyof DriverCalls;

@@ -1,4 +1,4 @@
-import type { BatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
+import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
 import { agentColumns, batchColumns, headColumns } from './fleetRows.ts';
@@ -11,6 +11,11 @@ import type { Statements } from './statements.ts';
 export type Rows = readonly (readonly Cell[])[];
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
+export const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled')";
+
+/** SQL for whether a row is of no batch that is being removed: in the same statement, so that it is seen whole or not. */
+const isKept = (row: string): string =>
+  `NOT EXISTS (SELECT 1 FROM removals r WHERE r.scope = ${row}.scope AND r.batch = ${row}.batch)`;
 
 const liveTaskPage =
   `SELECT max(c0), json_group_array(json_array(${taskColumns.map((_, index) => `c${index}`).join(', ')})) FROM (` +
@@ -48,6 +53,13 @@ export class RowReader {
     return this.#statements.all(sql, scope);
   }
 
+  /** Batches whose removal was begun and has not ended. */
+  removing(scope: number): readonly string[] {
+    return this.#statements
+      .all('SELECT batch FROM removals WHERE scope = ?', scope)
+      .map(([batch]) => batch as string);
+  }
+
   batch(scope: number, id: string): readonly Cell[] | null {
     const sql = `SELECT ${batchColumns} FROM batches WHERE scope = ? AND name = ?`;
     return this.#statements.get(sql, scope, id) ?? null;
@@ -79,17 +91,29 @@ export class RowReader {
         );
   }
 
+  /** Name and time of settlement, the first that settled first. */
+  expiredBatches(scope: number, { settledBefore, keep, limit }: ExpiredBatchQuery): Rows {
+    const tooOld = settledBefore === null ? undefined : [settledBefore, 0];
+    const tooMany = keep === null ? undefined : this.#lastBeyond(scope, keep);
+    const last = later(tooOld, tooMany);
+    if (!last) return [];
+    const sql =
+      'SELECT name, settled_at FROM batches INDEXED BY batches_settled ' +
+      'WHERE scope = ? AND settled_at IS NOT NULL AND (settled_at, id) <= (?, ?) ORDER BY settled_at, id LIMIT ?';
+    return this.#statements.all(sql, scope, ...last, limit);
+  }
+
   tasks(scope: number, keys: readonly string[]): Rows {
     const sql =
       `SELECT ${storedTaskColumns} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
-      'JOIN payloads p ON p.id = t.id';
+      `JOIN payloads p ON p.id = t.id WHERE ${isKept('t')}`;
     return this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope);
   }
 
   listTasks(scope: number, query: TaskQuery): Rows {
     const range = this.#taskRange(scope, query);
     if (!range) return [];
-    const where = ['t.id > ?', 't.id <= ?'];
+    const where = ['t.id > ?', 't.id <= ?', isKept('t')];
     const values: Cell[] = [...range];
     const narrow = (term: string, value?: Cell) => {
       where.push(term);
@@ -122,7 +146,7 @@ export class RowReader {
     const { batchId, workerId, success, since } = query;
     let after = base + (query.afterSettledSeq ?? 0);
     if (since !== undefined) after = Math.max(after, this.#beforeFirstSince(base, since));
-    const where = ['id > ?', 'id < ?'];
+    const where = ['id > ?', 'id < ?', isKept('results')];
     const values: Cell[] = [after, base + scopeSpan];
     const narrow = (term: string, ...added: readonly Cell[]) => {
       where.push(term);
@@ -141,7 +165,7 @@ export class RowReader {
 
   /** The latest result of a task. */
   result(scope: number, key: string): readonly Cell[] | null {
-    const sql = `SELECT ${resultColumns} FROM results WHERE scope = ? AND key = ? ORDER BY id DESC LIMIT 1`;
+    const sql = `SELECT ${resultColumns} FROM results WHERE scope = ? AND key = ? AND ${isKept('results')} ORDER BY id DESC LIMIT 1`;
     return this.#statements.get(sql, scope, key) ?? null;
   }
 
@@ -158,6 +182,14 @@ export class RowReader {
       `ifnull(min(timestamp), 0), ifnull(max(timestamp), 0), ${numberIn('max(id)')} ` +
       'FROM results WHERE id > ? AND id < ?';
     return this.#statements.get(sql, base + afterSettledSeq, base + scopeSpan)!;
+  }
+
+  /** The last settled batch, by time and id, after which so many have settled. */
+  #lastBeyond(scope: number, keep: number): number[] | undefined {
+    const sql =
+      'SELECT settled_at, id FROM batches INDEXED BY batches_settled ' +
+      'WHERE scope = ? AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT 1 OFFSET ?';
+    return this.#statements.get(sql, scope, keep) as number[] | undefined;
   }
 
   /** Ids that the tasks of a query can have: greater than the first, up to the second. */
@@ -193,6 +225,14 @@ export class RowReader {
     }
     return low;
   }
+}
+
+/** The later of two times and ids, as far as there are any. */
+function later(left: number[] | undefined, right: number[] | undefined): number[] | undefined {
+  if (!left || !right) return left ?? right;
+  const [leftAt, leftId] = left as [number, number];
+  const [rightAt, rightId] = right as [number, number];
+  return leftAt > rightAt || (leftAt === rightAt && leftId > rightId) ? left : right;
 }
 
 function outcomeTerm(status: NonNullable<TaskQuery['status']>): [term: string, value: Cell] {

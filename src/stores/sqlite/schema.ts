@@ -26,6 +26,9 @@ export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
  * - Tasks of a batch need none: the batch knows the range of their numbers.
  * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
  *   found by bisection, though clocks are set back.
+ * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
+ * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
+ *   more seen.
  */
 const tables = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -71,10 +74,20 @@ const tables = `
     state TEXT NOT NULL,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
+    settled_at REAL,
     context TEXT NOT NULL
   );
   CREATE UNIQUE INDEX batches_name ON batches (scope, name);
   CREATE INDEX batches_state ON batches (scope, state);
+  CREATE INDEX batches_settled ON batches (scope, settled_at) WHERE settled_at IS NOT NULL;
+
+  CREATE TABLE removals (
+    scope INTEGER NOT NULL,
+    batch TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (scope, batch)
+  ) WITHOUT ROWID;
 
   CREATE TABLE results (
     id INTEGER PRIMARY KEY,
@@ -97,6 +110,7 @@ const tables = `
   );
   CREATE INDEX results_key ON results (scope, key);
   CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
+  CREATE INDEX results_single ON results (scope, received_at) WHERE batch IS NULL;
   CREATE INDEX results_failed ON results (success) WHERE success = 0;
   CREATE INDEX results_failed_batch ON results (scope, batch) WHERE success = 0;
 

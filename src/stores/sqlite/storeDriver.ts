@@ -1,13 +1,22 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import type { BatchQuery, CommandReply, InboxCommand, ResultQuery, TaskQuery } from '../../store.ts';
+import type {
+  BatchQuery,
+  CommandReply,
+  ExpiredBatchQuery,
+  ExpiredResultQuery,
+  InboxCommand,
+  ResultQuery,
+  TaskQuery
+} from '../../store.ts';
 import { CommitWriter } from './commitWriter.ts';
 import { DriverError, isUncertain, refusal } from './failure.ts';
 import { Inbox, type Watch } from './inbox.ts';
 import type { Database, OpenDatabase } from './library.ts';
 import { OwnerLock } from './ownerLock.ts';
 import type { DriverCalls, DriverOptions, OpenedScope } from './protocol.ts';
+import { Remover } from './remover.ts';
 import { RowReader, type Rows } from './rowReader.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
@@ -25,7 +34,12 @@ interface Connection {
   readonly rows: RowReader;
   readonly inbox: Inbox;
   /** Of the scopes that are open. */
-  readonly writers: Map<string, CommitWriter>;
+  readonly writers: Map<string, ScopeWriters>;
+}
+
+interface ScopeWriters {
+  readonly writer: CommitWriter;
+  readonly remover: Remover;
 }
 
 /** What happens in the thread: one file, its lock, and the calls. */
@@ -58,12 +72,18 @@ export class StoreDriver implements DriverCalls {
     if (current !== undefined) {
       throw new DriverError({ kind: 'locked', path: this.#file.path, owner: `${current} (this process)` });
     }
-    const { rows, statements, writers, database } = this.#own(owner);
+    const connection = this.#own(owner);
+    const { rows, statements, writers } = connection;
     try {
       const number = rows.scopeNumber(scope) ?? addScope(rows, statements, scope);
-      writers.set(scope, new CommitWriter(database, statements, number));
+      writers.set(scope, writersOf(connection, number));
       this.#owners.set(scope, owner);
-      return { head: rows.head(number), agents: rows.agents(number), batches: rows.liveBatches(number) };
+      return {
+        head: rows.head(number),
+        agents: rows.agents(number),
+        batches: rows.liveBatches(number),
+        removing: rows.removing(number)
+      };
     } catch (error) {
       this.release(scope);
       throw error;
@@ -78,16 +98,15 @@ export class StoreDriver implements DriverCalls {
   }
 
   commit(commit: EncodedCommit): void {
-    const connection = this.#connected();
-    const writer = connection.writers.get(commit.scope);
-    if (!writer) throw notOpen(commit.scope);
-    this.#requireSameFile();
-    try {
-      writer.write(commit);
-    } catch (error) {
-      this.#isUncertain = isUncertain(error);
-      throw error;
-    }
+    this.#write(commit.scope, ({ writer }) => writer.write(commit));
+  }
+
+  removeBatch(scope: string, batchId: string): boolean {
+    return this.#write(scope, ({ remover }) => remover.removeBatch(batchId));
+  }
+
+  removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean {
+    return this.#write(scope, ({ remover }) => remover.removeExpiredResults(query));
   }
 
   liveTasks(scope: string, after: number, limit: number): readonly Cell[] {
@@ -114,6 +133,10 @@ export class StoreDriver implements DriverCalls {
 
   batches(scope: string, query: BatchQuery): Rows {
     return this.#read(scope, [], (rows, number) => rows.batches(number, query));
+  }
+
+  expiredBatches(scope: string, query: ExpiredBatchQuery): Rows {
+    return this.#read(scope, [], (rows, number) => rows.expiredBatches(number, query));
   }
 
   tasks(scope: string, keys: readonly string[]): Rows {
@@ -185,6 +208,19 @@ export class StoreDriver implements DriverCalls {
     return number === undefined ? none : read(rows, number);
   }
 
+  /** Writes to a scope that is open. */
+  #write<T>(scope: string, write: (writers: ScopeWriters) => T): T {
+    const writers = this.#connected().writers.get(scope);
+    if (!writers) throw notOpen(scope);
+    this.#requireSameFile();
+    try {
+      return write(writers);
+    } catch (error) {
+      this.#isUncertain = isUncertain(error);
+      throw error;
+    }
+  }
+
   /** The connection as an owner has it. */
   #own(owner: string): Connection {
     if (this.#lock.isHeld) return this.#connected();
@@ -248,7 +284,7 @@ export class StoreDriver implements DriverCalls {
     for (const scope of this.#owners.keys()) {
       const number = connection.rows.scopeNumber(scope);
       if (number === undefined) continue;
-      connection.writers.set(scope, new CommitWriter(connection.database, connection.statements, number));
+      connection.writers.set(scope, writersOf(connection, number));
     }
     this.#isUncertain = false;
   }
@@ -288,6 +324,13 @@ export class StoreDriver implements DriverCalls {
       'its -wal or -lock); put it back, or stop the fleet and open what is there now';
     throw refusal('ERR_STORE_IO', message);
   }
+}
+
+function writersOf({ database, statements }: Connection, scope: number): ScopeWriters {
+  return {
+    writer: new CommitWriter(database, statements, scope),
+    remover: new Remover(database, statements, scope)
+  };
 }
 
 function addScope(rows: RowReader, statements: Statements, name: string): number {

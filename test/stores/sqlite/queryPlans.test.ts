@@ -7,7 +7,17 @@ import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import type { ResultQuery, TaskQuery } from '../../../src/store.ts';
 import { cancel } from '../contract.ts';
 import { temporaryPath } from '../directory.ts';
-import { agentOf, batchOf, commitOf, failureOf, resultOf, rowOf, taskOf } from '../rows.ts';
+import {
+  agentOf,
+  batchOf,
+  commitOf,
+  failureOf,
+  now,
+  resultOf,
+  rowOf,
+  settledBatchOf,
+  taskOf
+} from '../rows.ts';
 
 const fleet = 'fleet-1';
 /** Bounded by the number of fleets in a file, by what is in an argument, or by the limit of a page. */
@@ -133,7 +143,11 @@ function exercise(driver: StoreDriver): void {
   driver.sendCommand(fleet, cancel('c1'));
   driver.answerCommand(fleet, 'c1', { ok: true, value: null });
   driver.readReply(fleet, 'c1');
-  driver.commit(encodeCommit(commitOf(fleet, 3, { removedBatches: ['b'] })));
+  const settled = settledBatchOf('b', { firstSeq: 1, lastSeq: 2 });
+  driver.commit(encodeCommit(commitOf(fleet, 3, { batches: [settled] })));
+  driver.expiredBatches(fleet, { settledBefore: 2, keep: 0, limit: 9 });
+  driver.removeBatch(fleet, 'b');
+  driver.removeExpiredResults(fleet, { receivedBefore: now * 2, upToSettledSeq: 9 });
 }
 
 /** A connection that notes what it prepares. */

@@ -7,7 +7,7 @@ import { encodeCommit } from '../../../src/stores/sqlite/encodedCommit.ts';
 import { decodeHead } from '../../../src/stores/sqlite/fleetRows.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import { temporaryPath } from '../directory.ts';
-import { commitOf, taskOf } from '../rows.ts';
+import { commitOf, range, resultOf, rowOf, settledBatchOf, taskOf } from '../rows.ts';
 
 const fleet = 'fleet-1';
 const opened: StoreDriver[] = [];
@@ -58,6 +58,70 @@ describe('an error of SQLite', () => {
   });
 });
 
+describe('a removal', () => {
+  const count = 2_500;
+
+  it.each([
+    ['BEGIN', 1],
+    ['BEGIN', 2],
+    ['INSERT INTO removals', 1],
+    ['DELETE FROM batches', 1],
+    ['DELETE FROM results', 1],
+    ['DELETE FROM results', 2],
+    ['DELETE FROM payloads', 1],
+    ['DELETE FROM tasks', 1],
+    ['UPDATE removals', 1],
+    ['DELETE FROM removals', 1],
+    ['COMMIT', 1],
+    ['COMMIT', 2],
+    ['after COMMIT', 1],
+    ['after COMMIT', 2]
+  ])(
+    'that fails at %j from slice %i on is seen whole or not at all, and goes on when the file is opened again',
+    (at, slice) => {
+      const path = temporaryPath();
+      const first = openDriver(path);
+      commitBatch(first.driver, 1, count);
+      for (let done = 1; done < slice; done++) first.driver.removeBatch(fleet, 'b');
+      first.failNext(at, 10 | (4 << 8));
+      expect(() => removeWhole(first.driver)).toThrow(/injected|COMMIT failed/);
+      first.driver.close();
+
+      const { driver, removing } = openDriver(path);
+      const isWhole = driver.batch(fleet, 'b') !== null;
+      expect(removing).toEqual(isWhole ? [] : ['b']);
+      expect(seenOf(driver)).toEqual(isWhole ? { tasks: 1_000, results: 1_000 } : { tasks: 0, results: 0 });
+      removeWhole(driver);
+      expect(driver.payloads(fleet, range(1, count))).toEqual([]);
+      commitBatch(driver, 2, 3);
+      expect(seenOf(driver)).toEqual({ tasks: 3, results: 3 });
+    }
+  );
+});
+
+/** Commits the batch `b`, which has settled. */
+function commitBatch(driver: StoreDriver, turn: number, count: number): void {
+  const tasks = range(1, count).map((seq) => {
+    const task = taskOf(seq, { key: `b/${seq}`, batchId: 'b' });
+    return { ...task, row: rowOf(task, 'completed') };
+  });
+  const results = range(1, count).map((seq) => resultOf(seq, { key: `b/${seq}`, batchId: 'b' }));
+  const batches = [settledBatchOf('b', { firstSeq: 1, lastSeq: count })];
+  driver.commit(encodeCommit(commitOf(fleet, turn, { newTasks: tasks, results, batches })));
+}
+
+function removeWhole(driver: StoreDriver): void {
+  while (driver.removeBatch(fleet, 'b'));
+}
+
+/** Rows of the first page of each kind. */
+function seenOf(driver: StoreDriver) {
+  return {
+    tasks: driver.listTasks(fleet, { limit: 1_000 }).length,
+    results: driver.results(fleet, { limit: 1_000 }).length
+  };
+}
+
 /** What the commit of a turn is refused with. */
 function errorAt(driver: StoreDriver, turn: number): unknown {
   try {
@@ -70,7 +134,7 @@ function errorAt(driver: StoreDriver, turn: number): unknown {
 }
 
 /** A driver whose SQLite fails when it is told to. `at`: how the statement begins. */
-function openDriver() {
+function openDriver(path = temporaryPath()) {
   let fault: { readonly at: string; readonly errcode: number } | null = null;
   const strike = (sql: string): void => {
     if (!fault || !sql.startsWith(fault.at)) return;
@@ -79,13 +143,13 @@ function openDriver() {
     throw error;
   };
   const driver = new StoreDriver(
-    { path: temporaryPath(), durability: 'none', busyTimeoutMs: 0 },
+    { path, durability: 'none', busyTimeoutMs: 0 },
     (location, options) => failing(new DatabaseSync(location, options), strike),
     () => undefined
   );
-  driver.open(fleet, 'me');
+  const { removing } = driver.open(fleet, 'me');
   opened.push(driver);
-  return { driver, failNext: (at: string, errcode: number) => void (fault = { at, errcode }) };
+  return { driver, removing, failNext: (at: string, errcode: number) => void (fault = { at, errcode }) };
 }
 
 /** @param strike - Called before each statement runs, and after COMMIT did; what it throws is the error. */

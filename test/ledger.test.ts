@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { defaultFleetConfig } from '../machines/fleet.ts';
+import { Ledger } from '../src/ledger.ts';
+import { nothingFound } from '../src/lookups.ts';
+import { Turn } from '../src/turn.ts';
+import { now } from './stores/rows.ts';
+
+const year = 365 * 24 * 3_600_000;
+
+describe('what the ledger holds', () => {
+  it.each([
+    ['scheduled for next year', now + year],
+    ['queued', null]
+  ])('of tasks that are cancelled while they are %s is bounded', (_, startAfter) => {
+    const ledger = new Ledger();
+    for (let round = 0; round < 5; round++) {
+      const seqs = commit(ledger, (turn) => addTasks(turn, 2_000, startAfter));
+      expect(ledger.due.size + ledger.queue.size).toBeGreaterThanOrEqual(2_000);
+      commit(ledger, (turn) => cancelTasks(turn, seqs));
+    }
+
+    expect(ledger.tasks.size).toBe(0);
+    expect(ledger.due.size + ledger.queue.size).toBeLessThanOrEqual(1_000);
+  });
+
+  it.each([
+    ['scheduled', now + year],
+    ['queued', null]
+  ])('of tasks that stay %s is kept in their order while others are cancelled', (_, startAfter) => {
+    const ledger = new Ledger();
+    const seqs = commit(ledger, (turn) => addTasks(turn, 6_000, startAfter));
+    const kept = seqs.filter((seq) => seq % 5 === 0);
+    commit(ledger, (turn) =>
+      cancelTasks(
+        turn,
+        seqs.filter((seq) => seq % 5 !== 0)
+      )
+    );
+
+    expect(ledger.due.size + ledger.queue.size).toBe(kept.length);
+    const taken = kept.map(() => (startAfter === null ? ledger.queue.pop() : ledger.due.popDue(startAfter)));
+    expect(taken).toEqual(kept);
+  });
+});
+
+/** Takes a turn. */
+function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
+  const turn = new Turn(ledger, {
+    at: now,
+    activeNow: 0,
+    random: () => 0.5,
+    config: defaultFleetConfig,
+    isDispatching: true,
+    types: new Set(['work']),
+    tellsTasks: false,
+    found: nothingFound
+  });
+  const done = step(turn);
+  turn.finish();
+  turn.apply();
+  return done;
+}
+
+function addTasks(turn: Turn, count: number, startAfter: number | null): number[] {
+  return Array.from({ length: count }, (_, index) => {
+    const id = String(index);
+    const limits = { priority: 5, timeoutMs: null, maxRetries: null, startAfter, retryOf: null };
+    return turn.addTask({ id, key: id, type: 'work', ...limits, data: 'null', metadata: null }, null).context
+      .seq;
+  });
+}
+
+function cancelTasks(turn: Turn, seqs: readonly number[]): void {
+  const error = { name: 'TaskCancelledError', message: 'cancelled', retryable: false };
+  for (const seq of seqs) turn.stepTask(turn.task(seq)!, { type: 'task.cancel', at: now, error });
+}
