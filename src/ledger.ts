@@ -39,6 +39,8 @@ export class Ledger {
   readonly tasks = new Map<number, TaskRow>();
   readonly batches = new Map<string, BatchRow>();
   head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
+  /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */
+  undoneSeq = 0;
 
   readonly queue = new PriorityQueue();
   readonly due = new DueQueue();

@@ -11,6 +11,9 @@ export interface TaskData {
   readonly attempts: readonly Behaviour[];
 }
 
+/** How an attempt behaves of which the plan says nothing. */
+const calm: Behaviour = { does: 'return', ms: 0, obeys: true, oddity: 0 };
+
 /** An attempt under way. */
 interface Execution {
   readonly startedAt: number;
@@ -60,7 +63,7 @@ export class Attempts {
     this.#executing.set(name, execution);
     this.#trace.add(`start ${name} ${context.workerId} ${clock.monotonic()} ${clock.now()}`);
     this.#checkStart(name, data, context, clock);
-    const behaviour = data.attempts[Math.min(context.attempt, data.attempts.length) - 1]!;
+    const behaviour = data.attempts[Math.min(context.attempt, data.attempts.length) - 1] ?? calm;
     const settle = (): unknown => {
       this.#executing.delete(name);
       return this.#outcome(behaviour, name, data);
@@ -78,8 +81,8 @@ export class Attempts {
     for (const { end } of this.#executing.values()) end();
   }
 
-  /** Handlers end with their process. */
-  die(): void {
+  /** Handlers end with their process, and what still runs after a stop is no part of the fleet any more. */
+  abandon(): void {
     this.#executing.clear();
   }
 

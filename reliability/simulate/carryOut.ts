@@ -101,10 +101,12 @@ function crash(world: World, { when, downMs }: OperationOf<'crash'>): void {
 
 /** Stops the fleet, and starts it again later, in the same process or in another one. */
 function stop(world: World, { graceful, timeoutMs, downMs, again }: OperationOf<'stop'>): void {
-  const { process, clock, calls, findings } = world;
+  const { process, clock, calls, findings, attempts } = world;
   if (process === null || !process.isServing) return;
   process.isServing = false;
   calls.track('stop', () => process.fleet.stop({ graceful, timeoutMs }), () => {
+    // A handler that ignores its abort runs on; the fleet that is started next knows nothing of it.
+    attempts.abandon();
     // What those do who waited for the fleet is done within the same moment.
     clock.setAlarm(() => {
       if (!process.isAlive) return;

@@ -202,10 +202,9 @@ export class Witness {
   }
 
   #remove(id: string): void {
-    const row = this.batches.get(id);
-    if (row?.context.settledAt == null) this.#findings.add('lost', `batch ${id} was removed unsettled`);
-    for (const [key, { context }] of this.rows) {
+    for (const [key, { state, context }] of this.rows) {
       if (context.batchId !== id) continue;
+      if (this.live.delete(key)) this.#findings.add('lost', `${key} was removed while it was ${state}`);
       this.rows.delete(key);
       this.results.delete(key);
     }

@@ -104,7 +104,7 @@ export class World {
     this.trace.add(`crash ${this.elapsedMs}`);
     this.#process.kill();
     this.#process = null;
-    this.attempts.die();
+    this.attempts.abandon();
     this.calls.hangUp();
     this.clock.setAlarm(() => this.boot(), downMs);
   }
