@@ -146,7 +146,7 @@ export function createFleet(
       }),
       alarm: alarm(clock, journal),
       recover: fromPromise(() => journal.recover()),
-      awaitStore: fromPromise(() => journal.awaitStore()),
+      awaitStore: fromPromise(({ signal }) => journal.awaitStore(signal)),
       close: fromPromise(() => journal.close())
     },
     actions: {

@@ -162,11 +162,16 @@ export class Journal {
     }
   }
 
-  /** Resolves when the store may be tried again: after a pause that doubles from 100 ms up to 5 s. */
-  awaitStore(): Promise<void> {
+  /**
+   * Resolves when the store may be tried again: after a pause that doubles from 100 ms up to 5 s.
+   *
+   * @param signal - Aborted when nobody waits any more: nothing is left of the pause.
+   */
+  awaitStore(signal: AbortSignal): Promise<void> {
     const delayMs = Math.min(5_000, 100 * 2 ** (this.#failures - 1));
     return new Promise((resolve) => {
-      this.#options.clock.setAlarm(resolve, delayMs);
+      const pause = this.#options.clock.setAlarm(resolve, delayMs);
+      signal.addEventListener('abort', () => pause[Symbol.dispose]());
     });
   }
 

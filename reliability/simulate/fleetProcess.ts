@@ -30,11 +30,12 @@ export interface Surroundings extends Pick<StoreUser, 'onCommit'> {
 /** The process that runs the fleet, until it is killed. */
 export class FleetProcess {
   readonly fleet: SimulatedFleet;
-  /** The fleet's own; handlers have another one, since what they leave behind is theirs. */
+  /** The fleet's own. */
   readonly clock: ProcessClock;
   /** Whether it is to take part: `false` from the first word of a stop. */
   isServing = true;
-  readonly #handlerClock: ProcessClock;
+  /** That of handlers and of the store: what they leave behind is no leak of the fleet. */
+  readonly #otherClock: ProcessClock;
   readonly #store: Store;
   #isAlive = true;
 
@@ -42,16 +43,16 @@ export class FleetProcess {
   constructor(number: number, { plan, plants, ...surroundings }: Surroundings) {
     const { attempts, random } = surroundings;
     this.clock = new ProcessClock(surroundings.clock);
-    this.#handlerClock = new ProcessClock(surroundings.clock);
+    this.#otherClock = new ProcessClock(surroundings.clock);
     this.#store = surroundings.store;
     const store = withFaults(this.#store, surroundings.faults, {
-      clock: this.clock,
+      clock: this.#otherClock,
       isAlive: () => this.#isAlive,
       die: surroundings.onDeath,
       onCommit: surroundings.onCommit
     });
     const work: Handler = (data: TaskData, context) =>
-      this.#isAlive ? attempts.run(data, context, this.#handlerClock) : undefined;
+      this.#isAlive ? attempts.run(data, context, this.#otherClock) : undefined;
     const executor = inProcess({ work });
     let ids = 0;
     this.fleet = new FleetManager<{ work: Handler }>({
@@ -74,7 +75,7 @@ export class FleetProcess {
     this.#isAlive = false;
     this.isServing = false;
     this.clock.kill();
-    this.#handlerClock.kill();
+    this.#otherClock.kill();
     void this.#store.release('simulated');
   }
 }

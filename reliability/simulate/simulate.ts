@@ -106,8 +106,10 @@ function tidy(world: World): void {
     const { id } = context;
     if (state === 'paused') calls.track(`tidy resume ${id}`, () => fleet.resumeBatch(id));
     if (state !== 'accepting' || isFed(world, id)) continue;
-    if (submissions.batch(id) !== undefined) resubmit(world, fleet, id);
+    // What a full queue rejects for good is not worth asking for again.
+    if (submissions.batch(id) !== undefined && !world.resubmitted.has(id)) resubmit(world, fleet, id);
     else calls.track(`tidy cancel ${id}`, () => fleet.cancelBatch(id));
+    world.resubmitted.add(id);
   }
 }
 

@@ -32,6 +32,9 @@ export class World {
   /** When the wall clock was set last, monotonic ms. */
   jumpedAt = -Infinity;
 
+  /** Interrupted batches that were submitted once more when everything was over. */
+  readonly resubmitted = new Set<string>();
+
   readonly #plants: Plants;
   readonly #limits: WidestLimits = { workerTimeout: Infinity, cancelGraceMs: Infinity, maxStuck: 0 };
   readonly #random: SeededRandom;
