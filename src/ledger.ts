@@ -101,6 +101,17 @@ export class Ledger {
     }
   }
 
+  /** Begins the graces of attempts that are about to be aborted. */
+  armGraces(attempts: readonly AttemptRef[], { activeNow, cancelGraceMs }: AttemptLimits): void {
+    for (const { seq, attempt } of attempts) {
+      const key = attemptKey({ seq, attempt });
+      if (this.lingering.has(key)) this.lingerDeadlines.set(key, activeNow + cancelGraceMs);
+      if (this.tasks.get(seq)?.state === 'cancelling') {
+        this.attemptDeadlines.set(seq, activeNow + cancelGraceMs);
+      }
+    }
+  }
+
   /** An attempt is over while its handler still runs: it keeps its place for the grace. */
   linger(attempt: LingeringAttempt, limits: AttemptLimits): void {
     const key = attemptKey(attempt);

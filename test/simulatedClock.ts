@@ -24,7 +24,11 @@ export class SimulatedClock implements Clock {
   #order = 0;
   /** Callbacks of `setSoon` that have not been called yet. */
   #soon = 0;
-  readonly #alarms = new TinyQueue<Alarm>([], (left, right) => left.at - right.at || left.order - right.order);
+  #pending = 0;
+  readonly #alarms = new TinyQueue<Alarm>(
+    [],
+    (left, right) => left.at - right.at || left.order - right.order
+  );
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#monotonic = now;
@@ -41,7 +45,18 @@ export class SimulatedClock implements Clock {
   setAlarm(callback: () => void, delayMs: number): Disposable {
     const alarm: Alarm = { at: this.#monotonic + delayMs, order: ++this.#order, callback };
     this.#alarms.push(alarm);
-    return { [Symbol.dispose]: () => void (alarm.callback = null) };
+    this.#pending += 1;
+    return {
+      [Symbol.dispose]: () => {
+        if (alarm.callback !== null) this.#pending -= 1;
+        alarm.callback = null;
+      }
+    };
+  }
+
+  /** Alarms that are set and have not rung. */
+  get pending(): number {
+    return this.#pending;
   }
 
   setSoon(callback: () => void): void {
@@ -103,8 +118,10 @@ export class SimulatedClock implements Clock {
     if (next === undefined || next.at > end) return false;
     this.#monotonic = Math.max(this.#monotonic, next.at);
     for (let due = this.#peek(); due !== undefined && due.at <= this.#monotonic; due = this.#peek()) {
-      this.#alarms.pop();
-      due.callback!();
+      const { callback } = this.#alarms.pop()!;
+      due.callback = null;
+      this.#pending -= 1;
+      callback!();
     }
     return true;
   }
