@@ -13,15 +13,19 @@ export interface HarnessOptions {
  * @param amount - Done when nothing is said.
  */
 export function readOptions(name: string, unit: string, amount: number): HarnessOptions {
-  const options = new Command(name)
-    .option(`--${unit} <number>`, `how many ${unit}`, readInteger, amount)
-    .option('--seed <number>', 'the same seed does the same', readInteger, 1)
-    .parse()
-    .opts<Record<string, number>>();
+  const options = harnessCommand(name, unit, amount).parse().opts<Record<string, number>>();
   return { amount: options[unit]!, seed: options.seed! };
 }
 
-function readInteger(text: string): number {
+/** The command line that all harnesses share, for one that takes more than that. */
+export function harnessCommand(name: string, unit: string, amount: number): Command {
+  return new Command(name)
+    .option(`--${unit} <number>`, `how many ${unit}`, readInteger, amount)
+    .option('--seed <number>', 'the same seed does the same', readInteger, 1);
+}
+
+/** @throws {InvalidArgumentError} unless the text is an integer >= 0. */
+export function readInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Give an integer >= 0.');
   return value;

@@ -48,18 +48,28 @@ function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do
     case 'submitTask':
       return submitTask(world, fleet, operation);
     case 'resubmit':
-      return operation.altered ? submitAltered(world, fleet, operation.id) : resubmit(world, fleet, operation.id);
+      return operation.altered
+        ? submitAltered(world, fleet, operation.id)
+        : resubmit(world, fleet, operation.id);
     case 'cancelTask': {
       const { key } = operation;
-      return calls.track(`cancelTask ${key}`, () => fleet.cancelTask(key), (found) => {
-        if (found) attempts.cancel(key);
-      });
+      return calls.track(
+        `cancelTask ${key}`,
+        () => fleet.cancelTask(key),
+        (found) => {
+          if (found) attempts.cancel(key);
+        }
+      );
     }
     case 'cancelBatch': {
       const { id } = operation;
-      return calls.track(`cancelBatch ${id}`, () => fleet.cancelBatch(id), (found) => {
-        if (found) attempts.cancel(id);
-      });
+      return calls.track(
+        `cancelBatch ${id}`,
+        () => fleet.cancelBatch(id),
+        (found) => {
+          if (found) attempts.cancel(id);
+        }
+      );
     }
     case 'pauseBatch':
       return calls.track(`pauseBatch ${operation.id}`, () => fleet.pauseBatch(operation.id));
@@ -104,28 +114,31 @@ function stop(world: World, { graceful, timeoutMs, downMs, again }: OperationOf<
   const { process, clock, calls, findings, attempts } = world;
   if (process === null || !process.isServing) return;
   process.isServing = false;
-  calls.track('stop', () => process.fleet.stop({ graceful, timeoutMs }), () => {
-    // A handler that ignores its abort runs on; the fleet that is started next knows nothing of it.
-    attempts.abandon();
-    // What those do who waited for the fleet is done within the same moment.
-    clock.setAlarm(() => {
-      if (!process.isAlive) return;
-      if (process.clock.pending > 0) findings.add('leaked', `${process.clock.pending} alarms after a stop`);
+  calls.track(
+    'stop',
+    () => process.fleet.stop({ graceful, timeoutMs }),
+    () => {
+      // A handler that ignores its abort runs on; the fleet that is started next knows nothing of it.
+      attempts.abandon();
+      // What those do who waited for the fleet is done within the same moment.
       clock.setAlarm(() => {
         if (!process.isAlive) return;
-        if (again === 'same') world.start(process);
-        else world.crash(0);
-      }, downMs);
-    }, 0);
-  });
+        if (process.clock.pending > 0) findings.add('leaked', `${process.clock.pending} alarms after a stop`);
+        clock.setAlarm(() => {
+          if (!process.isAlive) return;
+          if (again === 'same') world.start(process);
+          else world.crash(0);
+        }, downMs);
+      }, 0);
+    }
+  );
 }
 
 function submitBatch(world: World, fleet: SimulatedFleet, operation: OperationOf<'submitBatch'>): void {
   const { calls, submissions } = world;
   const { id: batchId, as, gapMs } = operation;
   const tasks = submissions.prepare(batchId, operation.tasks);
-  const source =
-    as === 'array' ? tasks : as === 'iterable' ? new Set(tasks) : streamOf(world, tasks, gapMs);
+  const source = as === 'array' ? tasks : as === 'iterable' ? new Set(tasks) : streamOf(world, tasks, gapMs);
   calls.track(
     `submitBatch ${batchId}`,
     () => fleet.submitBatch(source, { batchId }),
@@ -141,30 +154,50 @@ async function* streamOf({ clock }: World, tasks: readonly SimulatedTask[], gapM
 }
 
 /** Other tasks under a taken id have to be refused. */
-function submitAltered({ calls, submissions, witness, findings }: World, fleet: SimulatedFleet, batchId: string) {
+function submitAltered(
+  { calls, submissions, witness, findings }: World,
+  fleet: SimulatedFleet,
+  batchId: string
+) {
   const tasks = submissions.batch(batchId) ?? [];
   if (tasks.length === 0 || !witness.rows.has(`${batchId}/${tasks[0]!.id}`)) return;
   const altered = tasks.map((task) => ({ ...task, metadata: 'altered' }));
-  calls.track(`alter ${batchId}`, () => fleet.submitBatch(altered, { batchId }), () => {
-    if (witness.removedBatches.has(batchId)) submissions.forget(batchId);
-    else findings.add('answer', `other tasks were accepted as batch ${batchId}`);
-  });
+  calls.track(
+    `alter ${batchId}`,
+    () => fleet.submitBatch(altered, { batchId }),
+    () => {
+      if (witness.removedBatches.has(batchId)) submissions.forget(batchId);
+      else findings.add('answer', `other tasks were accepted as batch ${batchId}`);
+    }
+  );
 }
 
-function submitTask(world: World, fleet: SimulatedFleet, { id, waits, task }: OperationOf<'submitTask'>): void {
+function submitTask(
+  world: World,
+  fleet: SimulatedFleet,
+  { id, waits, task }: OperationOf<'submitTask'>
+): void {
   const { calls, submissions, findings } = world;
   const { count: _, attempts, ...options } = task;
   const data = { name: id, attempts };
   if (!waits) {
     const onAnswer = (): void => submissions.acknowledge(id);
-    return calls.track(`submitTask ${id}`, () => fleet.submitAsync('work', data, { id, ...options }), onAnswer);
+    return calls.track(
+      `submitTask ${id}`,
+      () => fleet.submitAsync('work', data, { id, ...options }),
+      onAnswer
+    );
   }
-  calls.track(`submit ${id}`, () => fleet.submit('work', data, { id, ...options }), (result) => {
-    submissions.acknowledge(id);
-    if ((result as { name?: string }).name !== id) {
-      findings.add('result', `${id} was answered ${JSON.stringify(result)}`);
+  calls.track(
+    `submit ${id}`,
+    () => fleet.submit('work', data, { id, ...options }),
+    (result) => {
+      submissions.acknowledge(id);
+      if ((result as { name?: string }).name !== id) {
+        findings.add('result', `${id} was answered ${JSON.stringify(result)}`);
+      }
     }
-  });
+  );
 }
 
 /** Reads a batch's results to their end: each once, in order. */
@@ -172,7 +205,8 @@ async function follow({ witness, findings }: World, fleet: SimulatedFleet, batch
   let last = 0;
   let count = 0;
   for await (const { settledSeq, key } of fleet.streamBatchResults(batchId)) {
-    if (settledSeq <= last) findings.add('order', `the stream of ${batchId} gave ${key} after result ${last}`);
+    if (settledSeq <= last)
+      findings.add('order', `the stream of ${batchId} gave ${key} after result ${last}`);
     last = settledSeq;
     count += 1;
   }

@@ -7,21 +7,30 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Bursts of a short life; a longer one has as many a day as there are on average in {@link sparseBursts}. */
+/** Bursts of a day that is lived alone, and of each day of a longer life. */
 const denseBursts = 8;
 const sparseBursts = 2;
 
-/** Draws a life of so many days. The same arguments give the same plan. @param days - Integer >= 1. */
-export function drawPlan(seed: number, days: number): Plan {
+/**
+ * Draws a life. The same arguments give the same plan.
+ *
+ * @param days - Integer >= 1.
+ * @param bursts - How often much happens in a short time; between, nothing does.
+ */
+export function drawPlan(
+  seed: number,
+  days: number,
+  bursts = days === 1 ? denseBursts : days * sparseBursts
+): Plan {
   const random = new SeededRandom(seed);
-  return { seed, config: drawConfig(random), operations: new Draft(random).draw(days) };
+  return { seed, config: drawConfig(random), operations: new Draft(random).draw(days, bursts) };
 }
 
 function drawConfig(random: SeededRandom): ConfigPatch {
   return {
-    maxConcurrentWorkers: random.integer(1, 20),
+    maxConcurrentWorkers: random.pick([1, 2, 5, 10, 20, 50, 100]),
     workerConcurrency: random.pick([1, 1, 2, 4]),
-    tasksPerWorker: random.pick([null, null, 1, 3]),
+    tasksPerWorker: random.pick([null, null, null, 1, 3]),
     workerTimeout: random.pick([secondMs, 30 * secondMs, 5 * minuteMs]),
     maxRetries: random.integer(0, 3),
     maxRecoveries: random.pick([0, 3, 100]),
@@ -50,9 +59,7 @@ class Draft {
     this.#random = random;
   }
 
-  /** Life comes in bursts: minutes in which much happens, hours in which nothing does. */
-  draw(days: number): readonly Operation[] {
-    const bursts = days === 1 ? denseBursts : days * sparseBursts;
+  draw(days: number, bursts: number): readonly Operation[] {
     const starts = Array.from({ length: bursts }, () => this.#random.integer(0, days * dayMs));
     for (const start of starts.sort((left, right) => left - right)) this.#drawBurst(start);
     return this.#operations;
@@ -119,7 +126,7 @@ class Draft {
       case 'resume':
         return { do: name };
       case 'scale':
-        return { do: name, count: random.integer(1, 20) };
+        return { do: name, count: random.pick([1, 3, 10, 20, 100]) };
       case 'configure':
         return { do: name, patch: this.#drawPatch() };
       case 'failCommits':

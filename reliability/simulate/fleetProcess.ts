@@ -1,4 +1,11 @@
-import { FleetManager, inProcess, type Clock, type Executor, type Handler, type Store } from '../../src/index.ts';
+import {
+  FleetManager,
+  inProcess,
+  type Clock,
+  type Executor,
+  type Handler,
+  type Store
+} from '../../src/index.ts';
 import type { Attempts, TaskData } from './attempts.ts';
 import type { Plan } from './plan.ts';
 import { ProcessClock } from './processClock.ts';

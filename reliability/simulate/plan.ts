@@ -61,7 +61,12 @@ export type Operation = { readonly atMs: number } & (
   | { readonly do: 'follow'; readonly id: string }
   | { readonly do: 'retryBatch'; readonly id: string; readonly newId: string }
   | { readonly do: 'retryTask'; readonly key: string; readonly newId: string }
-  | { readonly do: 'submitResult'; readonly workerId: string; readonly taskId: string; readonly success: boolean }
+  | {
+      readonly do: 'submitResult';
+      readonly workerId: string;
+      readonly taskId: string;
+      readonly success: boolean;
+    }
   | { readonly do: 'pause' | 'resume' }
   | { readonly do: 'scale'; readonly count: number }
   | { readonly do: 'configure'; readonly patch: ConfigPatch }

@@ -4,7 +4,7 @@ import type { Operation, Plan } from './plan.ts';
 export type Shows = (plan: Plan) => Promise<boolean>;
 
 /** Fields of operations and tasks that may be left out. */
-const optionalFields: readonly string[] = ['priority', 'delayMs', 'timeoutMs', 'maxRetries'];
+const optionalFields: ReadonlySet<string> = new Set(['priority', 'delayMs', 'timeoutMs', 'maxRetries']);
 
 /**
  * Finds a short plan that still shows what a long one does: fewer operations first (delta debugging), then
@@ -27,7 +27,10 @@ export async function shrink(plan: Plan, shows: Shows, tries: number): Promise<P
 }
 
 /** As few of the items as still show it: halves are left out first, then smaller and smaller parts. */
-async function fewer<T>(items: readonly T[], show: (items: readonly T[]) => Promise<boolean>): Promise<readonly T[]> {
+async function fewer<T>(
+  items: readonly T[],
+  show: (items: readonly T[]) => Promise<boolean>
+): Promise<readonly T[]> {
   let best = items;
   let size = Math.ceil(best.length / 2);
   while (best.length > 0 && size >= 1) {
@@ -50,7 +53,8 @@ async function simplified(plan: Plan, shows: Shows): Promise<Plan> {
   let best = plan;
   for (const field of Object.keys(plan.config) as (keyof Plan['config'])[]) {
     const { [field]: _, ...config } = best.config;
-    if (await shows({ ...best, config })) best = { ...best, config };
+    const simpler: Plan = { seed: plan.seed, config, operations: plan.operations };
+    if (await shows(simpler)) best = simpler;
   }
   for (let index = 0; index < best.operations.length; index++) {
     const withOperation = (operation: unknown): Plan => ({
@@ -58,7 +62,7 @@ async function simplified(plan: Plan, shows: Shows): Promise<Plan> {
       operations: best.operations.with(index, operation as Operation)
     });
     // Whatever is taken over may be simplified further, so it begins anew.
-    for (let isSimpler = true; isSimpler; ) {
+    for (let isSimpler = true; isSimpler;) {
       isSimpler = false;
       for (const variant of variantsOf(best.operations[index])) {
         if (!(await shows(withOperation(variant)))) continue;
@@ -83,7 +87,7 @@ function* variantsOf(value: unknown): Generator<unknown, void, undefined> {
     }
   } else if (typeof value === 'object' && value !== null) {
     for (const [field, part] of Object.entries(value)) {
-      if (optionalFields.includes(field)) {
+      if (optionalFields.has(field)) {
         yield Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));
       }
       for (const variant of variantsOf(part)) yield { ...value, [field]: variant };

@@ -72,7 +72,8 @@ async function live(world: World): Promise<void> {
 /** Nothing goes wrong any more, and nobody keeps anything back: everything settles, and every call is answered. */
 async function drain(world: World): Promise<void> {
   const { clock, faults, witness, calls, attempts, findings } = world;
-  const isDone = (): boolean => witness.live.size === 0 && calls.open.length === 0 && isSealed(world);
+  const isDone = (): boolean =>
+    world.isUp && witness.live.size === 0 && calls.open.length === 0 && isSealed(world);
   faults.commits.length = 0;
   faults.reads = 0;
   faults.death = null;
@@ -86,6 +87,7 @@ async function drain(world: World): Promise<void> {
     if (await clock.advanceUntil(isDone, tidyMs)) return;
   }
   for (const { state, context } of witness.live.values()) findings.add('stuck', `${context.key} is ${state}`);
+  if (!world.isUp) findings.add('stuck', 'the fleet does not start again');
   for (const call of calls.open) findings.add('stuck', `${call} was not answered`);
   for (const { state, context } of witness.batches.values()) {
     if (context.settledAt === null) findings.add('stuck', `batch ${context.id} is ${state}`);
@@ -101,7 +103,8 @@ function isSealed({ witness }: World): boolean {
 function tidy(world: World): void {
   const { fleet, calls, witness, submissions } = world;
   if (fleet === null || calls.open.some((name) => name.startsWith('tidy'))) return;
-  calls.track('tidy resume', () => fleet.resume());
+  // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
+  if (fleet.actor.getSnapshot().value.operation === 'paused') calls.track('tidy resume', () => fleet.resume());
   for (const { state, context } of witness.batches.values()) {
     const { id } = context;
     if (state === 'paused') calls.track(`tidy resume ${id}`, () => fleet.resumeBatch(id));
@@ -115,7 +118,9 @@ function tidy(world: World): void {
 
 /** Whether a call is bringing tasks into the batch. */
 function isFed({ calls }: World, batchId: string): boolean {
-  return calls.open.some((name) => name.endsWith(` ${batchId}`) && /^(submit|resubmit|alter|retry)/.test(name));
+  return calls.open.some(
+    (name) => name.endsWith(` ${batchId}`) && /^(submit|resubmit|alter|retry)/.test(name)
+  );
 }
 
 /** Compares what the fleet and its store say with what was seen. */
@@ -124,12 +129,13 @@ async function audit(world: World): Promise<void> {
   await clock.rest();
   submissions.check();
   for (const id of witness.batches.keys()) witness.checkBatch(id);
-  if (fleet === null) return findings.add('stuck', 'the fleet did not start again');
+  if (fleet === null || !world.isUp) return;
   const { counts } = witness;
   const stats = await fleet.getStats();
   const said = [stats.completedTasks, stats.failedTasks, stats.cancelledTasks, stats.totalTasks];
   const counted = [counts.completed, counts.failed + counts.timedOut, counts.cancelled, witness.tried];
-  if (said.join() !== counted.join()) findings.add('count', `stats say ${said.join()}, not ${counted.join()}`);
+  if (said.join() !== counted.join())
+    findings.add('count', `stats say ${said.join()}, not ${counted.join()}`);
   const summary = JSON.stringify(await fleet.coordinator.getSummary());
   const expected = JSON.stringify(witness.summary());
   if (summary !== expected) findings.add('count', `the coordinator says ${summary}, not ${expected}`);
@@ -138,7 +144,8 @@ async function audit(world: World): Promise<void> {
   for (;;) {
     const page = await store.listTasks('simulated', { after, limit: 1_000 });
     for (const { row } of page) {
-      if (witness.rows.get(row.context.key) !== row) findings.add('lost', `${row.context.key} reads differently`);
+      if (witness.rows.get(row.context.key) !== row)
+        findings.add('lost', `${row.context.key} reads differently`);
     }
     listed += page.length;
     if (page.length < 1_000) break;
@@ -154,5 +161,6 @@ async function close({ process, clock, findings }: World): Promise<void> {
   void process.fleet.stop({ timeoutMs: 1_000 }).then(() => (isStopped = true));
   await clock.advanceUntil(() => isStopped, tidyMs);
   if (!isStopped) findings.add('stuck', 'the fleet does not stop');
-  else if (process.clock.pending > 0) findings.add('leaked', `${process.clock.pending} alarms after the last stop`);
+  else if (process.clock.pending > 0)
+    findings.add('leaked', `${process.clock.pending} alarms after the last stop`);
 }

@@ -41,6 +41,7 @@ export class World {
   readonly #startedAt: number;
   #process: FleetProcess | null = null;
   #processes = 0;
+  #isStarted = false;
 
   constructor(plan: Plan, plants: Plants) {
     this.plan = plan;
@@ -69,6 +70,11 @@ export class World {
     return this.#process?.isServing ? this.#process.fleet : null;
   }
 
+  /** Whether the fleet takes commands. */
+  get isUp(): boolean {
+    return this.fleet !== null && this.#isStarted;
+  }
+
   /** Starts a process. */
   boot(): void {
     const { plan, clock, faults, attempts } = this;
@@ -93,8 +99,12 @@ export class World {
   /** Starts the fleet of a process, and again until it succeeds. */
   start(process: FleetProcess): void {
     process.isServing = true;
+    this.#isStarted = false;
     process.fleet.start().then(
-      () => this.trace.add('started'),
+      () => {
+        if (process.isAlive) this.#isStarted = true;
+        this.trace.add(`started ${this.elapsedMs}`);
+      },
       () => {
         if (process.isAlive) process.clock.setAlarm(() => this.start(process), restartMs);
       }
