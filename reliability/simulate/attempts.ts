@@ -166,9 +166,9 @@ export class Attempts {
   #outcome({ does, oddity }: Behaviour, name: string, data: TaskData): unknown {
     switch (does) {
       case 'throw':
-        throw thrown[oddity % thrown.length]!() as Error;
+        throw thrown[oddity % thrown.length] as Error;
       case 'returnUnstorable':
-        return unstorable[oddity % unstorable.length]!();
+        return unstorable[oddity % unstorable.length];
       case 'returnFailure':
         return { success: false, error: 'no' };
       case 'return':

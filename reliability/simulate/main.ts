@@ -27,6 +27,7 @@ let total: Counts = noCounts;
 let broken = 0;
 let settled = 0;
 let spentMs = 0;
+const cpuBefore = process.cpuUsage();
 for (const plan of plans) {
   const startedAt = performance.now();
   const report = await simulate(plan);
@@ -45,7 +46,11 @@ for (const plan of plans) {
   );
 }
 console.log(`${plans.length} plans, ${broken} of them broken · ${formatCounts(total)}`);
-console.log(`${perSecond(settled, spentMs)} tasks settled per second of this machine`);
+const cpu = process.cpuUsage(cpuBefore);
+const cpuMs = (cpu.user + cpu.system) / 1_000;
+console.log(
+  `${settled} results · ${perSecond(settled, spentMs)} per second · ${perSecond(settled, cpuMs)} per second of processor time`
+);
 process.exitCode = broken === 0 && isClean(total) ? 0 : 1;
 
 function summaryOf(plan: Plan, { counts, settled, hash, simulatedMs }: Report, tookMs: number): string {

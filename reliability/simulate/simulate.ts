@@ -1,3 +1,4 @@
+import type { TaskCounts } from '../../src/index.ts';
 import type { Counts } from '../counts.ts';
 import { carryOut, resubmit } from './carryOut.ts';
 import type { Finding } from './findings.ts';
@@ -11,8 +12,10 @@ export interface Report {
   readonly findings: readonly Finding[];
   /** Of every fact, start, answer and final row: the same plan gives the same hash. */
   readonly hash: string;
-  /** Tasks that settled. */
+  /** Results that the fleet had. */
   readonly settled: number;
+  /** Tasks by how they ended, removed ones included. */
+  readonly byStatus: TaskCounts;
   readonly simulatedMs: number;
 }
 
@@ -52,6 +55,7 @@ export async function simulate(plan: Plan, plants: Plants = {}): Promise<Report>
     findings: findings.all,
     hash: world.trace.digest(),
     settled: witness.settled,
+    byStatus: witness.counts,
     simulatedMs: world.elapsedMs
   };
 }
@@ -104,7 +108,8 @@ function tidy(world: World): void {
   const { fleet, calls, witness, submissions } = world;
   if (fleet === null || calls.open.some((name) => name.startsWith('tidy'))) return;
   // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
-  if (fleet.actor.getSnapshot().value.operation === 'paused') calls.track('tidy resume', () => fleet.resume());
+  if (fleet.actor.getSnapshot().value.operation === 'paused')
+    calls.track('tidy resume', () => fleet.resume());
   for (const { state, context } of witness.batches.values()) {
     const { id } = context;
     if (state === 'paused') calls.track(`tidy resume ${id}`, () => fleet.resumeBatch(id));

@@ -13,7 +13,7 @@ import type { Operation, Plan } from '../../reliability/simulate/plan.ts';
 import { formatPlan, parsePlan } from '../../reliability/simulate/planText.ts';
 import { shrink } from '../../reliability/simulate/shrink.ts';
 import { simulate } from '../../reliability/simulate/simulate.ts';
-import type { AttemptRef, Executor, Outcome, Store } from '../../src/index.ts';
+import { noTaskCounts, type AttemptRef, type Executor, type Outcome, type Store } from '../../src/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
@@ -21,20 +21,25 @@ const run = promisify(execFile);
 const shortPlan = (seed: number): Plan => drawPlan(seed, 1, 1);
 
 describe('a simulated life', () => {
-  it.each(Array.from({ length: 30 }, (_, index) => index + 1))('of seed %i keeps every promise', async (seed) => {
-    const report = await simulate(shortPlan(seed));
+  it.each(Array.from({ length: 24 }, (_, index) => index + 1))(
+    'of seed %i keeps every promise',
+    async (seed) => {
+      const report = await simulate(shortPlan(seed));
 
-    expect(report.findings).toEqual([]);
-    expect(isClean(report.counts)).toBe(true);
-  });
-
-  it('settles tasks in all ways, so that keeping the promises means something', async () => {
-    const reports = await Promise.all([simulate(shortPlan(1)), simulate(shortPlan(2))]);
-
-    for (const { counts, settled } of reports) {
-      expect(counts.tried).toBeGreaterThan(100);
-      expect(settled).toBeGreaterThanOrEqual(counts.tried);
+      expect(report.findings).toEqual([]);
+      expect(isClean(report.counts)).toBe(true);
     }
+  );
+
+  it('ends tasks in all ways, so that keeping the promises means something', async () => {
+    let ended = noTaskCounts;
+    for (const seed of [1, 2, 3, 4]) {
+      const { byStatus } = await simulate(shortPlan(seed));
+      ended = { ...ended, ...Object.fromEntries(Object.entries(byStatus).filter(([, count]) => count > 0)) };
+    }
+    const { completed, failed, timedOut, cancelled } = ended;
+
+    expect(Math.min(completed, failed, timedOut, cancelled)).toBeGreaterThan(0);
   });
 
   it('is the same again for the same seed, and another one for another', async () => {
@@ -55,7 +60,9 @@ describe('a simulated life', () => {
       const file = join(folder, 'plan.json');
       await writeFile(file, formatPlan(plan));
       const main = join('reliability', 'simulate', 'main.ts');
-      const { stdout } = await run(process.execPath, ['--import', 'tsx', main, '--plan', file], { cwd: root });
+      const { stdout } = await run(process.execPath, ['--import', 'tsx', main, '--plan', file], {
+        cwd: root
+      });
       const { hash } = await simulate(plan);
 
       expect(stdout).toContain(`trace ${hash.slice(0, 16)}`);
@@ -106,7 +113,8 @@ describe('a plan', () => {
   });
 
   it('shrinks to the operations that matter, with round numbers', async () => {
-    const jumps = (plan: Plan): number[] => plan.operations.flatMap((each) => (each.do === 'jump' ? each.ms : []));
+    const jumps = (plan: Plan): number[] =>
+      plan.operations.flatMap((each) => (each.do === 'jump' ? each.ms : []));
     const operations: Operation[] = [0, 1, 2, 3, 4, 5].flatMap((index): Operation[] => [
       { atMs: index, do: 'pause' },
       { atMs: index, do: 'jump', ms: 1_234 + index }
