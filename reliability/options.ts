@@ -7,21 +7,23 @@ export interface HarnessOptions {
 }
 
 /**
- * Reads `--<unit> N --seed S`.
+ * Reads `--<unit> N --seed S`, and what a harness takes besides.
  *
  * @param unit - What `amount` counts, such as `cycles`.
  * @param amount - Done when nothing is said.
+ * @param extend - Adds options of the harness's own, which are `TOwn` when they were read.
  */
-export function readOptions(name: string, unit: string, amount: number): HarnessOptions {
-  const options = harnessCommand(name, unit, amount).parse().opts<Record<string, number>>();
-  return { amount: options[unit]!, seed: options.seed! };
-}
-
-/** The command line that all harnesses share, for one that takes more than that. */
-export function harnessCommand(name: string, unit: string, amount: number): Command {
-  return new Command(name)
+export function readOptions<TOwn extends object = object>(
+  name: string,
+  unit: string,
+  amount: number,
+  extend: (command: Command) => Command = (command) => command
+): HarnessOptions & TOwn {
+  const command = new Command(name)
     .option(`--${unit} <number>`, `how many ${unit}`, readInteger, amount)
     .option('--seed <number>', 'the same seed does the same', readInteger, 1);
+  const options = extend(command).parse().opts<TOwn & Record<string, number>>();
+  return { ...options, amount: options[unit]!, seed: options.seed! };
 }
 
 /** @throws {InvalidArgumentError} unless the text is an integer >= 0. */

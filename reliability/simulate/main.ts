@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { addCounts, formatCounts, isClean, noCounts, type Counts } from '../counts.ts';
-import { harnessCommand, readInteger } from '../options.ts';
+import { readInteger, readOptions } from '../options.ts';
 import { drawPlan } from './drawPlan.ts';
 import type { Plan } from './plan.ts';
 import { formatPlan, parsePlan } from './planText.ts';
@@ -12,15 +12,15 @@ const shrinkTries = 1_000;
 /** Findings that are printed of a plan. */
 const shownFindings = 5;
 
-const options = harnessCommand('simulate', 'days', 1)
-  .option('--seeds <number>', 'how many seeds, from --seed on', readInteger, 1)
-  .option('--plan <file>', 'live the plan of a file instead of drawing one')
-  .parse()
-  .opts<{ days: number; seed: number; seeds: number; plan?: string }>();
+const options = readOptions<{ seeds: number; plan?: string }>('simulate', 'days', 1, (command) =>
+  command
+    .option('--seeds <number>', 'how many seeds, from --seed on', readInteger, 1)
+    .option('--plan <file>', 'live the plan of a file instead of drawing one')
+);
 
 const plans =
   options.plan === undefined
-    ? Array.from({ length: options.seeds }, (_, index) => drawPlan(options.seed + index, options.days))
+    ? Array.from({ length: options.seeds }, (_, index) => drawPlan(options.seed + index, options.amount))
     : [parsePlan(readFileSync(options.plan, 'utf8'))];
 
 let total: Counts = noCounts;

@@ -13,7 +13,7 @@ import type { Operation, Plan } from '../../reliability/simulate/plan.ts';
 import { formatPlan, parsePlan } from '../../reliability/simulate/planText.ts';
 import { shrink } from '../../reliability/simulate/shrink.ts';
 import { simulate } from '../../reliability/simulate/simulate.ts';
-import { noTaskCounts, type AttemptRef, type Executor, type Outcome, type Store } from '../../src/index.ts';
+import type { AttemptRef, Executor, Outcome, Store } from '../../src/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
@@ -32,14 +32,13 @@ describe('a simulated life', () => {
   );
 
   it('ends tasks in all ways, so that keeping the promises means something', async () => {
-    let ended = noTaskCounts;
+    const ended = new Set<string>();
     for (const seed of [1, 2, 3, 4]) {
       const { byStatus } = await simulate(shortPlan(seed));
-      ended = { ...ended, ...Object.fromEntries(Object.entries(byStatus).filter(([, count]) => count > 0)) };
+      for (const [status, count] of Object.entries(byStatus)) if (count > 0) ended.add(status);
     }
-    const { completed, failed, timedOut, cancelled } = ended;
 
-    expect(Math.min(completed, failed, timedOut, cancelled)).toBeGreaterThan(0);
+    expect([...ended].sort()).toEqual(['cancelled', 'completed', 'failed', 'timedOut']);
   });
 
   it('is the same again for the same seed, and another one for another', async () => {
