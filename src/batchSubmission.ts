@@ -87,6 +87,13 @@ export class BatchSubmission {
     await this.#submit([], 0, true);
   }
 
+  /** Nobody waits for the stream any more: no more of it is read than what its source is about to give. */
+  abandon(reason: Error): void {
+    this.#failure ??= reason;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+  }
+
   /** Submits what was read of a stream. Its failure ends the reading. */
   #flush(): void {
     const chunk = this.#chunk;
@@ -96,11 +103,11 @@ export class BatchSubmission {
     this.#timer = null;
     this.#flushing = this.#submit(chunk, chunk.length, false)
       .catch((error: unknown) => {
-        this.#failure = error as Error;
+        this.#failure ??= error as Error;
       })
       .finally(() => {
         this.#flushing = null;
-        if (this.#chunk.length > 0) this.#armTimer();
+        if (this.#chunk.length > 0 && this.#failure === null) this.#armTimer();
       });
   }
 

@@ -491,6 +491,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     try {
       await this.#untilStopped(batchId, submission.submitStream(tasks));
     } catch (error) {
+      submission.abandon(error as Error);
       // What was interrupted goes on when it is repeated.
       const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
       // What a conflict names is not this submission's to cancel, nor is what another one has completed.

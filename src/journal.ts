@@ -321,9 +321,10 @@ export class Journal {
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
+    // Their time begins now, as does that of what is started: that of the commit is not charged to them.
+    if (turn.aborts.length > 0) this.ledger.armGraces(turn.aborts, this.#limits());
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
     if (turn.started.length > 0) {
-      // Their time begins now: that of the commit is not charged to them.
       this.ledger.arm(turn.started, this.#limits());
       executor.dispatch(this.#attempts(turn, payloads));
     }

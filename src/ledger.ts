@@ -41,6 +41,8 @@ export class Ledger {
   readonly tasks = new TaskTable();
   readonly batches = new Map<string, BatchRow>();
   head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
+  /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */
+  undoneSeq = 0;
 
   readonly queue = new PriorityQueue();
   readonly due = new DueQueue();
@@ -103,6 +105,17 @@ export class Ledger {
   arm(rows: readonly TaskRow[], { activeNow, workerTimeout }: AttemptLimits): void {
     for (const { context } of rows) {
       this.attemptDeadlines.set(context.seq, activeNow + (context.timeoutMs ?? workerTimeout));
+    }
+  }
+
+  /** Begins the graces of attempts that are about to be aborted. */
+  armGraces(attempts: readonly AttemptRef[], { activeNow, cancelGraceMs }: AttemptLimits): void {
+    for (const { seq, attempt } of attempts) {
+      const key = attemptKey({ seq, attempt });
+      if (this.lingering.has(key)) this.lingerDeadlines.set(key, activeNow + cancelGraceMs);
+      if (this.tasks.get(seq)?.state === 'cancelling') {
+        this.attemptDeadlines.set(seq, activeNow + cancelGraceMs);
+      }
     }
   }
 

@@ -117,7 +117,7 @@ export class Turn {
       workerTimeout: context.config.workerTimeout,
       cancelGraceMs: context.config.cancelGraceMs
     };
-    this.#seq = seq;
+    this.#seq = Math.max(seq, ledger.undoneSeq);
     this.#settledSeq = settledSeq;
     this.stats = { ...stats };
     this.#fleetCounts = { ...stats.counts };
@@ -337,6 +337,7 @@ export class Turn {
     }
     this.#ledger.restartSweeps();
     this.#ledger.forgetStrayParked();
+    this.#ledger.undoneSeq = this.#seq;
   }
 
   /** Puts the committed row in the place of a staged one, with the time that its attempt had left. */

@@ -2,63 +2,13 @@ import {
   FleetManager,
   memoryStore,
   systemClock,
-  type Clock,
   type FleetManagerOptions,
   type Handlers,
   type Store
 } from '../src/index.ts';
+import { SimulatedClock } from './simulatedClock.ts';
 
-/** Simulated time: it stands still until it is advanced. */
-export class SimulatedClock implements Clock {
-  #now: number;
-  readonly #alarms = new Set<{ readonly at: number; readonly callback: () => void }>();
-
-  constructor(now = Date.UTC(2026, 0, 1)) {
-    this.#now = now;
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  setAlarm(callback: () => void, delayMs: number): Disposable {
-    const alarm = { at: this.#now + delayMs, callback };
-    this.#alarms.add(alarm);
-    return { [Symbol.dispose]: () => void this.#alarms.delete(alarm) };
-  }
-
-  setSoon(callback: () => void): void {
-    systemClock.setSoon(callback);
-  }
-
-  /** Goes from alarm to alarm, and lets what each sets off come to rest. */
-  async advance(ms: number): Promise<void> {
-    await settled();
-    const end = this.#now + ms;
-    for (;;) {
-      const next = [...this.#alarms]
-        .filter(({ at }) => at <= end)
-        .sort((left, right) => left.at - right.at)[0];
-      if (next === undefined) break;
-      this.#now = Math.max(this.#now, next.at);
-      this.#alarms.delete(next);
-      next.callback();
-      await settled();
-    }
-    this.#now = end;
-    await settled();
-  }
-
-  /** The event loop did not run for so long: time passes, and alarms come late. */
-  async block(ms: number): Promise<void> {
-    this.#now += ms;
-    await this.advance(0);
-  }
-}
+export { SimulatedClock } from './simulatedClock.ts';
 
 /** Resolves when everything that is under way in this process, without timers, has come to rest. */
 export async function settled(): Promise<void> {

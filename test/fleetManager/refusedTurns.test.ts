@@ -256,4 +256,26 @@ describe('a store that cannot be read for a while', () => {
     expect(started).toHaveBeenCalledOnce();
     expect(aborted).not.toHaveBeenCalled();
   });
+
+  it('that took tasks in leaves nothing of them in the order of those that come after', async () => {
+    const { store, next } = faultyStore();
+    const started: string[] = [];
+    const work = (_: null, { task }: HandlerContext) => void started.push(task.id);
+    const { fleet, clock } = await startFleet({
+      handlers: { work },
+      store,
+      config: { maxConcurrentWorkers: 1 }
+    });
+    await fleet.pause();
+    next(full);
+    const refused = fleet.submitBatch(tasks(2).map((task) => ({ ...task, priority: 20 })));
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_STORE_FULL' });
+    await clock.advance(1_000);
+    const [low, high] = tasks(2);
+    await fleet.submitBatch([low!, { ...high!, priority: 10 }]);
+    await fleet.resume();
+    await settled();
+
+    expect(started).toEqual([high!.id, low!.id]);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { memoryStore, NotRunningError } from '../../src/index.ts';
-import { gate, settled, startFleet } from '../harness.ts';
+import { memoryStore, NotRunningError, StoreError } from '../../src/index.ts';
+import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
@@ -117,4 +117,32 @@ describe('pause', () => {
     await settled();
     expect(started).toEqual([0, 1]);
   });
+
+  it('leaves no alarm of a stream whose source is silent', async () => {
+    const { fleet, clock } = await startFleet({ handlers: { work: async (n: number) => n } });
+    const streamed = fleet.submitBatch(silentAfter(1), { batchId: 'stream' });
+    await settled();
+    await Promise.all([
+      expect(streamed).rejects.toBeInstanceOf(NotRunningError),
+      fleet.stop({ graceful: false })
+    ]);
+
+    expect(clock.pending).toBe(0);
+  });
+
+  it('leaves no alarm of a store that is waited for', async () => {
+    const { store, next } = faultyStore();
+    const { fleet, clock } = await startFleet({ handlers: { work: async (n: number) => n }, store });
+    await settled();
+    next(() => Promise.reject(new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused')));
+    await expect(fleet.submitBatch(tasks(1))).rejects.toBeInstanceOf(StoreError);
+    await fleet.stop({ graceful: false });
+
+    expect(clock.pending).toBe(0);
+  });
 });
+
+async function* silentAfter(count: number) {
+  yield* tasks(count);
+  await new Promise(() => {});
+}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { gate, settled, startFleet } from '../harness.ts';
+import type { HandlerContext } from '../../src/index.ts';
+import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 describe('timeouts', () => {
   it('end an attempt whether its handler obeys or not, and name the limit', async () => {
@@ -177,5 +178,31 @@ describe('a handler that hangs after its attempt is over', () => {
 
     expect(await fleet.getBatchStatus(batchId)).toMatchObject({ completedTasks: 1 });
     expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 1 });
+  });
+
+  it('give a handler its whole grace, however long their commit took', async () => {
+    const { store, next } = faultyStore();
+    const started: string[] = [];
+    const { fleet, clock } = await startFleet({
+      handlers: {
+        hang: (_: null, { task }: HandlerContext) => {
+          started.push(task.id);
+          return new Promise(() => {});
+        }
+      },
+      store,
+      config: { maxConcurrentWorkers: 1, maxRetries: 0, workerTimeout: 1_000, cancelGraceMs: 500 }
+    });
+    await fleet.submitBatch(['a', 'b'].map((id) => ({ id, type: 'hang', data: null })));
+    await clock.advance(999);
+    const slow = gate();
+    next((write) => slow.promise.then(write));
+    await clock.advance(5_000);
+    slow.open();
+    await clock.advance(499);
+    expect(started).toEqual(['a']);
+    await clock.advance(1);
+
+    expect(started).toEqual(['a', 'b']);
   });
 });
