@@ -41,7 +41,7 @@ type Asked = Exclude<
 >;
 
 function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do: 'jump' | 'block' }>): void {
-  const { calls, attempts, submissions } = world;
+  const { calls, attempts, submissions, witness } = world;
   switch (operation.do) {
     case 'submitBatch':
       return submitBatch(world, fleet, operation);
@@ -57,7 +57,8 @@ function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do
         `cancelTask ${key}`,
         () => fleet.cancelTask(key),
         (found) => {
-          if (found) attempts.cancel(key);
+          // Otherwise it still waited for room: it never came in, and may be submitted again.
+          if (found && witness.rows.has(key)) attempts.cancel(key);
         }
       );
     }
@@ -67,7 +68,7 @@ function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do
         `cancelBatch ${id}`,
         () => fleet.cancelBatch(id),
         (found) => {
-          if (found) attempts.cancel(id);
+          if (found && witness.batches.has(id)) attempts.cancel(id);
         }
       );
     }
