@@ -33,6 +33,7 @@ const codes = {
   busy: 5,
   locked: 6,
   readOnly: 8,
+  readOnlyRollback: 8 | (3 << 8),
   ioError: 10,
   corrupt: 11,
   full: 13,
@@ -94,6 +95,11 @@ export function isUncertain(thrown: unknown): boolean {
 
 export function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+}
+
+/** A transaction that was cut off has to be rolled back, which a connection that only reads cannot do. */
+export function isHotJournal(thrown: unknown): boolean {
+  return isSqliteError(thrown) && thrown.errcode === codes.readOnlyRollback;
 }
 
 function ofSqlite(error: SqliteError, path: string, atCommit: boolean): Failure {

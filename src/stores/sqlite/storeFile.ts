@@ -1,7 +1,7 @@
-import { realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { DriverError, refusal } from './failure.ts';
+import { DriverError, isHotJournal, refusal } from './failure.ts';
 import type { Database, OpenDatabase } from './library.ts';
 import { applicationId, createSchema, schemaVersion } from './schema.ts';
 
@@ -58,6 +58,9 @@ export class StoreFile {
     const database = this.#connect('ro');
     try {
       return this.#kindOf(database);
+    } catch (error) {
+      if (isHotJournal(error) && this.#isHalfMade()) return 'empty';
+      throw error;
     } finally {
       database.close();
     }
@@ -124,6 +127,20 @@ export class StoreFile {
       throw new DriverError({ kind: 'version', path: this.path, found: version, expected: schemaVersion });
     }
     return 'store';
+  }
+
+  /**
+   * Whether the process or the power ended while the file was made: its journal says that it had no page before.
+   * SQLite empties it when it is opened for writing, and refuses until then to read it.
+   */
+  #isHalfMade(): boolean {
+    const journal = openSync(`${this.path}-journal`, 'r');
+    try {
+      const pagesBefore = Buffer.alloc(4);
+      return readSync(journal, pagesBefore, 0, 4, 16) === 4 && pagesBefore.readUInt32BE() === 0;
+    } finally {
+      closeSync(journal);
+    }
   }
 
   #corrupt(reason: string): DriverError {

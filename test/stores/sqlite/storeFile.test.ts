@@ -21,6 +21,19 @@ function execute(path: string, sql: string): void {
   database.close();
 }
 
+/** Leaves a page, and the journal of the transaction that was about to write it. @param pagesBefore - Of the file. */
+function cutOffFirstPage(path: string, pagesBefore: number): void {
+  const page = Buffer.alloc(4_096);
+  page.write('SQLite format 3\0');
+  writeFileSync(path, page);
+  const journal = Buffer.alloc(512);
+  journal.write('d9d505f920a163d7', 'hex');
+  journal.writeUInt32BE(pagesBefore, 16);
+  journal.writeUInt32BE(512, 20);
+  journal.writeUInt32BE(4_096, 24);
+  writeFileSync(`${path}-journal`, journal);
+}
+
 describe('a file that is not a store', () => {
   it.each<[what: string, code: string, make: (path: string) => Promise<void> | void]>([
     ['is one byte', 'ERR_STORE_CORRUPT', (path) => writeFileSync(path, 'S')],
@@ -71,12 +84,25 @@ describe('a file that is not a store', () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
+  it('is left as it is when the transaction that was cut off there was of another program', async () => {
+    const path = temporaryPath();
+    cutOffFirstPage(path, 1);
+    const before = readFileSync(path);
+    const store = sqliteStore(path);
+
+    await expect(store.open(fleet, 'me')).rejects.toMatchObject({ code: 'ERR_STORE_READONLY' });
+    await store.close();
+
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
   it.each<[what: string, make: (path: string) => void]>([
     ['of zero bytes', (path) => writeFileSync(path, '')],
     [
       'without a table, as one that was killed too early leaves it',
       (path) => execute(path, 'PRAGMA journal_mode = WAL')
-    ]
+    ],
+    ['half of whose first page was written when it was killed', (path) => cutOffFirstPage(path, 0)]
   ])('is made a store when it is an empty one %s', async (_, make) => {
     const path = temporaryPath();
     make(path);

@@ -1,0 +1,100 @@
+import type { BatchRow, StoredResult, StoredTask } from '../../src/store.ts';
+import { decodeBatch } from '../../src/stores/sqlite/fleetRows.ts';
+import { loadSqlite } from '../../src/stores/sqlite/library.ts';
+import { decodeResult } from '../../src/stores/sqlite/resultRows.ts';
+import { StoreDriver } from '../../src/stores/sqlite/storeDriver.ts';
+import { decodeStoredTask, isFinal } from '../../src/stores/sqlite/taskRows.ts';
+import { scope } from './workload.ts';
+
+/** All that a store holds of the fleet. */
+export interface FoundFleet {
+  readonly tasks: ReadonlyMap<string, StoredTask['row']>;
+  readonly batches: ReadonlyMap<string, BatchRow>;
+  /** In order of settling; more than one of a key would be a task that settled twice. */
+  readonly results: readonly StoredResult[];
+}
+
+/** Rows that are read at once. */
+const pageSize = 1_000;
+
+const openDatabase = await loadSqlite();
+
+/**
+ * Opens a store as its owner does, and reads all of it. In this thread: starting one for each of many thousand
+ * stores would take longer than everything else.
+ *
+ * @throws {Error} when it cannot be opened or read, or when its parts do not belong together.
+ */
+export function readFleet(path: string): FoundFleet {
+  const driver = new StoreDriver(
+    { path, durability: 'none', busyTimeoutMs: 0 },
+    openDatabase,
+    () => undefined
+  );
+  try {
+    driver.open(scope, 'powercut');
+    const found = {
+      tasks: new Map(allTasks(driver).map(({ row }) => [row.context.key, row])),
+      batches: new Map(allBatches(driver).map((row) => [row.context.id, row])),
+      results: allResults(driver)
+    };
+    requireWholeTurns(found);
+    return found;
+  } finally {
+    driver.close();
+  }
+}
+
+/** @throws {Error} when a page of the file or an index of it is damaged. */
+export function checkIntegrity(path: string): void {
+  const database = openDatabase(path, {});
+  try {
+    const [verdict] = Object.values(database.prepare('PRAGMA integrity_check').get() as object) as string[];
+    if (verdict !== 'ok') throw new Error(`integrity_check: ${verdict}`);
+  } finally {
+    database.close();
+  }
+}
+
+function allTasks(driver: StoreDriver): StoredTask[] {
+  return paged((last?: StoredTask) =>
+    driver
+      .listTasks(scope, { limit: pageSize, ...(last && { after: last.row.context.seq }) })
+      .map(decodeStoredTask)
+  );
+}
+
+function allBatches(driver: StoreDriver): BatchRow[] {
+  return paged((last?: BatchRow) =>
+    driver.batches(scope, { limit: pageSize, ...(last && { after: last.context.id }) }).map(decodeBatch)
+  );
+}
+
+function allResults(driver: StoreDriver): StoredResult[] {
+  return paged((last?: StoredResult) =>
+    driver
+      .results(scope, { limit: pageSize, ...(last && { afterSettledSeq: last.settledSeq }) })
+      .map(decodeResult)
+  );
+}
+
+function paged<T>(readAfter: (last?: T) => T[]): T[] {
+  const all: T[] = [];
+  for (;;) {
+    const page = readAfter(all.at(-1));
+    all.push(...page);
+    if (page.length < pageSize) return all;
+  }
+}
+
+/** A turn is written whole or not at all: what it changes in one table agrees with what it changes in another. */
+function requireWholeTurns({ tasks, batches, results }: FoundFleet): void {
+  const settled = new Set(results.map(({ key }) => key));
+  for (const [key, { state, context }] of tasks) {
+    if (isFinal(state) !== settled.has(key)) throw new Error(`Task ${key} is ${state}, against its result`);
+    if (context.batchId !== null && !batches.has(context.batchId)) {
+      throw new Error(`Task ${key} is there, and its batch is not`);
+    }
+  }
+  for (const { key } of results) if (!tasks.has(key)) throw new Error(`The result of ${key} has no task`);
+}
