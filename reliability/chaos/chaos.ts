@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addCounts, isClean, noCounts, type Counts } from '../counts.ts';
+import { SeededRandom } from '../random.ts';
+import { crashPoints, type CrashPoint } from './crashPoints.ts';
+import { dealEndings, nameOf, type Ending } from './endings.ts';
+import type { Fault } from './faults.ts';
+import type { Entry } from './log.ts';
+import { StoreTrial } from './storeTrial.ts';
+
+/** Stores that are worked on at once. */
+const lanes = 2;
+
+export interface ChaosOptions {
+  /** Processes in all. */
+  readonly cycles: number;
+  readonly seed: number;
+  /** What is broken on purpose. Defaults to nothing. */
+  readonly fault?: Fault;
+  /** Told after each store. */
+  readonly onProgress?: (report: ChaosReport) => void;
+}
+
+export interface ChaosReport {
+  readonly cycles: number;
+  readonly stores: number;
+  readonly counts: Counts;
+  /** Broken promises that the counts have no name for. */
+  readonly wrong: number;
+  /** How often processes were killed at each point. */
+  readonly hits: ReadonlyMap<CrashPoint, number>;
+  /** How often processes ended in other ways, as far as they did. */
+  readonly endings: ReadonlyMap<string, number>;
+  /** Of stores that were not as promised: what was wrong, and how it came to it. */
+  readonly stories: readonly string[];
+}
+
+export function isKept({ counts, wrong }: ChaosReport): boolean {
+  return isClean(counts) && wrong === 0;
+}
+
+/** Starts, kills and stops processes on stores, and judges each store when its last process has ended. */
+export async function runChaos({ cycles, seed, fault, onProgress }: ChaosOptions): Promise<ChaosReport> {
+  const random = new SeededRandom(seed);
+  const tally = new Tally();
+  let firstCycle = 1;
+  const stores = dealEndings(cycles, random).map((endings) => {
+    const store = { endings, firstCycle, seed: random.integer(1, 2 ** 31 - 1), fault: fault ?? null };
+    firstCycle += endings.length;
+    return store;
+  });
+  const waiting = stores.values();
+  const work = async (): Promise<void> => {
+    for (const store of waiting) {
+      await runStore(store, tally);
+      onProgress?.(tally.report);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+  return tally.report;
+}
+
+type StoreOptions = Omit<ConstructorParameters<typeof StoreTrial>[0], 'folder'>;
+
+async function runStore(options: StoreOptions, tally: Tally): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'xstate-fleet-chaos-'));
+  try {
+    const trial = new StoreTrial({ ...options, folder });
+    const { counts, wrong, problems } = await trial.run();
+    const { entries } = trial;
+    tally.add(options.endings, entries, counts, wrong);
+    if (problems.length > 0) tally.addStory(storyOf(options, entries, problems));
+  } finally {
+    if (!process.env.KEEP) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Tally {
+  #cycles = 0;
+  #stores = 0;
+  #counts = noCounts;
+  #wrong = 0;
+  readonly #hits = new Map<CrashPoint, number>(crashPoints.map((point) => [point, 0]));
+  readonly #endings = new Map<string, number>();
+  readonly #stories: string[] = [];
+
+  get report(): ChaosReport {
+    return {
+      cycles: this.#cycles,
+      stores: this.#stores,
+      counts: this.#counts,
+      wrong: this.#wrong,
+      hits: this.#hits,
+      endings: this.#endings,
+      stories: this.#stories
+    };
+  }
+
+  add(endings: readonly Ending[], entries: readonly Entry[], counts: Counts, wrong: number): void {
+    this.#cycles += endings.length;
+    this.#stores += 1;
+    this.#counts = addCounts(this.#counts, counts);
+    this.#wrong += wrong;
+    for (const ending of endings) {
+      if (ending.type !== 'crash')
+        this.#endings.set(nameOf(ending), (this.#endings.get(nameOf(ending)) ?? 0) + 1);
+    }
+    for (const entry of entries) {
+      if (entry.type === 'crashed') this.#hits.set(entry.point, this.#hits.get(entry.point)! + 1);
+    }
+  }
+
+  addStory(story: string): void {
+    this.#stories.push(story);
+  }
+}
+
+/** The problems of a store and its log: what was asked and answered, how processes ended, and the tasks concerned. */
+function storyOf(
+  { seed, firstCycle, endings }: StoreOptions,
+  entries: readonly Entry[],
+  problems: readonly { readonly count: string; readonly text: string; readonly key?: string }[]
+): string {
+  const keys = new Set(problems.flatMap(({ key }) => key ?? []));
+  const told = entries.filter((entry) => !('key' in entry) || keys.has(entry.key));
+  return [
+    `Store of cycles ${firstCycle} to ${firstCycle + endings.length - 1}, seed ${seed}:`,
+    ...problems.map(({ count, text }) => `  ${count}: ${text}`),
+    ...told.map((entry) => `    ${JSON.stringify(entry)}`)
+  ].join('\n');
+}
