@@ -18,6 +18,8 @@ export interface ChaosOptions {
   readonly seed: number;
   /** What is broken on purpose. Defaults to nothing. */
   readonly fault?: Fault;
+  /** How long a process may take to come to its end, ms. Defaults to 30,000. */
+  readonly patienceMs?: number;
   /** Told after each store. */
   readonly onProgress?: (report: ChaosReport) => void;
 }
@@ -41,12 +43,13 @@ export function isKept({ counts, wrong }: ChaosReport): boolean {
 }
 
 /** Starts, kills and stops processes on stores, and judges each store when its last process has ended. */
-export async function runChaos({ cycles, seed, fault, onProgress }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { cycles, seed, fault = null, patienceMs = 30_000, onProgress } = options;
   const random = new SeededRandom(seed);
   const tally = new Tally();
   let firstCycle = 1;
   const stores = dealEndings(cycles, random).map((endings) => {
-    const store = { endings, firstCycle, seed: random.integer(1, 2 ** 31 - 1), fault: fault ?? null };
+    const store = { endings, firstCycle, seed: random.integer(1, 2 ** 31 - 1), fault, patienceMs };
     firstCycle += endings.length;
     return store;
   });
@@ -72,7 +75,7 @@ async function runStore(options: StoreOptions, tally: Tally): Promise<void> {
     tally.add(options.endings, entries, counts, wrong);
     if (problems.length > 0) tally.addStory(storyOf(options, entries, problems));
   } finally {
-    if (!process.env.KEEP) rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SeededRandom } from '../random.ts';
 import { shuffled } from './callers.ts';
 import { crashPoints, type CrashPoint } from './crashPoints.ts';
+import { lethalConfig } from './plan.ts';
 
 /** How the life of a process ends. */
 export type Ending =
@@ -21,6 +22,8 @@ export type Ending =
   /** By itself, when all is settled. */
   | { readonly type: 'finish' };
 
+const poison: Ending = { type: 'poison' };
+
 /** Endings besides crash points, in one round. */
 const others: readonly Ending[] = [
   { type: 'kill' },
@@ -31,11 +34,11 @@ const others: readonly Ending[] = [
   { type: 'terminateTwice' },
   { type: 'freeze' },
   { type: 'contend' },
-  { type: 'poison' }
+  poison
 ];
 
-/** A poison card takes a process for each attempt that may be lost, and one more. */
-export const poisonLives = 2;
+/** A lethal task takes a process for each attempt that it may lose, and one more. */
+const poisonLives = lethalConfig.maxRecoveries + 1;
 
 /**
  * Deals the endings of all processes to stores: each round has every crash point once.
@@ -51,7 +54,9 @@ export function dealEndings(cycles: number, random: SeededRandom): Ending[][] {
     for (let most = random.integer(5, 9); most > 0 && lives.length + 1 < left; most--) {
       if (round.length === 0) round = newRound(random);
       const ending = round.shift()!;
-      lives.push(...Array.from({ length: ending.type === 'poison' ? poisonLives : 1 }, () => ending));
+      // A store has one lethal task; once it is poison it kills no more.
+      if (ending === poison && lives.includes(poison)) round.push({ type: 'kill' });
+      else lives.push(...Array.from({ length: ending === poison ? poisonLives : 1 }, () => ending));
     }
     // A store that is new has nothing to recover.
     if (lives.length > 1 && isOfRecovery(lives[0]!)) lives.push(lives.shift()!);

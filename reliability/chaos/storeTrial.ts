@@ -15,11 +15,6 @@ import { Log, readLog, type Entry } from './log.ts';
 import { judge, type Verdict } from './oracle/judge.ts';
 import type { Finish, Plan } from './plan.ts';
 
-/** How long a process may take to end where it was told to, ms. */
-const lifeMs = 10_000;
-/** How long all that is left may take to settle, ms. */
-const settleMs = 30_000;
-
 /** Follows the id of a call that another caller repeats. */
 const again = ' again in ';
 
@@ -31,6 +26,8 @@ export interface TrialOptions {
   readonly firstCycle: number;
   readonly endings: readonly Ending[];
   readonly fault: Fault | null;
+  /** How long a process may take to end where it was told to, and all that is left to settle, ms. */
+  readonly patienceMs: number;
 }
 
 /** One store in the hands of one process after the other, each of which ends as its ending says. */
@@ -153,7 +150,7 @@ export class StoreTrial {
     return {
       batchIds: calls.flatMap((call) => submittedBatch(call) ?? []).filter((id) => !removed.has(id)),
       keys: calls.flatMap((call) => (call.type === 'submitTask' ? [call.key] : [])),
-      withinMs: settleMs
+      withinMs: this.#options.patienceMs
     };
   }
 
@@ -164,7 +161,7 @@ export class StoreTrial {
       case 'poison':
         break;
       case 'finish':
-        await child.endsWithin(settleMs);
+        await child.endsWithin(this.#options.patienceMs);
         break;
       case 'kill':
         if (random.chance(0.8)) await child.started;
@@ -197,7 +194,7 @@ export class StoreTrial {
       }
     }
     // It should have ended by itself; that it has not is seen in how it ends.
-    if (!(await child.endsWithin(lifeMs))) child.send('SIGKILL');
+    if (!(await child.endsWithin(this.#options.patienceMs))) child.send('SIGKILL');
   }
 
   /** Takes what was answered from what callers still ask for. */

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { NotRunningError, TaskCancelledError, TaskFailedError } from '../../../src/errors.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
 import { inProcess } from '../../../src/executors/inProcess.ts';
 import type { Store } from '../../../src/store.ts';
@@ -115,7 +116,7 @@ async function follow(
     }
   } catch (error) {
     // The next process follows on.
-    if ((error as { code?: string }).code === 'ERR_NOT_RUNNING') return;
+    if (error instanceof NotRunningError) return;
     log.write({ type: 'unsettled', what: `results of ${batchId}`, error: String(error) });
   }
 }
@@ -128,8 +129,8 @@ async function settleAll(
 ): Promise<void> {
   const { withinMs: timeoutMs } = finish;
   const told = (what: string, wait: Promise<unknown>): Promise<unknown> =>
-    wait.catch((error: { code?: string }) => {
-      if (error.code === 'ERR_TASK_FAILED' || error.code === 'ERR_TASK_CANCELLED') return;
+    wait.catch((error: unknown) => {
+      if (error instanceof TaskFailedError || error instanceof TaskCancelledError) return;
       log.write({ type: 'unsettled', what, error: String(error) });
     });
   await Promise.all([
