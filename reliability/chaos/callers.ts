@@ -105,6 +105,11 @@ export class Callers {
     }
   }
 
+  /** Tasks that are running when their process is made to stand still. */
+  timely(): Lane {
+    return this.#lane(this.#batch('submitArray', { kinds: ['timely'], count: 4 }));
+  }
+
   #submission(now: number): CallToMake[] {
     const load: Load = { kinds: this.#shuffled(ordinary), count: this.#random.integer(4, 12) };
     const type = this.#random.pick(['submitArray', 'submitStream'] as const);

@@ -30,10 +30,10 @@ export interface ChaosReport {
   readonly counts: Counts;
   /** Broken promises that the counts have no name for. */
   readonly wrong: number;
-  /** How often processes were killed at each point. */
+  /** How often processes were to end in each way. */
+  readonly dealt: ReadonlyMap<string, number>;
+  /** How often they were killed at each crash point; the difference did not come to it in their life. */
   readonly hits: ReadonlyMap<CrashPoint, number>;
-  /** How often processes ended in other ways, as far as they did. */
-  readonly endings: ReadonlyMap<string, number>;
   /** Of stores that were not as promised: what was wrong, and how it came to it. */
   readonly stories: readonly string[];
 }
@@ -84,8 +84,8 @@ class Tally {
   #stores = 0;
   #counts = noCounts;
   #wrong = 0;
+  readonly #dealt = new Map<string, number>(crashPoints.map((point) => [point, 0]));
   readonly #hits = new Map<CrashPoint, number>(crashPoints.map((point) => [point, 0]));
-  readonly #endings = new Map<string, number>();
   readonly #stories: string[] = [];
 
   get report(): ChaosReport {
@@ -94,8 +94,8 @@ class Tally {
       stores: this.#stores,
       counts: this.#counts,
       wrong: this.#wrong,
+      dealt: this.#dealt,
       hits: this.#hits,
-      endings: this.#endings,
       stories: this.#stories
     };
   }
@@ -106,8 +106,8 @@ class Tally {
     this.#counts = addCounts(this.#counts, counts);
     this.#wrong += wrong;
     for (const ending of endings) {
-      if (ending.type !== 'crash')
-        this.#endings.set(nameOf(ending), (this.#endings.get(nameOf(ending)) ?? 0) + 1);
+      const name = nameOf(ending);
+      this.#dealt.set(name, (this.#dealt.get(name) ?? 0) + 1);
     }
     for (const entry of entries) {
       if (entry.type === 'crashed') this.#hits.set(entry.point, this.#hits.get(entry.point)! + 1);

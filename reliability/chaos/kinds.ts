@@ -19,6 +19,8 @@ export const kindsOfTasks = {
   working: { settles: 'completed', failures: 0 },
   /** Takes so long that whoever waits for its beginning finds it running. */
   long: { settles: 'completed', failures: 0 },
+  /** Takes a part of its limit, which a process that stands still for longer must not use up. */
+  timely: { settles: 'completed', failures: 0, maxRetries: 0, timeoutMs: 1_000 },
   /** Tells its progress and logs lines. */
   chatty: { settles: 'completed', failures: 0 },
   /** Fails in its first two attempts; one that was lost or released has not failed. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as sqlite from '../../src/stores/sqlite.ts';
@@ -9,11 +8,12 @@ import { isAnswer, submittedBatch, type Call, type Lane } from './calls.ts';
 import { contendFor } from './contention.ts';
 import { nameOf, type Ending } from './endings.ts';
 import type { Fault } from './faults.ts';
-import { FleetProcess, type Exit } from './fleetProcess.ts';
+import { FleetProcess } from './fleetProcess.ts';
 import { waysToDie, type WayToDie } from './kinds.ts';
 import { Log, readLog, type Entry } from './log.ts';
 import { judge, type Verdict } from './oracle/judge.ts';
 import type { Finish, Plan } from './plan.ts';
+import { bringToEnd, isExpectedEnd } from './processEnd.ts';
 
 /** Follows the id of a call that another caller repeats. */
 const again = ' again in ';
@@ -76,9 +76,10 @@ export class StoreTrial {
     using log = new Log(this.#logPath);
     log.write({ type: 'spawned', cycle, ending: nameOf(ending) });
     const child = new FleetProcess(this.#plan(cycle, ending));
-    await this.#bringToEnd(child, ending, log);
+    if (ending.type === 'contend') await this.#contend(child, log);
+    await bringToEnd(child, ending, this.#options.patienceMs, this.#random);
     const exit = await child.exit;
-    log.write({ type: 'ended', ...exit, isExpected: isExpected(ending, exit, this.#wayToDie) });
+    log.write({ type: 'ended', ...exit, isExpected: isExpectedEnd(ending, exit, this.#wayToDie) });
     this.#takeAnswers();
   }
 
@@ -93,6 +94,7 @@ export class StoreTrial {
       ...unanswered,
       ...(isFinishing ? [] : this.#callers.everyday(now)),
       ...(scene?.lanes ?? []),
+      ...(ending.type === 'freeze' ? [this.#callers.timely()] : []),
       ...this.#repetitions(cycle)
     ];
     this.#lanes = [...postponed, ...lanes];
@@ -154,47 +156,11 @@ export class StoreTrial {
     };
   }
 
-  async #bringToEnd(child: FleetProcess, ending: Ending, log: Log): Promise<void> {
-    const random = this.#random;
-    switch (ending.type) {
-      case 'crash':
-      case 'poison':
-        break;
-      case 'finish':
-        await child.endsWithin(this.#options.patienceMs);
-        break;
-      case 'kill':
-        if (random.chance(0.8)) await child.started;
-        await sleep(random.integer(0, 300));
-        child.send('SIGKILL');
-        break;
-      case 'terminate':
-      case 'terminateTwice':
-        await child.started;
-        await sleep(random.integer(20, 300));
-        child.send('SIGTERM');
-        if (ending.type === 'terminate') break;
-        await sleep(random.integer(5, 80));
-        child.send('SIGTERM');
-        break;
-      case 'freeze':
-        await child.started;
-        await sleep(random.integer(20, 200));
-        child.send('SIGSTOP');
-        await sleep(random.integer(100, 400));
-        child.send('SIGCONT');
-        await sleep(random.integer(0, 100));
-        child.send('SIGKILL');
-        break;
-      case 'contend': {
-        await child.started;
-        const told = await contendFor(this.#storePath);
-        log.write({ type: 'contended', told, isOwnerAlive: !child.hasEnded, pid: child.pid });
-        child.send('SIGKILL');
-      }
-    }
-    // It should have ended by itself; that it has not is seen in how it ends.
-    if (!(await child.endsWithin(this.#options.patienceMs))) child.send('SIGKILL');
+  /** Lets a second process try to open the store of the first one. */
+  async #contend(child: FleetProcess, log: Log): Promise<void> {
+    await child.started;
+    const told = await contendFor(this.#storePath);
+    log.write({ type: 'contended', told, isOwnerAlive: !child.hasEnded, pid: child.pid });
   }
 
   /** Takes what was answered from what callers still ask for. */
@@ -216,29 +182,6 @@ export class StoreTrial {
   #removed(): Set<string> {
     const calls = [...this.#answered, ...this.#lanes.flat()];
     return new Set(calls.flatMap((call) => (call.type === 'removeBatch' ? [call.batchId] : [])));
-  }
-}
-
-/** Whether a process had to end so, or could: one that was told to stop may be done before it comes to the point. */
-function isExpected(ending: Ending, { code, signal }: Exit, way: WayToDie): boolean {
-  switch (ending.type) {
-    case 'crash':
-    case 'kill':
-    case 'freeze':
-    case 'contend':
-      return signal === 'SIGKILL' || code === 0;
-    case 'terminate':
-    case 'terminateTwice':
-    case 'finish':
-      return code === 0;
-    case 'poison':
-      return {
-        kill: signal === 'SIGKILL',
-        exit: code === 7,
-        abort: signal === 'SIGABRT',
-        segv: signal === 'SIGSEGV',
-        memory: signal === 'SIGABRT' || signal === 'SIGTRAP' || code === 134
-      }[way];
   }
 }
 

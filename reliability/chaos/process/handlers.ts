@@ -54,6 +54,7 @@ const deeds: Readonly<Record<Kind, Deed>> = {
   quick() {},
   working: ({ n }, { signal }) => sleep(5 + ((n * 7) % 30), undefined, { signal }),
   long: (_, { signal }) => sleep(400, undefined, { signal }),
+  timely: (_, { signal }) => sleep(150, undefined, { signal }),
   async chatty({ n }, { progress, log }) {
     progress({ done: n });
     log(`at ${n}`);
