@@ -40,3 +40,8 @@ export function isAnswer({ type }: Call, code: string): boolean {
     (type === 'pauseBatch' && code === 'ERR_CONFLICT') || (type === 'removeBatch' && code === 'ERR_NOT_FOUND')
   );
 }
+
+/** Whether a call failed because the fleet stopped, so that it was not answered at all. */
+export function isCutOff(code: string): boolean {
+  return code === 'ERR_NOT_RUNNING' || code === 'ERR_STORE_CLOSED';
+}

@@ -87,8 +87,10 @@ export class StoreTrial {
     const now = Date.now();
     const scene = ending.type === 'crash' ? this.#callers.scene(ending.point, now) : null;
     const isFinishing = ending.type === 'finish';
-    // Now and then callers take their time to ask again.
-    const unanswered = this.#lanes.filter(() => isFinishing || this.#random.chance(0.8));
+    // Now and then callers take their time to ask again; not so one who keeps the whole fleet from running.
+    const unanswered = this.#lanes.filter(
+      ([next]) => isFinishing || next?.type === 'resume' || this.#random.chance(0.8)
+    );
     const postponed = this.#lanes.filter((lane) => !unanswered.includes(lane));
     const lanes = [
       ...unanswered,

@@ -1,4 +1,4 @@
-import { isAnswer, type Call } from '../calls.ts';
+import { isAnswer, isCutOff, type Call } from '../calls.ts';
 import type { Entry } from '../log.ts';
 import { lethalKey, mainConfig } from '../plan.ts';
 import type { Asked } from './asked.ts';
@@ -6,9 +6,6 @@ import type { Problem } from './problem.ts';
 import { SwitchState } from './switchState.ts';
 
 type EntryOf<TType extends Entry['type']> = Extract<Entry, { type: TType }>;
-
-/** Codes of calls that a stop cut off: they are asked again. */
-const unanswered: ReadonlySet<string> = new Set(['ERR_NOT_RUNNING', 'ERR_STORE_CLOSED']);
 
 /** Reads the log of a store from its first entry to its last, and says where something happened that must not. */
 export function checkHistory(entries: readonly Entry[], asked: Asked): Problem[] {
@@ -115,7 +112,7 @@ class History {
 
   #refuse({ callId, code, message }: EntryOf<'refused'>): void {
     const call = this.#calls.get(callId);
-    if (unanswered.has(code)) return;
+    if (isCutOff(code)) return;
     if (call && 'batchId' in call) this.#batches.get(call.batchId)?.refuse(callId);
     if (call === undefined || !isAnswer(call, code)) {
       this.#report('wrong', `${call?.type ?? callId} was refused: ${code} ${message}`);

@@ -1,10 +1,11 @@
 import { writeSync } from 'node:fs';
-import { NotRunningError, TaskCancelledError, TaskFailedError } from '../../../src/errors.ts';
+import { FleetError, TaskCancelledError, TaskFailedError } from '../../../src/errors.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
 import { inProcess } from '../../../src/executors/inProcess.ts';
 import type { Store } from '../../../src/store.ts';
 import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { Log } from '../log.ts';
+import { isCutOff } from '../calls.ts';
 import { lethalConfig, lethalKey, mainConfig, scopes, type Finish, type Plan } from '../plan.ts';
 import { Begun } from './begun.ts';
 import { breakProcess, faultyExecutor, faultyStore } from './faultyParts.ts';
@@ -116,7 +117,7 @@ async function follow(
     }
   } catch (error) {
     // The next process follows on.
-    if (error instanceof NotRunningError) return;
+    if (error instanceof FleetError && isCutOff(error.code)) return;
     log.write({ type: 'unsettled', what: `results of ${batchId}`, error: String(error) });
   }
 }
