@@ -66,9 +66,11 @@ export function isExpectedEnd(ending: Ending, { code, signal }: Exit, way: WayTo
     case 'contend':
       return signal === 'SIGKILL';
     case 'terminate':
-    case 'terminateTwice':
     case 'finish':
       return code === 0;
+    case 'terminateTwice':
+      // The second signal may come when the process has stopped and is about to end.
+      return code === 0 || signal === 'SIGTERM';
     case 'poison':
       return isDeathBy(way, code, signal);
   }

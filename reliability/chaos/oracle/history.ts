@@ -27,6 +27,8 @@ class History {
   readonly #running = new Set<string>();
   readonly #settled = new Set<string>();
   readonly #retryAt = new Map<string, number>();
+  /** The process has stopped its fleet. */
+  #hasStopped = false;
 
   constructor(asked: Asked) {
     this.#asked = asked;
@@ -63,11 +65,14 @@ class History {
         return this.#report('unhandled', entry.error);
       case 'unsettled':
         return this.#report('stuck', `${entry.what}: ${entry.error}`);
+      case 'spawned':
+        this.#hasStopped = false;
+        return;
       case 'stopped':
+        this.#hasStopped = true;
         if (entry.resources.length > 0)
           this.#report('leaked', `left after the stop: ${entry.resources.join(', ')}`);
         return;
-      case 'spawned':
       case 'removing':
       case 'effect':
       case 'followed':
@@ -79,6 +84,8 @@ class History {
   #end({ code, signal, stderr, isExpected }: EntryOf<'ended'>): void {
     this.#running.clear();
     if (!isExpected) this.#report('wrong', `ended with code ${code}, signal ${signal}: ${stderr}`);
+    else if (!this.#hasStopped && (code === 0 || signal === 'SIGTERM'))
+      this.#report('wrong', 'ended before it had stopped');
     else if (code === 0 && stderr !== '') this.#report('wrong', `wrote to standard error: ${stderr}`);
   }
 

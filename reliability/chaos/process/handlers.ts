@@ -55,17 +55,17 @@ const deeds: Readonly<Record<Kind, Deed>> = {
   working: ({ n }, { signal }) => sleep(5 + ((n * 7) % 30), undefined, { signal }),
   long: (_, { signal }) => sleep(400, undefined, { signal }),
   timely: (_, { signal }) => sleep(150, undefined, { signal }),
-  async chatty({ n }, { progress, log }) {
+  async chatty({ n }, { progress, log, signal }) {
     progress({ done: n });
     log(`at ${n}`);
-    await sleep(1);
+    await sleep(1, undefined, { signal });
     progress(1);
   },
   flaky(_, { attempt }) {
     if (attempt <= 2) throw new Error(`attempt ${attempt} fails`);
   },
-  async broken() {
-    await sleep(2);
+  async broken(_, { signal }) {
+    await sleep(2, undefined, { signal });
     throw new Error('fails always');
   },
   odd({ n }) {
@@ -76,7 +76,7 @@ const deeds: Readonly<Record<Kind, Deed>> = {
   },
   slow: (_, { signal }) => sleep(60_000, undefined, { signal }),
   // Past its limit of 30 ms, within the grace or beyond it.
-  late: ({ n }) => sleep(60 + ((n * 37) % 150)),
+  late: ({ n }) => sleep(60 + ((n * 37) % 150), undefined, { ref: false }),
   deaf: () => new Promise(() => {}),
   held: (_, { signal }) => sleep(600_000, undefined, { signal }),
   lethal: ({ wayToDie }) => waysOut[wayToDie!]()

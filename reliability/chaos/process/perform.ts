@@ -31,7 +31,7 @@ async function prepare(call: Call, fleet: FleetManager, begun: Begun, log: Log):
   switch (call.type) {
     case 'resume':
     case 'resumeBatch':
-      return sleep(pauseMs);
+      return sleep(pauseMs, undefined, { ref: false });
     case 'cancelBatch':
       if (call.whenBegun === undefined) return;
       // It does not begin again when an earlier call, which nobody could answer, has cancelled it.
