@@ -1,4 +1,5 @@
 import { isAnswer, isCutOff, type Call } from '../calls.ts';
+import { crashPoints } from '../crashPoints.ts';
 import type { Entry } from '../log.ts';
 import { lethalKey, mainConfig } from '../plan.ts';
 import type { Asked } from './asked.ts';
@@ -27,7 +28,11 @@ class History {
   readonly #running = new Set<string>();
   readonly #settled = new Set<string>();
   readonly #retryAt = new Map<string, number>();
-  /** The process has stopped its fleet. */
+  /** How the process is to end. */
+  #ending = '';
+  /** It has come to its crash point. */
+  #hasCrashed = false;
+  /** It has stopped its fleet. */
   #hasStopped = false;
 
   constructor(asked: Asked) {
@@ -66,7 +71,12 @@ class History {
       case 'unsettled':
         return this.#report('stuck', `${entry.what}: ${entry.error}`);
       case 'spawned':
+        this.#ending = entry.ending;
+        this.#hasCrashed = false;
         this.#hasStopped = false;
+        return;
+      case 'crashed':
+        this.#hasCrashed = true;
         return;
       case 'stopped':
         this.#hasStopped = true;
@@ -76,17 +86,19 @@ class History {
       case 'removing':
       case 'effect':
       case 'followed':
-      case 'crashed':
       case 'finished':
     }
   }
 
   #end({ code, signal, stderr, isExpected }: EntryOf<'ended'>): void {
     this.#running.clear();
+    const isCrash = (crashPoints as readonly string[]).includes(this.#ending);
     if (!isExpected) this.#report('wrong', `ended with code ${code}, signal ${signal}: ${stderr}`);
-    else if (!this.#hasStopped && (code === 0 || signal === 'SIGTERM'))
+    else if (isCrash && signal === 'SIGKILL' && !this.#hasCrashed) {
+      this.#report('wrong', `came to no end and not to "${this.#ending}"`);
+    } else if (!this.#hasStopped && (code === 0 || signal === 'SIGTERM')) {
       this.#report('wrong', 'ended before it had stopped');
-    else if (code === 0 && stderr !== '') this.#report('wrong', `wrote to standard error: ${stderr}`);
+    } else if (code === 0 && stderr !== '') this.#report('wrong', `wrote to standard error: ${stderr}`);
   }
 
   #contend({ told, pid, isOwnerAlive }: EntryOf<'contended'>): void {

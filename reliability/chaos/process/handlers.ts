@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NonRetryableError } from '../../../src/errors.ts';
 import type { HandlerContext } from '../../../src/handler.ts';
@@ -75,8 +76,11 @@ const deeds: Readonly<Record<Kind, Deed>> = {
     throw new NonRetryableError('no retry helps');
   },
   slow: (_, { signal }) => sleep(60_000, undefined, { signal }),
-  // Past its limit of 30 ms, within the grace or beyond it.
-  late: ({ n }) => sleep(60 + ((n * 37) % 150), undefined, { ref: false }),
+  /** Ends within the grace after its abort, or beyond it. */
+  async late({ n }, { signal }) {
+    await once(signal, 'abort');
+    await sleep(30 + ((n * 37) % 150), undefined, { ref: false });
+  },
   deaf: () => new Promise(() => {}),
   held: (_, { signal }) => sleep(600_000, undefined, { signal }),
   lethal: ({ wayToDie }) => waysOut[wayToDie!]()
