@@ -29,6 +29,8 @@ export interface FleetContext {
   readonly formerWorkers: Readonly<Record<string, WorkerContext>>;
   /** Why it failed, or why the store is unavailable; `null` when all is well. */
   readonly problem: Problem | null;
+  /** Whether nothing is to be dispatched, also after a restart: a fleet that drains is not in `paused` any more. */
+  readonly paused: boolean;
 }
 
 export interface FleetInput {
@@ -38,8 +40,8 @@ export interface FleetInput {
 
 /** What `recover` finds in the store. */
 export interface Recovered {
-  /** The fleet's last persisted context and whether it was paused; `null` for a new store. */
-  readonly fleet: { readonly context: FleetContext; readonly paused: boolean } | null;
+  /** The fleet's last persisted context; `null` for a new store. */
+  readonly fleet: FleetContext | null;
   readonly coordinator: CoordinatorContext | null;
   readonly workers: Readonly<Record<string, WorkerContext>>;
 }
@@ -155,9 +157,12 @@ export const fleetMachine = setup({
     closeJournal: raise({ type: 'journal.closed' }),
     recordRecovered: assign({
       config: ({ context }, params: Recovered) =>
-        params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet.context),
-      formerWorkers: (_, params: Recovered) => ({ ...params.fleet?.context.formerWorkers, ...params.workers })
+        params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet),
+      formerWorkers: (_, params: Recovered) => ({ ...params.fleet?.formerWorkers, ...params.workers }),
+      paused: (_, params: Recovered) => params.fleet?.paused === true
     }),
+    recordPause: assign({ paused: true }),
+    recordResumption: assign({ paused: false }),
     recordProblem: assign({ problem: (_, params: { problem: Problem }) => params.problem }),
     clearProblem: assign({ problem: null }),
     recordScale: assign({
@@ -235,7 +240,8 @@ export const fleetMachine = setup({
       config: input.config,
       slots: 0,
       formerWorkers: {},
-      problem: null
+      problem: null,
+      paused: false
     }),
     output: ({ context }) => ({ problem: context.problem }),
     invoke: { id: 'alarm', src: 'alarm' },
@@ -381,7 +387,10 @@ export const fleetMachine = setup({
             on: {
               'fleet.pause': {
                 target: 'paused',
-                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+                actions: [
+                  'recordPause',
+                  { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+                ]
               },
               'fleet.resume': {
                 actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
@@ -399,7 +408,10 @@ export const fleetMachine = setup({
               },
               'fleet.resume': {
                 target: 'running',
-                actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+                actions: [
+                  'recordResumption',
+                  { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+                ]
               },
               'fleet.drain': 'draining',
               'fleet.stop': 'releasing'

@@ -18,7 +18,6 @@ const schemaVersion = 1;
 /** Persists the agents that changed since the last commit, each without its children. */
 export class AgentSnapshots {
   #fleetContext: FleetContext | null = null;
-  #isPaused = false;
   #coordinatorContext: unknown = null;
   readonly #changedSlots = new Set<string>();
   /** Slots whose snapshots are with the store. */
@@ -36,9 +35,7 @@ export class AgentSnapshots {
   /** The snapshots to commit. Call {@link AgentSnapshots.committed} when they are. */
   changed(fleet: FleetSnapshot): StoredAgent[] {
     const agents: StoredAgent[] = [];
-    if (fleet.context !== this.#fleetContext || isPaused(fleet, this.#isPaused) !== this.#isPaused) {
-      agents.push(persist('fleet', fleetMachine, fleet));
-    }
+    if (fleet.context !== this.#fleetContext) agents.push(persist('fleet', fleetMachine, fleet));
     const coordinator = snapshotOf(fleet, 'coordinator');
     if (coordinator && coordinator.context !== this.#coordinatorContext) {
       agents.push(persist('coordinator', coordinatorMachine, coordinator));
@@ -55,7 +52,6 @@ export class AgentSnapshots {
 
   committed(fleet: FleetSnapshot): void {
     this.#fleetContext = fleet.context;
-    this.#isPaused = isPaused(fleet, this.#isPaused);
     this.#coordinatorContext = snapshotOf(fleet, 'coordinator')?.context ?? null;
     this.#offeredSlots = [];
   }
@@ -81,10 +77,8 @@ export function restoreAgents(location: string, agents: readonly StoredAgent[]):
       throw new StoreVersionError(location, agent.schemaVersion, schemaVersion);
     }
     const snapshot = readSnapshot(location, agent);
-    if (agent.machine === fleetMachine.id) {
-      const operation = (snapshot.value as { operation?: unknown } | undefined)?.operation;
-      fleet = { context: snapshot.context as FleetContext, paused: operation === 'paused' };
-    } else if (agent.machine === coordinatorMachine.id) coordinator = snapshot.context as CoordinatorContext;
+    if (agent.machine === fleetMachine.id) fleet = snapshot.context as FleetContext;
+    else if (agent.machine === coordinatorMachine.id) coordinator = snapshot.context as CoordinatorContext;
     else if (agent.machine === workerMachine.id) workers.set(agent.id, snapshot.context as WorkerContext);
     else
       throw new CorruptStoreError(location, `agent ${agent.id} is of the unknown machine ${agent.machine}`);
@@ -93,7 +87,6 @@ export function restoreAgents(location: string, agents: readonly StoredAgent[]):
 }
 
 interface PersistedSnapshot {
-  readonly value?: unknown;
   readonly context: unknown;
 }
 
@@ -121,9 +114,4 @@ function persist(id: string, machine: Persistable, snapshot: AnyMachineSnapshot)
 function snapshotOf(fleet: FleetSnapshot, id: string): AnyMachineSnapshot | undefined {
   const children = fleet.children as Readonly<Record<string, AnyActorRef | undefined>>;
   return children[id]?.getSnapshot() as AnyMachineSnapshot | undefined;
-}
-
-/** While a fleet drains or stops, it stays as paused as it was. */
-function isPaused({ value }: FleetSnapshot, before: boolean): boolean {
-  return value.operation === 'paused' || (before && value.operation !== 'running');
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { compiledCli } from './compiled.ts';
+import { compiledFolder } from '../../reliability/compiled.ts';
 
 /** How a command ended. */
 export interface Exit {
@@ -61,7 +61,7 @@ export class Command {
   #hasEnded = false;
 
   constructor(folder: string, args: readonly string[], input: string | undefined) {
-    this.#child = spawn(process.execPath, [compiledCli(), ...args], {
+    this.#child = spawn(process.execPath, [join(compiledFolder(), 'src/cli.js'), ...args], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'pipe'],
       // As from a shell, not from npm.

@@ -1,13 +1,8 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FleetReader, type TaskResult } from '../../src/index.ts';
 import { sqliteReader } from '../../src/stores/sqlite.ts';
 import { Folder, jsonLines, linesOf, numberedTasks } from './command.ts';
-
-/** How often the run at random moments is killed. */
-const killCycles = Number(process.env.XSTATE_FLEET_KILL_CYCLES ?? 5);
-const killSeed = Number(process.env.XSTATE_FLEET_KILL_SEED ?? 1);
 
 /** Tells that it began, works a little, and leaves its key in `effects` as its effect. */
 const handlers = `import { appendFileSync } from 'node:fs';
@@ -76,35 +71,6 @@ test('a run that was killed goes on, and does nothing again that had settled', a
   ).toEqual([]);
 });
 
-test(
-  `a run that is killed ${killCycles} times at random moments settles each task once`,
-  { timeout: 120_000 },
-  async () => {
-    const random = mulberry32(killSeed);
-    const count = 40 * (killCycles + 1);
-    const folder = folderWith(handlers, count);
-    for (let cycle = 0; cycle < killCycles; cycle++) {
-      const killed = folder.start(run);
-      // Mostly while tasks run; now and then while the process is starting.
-      if (random() < 0.8) await killed.printed(/began/, 6 + Math.floor(random() * 12));
-      await sleep(random() * 100);
-      killed.kill('SIGKILL');
-      await killed.exit;
-    }
-    const { code, stdout, stderr } = await folder.run([...run, '--out', 'out.jsonl']);
-    expect({ code, summary: linesOf(stdout).find((line) => line.startsWith('Batch')), stderr }).toMatchObject(
-      {
-        code: 0,
-        summary: `Batch b: ${count} of ${count} completed.`
-      }
-    );
-    const results = jsonLines<TaskResult>(folder.read('out.jsonl'));
-    expectAllOnce(folder, results, count);
-    // Effects may exceed the tasks by the attempts that the kills took: three workers, so three a kill at most.
-    expect(folder.lines('effects').length).toBeLessThanOrEqual(count + 3 * killCycles);
-  }
-);
-
 test('Ctrl-C lets running tasks finish, and the command that it prints resumes', async () => {
   const folder = folderWith(handlers, 30);
   const first = folder.start([...run, '--out', 'the results.jsonl']);
@@ -149,6 +115,39 @@ test('a second signal aborts what runs and charges nothing for it', async () => 
   expect((await folder.run([...run, '--retries', '0'])).code).toBe(0);
 });
 
+test.each([
+  ['obeys', "signal.addEventListener('abort', () => reject(signal.reason))"],
+  ['ignores', "signal.addEventListener('abort', () => {})"]
+])(
+  'SIGTERM waits for running tasks for --timeout at most, also for one that %s its abort',
+  async (_, onAbort) => {
+    const folder = new Folder();
+    folder.write(
+      'h.mjs',
+      `export const work = (_, { signal, attempt }) => new Promise((resolve, reject) => {
+      console.log('began attempt', attempt);
+      if (attempt > 1) return resolve();
+      ${onAbort};
+      setTimeout(() => {}, 600_000);
+    });`
+    );
+    // Its own limit is longer than a test may take: only the end of the drain can cut it.
+    folder.write('tasks.jsonl', [{ data: { n: 1 }, timeoutMs: 600_000 }]);
+    const drained = [...run, '--timeout', '200', '--retries', '0'];
+    const first = folder.start(drained);
+    await first.printed(/began attempt 1/);
+    first.kill('SIGTERM');
+    const { code, stderr } = await first.exit;
+    expect(stderr).toContain('Stopping: tasks that run (1) may finish, for 0.2 s at most.');
+    expect(code).toBe(130);
+
+    const resumed = await folder.run(drained);
+    expect(resumed.stdout).toContain('began attempt 2');
+    expect(resumed.stdout).toContain('Batch b: 1 of 1 completed.');
+    expect(resumed.code).toBe(0);
+  }
+);
+
 test('a run that is interrupted while its tasks are taken in goes on with the rest', async () => {
   const folder = folderWith(
     `let runs = 0;
@@ -165,14 +164,3 @@ test('a run that is interrupted while its tasks are taken in goes on with the re
   expect(resumed.stdout).toContain('Batch b: 3000 of 3000 completed.');
   expect(resumed.code).toBe(0);
 });
-
-/** A small seeded generator in [0, 1). @see https://github.com/cprosche/mulberry32 */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -48,6 +48,37 @@ describe('stop', () => {
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0, retriedAttempts: 0 });
   });
 
+  it('keeps a pause that was acknowledged while it began', async () => {
+    const first = await startFleet({ handlers: { work: () => null } });
+    const paused = first.fleet.pause();
+    await Promise.all([first.fleet.stop(), paused]);
+
+    const { fleet } = await first.restart();
+    expect(fleet.actor.getSnapshot().value).toMatchObject({ operation: 'paused' });
+  });
+
+  it('keeps a resumption that was acknowledged while it began', async () => {
+    const first = await startFleet({ handlers: { work: () => null } });
+    await first.fleet.pause();
+    // The last thing that was written of the fleet.
+    await first.fleet.pause();
+    const resumed = first.fleet.resume();
+    await Promise.all([first.fleet.stop(), resumed]);
+
+    const { fleet } = await first.restart();
+    expect(fleet.actor.getSnapshot().value).toMatchObject({ operation: 'running' });
+  });
+
+  it('keeps a pause whatever changed in it', async () => {
+    const first = await startFleet({ handlers: { work: () => null } });
+    await first.fleet.pause();
+    await first.fleet.scaleWorkers(20);
+    await first.fleet.stop();
+
+    const { fleet } = await first.restart();
+    expect(fleet.actor.getSnapshot().value).toMatchObject({ operation: 'paused' });
+  });
+
   it('that is not graceful aborts at once', async () => {
     const { fleet } = await startFleet({ handlers: { work: () => new Promise(() => {}) } });
     await fleet.submitBatch(tasks(3));

@@ -218,7 +218,7 @@ describe('fleetMachine starting', () => {
     const { operation, fleet } = await fleetIn(
       'running',
       {},
-      { ...nothing, fleet: { context: contextWith(), paused: true } }
+      { ...nothing, fleet: contextWith({ paused: true }) }
     );
     expect(operation()).toBe('paused');
     expect(fleet.getSnapshot().hasTag('dispatching')).toBe(false);
@@ -324,7 +324,7 @@ describe('fleetMachine starting', () => {
     });
     const { fleet } = await fleetIn('running', declaredNow, {
       ...nothing,
-      fleet: { context, paused: false }
+      fleet: context
     });
     expect(fleet.getSnapshot().context.config).toEqual({
       ...defaultFleetConfig,
@@ -571,7 +571,7 @@ describe('fleetMachine workers', () => {
       { maxConcurrentWorkers: 1 },
       {
         ...nothing,
-        fleet: { context: contextWith({ slots: 2 }, 1), paused: false },
+        fleet: contextWith({ slots: 2 }, 1),
         workers: { 'worker-2': parked }
       }
     );
@@ -726,7 +726,16 @@ function instructionFor(kind: string, port: string): RegExp {
 /** What the last process of the fleet had persisted. */
 function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers = 10): FleetContext {
   const config = { ...defaultFleetConfig, maxConcurrentWorkers };
-  return { name: 'test', declared: config, config, slots: 0, formerWorkers: {}, problem: null, ...changes };
+  return {
+    name: 'test',
+    declared: config,
+    config,
+    slots: 0,
+    formerWorkers: {},
+    problem: null,
+    paused: false,
+    ...changes
+  };
 }
 
 interface Gate<T> {
