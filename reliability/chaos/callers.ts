@@ -22,6 +22,8 @@ const farMs = 3_600_000;
 const severalChunks = 2_500;
 /** More tasks than a turn settles of a cancelled batch. */
 const severalSlices = 8_500;
+/** More tasks than a store removes at once. */
+const severalRemovals = 2_500;
 
 const ordinary: readonly Kind[] = [
   'quick',
@@ -53,7 +55,7 @@ export class Callers {
       () => this.#cancelledTask(),
       () => this.#cancelledBatch(),
       () => this.#retriedBatch(),
-      () => this.#removedBatch()
+      () => this.#removedBatch({ kinds: ['quick', 'working'], count: 4 })
     ]);
     return [...lanes, this.#lane(...extra())];
   }
@@ -80,9 +82,11 @@ export class Callers {
         return lane(...this.#cancelledBatch());
       case 'cancel: between two slices of a batch':
         return lane(...this.#cancelledHugeBatch(now));
-      case 'remove: before its commit':
-      case 'remove: committed, not acknowledged':
-        return lane(...this.#removedBatch());
+      case 'remove: before its first slice':
+      case 'remove: gone, not acknowledged':
+        return lane(...this.#removedBatch({ kinds: ['quick', 'working'], count: 4 }));
+      case 'remove: between two slices':
+        return lane(...this.#removedBatch({ kinds: ['quick'], count: severalRemovals }));
       case 'drain: between two commits':
       case 'close: before the last snapshots':
       case 'close: last snapshots committed':
@@ -162,8 +166,8 @@ export class Callers {
     return [submission, { type: 'retryBatch', batchId: submission.batchId, newBatchId }];
   }
 
-  #removedBatch(): CallToMake[] {
-    const submission = this.#batch('submitArray', { kinds: ['quick', 'working'], count: 4 });
+  #removedBatch(load: Load): CallToMake[] {
+    const submission = this.#batch('submitArray', load);
     return [submission, { type: 'removeBatch', batchId: submission.batchId }];
   }
 

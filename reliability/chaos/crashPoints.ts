@@ -18,8 +18,9 @@ export const crashPoints = [
   // Cancelling and removing
   'cancel: committed, not aborted',
   'cancel: between two slices of a batch',
-  'remove: before its commit',
-  'remove: committed, not acknowledged',
+  'remove: before its first slice',
+  'remove: between two slices',
+  'remove: gone, not acknowledged',
   // Recovering
   'recovery: opened, nothing loaded',
   'recovery: loaded, no turn taken',

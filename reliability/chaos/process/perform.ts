@@ -49,14 +49,13 @@ async function prepare(call: Call, fleet: FleetManager, begun: Begun, log: Log):
 async function inspect(batchId: string, fleet: FleetManager, log: Log): Promise<void> {
   try {
     await fleet.waitForBatch(batchId);
+    const results = await fleet.getBatchResults(batchId);
+    const removed = results.map(({ key, success, duration }) => ({ key, success, duration }));
+    log.write({ type: 'removing', batchId, results: removed });
   } catch (error) {
     // Removed by a call that could not be answered.
-    if (error instanceof NotFoundError) return;
-    throw error;
+    if (!(error instanceof NotFoundError)) throw error;
   }
-  const results = await fleet.getBatchResults(batchId);
-  const removed = results.map(({ key, success, duration }) => ({ key, success, duration }));
-  log.write({ type: 'removing', batchId, results: removed });
 }
 
 async function perform(call: Call, fleet: FleetManager): Promise<Json> {

@@ -2,7 +2,7 @@ import type { Commit, Store, StoredFleet, TaskRow } from '../../../src/store.ts'
 import type { CrashPoint } from '../crashPoints.ts';
 import type { Trap } from './trap.ts';
 
-/** A store with the crash points before and after its commits, and while it is opened and given up. */
+/** A store with the crash points around its commits and its removals, and while it is opened and given up. */
 export function trappedStore(store: Store, trap: Trap, isStopping: () => boolean): Store {
   let commits = 0;
   return {
@@ -15,12 +15,17 @@ export function trappedStore(store: Store, trap: Trap, isStopping: () => boolean
     async commit(commit) {
       if (commit.newTasks.length > 0) trap.pass('submit: before its commit');
       if (commit.results.length > 0) trap.pass('completion: before its commit');
-      if (commit.removedBatches.length > 0) trap.pass('remove: before its commit');
       await store.commit(commit);
       commits += 1;
       if (commits === 1) trap.pass('recovery: first turn committed');
       for (const point of pointsAfter(commit)) trap.pass(point);
       if (isStopping()) trap.pass('drain: between two commits');
+    },
+    async removeBatch(scope, batchId) {
+      trap.pass('remove: before its first slice');
+      const isUnfinished = await store.removeBatch(scope, batchId);
+      trap.pass(isUnfinished ? 'remove: between two slices' : 'remove: gone, not acknowledged');
+      return isUnfinished;
     },
     async release(scope) {
       trap.pass('close: last snapshots committed');
@@ -36,14 +41,7 @@ async function* trappedPages(pages: StoredFleet['tasks'], trap: Trap): AsyncGene
 }
 
 /** What has just become durable, and what would follow from it. */
-function* pointsAfter({
-  newTasks,
-  tasks,
-  batches,
-  removedBatches,
-  results,
-  agents
-}: Commit): Generator<CrashPoint> {
+function* pointsAfter({ newTasks, tasks, batches, results, agents }: Commit): Generator<CrashPoint> {
   if (newTasks.length > 0) yield 'submit: committed, not acknowledged';
   for (const { state, context } of batches) {
     if (state === 'accepting') {
@@ -53,6 +51,5 @@ function* pointsAfter({
   }
   if (tasks.some(({ state }) => state === 'backingOff')) yield 'retry: committed, no alarm set';
   if (results.length > 0) yield 'completion: committed, not told';
-  if (removedBatches.length > 0) yield 'remove: committed, not acknowledged';
   if (agents.some(({ id }) => id === 'fleet')) yield 'settings: committed, not acknowledged';
 }
