@@ -3,6 +3,7 @@ import type { Json } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';
 import { ConflictError } from './errors.ts';
+import { limits } from './limits.ts';
 import { prepareTask } from './task.ts';
 import { refuse } from './validation.ts';
 
@@ -50,6 +51,13 @@ export class BatchSubmission {
 
   /** Validates all before anything is written. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
+    if (tasks.length > limits.arrayTasks) {
+      refuse(
+        'tasks',
+        tasks,
+        `at most ${limits.arrayTasks} tasks; pass an iterable, which is taken as it comes`
+      );
+    }
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
     // By index: `map` would pass over the holes of a sparse array.

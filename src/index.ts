@@ -29,6 +29,7 @@ export {
 } from './fleetReader.ts';
 export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
+export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';

@@ -1,9 +1,8 @@
 import { ValidationError } from './errors.ts';
-import { NotJsonError, toJsonText } from './jsonText.ts';
+import { toJsonText, type NotJsonError } from './jsonText.ts';
+import { limits } from './limits.ts';
 import { show } from './show.ts';
 
-/** The longest id, in bytes of UTF-8. */
-const maxIdBytes = 256;
 /** Later times are no dates, epoch ms. */
 export const lastTime = 8.64e15;
 
@@ -67,11 +66,7 @@ export function assertPlainObject(
 export function assertKnownFields(argument: string, value: object, known: readonly string[]): void {
   for (const field of Object.keys(value)) {
     if (!known.includes(field)) {
-      refuse(
-        `${argument} has the field ${JSON.stringify(field)}, which`,
-        'unknown',
-        `one of ${known.join(', ')}`
-      );
+      refuse(`${argument} has the field ${show(field)}, which`, 'unknown', `one of ${known.join(', ')}`);
     }
   }
 }
@@ -86,7 +81,8 @@ export function assertOptions(argument: string, value: unknown, known: readonly 
 export function assertId(argument: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') refuse(argument, value, 'a string');
   if (value.trim() === '') refuse(argument, value, 'a string that is not blank');
-  if (Buffer.byteLength(value) > maxIdBytes) refuse(argument, value, `at most ${maxIdBytes} bytes of UTF-8`);
+  if (Buffer.byteLength(value) > limits.idBytes)
+    refuse(argument, value, `at most ${limits.idBytes} bytes of UTF-8`);
   if (/[\p{Cc}\p{Cs}]/u.test(value)) {
     refuse(argument, value, 'free of control characters and lone surrogates');
   }
@@ -106,13 +102,12 @@ export function assertKey(argument: string, value: unknown): asserts value is st
   assertId(argument, value.slice(slash + 1));
 }
 
-/** The JSON text of an argument. */
+/** The JSON text of an argument. @throws {ValidationError} by the path of what JSON cannot hold. */
 export function jsonTextOf(argument: string, value: unknown): string {
   try {
     return toJsonText(value, argument);
   } catch (error) {
-    if (!(error instanceof NotJsonError))
-      return refuse(argument, value, 'readable: one of its getters throws');
-    throw new ValidationError(error.path, error.reason.replace(/^is /, ''), 'a value that JSON can hold');
+    const { path, reason } = error as NotJsonError;
+    throw new ValidationError(path, reason.replace(/^is /, ''), 'a value that JSON can hold');
   }
 }

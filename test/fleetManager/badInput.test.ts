@@ -117,7 +117,7 @@ const badTasks: [
     'nested deeper',
     /JSON/
   ],
-  ['data with a getter that throws', { data: throwing() }, 'tasks[1].data', 'an object', /readable/]
+  ['data with a getter that throws', { data: throwing() }, 'tasks[1].data.value', 'unreadable', /JSON/]
 ];
 
 const badItems: [what: string, item: unknown, value: string][] = [

@@ -11,6 +11,8 @@ import { gate, settled, startFleet } from '../harness.ts';
 import { cyclic, nested } from '../hostileValues.ts';
 
 const once = { maxRetries: 0 };
+const notSerializable = 'ERR_RESULT_NOT_SERIALIZABLE';
+const tooLarge = 'ERR_RESULT_TOO_LARGE';
 
 describe('whatever a handler throws is a failure that is retried', () => {
   // Made by functions: the runner looks into the values of a table, and some of these bite.
@@ -199,7 +201,7 @@ describe('the first outcome of a handler counts, and only that', () => {
 });
 
 describe('a result that JSON cannot hold fails the task, once', () => {
-  it.each<[what: string, result: () => unknown, path: string]>([
+  it.each<[what: string, result: () => unknown, path: string, code?: string]>([
     ['that contains itself', cyclic, 'result.self'],
     ['of a BigInt', () => ({ rows: [1n] }), 'result.rows[0]'],
     ['of NaN', () => NaN, 'result'],
@@ -212,10 +214,10 @@ describe('a result that JSON cannot hold fails the task, once', () => {
     ['of a function', () => () => 1, 'result'],
     ['of a symbol', () => Symbol('no'), 'result'],
     ['with a hole', () => Array.from({ length: 2 }), 'result[0]'],
-    ['of 100,000 levels', () => nested(100_000), 'result[0]'],
-    ['of more than 1 MiB', () => 'x'.repeat(2 ** 20), 'result'],
-    ['of 100 MB', () => 'x'.repeat(1e8), 'result'],
-    ['of 2^40 shared parts', () => shared(40), 'result'],
+    ['of 100,000 levels', () => nested(100_000), 'result[0]', tooLarge],
+    ['of more than 1 MiB', () => 'x'.repeat(2 ** 20), 'result', tooLarge],
+    ['of 100 MB', () => 'x'.repeat(1e8), 'result', tooLarge],
+    ['of 2^40 shared parts', () => shared(40), 'result', tooLarge],
     [
       'with a getter that throws',
       () => ({
@@ -223,7 +225,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
           return throwIt(new Error('no'));
         }
       }),
-      'result'
+      'result.value'
     ],
     [
       'with a toJSON of its own that throws',
@@ -236,7 +238,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
       () => new Proxy({}, { ownKeys: () => throwIt(new Error('no')) }),
       'result'
     ]
-  ])('%s', async (_, result, path) => {
+  ])('%s', async (_, result, path, code = notSerializable) => {
     const { fleet } = await startFleet({
       handlers: { sync: result, async: async () => result(), echo: (data: unknown) => data }
     });
@@ -250,7 +252,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
       expect(settledResult).toMatchObject({
         status: 'failed',
         attempts: 1,
-        failure: { code: 'ERR_RESULT_NOT_SERIALIZABLE', retryable: false }
+        failure: { code, retryable: false }
       });
       expect(settledResult.error?.startsWith(path)).toBe(true);
     }
