@@ -11,7 +11,7 @@ import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
-import { inProcess } from './executors/inProcess.ts';
+import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
 import type { Handlers } from './handler.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
@@ -19,7 +19,7 @@ import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertOptions, assertPlainObject, refuse } from './validation.ts';
+import { assertId, assertOneOf, assertOptions, assertPlainObject, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything but the handlers has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -37,6 +37,8 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
   readonly retry?: ConfigPatch['retry'];
   /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
   readonly shouldRetry?: ShouldRetry;
+  /** What becomes of an error that a handler's detached code throws. Defaults to `isolate`. Excludes `executor`. */
+  readonly onDetachedError?: DetachedErrorPolicy;
   /** Source of time. Defaults to the machine's. */
   readonly clock?: Clock;
   /** In [0, 1): spreads retries. Defaults to `Math.random`. */
@@ -81,6 +83,7 @@ const optionNames = [
   'config',
   'retry',
   'shouldRetry',
+  'onDetachedError',
   'clock',
   'random',
   'newId'
@@ -89,14 +92,20 @@ const optionNames = [
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions): ResolvedOptions {
   assertOptions('options', options, optionNames);
-  const { name = 'default', handlers, executor, shouldRetry } = options;
+  const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = options;
   assertId('options.name', name);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
   }
+  if (onDetachedError !== undefined) {
+    assertOneOf('options.onDetachedError', onDetachedError, ['isolate', 'exit']);
+    if (executor !== undefined) {
+      refuse('options.onDetachedError', onDetachedError, 'absent where an executor is given');
+    }
+  }
   return {
     name,
-    executor: executor ?? inProcess(assertHandlers(handlers), shouldRetry),
+    executor: executor ?? inProcess(assertHandlers(handlers), { shouldRetry, onDetachedError }),
     store: options.store ?? memoryStore(),
     config: resolveConfig({ ...options.config, ...(options.retry && { retry: options.retry }) }),
     clock: options.clock ?? systemClock,

@@ -101,6 +101,21 @@ export class TimeoutError extends FleetError {
   }
 }
 
+/** A handler waits for its own task, or for the batch that it is part of: it would never settle. */
+export class SelfAwaitError extends FleetError {
+  readonly code = 'ERR_SELF_AWAIT';
+
+  readonly kind: 'batch' | 'task';
+  readonly id: string;
+
+  constructor(kind: 'batch' | 'task', id: string) {
+    const subject = kind === 'task' ? 'its own task' : 'its own batch';
+    super(`The handler would wait for ${subject} ${quote(id)} for ever; wait for it outside of the handler`);
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
 /** Throw it from a handler when another attempt cannot help. */
 export class NonRetryableError extends FleetError {
   readonly code = 'ERR_NON_RETRYABLE';

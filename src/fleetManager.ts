@@ -17,10 +17,12 @@ import {
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
+import { currentAttempt, outsideAttempts } from './currentAttempt.ts';
 import {
   ConflictError,
   NotFoundError,
   NotRunningError,
+  SelfAwaitError,
   StoreError,
   TaskCancelledError,
   TaskFailedError
@@ -126,7 +128,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
       this.#starting = null;
       throw error;
     });
@@ -140,8 +142,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     assertBoolean('graceful', graceful);
     assertDuration('timeoutMs', timeoutMs, 0);
     if (this.#actor === null) return;
-    if (this.#stopping !== null && !graceful) this.#actor.send({ type: 'fleet.stop' });
-    this.#stopping ??= this.#stop(graceful, timeoutMs);
+    const actor = this.#actor;
+    if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    this.#stopping ??= outsideAttempts(() => this.#stop(graceful, timeoutMs));
     await this.#stopping;
   }
 
@@ -209,27 +212,35 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     if (signal !== undefined) assertWaitOptions({ signal });
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
     this.#requireActor('streamBatchResults');
+    const refuseSelf = this.#selfAwaitGuard('batch', batchId);
     let position = afterSettledSeq;
     for (;;) {
       // Listens before it reads, so that nothing that comes in between is missed.
       using news = this.#listenToBatch(batchId, signal);
-      const { settledAt } = await this.getBatchStatus(batchId);
+      const status = await this.getBatchStatus(batchId);
       const page = await this.#reader.readResultsAfter(batchId, position);
       for (const stored of page) {
         yield taskResultOf<TResult>(stored);
         position = stored.settledSeq;
       }
       if (page.length === pageSize) continue;
-      if (settledAt !== undefined) return;
+      if (status.settledAt !== undefined) return;
+      if (unsettledTasks(status) === 1) refuseSelf();
       await news.come;
     }
   }
 
-  /** Waits until the batch has settled. @throws {TimeoutError} which leaves it running @throws {NotFoundError} */
+  /**
+   * Waits until the batch has settled.
+   *
+   * @throws {TimeoutError} which leaves it running. @throws {NotFoundError} @throws {SelfAwaitError} in a handler of
+   * one of its tasks.
+   */
   async waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
     assertIdWithoutSlash('batchId', batchId);
     assertWaitOptions(options);
     this.#requireActor('waitForBatch');
+    this.#selfAwaitGuard('batch', batchId)();
     return waitWithin(`Batch ${batchId}`, options, this.#options.clock, (resolve, reject) => {
       const look = (): void => {
         this.getBatchStatus(batchId).then((status) => {
@@ -325,11 +336,17 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.getTask(await this.#submitTask(type, data, options));
   }
 
-  /** Waits until the task has settled. @returns What its handler returned. @throws {TimeoutError} */
+  /**
+   * Waits until the task has settled.
+   *
+   * @returns What its handler returned.
+   * @throws {TimeoutError} @throws {SelfAwaitError} in its own handler.
+   */
   async waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
     assertWaitOptions(options);
     const key = keyOf(ref);
     this.#requireActor('waitFor');
+    this.#selfAwaitGuard('task', key)();
     const stored = await waitWithin<StoredResult>(
       `Task ${key}`,
       options,
@@ -460,8 +477,20 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #send<TReply>(command: LedgerCommand | OperationCommand): Promise<TReply> {
     const actor = this.#requireActor(command.type);
     const { commandId, reply } = this.#fleet.journal.replies.expect<TReply>();
-    actor.send({ ...command, commandId });
+    outsideAttempts(() => actor.send({ ...command, commandId }));
     return reply;
+  }
+
+  /** Throws, when it is called, if the caller of this is a handler that `id` waits for. */
+  #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
+    const own = currentAttempt();
+    const isSelf =
+      own?.executor === this.#options.executor &&
+      (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
+    return () => {
+      // Code that a handler left behind may wait: its attempt is over.
+      if (isSelf && own.isRunning) throw new SelfAwaitError(kind, id);
+    };
   }
 
   async #submitTask(type: string, data: unknown, options: SingleTaskOptions): Promise<string> {
@@ -570,6 +599,12 @@ function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<
   return (
     typeof tasks === 'object' && tasks !== null && (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
   );
+}
+
+/** Tasks of a batch that have not settled; Infinity while more of them may come. */
+function unsettledTasks(batch: BatchStatus): number {
+  if (batch.status === 'accepting') return Infinity;
+  return batch.totalTasks - batch.completedTasks - batch.failedTasks - batch.cancelledTasks;
 }
 
 /** What a copy of a task is submitted with. */

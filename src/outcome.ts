@@ -24,7 +24,10 @@ export function outcomeOf(returned: unknown, shouldRetry: ShouldRetry): Outcome 
 }
 
 /** What a handler threw, as an outcome. Never throws, whatever was thrown. */
-export function failedOutcome(thrown: unknown, shouldRetry: ShouldRetry): Outcome {
+export function failedOutcome(
+  thrown: unknown,
+  shouldRetry: ShouldRetry
+): Extract<Outcome, { status: 'failed' }> {
   return { status: 'failed', error: taskErrorOf(thrown, shouldRetry) };
 }
 
