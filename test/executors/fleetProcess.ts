@@ -1,0 +1,106 @@
+// A process with a fleet, in which something is thrown where nobody waits, as its argument says.
+import { setImmediate as soon } from 'node:timers/promises';
+import { FleetManager, type HandlerContext } from '../../src/index.ts';
+
+const [scenario = ''] = process.argv.slice(2);
+
+const fleet = new FleetManager({
+  handlers: {
+    echo: (data: unknown) => data,
+    careless: (): Promise<never> => {
+      void Promise.reject(new Error('of a handler'));
+      return new Promise(() => {});
+    },
+    chatty: (_: null, { log }: HandlerContext): Promise<never> => {
+      log('a line');
+      return new Promise(() => {});
+    },
+    leaky: () => {
+      setInterval(() => {}, 60_000).unref();
+      void Promise.reject(new Error('of a handler'));
+    }
+  },
+  config: { maxRetries: 0 },
+  ...(scenario === 'rejection of a handler that may exit' && { onDetachedError: 'exit' as const })
+});
+await fleet.start();
+
+switch (scenario) {
+  case 'rejection of the app':
+    void Promise.reject(new Error('of the app'));
+    await hold();
+    break;
+  case 'timer of the app':
+    setTimeout(() => {
+      throw new Error('of the app');
+    }, 1);
+    await hold();
+    break;
+  case 'rejection of a subscriber':
+    fleet.on('task.settled', () => void Promise.reject(new Error('of a subscriber')));
+    await fleet.submit('echo', 1);
+    await hold();
+    break;
+  case 'rejection of a subscriber of logs':
+    fleet.on('task.log', () => void Promise.reject(new Error('of a subscriber')));
+    await fleet.submitAsync('chatty', null);
+    await hold();
+    break;
+  case 'rejection of a handler that may exit':
+    await fleet.submitAsync('careless', null);
+    await hold();
+    break;
+  case 'listener of the app': {
+    const isHeard = new Promise<void>((resolve) => {
+      process.on('unhandledRejection', (error: Error) => process.stdout.write(`heard ${error.message}\n`));
+      process.once('uncaughtException', (error) => {
+        process.stdout.write(`heard ${error.message}\n`);
+        resolve();
+      });
+    });
+    void Promise.reject(new Error('of the app'));
+    await soon();
+    setTimeout(() => {
+      throw new Error('of the timer');
+    }, 1);
+    await isHeard;
+    process.stdout.write(`${await fleet.submit('echo', 'still there')}\n`);
+    await fleet.stop();
+    break;
+  }
+  case 'rejection that is a warning':
+    void Promise.reject(new Error('of the app'));
+    // Once round the loop, and once more: then it has been told.
+    await soon();
+    await soon();
+    await fleet
+      .submit('careless', null)
+      .catch((error: { result: { error: string } }) =>
+        process.stdout.write(`failed: ${error.result.error}\n`)
+      );
+    await fleet.stop();
+    break;
+  case 'stop': {
+    process.on('warning', () => {});
+    process.emitWarning = () => {};
+    const before = process.getActiveResourcesInfo().length;
+    await fleet.submit('leaky', null);
+    await soon();
+    await soon();
+    await fleet.stop();
+    const left = process.getActiveResourcesInfo().slice(before);
+    const events = ['uncaughtException', 'unhandledRejection', 'exit', 'beforeExit', 'SIGINT', 'SIGTERM'];
+    for (const event of events) left.push(...process.listeners(event as 'exit').map(() => event));
+    process.stdout.write(`left: ${left.join() || 'nothing'}\n`);
+    break;
+  }
+  default:
+    throw new Error(`Unknown scenario ${scenario}`);
+}
+
+/** Until what was thrown ends the process; where it does not, that is told. */
+async function hold(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  process.stdout.write('lives\n');
+  process.exit(0);
+}
