@@ -51,18 +51,11 @@ export class BatchSubmission {
 
   /** Validates all before anything is written. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
-    if (tasks.length > limits.arrayTasks) {
-      refuse(
-        'tasks',
-        tasks,
-        `at most ${limits.arrayTasks} tasks; pass an iterable, which is taken as it comes`
-      );
-    }
+    const items = readItems(tasks);
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
-    // By index: `map` would pass over the holes of a sparse array.
     this.#isDistinct = true;
-    const prepared = Array.from(tasks, (task, index) => this.#prepare(task, index, ids, now));
+    const prepared = items.map((task, index) => this.#prepare(task, index, ids, now));
     for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
       const chunk = prepared.slice(from, from + this.#chunkSize);
       await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);
@@ -167,4 +160,19 @@ export class BatchSubmission {
     ids.set(prepared.id, index);
     return prepared;
   }
+}
+
+/** The items as they are now, holes included as `undefined`: nobody can change them any more. */
+function readItems(tasks: readonly unknown[]): unknown[] {
+  try {
+    // Looked at before they are copied: a sparse array of billions is small.
+    if (tasks.length <= limits.arrayTasks) return Array.from(tasks);
+  } catch {
+    return refuse('tasks', tasks, 'readable; a getter or a Proxy throws');
+  }
+  return refuse(
+    'tasks',
+    tasks,
+    `of at most ${limits.arrayTasks}; pass an iterable, which is taken as it comes`
+  );
 }

@@ -6,6 +6,11 @@ import { show } from './show.ts';
 /** Later times are no dates, epoch ms. */
 export const lastTime = 8.64e15;
 
+const readAborted = Function.prototype.call.bind(
+  // oxlint-disable-next-line typescript/unbound-method -- it is bound to each signal that it is called with
+  Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!.get!
+) as (signal: unknown) => boolean;
+
 /** @throws {ValidationError} naming the argument, the value and what is allowed. */
 export function refuse(argument: string, value: unknown, allowed: string): never {
   throw new ValidationError(argument, show(value), allowed);
@@ -50,31 +55,49 @@ export function assertText(argument: string, value: unknown): asserts value is s
   if (typeof value !== 'string') refuse(argument, value, 'a string');
 }
 
+/** @throws {ValidationError} unless it is an AbortSignal itself, not what only looks like one. */
+export function assertSignal(value: unknown): asserts value is AbortSignal {
+  try {
+    // Its brand is looked at: a Proxy of a signal, or an object that inherits from one, cannot be listened to.
+    readAborted(value);
+  } catch {
+    refuse('signal', value, 'an AbortSignal');
+  }
+}
+
 export function assertBoolean(argument: string, value: unknown): asserts value is boolean {
   if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
 }
 
-export function assertPlainObject(
-  argument: string,
-  value: unknown
-): asserts value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    refuse(argument, value, 'an object');
+/**
+ * The fields of an object that somebody else made, read once: its getters cannot give another value later, and
+ * nothing is inherited, so that a polluted prototype adds nothing.
+ *
+ * @throws {ValidationError} unless it is an object that can be read.
+ */
+export function readFields<T extends object>(argument: string, value: T): T {
+  let fields: T | null;
+  try {
+    fields = isObject(value) ? { __proto__: null, ...value } : null;
+  } catch {
+    return refuse(argument, value, 'readable; a getter or a Proxy throws');
+  }
+  return fields ?? refuse(argument, value, 'an object');
 }
 
-/** @throws {ValidationError} for a field that is not known: most often a misspelt option. */
-export function assertKnownFields(argument: string, value: object, known: readonly string[]): void {
-  for (const field of Object.keys(value)) {
+/** The same. @throws {ValidationError} also for a field that is not known: most often a misspelt option. */
+export function readOptions<T extends object>(argument: string, value: T, known: readonly string[]): T {
+  const options = readFields(argument, value);
+  for (const field of Object.keys(options)) {
     if (!known.includes(field)) {
       refuse(`${argument} has the field ${show(field)}, which`, 'unknown', `one of ${known.join(', ')}`);
     }
   }
+  return options;
 }
 
-/** @throws {ValidationError} unless it is an object with no other fields than these. */
-export function assertOptions(argument: string, value: unknown, known: readonly string[]): void {
-  assertPlainObject(argument, value);
-  assertKnownFields(argument, value, known);
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Ids are kept byte for byte. What cannot be kept so, or cannot be told apart on a screen, is refused. */

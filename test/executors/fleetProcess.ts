@@ -1,6 +1,6 @@
 // A process with a fleet, in which something is thrown where nobody waits, as its argument says.
 import { setImmediate as soon } from 'node:timers/promises';
-import { FleetManager, type HandlerContext } from '../../src/index.ts';
+import { FleetManager, type HandlerContext, type TaskFailedError } from '../../src/index.ts';
 
 const [scenario = ''] = process.argv.slice(2);
 
@@ -64,7 +64,7 @@ switch (scenario) {
       throw new Error('of the timer');
     }, 1);
     await isHeard;
-    process.stdout.write(`${await fleet.submit('echo', 'still there')}\n`);
+    process.stdout.write(`${String(await fleet.submit('echo', 'still there'))}\n`);
     await fleet.stop();
     break;
   }
@@ -75,8 +75,8 @@ switch (scenario) {
     await soon();
     await fleet
       .submit('careless', null)
-      .catch((error: { result: { error: string } }) =>
-        process.stdout.write(`failed: ${error.result.error}\n`)
+      .catch((error: unknown) =>
+        process.stdout.write(`failed: ${(error as TaskFailedError).result.error}\n`)
       );
     await fleet.stop();
     break;

@@ -810,7 +810,7 @@ type AnyFleet = Pick<FleetManager, 'waitFor' | 'waitForBatch' | 'streamBatchResu
 
 async function later<T>(call: () => Promise<T>): Promise<T> {
   await new Promise<void>((resolve) => systemClock.setSoon(resolve));
-  return await call();
+  return call();
 }
 
 async function readAll(results: AsyncIterable<unknown>): Promise<void> {
