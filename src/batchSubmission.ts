@@ -5,7 +5,7 @@ import { oneOf, type SubmitReply } from './commandRules.ts';
 import { ConflictError } from './errors.ts';
 import { limits } from './limits.ts';
 import { prepareTask } from './task.ts';
-import { refuse } from './validation.ts';
+import { readItems, refuse } from './validation.ts';
 
 /** Tasks that are submitted together. */
 const chunkSize = 1_000;
@@ -51,7 +51,12 @@ export class BatchSubmission {
 
   /** Validates all before anything is written. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
-    const items = readItems(tasks);
+    const items = readItems(
+      'tasks',
+      tasks,
+      limits.arrayTasks,
+      'pass an iterable, which is taken as it comes'
+    );
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
     this.#isDistinct = true;
@@ -160,19 +165,4 @@ export class BatchSubmission {
     ids.set(prepared.id, index);
     return prepared;
   }
-}
-
-/** The items as they are now, holes included as `undefined`: nobody can change them any more. */
-function readItems(tasks: readonly unknown[]): unknown[] {
-  try {
-    // Looked at before they are copied: a sparse array of billions is small.
-    if (tasks.length <= limits.arrayTasks) return Array.from(tasks);
-  } catch {
-    return refuse('tasks', tasks, 'readable; a getter or a Proxy throws');
-  }
-  return refuse(
-    'tasks',
-    tasks,
-    `of at most ${limits.arrayTasks}; pass an iterable, which is taken as it comes`
-  );
 }

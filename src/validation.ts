@@ -96,6 +96,22 @@ export function readOptions<T extends object>(argument: string, value: T, known:
   return options;
 }
 
+/**
+ * The items of an array as they are now, holes included as `undefined`: nobody can change them any more.
+ *
+ * @param most - Items that are taken.
+ * @param remedy - What to do about more of them.
+ */
+export function readItems(argument: string, value: unknown, most: number, remedy = 'pass fewer'): unknown[] {
+  try {
+    // Its length is looked at before it is copied: a sparse array of billions is small.
+    if (Array.isArray(value) && value.length <= most) return Array.from(value as unknown[]);
+  } catch {
+    return refuse(argument, value, 'readable; a getter or a Proxy throws');
+  }
+  return refuse(argument, value, `an array of at most ${most}; ${remedy}`);
+}
+
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -25,7 +25,9 @@ const then = Function.prototype.call.bind(Promise.prototype.then) as (
  *
  * `isolate`: it fails the attempt that it comes from. Where that is over it is counted as a late outcome, told as
  * `task.detachedError`, and the first one of each type of task is a warning of the process. `exit`: it goes the
- * way of any error that nobody handles, which ends the process unless that listens for them.
+ * way of any error that nobody handles, which ends the process unless that listens for them; handlers are not
+ * told apart then, which spares Node 20 and 22 a microsecond or two for each task, and a handler that waits for
+ * itself waits until its timeout.
  */
 export type DetachedErrorPolicy = 'isolate' | 'exit';
 
@@ -113,7 +115,10 @@ class InProcessExecutor implements Executor {
     this.#running.set(attempt.seq, running);
     try {
       const handler = this.#handlers.get(attempt.type) ?? missingHandler(attempt.type);
-      const returned = runInAttempt(running, call, handler, parseJson(attempt.data), running.context);
+      const data: unknown = parseJson(attempt.data);
+      const returned = this.#isolates
+        ? runInAttempt(running, call, handler, data, running.context)
+        : call(handler, data, running.context);
       if (!(returned instanceof Returned)) return this.#complete(running, returned);
       void then(
         returned.promise,
