@@ -39,6 +39,7 @@ import {
   type TaskRef
 } from './fleetReader.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
+import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { StoredResult } from './store.ts';
@@ -181,7 +182,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,
-      metadata: metadata === undefined ? null : (JSON.parse(jsonTextOf('metadata', metadata)) as Json),
+      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
       types: this.#options.executor.types,
       maxQueueSize: this.#config.maxQueueSize,
       clock: this.#options.clock,

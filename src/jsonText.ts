@@ -2,7 +2,7 @@ import { limits } from './limits.ts';
 import { show, showKey } from './show.ts';
 
 // Captured when the library loads: a handler may replace them.
-const { stringify } = JSON;
+export const { parse: parseJson, stringify: stringifyJson } = JSON;
 const { getPrototypeOf, hasOwn, keys, prototype: objectPrototype } = Object;
 
 /** Why a value cannot be stored, and where in it. */
@@ -97,7 +97,7 @@ class Writer {
   #string(value: string): string {
     this.#length += value.length;
     if (this.#length > limits.jsonBytes) this.#refuseSize();
-    return stringify(value);
+    return stringifyJson(value);
   }
 
   #container(value: object): string {

@@ -74,7 +74,7 @@ export function prepareSingleTask(
   const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
-  return prepare({ ...fields, type, data }, 'options', id, id, nowMs);
+  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs);
 }
 
 function prepare(
@@ -102,10 +102,10 @@ function prepare(
     id,
     key,
     type,
-    // -0 and 0 are one priority.
+    // -0 is 0, here and below.
     priority: priority + 0,
     timeoutMs: timeoutMs ?? null,
-    maxRetries: maxRetries ?? null,
+    maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter: startTime(task, path, nowMs),
     retryOf: retryOf ?? null,
     data: jsonTextOf(`${path}.data`, data),

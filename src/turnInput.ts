@@ -1,6 +1,7 @@
 import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
 import type { BatchRow, StoredTask } from './store.ts';
+import { stringifyJson } from './jsonText.ts';
 
 /** What comes in between two turns. */
 export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased;
@@ -38,7 +39,7 @@ export interface Found {
 }
 
 export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {
-  return JSON.stringify([workerId, taskId, attempt]);
+  return stringifyJson([workerId, taskId, attempt]);
 }
 
 /** Key of a result from outside the fleet. No task's key begins with a slash, so it is never taken for one's. */

@@ -54,7 +54,7 @@ function change(
       if (typeof target[key] !== 'number') break;
       return put(target, key, path, String(target[key]), 'text of');
     case 5:
-      if (!Array.isArray(container)) break;
+      if (!Array.isArray(container) || container.length > 1_000) break;
       container.push(container[Number(key)]);
       return `repeat ${path}`;
   }

@@ -10,7 +10,7 @@ const name = 'hostile';
 
 /** A fleet that is called wrongly. It starts no task, so that its turn moves only when a call changes something. */
 export interface HostileFleet extends AsyncDisposable {
-  readonly api: FleetManager<Handlers>;
+  readonly api: FleetManager;
   /** The config that it is brought back to. */
   readonly config: FleetConfig;
   /** Nothing that an earlier call set off is still to be written. */

@@ -101,7 +101,8 @@ class Input {
     }
     const { error } = ending;
     // What a stream throws of itself is passed on as it is, and what came before it may have been written.
-    const isStream = call.name === 'submitBatch(iterable)';
+    const isStream =
+      call.name === 'submitBatch(iterable)' || (call.name === 'submitBatch(array)' && !isArray(args[0]));
     if (isStream && error instanceof Error && error.message === 'hostile')
       return { code: 'thrown by a stream' };
     const problem = problemOfRefusal(error);
@@ -119,6 +120,14 @@ class Input {
   /** Draws of the input: not those that chose its call. */
   #random(): SeededRandom {
     return begin(this.#seed + 0.5);
+  }
+}
+
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
 }
 

@@ -4,6 +4,7 @@ import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAt
 import { NonRetryableError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import type { Handler, HandlerContext, HandlerTask, Handlers } from '../handler.ts';
+import { parseJson } from '../jsonText.ts';
 import { limits } from '../limits.ts';
 import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
 import { quote, show } from '../show.ts';
@@ -11,7 +12,6 @@ import { assertText, jsonTextOf } from '../validation.ts';
 import { watchDetachedErrors } from './detachedErrors.ts';
 
 // Captured when the library loads: a handler may replace them.
-const { parse: parseJson } = JSON;
 const resolvePromise = Promise.resolve.bind(Promise);
 // oxlint-disable-next-line typescript/unbound-method -- it is bound to each promise that it is called with
 const then = Function.prototype.call.bind(Promise.prototype.then) as (

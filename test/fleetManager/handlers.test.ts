@@ -806,6 +806,48 @@ it('a handler that replaces the clock and the dice of the process does not distu
   }
 });
 
+describe('a handler that replaces a builtin does not disturb the fleet', () => {
+  const never = () => throwIt(new Error('replaced'));
+
+  it.each<[what: string, holder: object, replacements: object]>([
+    ['performance.now', performance, { now: never }],
+    ['queueMicrotask', globalThis, { queueMicrotask: never }],
+    ['clearTimeout', globalThis, { clearTimeout: never, clearImmediate: never }],
+    ['JSON.parse', JSON, { parse: never }],
+    ['Promise.resolve', Promise, { resolve: never }],
+    ['AbortController', globalThis, { AbortController: never }],
+    ['a field of every object', Object.prototype, { priority: 'high', maxRetries: -1, startAfter: -1 }]
+  ])('%s', async (_, holder, replacements) => {
+    const { fleet, clock } = await startFleet({
+      handlers: {
+        vandal: (_data: null, { attempt }) => {
+          if (attempt === 2) return attempt;
+          Object.assign(holder, replacements);
+          throw new Error('again');
+        },
+        echo: async (data: unknown) => data
+      }
+    });
+    const names = Object.keys(replacements);
+    const saved = names.map((name) => Object.getOwnPropertyDescriptor(holder, name));
+    let results: unknown[];
+    try {
+      await fleet.submitAsync('vandal', null, { id: 'vandal' });
+      await clock.advance(1_000);
+      const echoed = fleet.submit('echo', { list: [1] });
+      results = [await fleet.waitFor('vandal'), await echoed];
+    } finally {
+      for (const [index, name] of names.entries()) {
+        const property = saved[index];
+        if (property) Object.defineProperty(holder, name, property);
+        else Reflect.deleteProperty(holder, name);
+      }
+    }
+
+    expect(results).toEqual([2, { list: [1] }]);
+  });
+});
+
 type AnyFleet = Pick<FleetManager, 'waitFor' | 'waitForBatch' | 'streamBatchResults'>;
 
 async function later<T>(call: () => Promise<T>): Promise<T> {
