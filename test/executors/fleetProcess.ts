@@ -1,8 +1,16 @@
 // A process with a fleet, in which something is thrown where nobody waits, as its argument says.
 import { setImmediate as soon } from 'node:timers/promises';
-import { FleetManager, type HandlerContext, type TaskFailedError } from '../../src/index.ts';
+import {
+  FleetManager,
+  submitBatchEvent,
+  type HandlerContext,
+  type TaskFailedError
+} from '../../src/index.ts';
 
 const [scenario = ''] = process.argv.slice(2);
+
+/** What a handler knows of its fleet. */
+const known: { fleet?: Pick<FleetManager, 'actor'> } = {};
 
 const fleet = new FleetManager({
   handlers: {
@@ -15,6 +23,12 @@ const fleet = new FleetManager({
       log('a line');
       return new Promise(() => {});
     },
+    sender: async () => {
+      // Until the fleet rests: then the event begins a turn.
+      for (let rounds = 0; rounds < 20; rounds++) await soon();
+      known.fleet!.actor.send(submitBatchEvent('sent', []));
+      await new Promise(() => {});
+    },
     leaky: () => {
       setInterval(() => {}, 60_000).unref();
       void Promise.reject(new Error('of a handler'));
@@ -23,6 +37,8 @@ const fleet = new FleetManager({
   config: { maxRetries: 0 },
   ...(scenario === 'rejection of a handler that may exit' && { onDetachedError: 'exit' as const })
 });
+known.fleet = fleet;
+const before = resources();
 await fleet.start();
 
 switch (scenario) {
@@ -44,6 +60,11 @@ switch (scenario) {
   case 'rejection of a subscriber of logs':
     fleet.on('task.log', () => void Promise.reject(new Error('of a subscriber')));
     await fleet.submitAsync('chatty', null);
+    await hold();
+    break;
+  case 'rejection of a subscriber of a handler’s event':
+    fleet.on('batch.accepted', () => void Promise.reject(new Error('of a subscriber')));
+    await fleet.submitAsync('sender', null);
     await hold();
     break;
   case 'rejection of a handler that may exit':
@@ -81,21 +102,26 @@ switch (scenario) {
     await fleet.stop();
     break;
   case 'stop': {
-    process.on('warning', () => {});
-    process.emitWarning = () => {};
-    const before = process.getActiveResourcesInfo().length;
     await fleet.submit('leaky', null);
     await soon();
     await soon();
     await fleet.stop();
-    const left = process.getActiveResourcesInfo().slice(before);
-    const events = ['uncaughtException', 'unhandledRejection', 'exit', 'beforeExit', 'SIGINT', 'SIGTERM'];
-    for (const event of events) left.push(...process.listeners(event as 'exit').map(() => event));
+    for (let rounds = 0; rounds < 20; rounds++) await soon();
+    const left = resources();
+    for (const kind of before) if (left.includes(kind)) left.splice(left.indexOf(kind), 1);
     process.stdout.write(`left: ${left.join() || 'nothing'}\n`);
     break;
   }
   default:
     throw new Error(`Unknown scenario ${scenario}`);
+}
+
+/** What keeps the process alive, and who listens to it. */
+function resources(): string[] {
+  const listeners = process
+    .eventNames()
+    .flatMap((event) => process.listeners(event as 'exit').map(() => String(event)));
+  return [...process.getActiveResourcesInfo(), ...listeners];
 }
 
 /** Until what was thrown ends the process; where it does not, that is told. */
