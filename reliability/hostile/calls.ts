@@ -2,7 +2,7 @@ import { FleetManager, type FleetFact } from '../../src/index.ts';
 import type { SeededRandom } from '../random.ts';
 import type { HostileFleet } from './hostileFleet.ts';
 import { sameData } from './sameData.ts';
-import { anyJson } from './values.ts';
+import { anyJson, firstReadings } from './values.ts';
 
 /** A call of the API: arguments that are good, how it is called, and how to see that it took them as they are. */
 export interface Call {
@@ -47,7 +47,8 @@ export const calls: readonly Call[] = [
     check: async ({ api }, [type, data, options], { key }: { key: string }) => {
       const view = await api.getTask(key);
       await api.cancelTask(key);
-      const { id = key, ...given } = (options ?? {}) as Partial<GoodTask>;
+      const read = firstReadings.get(Object(options) as object) ?? options ?? {};
+      const { id = key, ...given } = read as Partial<GoodTask>;
       return difference({ ...given, id, type, data } as GoodTask, view as unknown as GoodTask);
     }
   },
