@@ -36,20 +36,25 @@ export function taskErrorOf(thrown: unknown, shouldRetry: ShouldRetry): TaskErro
   const retryable = isRetryable(thrown, shouldRetry);
   if (typeof thrown !== 'object' || thrown === null) {
     const message = typeof thrown === 'string' ? thrown : `The handler threw ${show(thrown)}`;
-    return { name: 'Error', message: message.slice(0, limits.errorMessage), retryable };
+    return { name: 'Error', message: bounded(message, limits.errorMessage), retryable };
   }
   const stack = readString(thrown, 'stack');
   const code = readString(thrown, 'code');
   return {
-    name: (readString(thrown, 'name') ?? 'Error').slice(0, limits.errorName),
-    message: (readString(thrown, 'message') ?? `The handler threw ${show(thrown)}`).slice(
-      0,
+    name: bounded(readString(thrown, 'name') ?? 'Error', limits.errorName),
+    message: bounded(
+      readString(thrown, 'message') ?? `The handler threw ${show(thrown)}`,
       limits.errorMessage
     ),
-    ...(stack !== undefined && { stack: stack.slice(0, limits.errorStack) }),
-    ...(code !== undefined && { code: code.slice(0, limits.errorName) }),
+    ...(stack !== undefined && { stack: bounded(stack, limits.errorStack) }),
+    ...(code !== undefined && { code: bounded(code, limits.errorName) }),
     retryable
   };
+}
+
+/** Text that every store gives back as it is: NUL ends a text in some, and half a character is none in UTF-8. */
+function bounded(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\0\p{Cs}]/gu, '\ufffd');
 }
 
 function isFailure(returned: unknown): returned is { success: false; error?: unknown } {

@@ -149,6 +149,16 @@ describe('taskErrorOf', () => {
     expect(taskErrorOf('t'.repeat(10_000_000), always).message).toHaveLength(8_192);
   });
 
+  it('keeps what every store gives back: no NUL and no half of a character, also not one that the bound makes', () => {
+    const error = Object.assign(new Error(`a\0b\ud800c${'🦊'.repeat(5_000)}`), {
+      code: 'E\0',
+      stack: '\udfff'
+    });
+    const { message, code, stack } = taskErrorOf(error, always);
+    expect(message).toBe(`a\ufffdb\ufffdc${'🦊'.repeat(4_093)}\ufffd`);
+    expect([code, stack]).toEqual(['E\ufffd', '\ufffd']);
+  });
+
   it('leaves out what the error has not', () => {
     expect(taskErrorOf({ message: 'no' }, always)).toStrictEqual({
       name: 'Error',
