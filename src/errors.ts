@@ -1,5 +1,5 @@
 import type { TaskResult } from '../machines/task.ts';
-import { quote } from './show.ts';
+import { escapeControls, quote } from './show.ts';
 
 /** Base of every error that this library throws. `code` is stable; messages may be reworded. */
 export abstract class FleetError extends Error {
@@ -95,7 +95,7 @@ export class TimeoutError extends FleetError {
   readonly timeoutMs: number;
 
   constructor(subject: string, timeoutMs: number) {
-    super(`${subject} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
+    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
     this.subject = subject;
     this.timeoutMs = timeoutMs;
   }
