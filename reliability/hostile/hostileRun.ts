@@ -10,7 +10,7 @@ import { damage } from './damage.ts';
 import { startHostileFleet, type HostileFleet } from './hostileFleet.ts';
 import type { HostileReport } from './report.ts';
 import { fileProblem } from './taskFiles.ts';
-import { endingOf, problemOfRefusal } from './verdict.ts';
+import { endingOf, longestMs, problemOfRefusal } from './verdict.ts';
 
 /** Inputs after which the fleets begin anew: what was cancelled in them takes memory. */
 const inputsPerFleet = 5_000;
@@ -21,8 +21,13 @@ const inputsPerFleet = 5_000;
  * The same input has to end alike over both stores. Each is either taken and reads back as it was, or refused by a
  * typed error that names the argument, and nothing of it is written; none hangs, and nothing else of the process is
  * changed.
+ *
+ * @param mostMs - How long an input may take; then it counts as a hang.
  */
-export async function hostileRun({ amount, seed }: HarnessOptions): Promise<HostileReport> {
+export async function hostileRun(
+  { amount, seed }: HarnessOptions,
+  mostMs = longestMs
+): Promise<HostileReport> {
   const report: HostileReport = { tried: amount, accepted: 0, refused: new Map(), violations: [] };
   const folder = await mkdtemp(join(tmpdir(), 'hostile-'));
   let current = '';
@@ -35,7 +40,7 @@ export async function hostileRun({ amount, seed }: HarnessOptions): Promise<Host
       const path = join(folder, `${from}.db`);
       await using sqlite = await startHostileFleet(sqliteStore(path, { durability: 'none' }));
       for (let index = from; index < Math.min(amount, from + inputsPerFleet); index++) {
-        const input = new Input(seed + index, [memory, sqlite], folder);
+        const input = new Input(seed + index, [memory, sqlite], folder, mostMs);
         current = input.name;
         const problem = (await input.throw(report)) ?? pollution() ?? unhandled.shift() ?? null;
         if (problem === null) continue;
@@ -57,12 +62,14 @@ class Input {
   readonly #call: Call | null;
   readonly #fleets: readonly HostileFleet[];
   readonly #folder: string;
+  readonly #mostMs: number;
 
-  constructor(seed: number, fleets: readonly HostileFleet[], folder: string) {
+  constructor(seed: number, fleets: readonly HostileFleet[], folder: string, mostMs: number) {
     const random = begin(seed);
     this.#seed = seed;
     this.#fleets = fleets;
     this.#folder = folder;
+    this.#mostMs = mostMs;
     this.#call = random.chance(0.2) ? null : random.pick(calls);
     this.name = this.#call?.name ?? 'task file';
   }
@@ -71,7 +78,14 @@ class Input {
   async throw(report: HostileReport): Promise<string | null> {
     if (this.#call === null) {
       const random = this.#random();
-      return fileProblem(random, this.#fleets[0]!, this.#folder, report, (damage) => (this.damage = damage));
+      return fileProblem(
+        random,
+        this.#fleets[0]!,
+        this.#folder,
+        report,
+        this.#mostMs,
+        (damage) => (this.damage = damage)
+      );
     }
     const ends: string[] = [];
     for (const fleet of this.#fleets) {
@@ -92,8 +106,8 @@ class Input {
     // Some are left as they are: those have to be taken.
     this.damage = random.chance(0.05) ? [] : damage(args, random);
     const turn = await fleet.quietTurn();
-    const ending = await endingOf(async () => call.run(fleet, args));
-    if (ending.status === 'hung') return { problem: 'hung' };
+    const ending = await endingOf(async () => call.run(fleet, args), this.#mostMs);
+    if (ending.status === 'hung') return { problem: `took ${Math.round(ending.ms)} ms, or more` };
     if (ending.status === 'accepted') {
       fleet.isQuiet = false;
       const problem = (await call.check?.(fleet, args, ending.reply as never)) ?? null;

@@ -19,6 +19,7 @@ const types = new Set(['echo']);
 /**
  * Writes a file of tasks that is damaged as values, as text or as bytes, and has it read as the command line does.
  *
+ * @param mostMs - How long it may take.
  * @param told - Told what was done to it.
  * @returns What went wrong; `null`: it was refused by its lines, or its tasks run as they were written.
  */
@@ -27,14 +28,15 @@ export async function fileProblem(
   fleet: HostileFleet,
   folder: string,
   report: HostileReport,
+  mostMs: number,
   told: (damage: readonly string[]) => void
 ): Promise<string | null> {
   const path = join(folder, 'tasks.jsonl');
   const { bytes, done } = content(random);
   told(done);
   await writeFile(path, bytes);
-  const ending = await endingOf(() => readAll(path));
-  if (ending.status === 'hung') return 'hung';
+  const ending = await endingOf(() => readAll(path), mostMs);
+  if (ending.status === 'hung') return `took ${Math.round(ending.ms)} ms, or more`;
   if (ending.status === 'refused') return problemOfUsage(ending.error, path, report);
   const tasks = ending.reply as Task[];
   const batchId = await fleet.api.submitBatch(tasks as never);

@@ -1,20 +1,20 @@
 import { FleetError, ValidationError } from '../../src/errors.ts';
 
-/** An input may take so long, ms: far above what any takes, far below a hang. */
-const longestMs = 1_000;
+/** An input may take so long, ms: far above what any takes. */
+export const longestMs = 1_000;
 
 /** How a call ended. */
 export type Ending =
   | { readonly status: 'accepted'; readonly reply: unknown }
   | { readonly status: 'refused'; readonly error: unknown }
-  | { readonly status: 'hung' };
+  | { readonly status: 'hung'; readonly ms: number };
 
 /** Calls, and waits for the end, but not for ever. */
-export async function endingOf(call: () => Promise<unknown>): Promise<Ending> {
+export async function endingOf(call: () => Promise<unknown>, mostMs: number): Promise<Ending> {
   const begin = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const hung = new Promise<Ending>((resolve) => {
-    timer = setTimeout(() => resolve({ status: 'hung' }), longestMs);
+    timer = setTimeout(() => resolve({ status: 'hung', ms: performance.now() - begin }), mostMs);
   });
   const ended = call().then<Ending, Ending>(
     (reply) => ({ status: 'accepted', reply }),
@@ -22,7 +22,8 @@ export async function endingOf(call: () => Promise<unknown>): Promise<Ending> {
   );
   const ending = await Promise.race([ended, hung]);
   clearTimeout(timer);
-  return performance.now() - begin > longestMs ? { status: 'hung' } : ending;
+  const ms = performance.now() - begin;
+  return ms > mostMs ? { status: 'hung', ms } : ending;
 }
 
 /** What is wrong with a refusal; `null` when it is as it should be. */
