@@ -188,6 +188,15 @@ export type FleetFact =
       readonly attempt: number;
       readonly line: string;
     }
+  | {
+      /** Code that its handler left behind threw. `hasFailed`: that failed the attempt, which still ran. */
+      readonly type: 'task.detachedError';
+      readonly key: string;
+      readonly batchId: string | null;
+      readonly attempt: number;
+      readonly error: TaskError;
+      readonly hasFailed: boolean;
+    }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
@@ -203,6 +212,7 @@ export const factTypes = [
   'task.retrying',
   'task.progress',
   'task.log',
+  'task.detachedError',
   'worker.spawned',
   'worker.stopped',
   'worker.lost',

@@ -3,8 +3,9 @@ import type { Json } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';
 import { ConflictError } from './errors.ts';
+import { limits } from './limits.ts';
 import { prepareTask } from './task.ts';
-import { refuse } from './validation.ts';
+import { readItems, refuse } from './validation.ts';
 
 /** Tasks that are submitted together. */
 const chunkSize = 1_000;
@@ -50,11 +51,16 @@ export class BatchSubmission {
 
   /** Validates all before anything is written. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
+    const items = readItems(
+      'tasks',
+      tasks,
+      limits.arrayTasks,
+      'pass an iterable, which is taken as it comes'
+    );
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
-    // By index: `map` would pass over the holes of a sparse array.
     this.#isDistinct = true;
-    const prepared = Array.from(tasks, (task, index) => this.#prepare(task, index, ids, now));
+    const prepared = items.map((task, index) => this.#prepare(task, index, ids, now));
     for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
       const chunk = prepared.slice(from, from + this.#chunkSize);
       await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);

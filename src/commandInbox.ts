@@ -1,5 +1,5 @@
 import { FleetError } from './errors.ts';
-import { assertPlainObject, refuse } from './validation.ts';
+import { readFields, refuse } from './validation.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from './store.ts';
 
 /** What a command from another process may ask for. */
@@ -39,8 +39,8 @@ async function replyTo(fleet: Commandable, command: RemoteCommand): Promise<Comm
 }
 
 /** The command was written by another process, maybe of another version: nothing of it is taken for granted. */
-function carryOut(fleet: Commandable, command: RemoteCommand): Promise<string | boolean | void> {
-  assertPlainObject('command', command as unknown);
+function carryOut(fleet: Commandable, received: RemoteCommand): Promise<string | boolean | void> {
+  const command = readFields('command', received);
   switch (command.type) {
     case 'batch.cancel':
       return fleet.cancelBatch(command.batchId);

@@ -5,6 +5,7 @@ import type { TaskError } from '../machines/task.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
+import { quote, show } from './show.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
 import { externalKey, submittedResultKey, type BatchesExpired, type CommandInput } from './turnInput.ts';
@@ -350,12 +351,12 @@ function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {
   const { types } = turn.context;
   const unknown = tasks.find(({ type }) => !types.has(type));
   if (unknown === undefined) return;
-  throw new ValidationError(`type of task ${quoted(unknown)}`, JSON.stringify(unknown.type), oneOf(types));
+  throw new ValidationError(`type of task ${quoted(unknown)}`, show(unknown.type), oneOf(types));
 }
 
 /** What a task's type may be. */
 export function oneOf(types: ReadonlySet<string>): string {
-  return `one of the types that have a handler: ${[...types].map((type) => JSON.stringify(type)).join(', ')}`;
+  return `one of the types that have a handler: ${[...types].map((type) => quote(type)).join(', ')}`;
 }
 
 function assertTotal(batchId: string, held: number, submitted: number | null): void {
@@ -370,5 +371,5 @@ function requireBatch(turn: Turn, id: string): BatchRow {
 }
 
 function quoted({ id }: NewTask): string {
-  return JSON.stringify(id);
+  return quote(id);
 }

@@ -8,9 +8,9 @@ import {
   assertDuration,
   assertId,
   assertInteger,
-  assertOptions,
   assertTime,
   jsonTextOf,
+  readOptions,
   refuse
 } from './validation.ts';
 import { taskResultOf } from './views.ts';
@@ -79,8 +79,8 @@ export class CoordinatorAgent<TResult = unknown> {
    */
   async submitResult(workerId: string, result: SubmittedTaskResult<TResult>): Promise<boolean> {
     assertId('workerId', workerId);
-    assertOptions('result', result, resultFields);
-    const { taskId, success, duration, timestamp, type = 'external', attempts = 1, error } = result;
+    const read = readOptions('result', result, resultFields);
+    const { taskId, success, duration, timestamp, type = 'external', attempts = 1, error } = read;
     assertId('result.taskId', taskId);
     assertBoolean('result.success', success);
     assertId('result.type', type);
@@ -95,7 +95,7 @@ export class CoordinatorAgent<TResult = unknown> {
         taskId,
         type,
         success,
-        result: result.result === undefined ? null : jsonTextOf('result.result', result.result),
+        result: read.result === undefined ? null : jsonTextOf('result.result', read.result),
         error: success ? null : taskErrorOf(error ?? 'no reason given', () => false),
         duration,
         timestamp,
@@ -107,8 +107,8 @@ export class CoordinatorAgent<TResult = unknown> {
 
   /** The newest results that pass the filter, oldest first. */
   async getResults(filter: ResultEntryFilter = {}): Promise<ResultEntry<TResult>[]> {
-    assertOptions('filter', filter, ['workerId', 'success', 'since', 'limit', 'offset']);
-    const { workerId, success, since, limit = 1_000, offset = 0 } = filter;
+    const read = readOptions('filter', filter, ['workerId', 'success', 'since', 'limit', 'offset']);
+    const { workerId, success, since, limit = 1_000, offset = 0 } = read;
     if (workerId !== undefined) assertId('filter.workerId', workerId);
     if (success !== undefined) assertBoolean('filter.success', success);
     if (since !== undefined) assertTime('filter.since', since);

@@ -11,15 +11,16 @@ import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
-import { inProcess } from './executors/inProcess.ts';
+import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
 import type { Handlers } from './handler.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
+import { showKey } from './show.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertOptions, assertPlainObject, refuse } from './validation.ts';
+import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything but the handlers has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -37,6 +38,8 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
   readonly retry?: ConfigPatch['retry'];
   /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
   readonly shouldRetry?: ShouldRetry;
+  /** What becomes of an error that a handler's detached code throws. Defaults to `isolate`. Excludes `executor`. */
+  readonly onDetachedError?: DetachedErrorPolicy;
   /** Source of time. Defaults to the machine's. */
   readonly clock?: Clock;
   /** In [0, 1): spreads retries. Defaults to `Math.random`. */
@@ -81,6 +84,7 @@ const optionNames = [
   'config',
   'retry',
   'shouldRetry',
+  'onDetachedError',
   'clock',
   'random',
   'newId'
@@ -88,20 +92,26 @@ const optionNames = [
 
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions): ResolvedOptions {
-  assertOptions('options', options, optionNames);
-  const { name = 'default', handlers, executor, shouldRetry } = options;
+  const given = readOptions('options', options, optionNames);
+  const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
   }
+  if (onDetachedError !== undefined) {
+    assertOneOf('options.onDetachedError', onDetachedError, ['isolate', 'exit']);
+    if (executor !== undefined) {
+      refuse('options.onDetachedError', onDetachedError, 'absent where an executor is given');
+    }
+  }
   return {
     name,
-    executor: executor ?? inProcess(assertHandlers(handlers), shouldRetry),
-    store: options.store ?? memoryStore(),
-    config: resolveConfig({ ...options.config, ...(options.retry && { retry: options.retry }) }),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? random,
-    newId: options.newId ?? uuid
+    executor: executor ?? inProcess(readHandlers(handlers), { shouldRetry, onDetachedError }),
+    store: given.store ?? memoryStore(),
+    config: resolveConfig(configOf(given)),
+    clock: given.clock ?? systemClock,
+    random: given.random ?? random,
+    newId: given.newId ?? uuid
   };
 }
 
@@ -180,12 +190,17 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
   });
 }
 
-function assertHandlers(handlers: Handlers | undefined): Handlers {
-  assertPlainObject('options.handlers', handlers);
-  for (const [type, handler] of Object.entries(handlers)) {
-    if (typeof handler !== 'function') refuse(`options.handlers.${type}`, handler, 'a function');
+function readHandlers(handlers: Handlers | undefined): Handlers {
+  const read = readFields('options.handlers', handlers as Handlers);
+  for (const [type, handler] of Object.entries(read)) {
+    if (typeof handler !== 'function') refuse(`options.handlers${showKey(type)}`, handler, 'a function');
   }
-  return handlers as Handlers;
+  return read;
+}
+
+function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {
+  const fields = readFields('config', config);
+  return retry === undefined ? fields : { ...fields, retry };
 }
 
 /** The one alarm of the fleet. It ends with the fleet, however that ends, and sees to it that nothing is left. */

@@ -1,4 +1,5 @@
 import type { TaskResult } from '../machines/task.ts';
+import { escapeControls, quote } from './show.ts';
 
 /** Base of every error that this library throws. `code` is stable; messages may be reworded. */
 export abstract class FleetError extends Error {
@@ -36,7 +37,7 @@ export class NotFoundError extends FleetError {
   readonly id: string;
 
   constructor(kind: 'batch' | 'task', id: string) {
-    super(`There is no ${kind} ${JSON.stringify(id)}: it was never submitted, or it was removed`);
+    super(`There is no ${kind} ${quote(id)}: it was never submitted, or it was removed`);
     this.kind = kind;
     this.id = id;
   }
@@ -50,7 +51,7 @@ export class ConflictError extends FleetError {
   readonly id: string;
 
   constructor(kind: 'batch' | 'task' | 'fleet', id: string, reason: string) {
-    super(`${kind} ${JSON.stringify(id)} ${reason}`);
+    super(`${kind} ${quote(id)} ${reason}`);
     this.kind = kind;
     this.id = id;
   }
@@ -65,7 +66,7 @@ export class NotRunningError extends FleetError {
   readonly state: string;
 
   constructor(fleet: string, command: string, state: string) {
-    super(`Fleet ${JSON.stringify(fleet)} is ${state} and does not take ${command}; call start() first`);
+    super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; call start() first`);
     this.fleet = fleet;
     this.command = command;
     this.state = state;
@@ -94,9 +95,24 @@ export class TimeoutError extends FleetError {
   readonly timeoutMs: number;
 
   constructor(subject: string, timeoutMs: number) {
-    super(`${subject} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
+    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
     this.subject = subject;
     this.timeoutMs = timeoutMs;
+  }
+}
+
+/** A handler waits for its own task, or for the batch that it is part of: it would never settle. */
+export class SelfAwaitError extends FleetError {
+  readonly code = 'ERR_SELF_AWAIT';
+
+  readonly kind: 'batch' | 'task';
+  readonly id: string;
+
+  constructor(kind: 'batch' | 'task', id: string) {
+    const subject = kind === 'task' ? 'its own task' : 'its own batch';
+    super(`The handler would wait for ${subject} ${quote(id)} for ever; wait for it outside of the handler`);
+    this.kind = kind;
+    this.id = id;
   }
 }
 
@@ -112,9 +128,7 @@ export class TaskFailedError extends FleetError {
   readonly result: TaskResult;
 
   constructor(result: TaskResult) {
-    super(
-      `Task ${JSON.stringify(result.key)} ${wordOf(result.status)}: ${result.error ?? 'no reason given'}`
-    );
+    super(`Task ${quote(result.key)} ${wordOf(result.status)}: ${result.error ?? 'no reason given'}`);
     this.result = result;
   }
 }
@@ -126,7 +140,7 @@ export class TaskCancelledError extends FleetError {
   readonly result: TaskResult;
 
   constructor(result: TaskResult) {
-    super(`Task ${JSON.stringify(result.key)} was cancelled`);
+    super(`Task ${quote(result.key)} was cancelled`);
     this.result = result;
   }
 }
@@ -212,7 +226,7 @@ export class LifecycleError extends FleetError {
   readonly machine: string;
 
   constructor(machine: string, reason: string) {
-    super(`Machine ${JSON.stringify(machine)} cannot be compiled to a lifecycle: ${reason}`);
+    super(`Machine ${quote(machine)} cannot be compiled to a lifecycle: ${reason}`);
     this.machine = machine;
   }
 }

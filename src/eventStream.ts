@@ -1,5 +1,5 @@
 import { factTypes, type FleetFact } from '../machines/fleet.ts';
-import { assertOneOf, assertOptions, assertText } from './validation.ts';
+import { assertOneOf, assertText, readItems, readOptions } from './validation.ts';
 
 /** Which facts an event stream gives. */
 export interface EventFilter {
@@ -21,11 +21,16 @@ export class EventStream implements AsyncIterableIterator<FleetFact, void, undef
 
   /** @throws {ValidationError} */
   constructor(filter: EventFilter, subscribe: (listener: (fact: FleetFact) => void) => Disposable) {
-    assertOptions('filter', filter, ['batchId', 'types']);
-    const { batchId, types = [] } = filter;
+    const { batchId, types } = readOptions('filter', filter, ['batchId', 'types']);
     if (batchId !== undefined) assertText('filter.batchId', batchId);
-    for (const [index, type] of types.entries()) assertOneOf(`filter.types[${index}]`, type, factTypes);
-    this.#filter = filter;
+    const listed = types === undefined ? undefined : readItems('filter.types', types, factTypes.length);
+    for (const [index, type] of (listed ?? []).entries()) {
+      assertOneOf(`filter.types[${index}]`, type, factTypes);
+    }
+    this.#filter = {
+      ...(batchId !== undefined && { batchId }),
+      ...(listed !== undefined && { types: listed as FleetFact['type'][] })
+    };
     this.#subscription = subscribe((fact) => this.#take(fact));
   }
 

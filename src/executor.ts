@@ -1,4 +1,4 @@
-import type { AttemptRef, Json, Outcome } from '../machines/task.ts';
+import type { AttemptRef, Json, Outcome, TaskError } from '../machines/task.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
 export interface Attempt extends AttemptRef {
@@ -20,6 +20,12 @@ export interface ExecutorReports {
   settled(attempt: AttemptRef, outcome: Outcome): void;
   progress(attempt: AttemptRef, value: Json): void;
   log(attempt: AttemptRef, line: string): void;
+  /**
+   * Code of its handler that nobody waits for threw. It is settled with that error before, so that it fails.
+   *
+   * @param hasFailed - `false`: it was over already, and the error is a late outcome.
+   */
+  detached(attempt: Attempt, error: TaskError, hasFailed: boolean): void;
 }
 
 /** What became of an attempt that was running when its fleet stopped or died. */
@@ -30,7 +36,7 @@ export type Reattachment =
 
 /** Why an attempt is aborted. It becomes the reason of the handler's signal. */
 export interface AbortCause {
-  readonly kind: 'timeout' | 'cancelled' | 'stopped';
+  readonly kind: 'timeout' | 'cancelled' | 'stopped' | 'failed';
   readonly message: string;
 }
 

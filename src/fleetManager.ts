@@ -17,10 +17,12 @@ import {
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
+import { currentAttempt, outsideAttempts } from './currentAttempt.ts';
 import {
   ConflictError,
   NotFoundError,
   NotRunningError,
+  SelfAwaitError,
   StoreError,
   TaskCancelledError,
   TaskFailedError
@@ -37,6 +39,7 @@ import {
   type TaskRef
 } from './fleetReader.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
+import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { StoredResult } from './store.ts';
@@ -46,9 +49,10 @@ import {
   assertDuration,
   assertIdWithoutSlash,
   assertInteger,
-  assertOptions,
-  assertPlainObject,
+  assertSignal,
   jsonTextOf,
+  readFields,
+  readOptions,
   refuse
 } from './validation.ts';
 import {
@@ -59,7 +63,7 @@ import {
   type TaskView,
   type WorkerInfo
 } from './views.ts';
-import { assertWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
+import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
 
 /** Any task that the handlers can run. */
 export type TaskFor<THandlers extends Handlers> = {
@@ -108,8 +112,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #inbox: Disposable | null = null;
 
   constructor(options: FleetManagerOptions<THandlers>) {
-    assertPlainObject('options', options as unknown);
-    const { inspect, onListenerError, ...fleetOptions } = options;
+    const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
@@ -126,7 +129,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
       this.#starting = null;
       throw error;
     });
@@ -135,13 +138,14 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
-    assertOptions('options', options, ['graceful', 'timeoutMs']);
-    const { graceful = true, timeoutMs = 30_000 } = options;
+    const read = readOptions('options', options, ['graceful', 'timeoutMs']);
+    const { graceful = true, timeoutMs = 30_000 } = read;
     assertBoolean('graceful', graceful);
     assertDuration('timeoutMs', timeoutMs, 0);
     if (this.#actor === null) return;
-    if (this.#stopping !== null && !graceful) this.#actor.send({ type: 'fleet.stop' });
-    this.#stopping ??= this.#stop(graceful, timeoutMs);
+    const actor = this.#actor;
+    if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    this.#stopping ??= outsideAttempts(() => this.#stop(graceful, timeoutMs));
     await this.#stopping;
   }
 
@@ -172,19 +176,19 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
     options: BatchOptions = {}
   ): Promise<string> {
-    assertBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata } = options;
+    const given = readBatchOptions(options);
+    const { batchId = this.#options.newId(), metadata } = given;
     assertIdWithoutSlash('batchId', batchId);
     const submission = new BatchSubmission({
       batchId,
-      isMinted: options.batchId === undefined,
-      metadata: metadata === undefined ? null : (JSON.parse(jsonTextOf('metadata', metadata)) as Json),
+      isMinted: given.batchId === undefined,
+      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
       types: this.#options.executor.types,
       maxQueueSize: this.#config.maxQueueSize,
       clock: this.#options.clock,
       send: (command) => this.#send<SubmitReply>(command)
     });
-    if (Array.isArray(tasks)) await submission.submitArray(tasks);
+    if (isArray(tasks)) await submission.submitArray(tasks);
     else if (isIterable(tasks)) await this.#submitStream(submission, tasks, batchId);
     else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
     return batchId;
@@ -208,37 +212,45 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     batchId: string,
     options: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
-    assertOptions('options', options, ['signal', 'afterSettledSeq']);
-    const { signal, afterSettledSeq = 0 } = options;
-    if (signal !== undefined) assertWaitOptions({ signal });
+    const read = readOptions('options', options, ['signal', 'afterSettledSeq']);
+    const { signal, afterSettledSeq = 0 } = read;
+    if (signal !== undefined) assertSignal(signal);
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
     this.#requireActor('streamBatchResults');
+    const refuseSelf = this.#selfAwaitGuard('batch', batchId);
     let position = afterSettledSeq;
     for (;;) {
       // Listens before it reads, so that nothing that comes in between is missed.
       using news = this.#listenToBatch(batchId, signal);
-      const { settledAt } = await this.getBatchStatus(batchId);
+      const status = await this.getBatchStatus(batchId);
       const page = await this.#reader.readResultsAfter(batchId, position);
       for (const stored of page) {
         yield taskResultOf<TResult>(stored);
         position = stored.settledSeq;
       }
       if (page.length === pageSize) continue;
-      if (settledAt !== undefined) {
+      if (status.settledAt !== undefined) {
         // It may have been removed since: then what was read need not be all.
         await this.getBatchStatus(batchId);
         return;
       }
+      if (unsettledTasks(status) === 1) refuseSelf();
       await news.come;
     }
   }
 
-  /** Waits until the batch has settled. @throws {TimeoutError} which leaves it running @throws {NotFoundError} */
+  /**
+   * Waits until the batch has settled.
+   *
+   * @throws {TimeoutError} which leaves it running. @throws {NotFoundError} @throws {SelfAwaitError} in a handler of
+   * one of its tasks.
+   */
   async waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
     assertIdWithoutSlash('batchId', batchId);
-    assertWaitOptions(options);
+    const bounds = readWaitOptions(options);
     this.#requireActor('waitForBatch');
-    return waitWithin(`Batch ${batchId}`, options, this.#options.clock, (resolve, reject) => {
+    this.#selfAwaitGuard('batch', batchId)();
+    return waitWithin(`Batch ${batchId}`, bounds, this.#options.clock, (resolve, reject) => {
       const look = (): void => {
         this.getBatchStatus(batchId).then((status) => {
           if (status.settledAt !== undefined) resolve(status);
@@ -283,8 +295,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
   async retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
-    assertOptions('options', options, ['id']);
-    const { id = this.#options.newId() } = options;
+    const { id = this.#options.newId() } = readOptions('options', options, ['id']);
     assertIdWithoutSlash('id', id);
     return this.#send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
   }
@@ -295,12 +306,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
    * @returns The new batch's id.
    */
   async retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
-    assertBatchOptions(options);
+    const read = readBatchOptions(options);
     const status = await this.getBatchStatus(batchId);
     if (status.settledAt === undefined) {
       throw new ConflictError('batch', batchId, `is ${status.status}; only a settled batch can be retried`);
     }
-    return this.submitBatch(this.#failedTasks(batchId), options);
+    return this.submitBatch(this.#failedTasks(batchId), read);
   }
 
   listBatches(filter?: BatchFilter): Promise<BatchStatus[]> {
@@ -322,9 +333,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     data: DataOf<THandlers[TType]>,
     options: SingleTaskOptions & Pick<WaitOptions, 'signal'> = {}
   ): Promise<ResultOf<THandlers[TType]>> {
-    assertPlainObject('options', options as unknown);
-    const { signal, ...taskOptions } = options;
-    if (signal !== undefined) assertWaitOptions({ signal });
+    const { signal, ...taskOptions } = readFields('options', options);
+    if (signal !== undefined) assertSignal(signal);
     const key = await this.#submitTask(type, data, taskOptions);
     return this.waitFor(key, signal === undefined ? {} : { signal });
   }
@@ -338,14 +348,20 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.getTask(await this.#submitTask(type, data, options));
   }
 
-  /** Waits until the task has settled. @returns What its handler returned. @throws {TimeoutError} */
+  /**
+   * Waits until the task has settled.
+   *
+   * @returns What its handler returned.
+   * @throws {TimeoutError} @throws {SelfAwaitError} in its own handler.
+   */
   async waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
-    assertWaitOptions(options);
+    const bounds = readWaitOptions(options);
     const key = keyOf(ref);
     this.#requireActor('waitFor');
+    this.#selfAwaitGuard('task', key)();
     const stored = await waitWithin<StoredResult>(
       `Task ${key}`,
-      options,
+      bounds,
       this.#options.clock,
       (resolve, reject) => {
         const subscription = this.#fleet.journal.waiters.onTask(key, { onNews: resolve, onStop: reject });
@@ -473,14 +489,27 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #send<TReply>(command: LedgerCommand | OperationCommand): Promise<TReply> {
     const actor = this.#requireActor(command.type);
     const { commandId, reply } = this.#fleet.journal.replies.expect<TReply>();
-    actor.send({ ...command, commandId });
+    outsideAttempts(() => actor.send({ ...command, commandId }));
     return reply;
+  }
+
+  /** Throws, when it is called, if the caller of this is a handler that `id` waits for. */
+  #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
+    const own = currentAttempt();
+    const isSelf =
+      own?.executor === this.#options.executor &&
+      (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
+    return () => {
+      // Code that a handler left behind may wait: its attempt is over.
+      if (isSelf && own.isRunning) throw new SelfAwaitError(kind, id);
+    };
   }
 
   async #submitTask(type: string, data: unknown, options: SingleTaskOptions): Promise<string> {
     const { clock, newId } = this.#options;
-    const task = prepareSingleTask(type, data, options, newId(), clock.now());
-    return this.#send<string>({ type: 'task.submit', task, fresh: options.id === undefined });
+    const read = readFields('options', options);
+    const task = prepareSingleTask(type, data, read, newId(), clock.now());
+    return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
   }
 
   async #submitStream(
@@ -576,14 +605,35 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 }
 
-function assertBatchOptions(options: BatchOptions): void {
-  assertOptions('options', options, ['batchId', 'metadata']);
+function readBatchOptions(options: BatchOptions): BatchOptions {
+  return readOptions('options', options, ['batchId', 'metadata']);
+}
+
+/** `Array.isArray` throws for a Proxy that is revoked. */
+function isArray(tasks: unknown): tasks is readonly unknown[] {
+  try {
+    return Array.isArray(tasks);
+  } catch {
+    return false;
+  }
 }
 
 function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
-  return (
-    typeof tasks === 'object' && tasks !== null && (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
-  );
+  try {
+    return (
+      typeof tasks === 'object' &&
+      tasks !== null &&
+      (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Tasks of a batch that have not settled; Infinity while more of them may come. */
+function unsettledTasks(batch: BatchStatus): number {
+  if (batch.status === 'accepting') return Infinity;
+  return batch.totalTasks - batch.completedTasks - batch.failedTasks - batch.cancelledTasks;
 }
 
 /** What a copy of a task is submitted with. */

@@ -7,11 +7,13 @@ import { taskLifecycle } from './lifecycles.ts';
 import type { BatchQuery, StoreReader, StoredResult, StoredTask, TaskQuery } from './store.ts';
 import {
   assertBoolean,
+  assertId,
   assertIdWithoutSlash,
   assertInteger,
   assertOneOf,
-  assertOptions,
-  assertText,
+  assertKey,
+  readFields,
+  readOptions,
   refuse
 } from './validation.ts';
 import { batchStatusOf, taskResultOf, taskViewOf, type TaskView } from './views.ts';
@@ -68,9 +70,8 @@ export class FleetReader {
 
   /** In order of creation. */
   async listBatches(filter: BatchFilter = {}): Promise<BatchStatus[]> {
-    assertOptions('filter', filter, ['status', 'limit', 'after']);
-    const { limit = 100, after, status } = filter;
-    if (after !== undefined) assertText('after', after);
+    const { limit = 100, after, status } = readOptions('filter', filter, ['status', 'limit', 'after']);
+    if (after !== undefined) assertIdWithoutSlash('after', after);
     assertInteger('limit', limit, 1, pageSize);
     if (status !== undefined) assertOneOf('status', status, batchStates);
     const query: BatchQuery = { limit, ...(after !== undefined && { after }), ...(status && { status }) };
@@ -79,10 +80,10 @@ export class FleetReader {
 
   /** In order of submission. */
   async listTasks(filter: TaskFilter = {}): Promise<TaskView[]> {
-    assertOptions('filter', filter, ['batchId', 'status', 'type', 'limit', 'after']);
-    const { limit = 100, after, status, batchId, type } = filter;
-    if (batchId !== undefined) assertText('batchId', batchId);
-    if (type !== undefined) assertText('type', type);
+    const read = readOptions('filter', filter, ['batchId', 'status', 'type', 'limit', 'after']);
+    const { limit = 100, after, status, batchId, type } = read;
+    if (batchId !== undefined) assertIdWithoutSlash('batchId', batchId);
+    if (type !== undefined) assertId('type', type);
     assertInteger('limit', limit, 1, pageSize);
     if (after !== undefined) assertInteger('after', after, 0, Number.MAX_SAFE_INTEGER);
     if (status !== undefined) assertOneOf('status', status, taskStatuses);
@@ -111,8 +112,8 @@ export class FleetReader {
     batchId: string,
     filter: ResultFilter = {}
   ): Promise<TaskResult<TResult>[]> {
-    assertOptions('filter', filter, ['success', 'limit', 'offset']);
-    const { success, limit = Infinity, offset = 0 } = filter;
+    const read = readOptions('filter', filter, ['success', 'limit', 'offset']);
+    const { success, limit = Infinity, offset = 0 } = read;
     if (limit !== Infinity) assertInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
     assertInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     if (success !== undefined) assertBoolean('success', success);
@@ -163,7 +164,13 @@ export class FleetReader {
 }
 
 export function keyOf(ref: TaskRef): string {
-  if (typeof ref === 'string') return ref;
-  if (typeof ref?.batchId === 'string' && typeof ref.id === 'string') return `${ref.batchId}/${ref.id}`;
-  return refuse('task', ref, 'a key, or { batchId, id }');
+  if (typeof ref === 'string') {
+    assertKey('task', ref);
+    return ref;
+  }
+  if (typeof ref !== 'object' || ref === null) return refuse('task', ref, 'a key, or { batchId, id }');
+  const { batchId, id } = readFields('task', ref);
+  assertIdWithoutSlash('task.batchId', batchId);
+  assertId('task.id', id);
+  return `${batchId}/${id}`;
 }

@@ -9,7 +9,7 @@ export {
 export type { FleetOptions } from './createFleet.ts';
 export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
-export { inProcess } from './executors/inProcess.ts';
+export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
@@ -29,6 +29,7 @@ export {
 } from './fleetReader.ts';
 export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
+export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';

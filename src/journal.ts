@@ -17,6 +17,7 @@ import {
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
+import { outsideAttempts } from './currentAttempt.ts';
 import { NotRunningError, StoreError } from './errors.ts';
 import type { Attempt, Executor } from './executor.ts';
 import { Inbox } from './inbox.ts';
@@ -134,7 +135,7 @@ export class Journal {
   /** Takes a turn once what is under way is done. It ends in `turn.committed` or `commit.failed`. */
   begin(): void {
     this.#isAwake = true;
-    this.#options.clock.setSoon(() => void this.#take());
+    outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
   }
 
   /** The alarm rang, maybe a little early: it has to be set again. */
@@ -152,7 +153,11 @@ export class Journal {
           this.collect({ type: 'attempt.settled', seq, attempt, outcome }),
         progress: (attempt, value) =>
           this.#tell(attempt, (task) => ({ type: 'task.progress', ...task, value })),
-        log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line }))
+        log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line })),
+        detached: ({ key, batchId, attempt }, error, hasFailed) => {
+          const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
+          this.#send({ type: 'facts.released', facts: [fact] });
+        }
       });
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);

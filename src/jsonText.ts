@@ -1,15 +1,24 @@
-import { show } from './show.ts';
+import { limits } from './limits.ts';
+import { show, showKey } from './show.ts';
+
+// Captured when the library loads: a handler may replace them.
+export const { parse: parseJson, stringify: stringifyJson } = JSON;
+const { getPrototypeOf, hasOwn, keys, prototype: objectPrototype } = Object;
 
 /** Why a value cannot be stored, and where in it. */
 export class NotJsonError extends Error {
   /** Path from the root, such as `result.rows[3].at`. */
   readonly path: string;
+  /** Begins with `is`. */
   readonly reason: string;
+  /** JSON could hold it, but it is more than is stored together. */
+  readonly isTooLarge: boolean;
 
-  constructor(path: string, reason: string) {
-    super(`${path} ${reason}`);
+  constructor(path: string, reason: string, { isTooLarge = false, cause }: NotJsonOptions = {}) {
+    super(`${path} ${reason}`, { cause });
     this.path = path;
     this.reason = reason;
+    this.isTooLarge = isTooLarge;
   }
 
   override get name(): string {
@@ -17,8 +26,10 @@ export class NotJsonError extends Error {
   }
 }
 
-/** Bounds of what is stored, so that no single value can exhaust the process. */
-export const jsonLimits = { maxDepth: 64, maxNodes: 200_000, maxBytes: 1_048_576 } as const;
+interface NotJsonOptions {
+  readonly isTooLarge?: boolean;
+  readonly cause?: unknown;
+}
 
 /**
  * The JSON text of a value that JSON can hold without loss.
@@ -28,85 +39,126 @@ export const jsonLimits = { maxDepth: 64, maxNodes: 200_000, maxBytes: 1_048_576
  * property that is `undefined` is left out, and -0 is 0, as JSON has neither. Each property is read once.
  *
  * @param name - What the path begins with.
- * @throws {NotJsonError} for what JSON cannot hold, more than 64 levels, 200,000 values, or 1 MiB of text.
+ * @throws {NotJsonError} for what JSON cannot hold, what cannot be read because a getter or a Proxy throws, and
+ * what is beyond the `json…` fields of {@link limits}.
  */
 export function toJsonText(value: unknown, name: string): string {
-  const writer = new Writer();
-  const text = writer.write(value, name, 0);
-  // A character takes at most 3 bytes, so most texts need no count.
-  if (text.length * 3 > jsonLimits.maxBytes && Buffer.byteLength(text) > jsonLimits.maxBytes) {
-    throw new NotJsonError(name, tooLarge);
-  }
-  return text;
+  return new Writer(name).text(value);
 }
 
-const tooLarge = `is larger than ${jsonLimits.maxBytes} bytes of JSON; store it elsewhere and pass a reference`;
-
 class Writer {
-  #nodes = 0;
-  #length = 0;
+  readonly #name: string;
+  /** The way to the value that is being written: indices and keys. */
+  readonly #steps: (number | string)[] = [];
   readonly #ancestors: object[] = [];
+  #values = 0;
+  #length = 0;
 
-  write(value: unknown, path: string, depth: number): string {
-    if (++this.#nodes > jsonLimits.maxNodes) {
-      throw new NotJsonError(path, `is value number ${this.#nodes}, more than are stored together`);
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  text(value: unknown): string {
+    let text: string;
+    try {
+      text = this.#write(value);
+    } catch (error) {
+      if (error instanceof NotJsonError) throw error;
+      const reason = 'is unreadable: a getter or a Proxy throws';
+      throw new NotJsonError(this.#path(), reason, { cause: error });
+    }
+    // A character takes at most 3 bytes, so most texts need no count.
+    if (text.length * 3 > limits.jsonBytes && Buffer.byteLength(text) > limits.jsonBytes) {
+      this.#steps.length = 0;
+      this.#refuseSize();
+    }
+    return text;
+  }
+
+  #write(value: unknown): string {
+    if (++this.#values > limits.jsonValues) {
+      this.#refuse(`is value number ${this.#values}, more than are stored together`, true);
     }
     switch (typeof value) {
       case 'string':
-        return this.#string(value, path);
+        return this.#string(value);
       case 'number':
-        if (!Number.isFinite(value)) throw new NotJsonError(path, `is ${value}, which JSON has not`);
+        if (!Number.isFinite(value)) this.#refuse(`is ${value}, which JSON has not`);
         return String(value);
       case 'boolean':
         return value ? 'true' : 'false';
       case 'object':
-        return value === null ? 'null' : this.#container(value, path, depth);
+        return value === null ? 'null' : this.#container(value);
       default:
-        throw new NotJsonError(path, `is ${show(value)}, which JSON has not`);
+        return this.#refuse(`is ${show(value)}, which JSON has not`);
     }
   }
 
-  #string(value: string, path: string): string {
+  #string(value: string): string {
     this.#length += value.length;
-    if (this.#length > jsonLimits.maxBytes) throw new NotJsonError(path, tooLarge);
-    return JSON.stringify(value);
+    if (this.#length > limits.jsonBytes) this.#refuseSize();
+    return stringifyJson(value);
   }
 
-  #container(value: object, path: string, depth: number): string {
-    if (depth >= jsonLimits.maxDepth) {
-      throw new NotJsonError(path, `is nested deeper than ${jsonLimits.maxDepth} levels`);
-    }
-    if (this.#ancestors.includes(value)) throw new NotJsonError(path, 'is an object that contains itself');
+  #container(value: object): string {
+    const depth = this.#ancestors.length;
+    if (depth >= limits.jsonDepth) this.#refuse(`is nested deeper than ${limits.jsonDepth} levels`, true);
+    if (this.#ancestors.includes(value)) this.#refuse('is an object that contains itself');
     this.#ancestors.push(value);
-    const text = Array.isArray(value) ? this.#array(value, path, depth) : this.#object(value, path, depth);
+    const text = Array.isArray(value) ? this.#array(value) : this.#object(value);
     this.#ancestors.pop();
     return text;
   }
 
-  #array(values: readonly unknown[], path: string, depth: number): string {
-    const parts: string[] = [];
-    for (let index = 0; index < values.length; index++) {
-      parts.push(this.write(values[index], `${path}[${index}]`, depth + 1));
+  #array(values: readonly unknown[]): string {
+    const { length } = values;
+    const at = this.#steps.push(0) - 1;
+    let text = '';
+    for (let index = 0; index < length; index++) {
+      this.#steps[at] = index;
+      text += `${index === 0 ? '' : ','}${this.#write(values[index])}`;
     }
-    return `[${parts.join(',')}]`;
+    this.#steps.pop();
+    return `[${text}]`;
   }
 
-  #object(value: object, path: string, depth: number): string {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== null && prototype !== Object.prototype && !isForeignObjectPrototype(prototype)) {
-      throw new NotJsonError(path, `is ${show(value)}, not a plain object; store its data instead`);
+  #object(value: object): string {
+    const prototype: unknown = getPrototypeOf(value);
+    if (prototype !== null && prototype !== objectPrototype && !isForeignObjectPrototype(prototype)) {
+      this.#refuse(`is ${show(value)}, not a plain object; store its data instead`);
     }
-    const parts: string[] = [];
-    for (const key of Object.keys(value)) {
+    const names = keys(value);
+    const at = this.#steps.push('') - 1;
+    let text = '';
+    for (const key of names) {
+      this.#steps[at] = key;
       const property = (value as Record<string, unknown>)[key];
       if (property === undefined) continue;
-      parts.push(`${this.#string(key, path)}:${this.write(property, `${path}.${key}`, depth + 1)}`);
+      text += `${text === '' ? '' : ','}${this.#string(key)}:${this.#write(property)}`;
     }
-    return `{${parts.join(',')}}`;
+    this.#steps.pop();
+    return `{${text}}`;
+  }
+
+  #refuseSize(): never {
+    this.#refuse(
+      `is larger than ${limits.jsonBytes} bytes of JSON; store it elsewhere and pass a reference`,
+      true
+    );
+  }
+
+  #refuse(reason: string, isTooLarge = false): never {
+    throw new NotJsonError(this.#path(), reason, { isTooLarge });
+  }
+
+  /** Made only for an error: most values are good. */
+  #path(): string {
+    const steps = this.#steps.map((step) => (typeof step === 'number' ? `[${step}]` : showKey(step)));
+    return `${this.#name}${steps.join('')}`;
   }
 }
 
 /** The root prototype of another realm: a value from a `vm` context or another frame. */
 function isForeignObjectPrototype(prototype: unknown): boolean {
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf');
+  return getPrototypeOf(prototype) === null && hasOwn(prototype as object, 'isPrototypeOf');
 }

@@ -5,9 +5,8 @@ import {
   assertDuration,
   assertFinite,
   assertInteger,
-  assertKnownFields,
   assertOneOf,
-  assertPlainObject,
+  readOptions,
   refuse
 } from './validation.ts';
 
@@ -29,10 +28,9 @@ export function resolveConfig(patch: ConfigPatch): FleetConfig {
  * @throws {ValidationError} naming the field, its value and what is allowed.
  */
 export function validateConfig(patch: ConfigPatch, current: FleetConfig): Partial<FleetConfig> {
-  assertPlainObject('config', patch);
-  assertKnownFields('config', patch, Object.keys(defaultFleetConfig));
+  const fields = readOptions('config', patch, Object.keys(defaultFleetConfig));
   const given: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(patch) as [keyof FleetConfig, unknown][]) {
+  for (const [field, value] of Object.entries(fields) as [keyof FleetConfig, unknown][]) {
     if (value === undefined) continue;
     given[field] = normalize(field, value, current);
   }
@@ -79,9 +77,8 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
 }
 
 function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
-  assertPlainObject('config.retry', value);
-  assertKnownFields('config.retry', value, Object.keys(defaultFleetConfig.retry));
-  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  const fields = readOptions('config.retry', value as object, Object.keys(defaultFleetConfig.retry));
+  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
   const policy: RetryPolicy = { ...current, ...Object.fromEntries(given) };
   assertDuration('config.retry.baseMs', policy.baseMs, 0);
   assertDuration('config.retry.maxMs', policy.maxMs, 0);
@@ -95,9 +92,8 @@ function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
 }
 
 function validateRetention(value: unknown, current: Retention): Retention {
-  assertPlainObject('config.retention', value);
-  assertKnownFields('config.retention', value, Object.keys(defaultFleetConfig.retention));
-  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  const fields = readOptions('config.retention', value as object, Object.keys(defaultFleetConfig.retention));
+  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
   const { maxAgeMs, maxBatches }: Retention = { ...current, ...Object.fromEntries(given) };
   const isLimited = (limit: number | null): limit is number => limit !== null && limit !== Infinity;
   if (isLimited(maxAgeMs)) assertDuration('config.retention.maxAgeMs', maxAgeMs, 0);

@@ -1,10 +1,8 @@
 import type { Outcome, TaskError } from '../machines/task.ts';
 import { NonRetryableError } from './errors.ts';
 import { NotJsonError, toJsonText } from './jsonText.ts';
+import { limits } from './limits.ts';
 import { show } from './show.ts';
-
-const maxMessage = 8_192;
-const maxStack = 16_384;
 
 const unexplained = 'The handler returned { success: false } without an error';
 
@@ -26,7 +24,10 @@ export function outcomeOf(returned: unknown, shouldRetry: ShouldRetry): Outcome 
 }
 
 /** What a handler threw, as an outcome. Never throws, whatever was thrown. */
-export function failedOutcome(thrown: unknown, shouldRetry: ShouldRetry): Outcome {
+export function failedOutcome(
+  thrown: unknown,
+  shouldRetry: ShouldRetry
+): Extract<Outcome, { status: 'failed' }> {
   return { status: 'failed', error: taskErrorOf(thrown, shouldRetry) };
 }
 
@@ -35,17 +36,25 @@ export function taskErrorOf(thrown: unknown, shouldRetry: ShouldRetry): TaskErro
   const retryable = isRetryable(thrown, shouldRetry);
   if (typeof thrown !== 'object' || thrown === null) {
     const message = typeof thrown === 'string' ? thrown : `The handler threw ${show(thrown)}`;
-    return { name: 'Error', message: message.slice(0, maxMessage), retryable };
+    return { name: 'Error', message: bounded(message, limits.errorMessage), retryable };
   }
   const stack = readString(thrown, 'stack');
   const code = readString(thrown, 'code');
   return {
-    name: (readString(thrown, 'name') ?? 'Error').slice(0, 256),
-    message: (readString(thrown, 'message') ?? `The handler threw ${show(thrown)}`).slice(0, maxMessage),
-    ...(stack !== undefined && { stack: stack.slice(0, maxStack) }),
-    ...(code !== undefined && { code: code.slice(0, 256) }),
+    name: bounded(readString(thrown, 'name') ?? 'Error', limits.errorName),
+    message: bounded(
+      readString(thrown, 'message') ?? `The handler threw ${show(thrown)}`,
+      limits.errorMessage
+    ),
+    ...(stack !== undefined && { stack: bounded(stack, limits.errorStack) }),
+    ...(code !== undefined && { code: bounded(code, limits.errorName) }),
     retryable
   };
+}
+
+/** Text that every store gives back as it is: NUL ends a text in some, and half a character is none in UTF-8. */
+function bounded(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\0\p{Cs}]/gu, '\ufffd');
 }
 
 function isFailure(returned: unknown): returned is { success: false; error?: unknown } {
@@ -73,12 +82,14 @@ function readString(source: object, field: string): string | undefined {
 }
 
 function unstorable(error: unknown): TaskError {
-  const reason =
-    error instanceof NotJsonError ? error.message : 'result cannot be read: one of its getters throws';
+  const [reason, isTooLarge] =
+    error instanceof NotJsonError
+      ? [error.message, error.isTooLarge]
+      : ['result is unreadable: a getter or a Proxy throws', false];
   return {
-    name: 'ResultNotSerializableError',
-    message: `${reason.slice(0, maxMessage - 100)}. Return what JSON can hold`,
-    code: 'ERR_RESULT_NOT_SERIALIZABLE',
+    name: isTooLarge ? 'ResultTooLargeError' : 'ResultNotSerializableError',
+    message: `${reason.slice(0, limits.errorMessage - 100)}. Return what JSON can hold`,
+    code: isTooLarge ? 'ERR_RESULT_TOO_LARGE' : 'ERR_RESULT_NOT_SERIALIZABLE',
     retryable: false
   };
 }

@@ -7,11 +7,10 @@ import {
   assertIdWithoutSlash,
   assertKey,
   assertInteger,
-  assertKnownFields,
-  assertPlainObject,
   assertTime,
   jsonTextOf,
   lastTime,
+  readOptions,
   refuse
 } from './validation.ts';
 
@@ -48,6 +47,7 @@ export interface SingleTaskOptions extends TaskOptions {
 
 const optionNames = ['priority', 'timeoutMs', 'maxRetries', 'startAfter', 'delayMs', 'metadata', 'retryOf'];
 const taskFields = ['id', 'type', 'data', ...optionNames];
+const singleTaskFields = ['id', ...optionNames];
 
 /**
  * Validates a task of a batch and makes it ready to be stored.
@@ -57,10 +57,10 @@ const taskFields = ['id', 'type', 'data', ...optionNames];
  * @throws {ValidationError} naming the field, the value and what is allowed.
  */
 export function prepareTask(task: unknown, path: string, batchId: string, nowMs: number): NewTask {
-  assertPlainObject(path, task);
-  assertKnownFields(path, task, taskFields);
-  assertId(`${path}.id`, task.id);
-  return prepare(task, path, task.id, `${batchId}/${task.id}`, nowMs);
+  const fields = readOptions(path, task as Record<string, unknown>, taskFields);
+  const { id } = fields;
+  assertId(`${path}.id`, id);
+  return prepare(fields, path, id, `${batchId}/${id}`, nowMs);
 }
 
 /** Validates a single task and makes it ready to be stored. @throws {ValidationError} */
@@ -71,11 +71,10 @@ export function prepareSingleTask(
   mintedId: string,
   nowMs: number
 ): NewTask {
-  assertPlainObject('options', options);
-  assertKnownFields('options', options, ['id', ...optionNames]);
-  const { id = mintedId } = options;
+  const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
+  const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
-  return prepare({ ...options, type, data }, 'options', id, id, nowMs);
+  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs);
 }
 
 function prepare(
@@ -103,10 +102,10 @@ function prepare(
     id,
     key,
     type,
-    // -0 and 0 are one priority.
+    // -0 is 0, here and below.
     priority: priority + 0,
     timeoutMs: timeoutMs ?? null,
-    maxRetries: maxRetries ?? null,
+    maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter: startTime(task, path, nowMs),
     retryOf: retryOf ?? null,
     data: jsonTextOf(`${path}.data`, data),

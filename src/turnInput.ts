@@ -1,5 +1,6 @@
 import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
+import { stringifyJson } from './jsonText.ts';
 import type { BatchRow, ExpiredBatch, StoredTask } from './store.ts';
 
 /** What comes in between two turns. */
@@ -46,7 +47,7 @@ export interface Found {
 }
 
 export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {
-  return JSON.stringify([workerId, taskId, attempt]);
+  return stringifyJson([workerId, taskId, attempt]);
 }
 
 /** Key of a result from outside the fleet. No task's key begins with a slash, so it is never taken for one's. */

@@ -1,11 +1,15 @@
 import { ValidationError } from './errors.ts';
-import { NotJsonError, toJsonText } from './jsonText.ts';
+import { toJsonText, type NotJsonError } from './jsonText.ts';
+import { limits } from './limits.ts';
 import { show } from './show.ts';
 
-/** The longest id, in bytes of UTF-8. */
-const maxIdBytes = 256;
 /** Later times are no dates, epoch ms. */
 export const lastTime = 8.64e15;
+
+const readAborted = Function.prototype.call.bind(
+  // oxlint-disable-next-line typescript/unbound-method -- it is bound to each signal that it is called with
+  Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!.get!
+) as (signal: unknown) => boolean;
 
 /** @throws {ValidationError} naming the argument, the value and what is allowed. */
 export function refuse(argument: string, value: unknown, allowed: string): never {
@@ -51,42 +55,73 @@ export function assertText(argument: string, value: unknown): asserts value is s
   if (typeof value !== 'string') refuse(argument, value, 'a string');
 }
 
+/** @throws {ValidationError} unless it is an AbortSignal itself, not what only looks like one. */
+export function assertSignal(value: unknown): asserts value is AbortSignal {
+  try {
+    // Its brand is looked at: a Proxy of a signal, or an object that inherits from one, cannot be listened to.
+    readAborted(value);
+  } catch {
+    refuse('signal', value, 'an AbortSignal');
+  }
+}
+
 export function assertBoolean(argument: string, value: unknown): asserts value is boolean {
   if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
 }
 
-export function assertPlainObject(
-  argument: string,
-  value: unknown
-): asserts value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    refuse(argument, value, 'an object');
+/**
+ * The fields of an object that somebody else made, read once: its getters cannot give another value later, and
+ * nothing is inherited, so that a polluted prototype adds nothing.
+ *
+ * @throws {ValidationError} unless it is an object that can be read.
+ */
+export function readFields<T extends object>(argument: string, value: T): T {
+  let fields: T | null;
+  try {
+    fields = isObject(value) ? { __proto__: null, ...value } : null;
+  } catch {
+    return refuse(argument, value, 'readable; a getter or a Proxy throws');
+  }
+  return fields ?? refuse(argument, value, 'an object');
 }
 
-/** @throws {ValidationError} for a field that is not known: most often a misspelt option. */
-export function assertKnownFields(argument: string, value: object, known: readonly string[]): void {
-  for (const field of Object.keys(value)) {
+/** The same. @throws {ValidationError} also for a field that is not known: most often a misspelt option. */
+export function readOptions<T extends object>(argument: string, value: T, known: readonly string[]): T {
+  const options = readFields(argument, value);
+  for (const field of Object.keys(options)) {
     if (!known.includes(field)) {
-      refuse(
-        `${argument} has the field ${JSON.stringify(field)}, which`,
-        'unknown',
-        `one of ${known.join(', ')}`
-      );
+      refuse(`${argument} has the field ${show(field)}, which`, 'unknown', `one of ${known.join(', ')}`);
     }
   }
+  return options;
 }
 
-/** @throws {ValidationError} unless it is an object with no other fields than these. */
-export function assertOptions(argument: string, value: unknown, known: readonly string[]): void {
-  assertPlainObject(argument, value);
-  assertKnownFields(argument, value, known);
+/**
+ * The items of an array as they are now, holes included as `undefined`: nobody can change them any more.
+ *
+ * @param most - Items that are taken.
+ * @param remedy - What to do about more of them.
+ */
+export function readItems(argument: string, value: unknown, most: number, remedy = 'pass fewer'): unknown[] {
+  try {
+    // Its length is looked at before it is copied: a sparse array of billions is small.
+    if (Array.isArray(value) && value.length <= most) return Array.from(value as unknown[]);
+  } catch {
+    return refuse(argument, value, 'readable; a getter or a Proxy throws');
+  }
+  return refuse(argument, value, `an array of at most ${most}; ${remedy}`);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Ids are kept byte for byte. What cannot be kept so, or cannot be told apart on a screen, is refused. */
 export function assertId(argument: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') refuse(argument, value, 'a string');
   if (value.trim() === '') refuse(argument, value, 'a string that is not blank');
-  if (Buffer.byteLength(value) > maxIdBytes) refuse(argument, value, `at most ${maxIdBytes} bytes of UTF-8`);
+  if (Buffer.byteLength(value) > limits.idBytes)
+    refuse(argument, value, `at most ${limits.idBytes} bytes of UTF-8`);
   if (/[\p{Cc}\p{Cs}]/u.test(value)) {
     refuse(argument, value, 'free of control characters and lone surrogates');
   }
@@ -106,13 +141,12 @@ export function assertKey(argument: string, value: unknown): asserts value is st
   assertId(argument, value.slice(slash + 1));
 }
 
-/** The JSON text of an argument. */
+/** The JSON text of an argument. @throws {ValidationError} by the path of what JSON cannot hold. */
 export function jsonTextOf(argument: string, value: unknown): string {
   try {
     return toJsonText(value, argument);
   } catch (error) {
-    if (!(error instanceof NotJsonError))
-      return refuse(argument, value, 'readable: one of its getters throws');
-    throw new ValidationError(error.path, error.reason.replace(/^is /, ''), 'a value that JSON can hold');
+    const { path, reason } = error as NotJsonError;
+    throw new ValidationError(path, reason.replace(/^is /, ''), 'a value that JSON can hold');
   }
 }

@@ -5,6 +5,7 @@ import { batchLifecycle } from './lifecycles.ts';
 import type { Place } from './roster.ts';
 import type { BatchRow, StoredResult, StoredTask } from './store.ts';
 import { taskIdOf } from './turn.ts';
+import { parseJson } from './jsonText.ts';
 
 /** A task as a caller sees it. */
 export interface TaskView {
@@ -46,8 +47,8 @@ export function taskViewOf({ row: { state, context }, payload }: StoredTask): Ta
     priority,
     ...(context.timeoutMs !== null && { timeoutMs: context.timeoutMs }),
     ...(context.maxRetries !== null && { maxRetries: context.maxRetries }),
-    data: JSON.parse(payload.data),
-    ...(payload.metadata !== null && { metadata: JSON.parse(payload.metadata) as Json }),
+    data: parseJson(payload.data),
+    ...(payload.metadata !== null && { metadata: parseJson(payload.metadata) as Json }),
     attempts: attempt,
     workerId,
     createdAt,
@@ -84,7 +85,7 @@ export function batchStatusOf({ state, context }: BatchRow): BatchStatus {
 export function taskResultOf<TResult>(stored: StoredResult): TaskResult<TResult> {
   return {
     ...withoutValue(stored),
-    ...(stored.result !== null && { result: JSON.parse(stored.result) as TResult })
+    ...(stored.result !== null && { result: parseJson(stored.result) as TResult })
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { TimeoutError } from './errors.ts';
-import { assertDuration, assertOptions, refuse } from './validation.ts';
+import { assertDuration, assertSignal, readOptions } from './validation.ts';
 
 /** Bounds of a wait. Neither ends what is waited for. */
 export interface WaitOptions {
@@ -9,12 +9,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws {ValidationError} */
-export function assertWaitOptions(options: WaitOptions): void {
-  assertOptions('options', options, ['timeoutMs', 'signal']);
-  const { timeoutMs, signal } = options;
+/** The bounds, read once. @throws {ValidationError} */
+export function readWaitOptions(options: WaitOptions): WaitOptions {
+  const read = readOptions('options', options, ['timeoutMs', 'signal']);
+  const { timeoutMs, signal } = read;
   if (timeoutMs !== undefined) assertDuration('timeoutMs', timeoutMs, 0);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('signal', signal, 'an AbortSignal');
+  if (signal !== undefined) assertSignal(signal);
+  return read;
 }
 
 /**

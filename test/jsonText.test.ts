@@ -1,7 +1,8 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonLimits, NotJsonError, toJsonText } from '../src/jsonText.ts';
+import { NotJsonError, toJsonText } from '../src/jsonText.ts';
+import { limits } from '../src/limits.ts';
 
 class Point {
   readonly x = 1;
@@ -118,49 +119,29 @@ describe('toJsonText', () => {
     expect(error.message).toBe(`${path} ${error.reason}`);
   });
 
-  it.each<[what: string, value: unknown]>([
-    [
-      'a getter that throws',
-      {
-        get a() {
-          throw new Error('mine');
-        }
-      }
-    ],
-    [
-      'a Proxy that throws',
-      new Proxy(
-        {},
-        {
-          ownKeys: () => {
-            throw new Error('mine');
-          }
-        }
-      )
-    ],
-    [
-      'a Proxy that throws for its prototype',
-      new Proxy(
-        {},
-        {
-          getPrototypeOf: () => {
-            throw new Error('mine');
-          }
-        }
-      )
-    ],
-    [
-      'an array of a Proxy that throws',
-      [
-        new Proxy([1], {
-          get: () => {
-            throw new Error('mine');
-          }
-        })
-      ]
-    ]
-  ])('lets the error of %s through', (_, value) => {
-    expect(() => toJsonText(value, 'data')).toThrow('mine');
+  it.each<[what: string, value: unknown, path: string]>([
+    ['a getter that throws', { list: [{ at: 1 }, getting('a')] }, 'data.list[1].a'],
+    ['a Proxy that throws', { a: new Proxy({}, { ownKeys: complain }) }, 'data.a'],
+    ['a Proxy that throws for its prototype', new Proxy({}, { getPrototypeOf: complain }), 'data'],
+    ['an array of a Proxy that throws', [new Proxy([1], { get: complain })], 'data[0]'],
+    ['a Proxy that is revoked', { a: revoked() }, 'data.a']
+  ])('refuses %s, by its path and with what was thrown', (_, value, path) => {
+    const error = refusal(value);
+    expect(error.path).toBe(path);
+    expect(error.reason).toBe('is unreadable: a getter or a Proxy throws');
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+
+  it.each<[what: string, key: string, path: string]>([
+    ['a name', 'createdAt', 'data.createdAt'],
+    ['text', 'created at', 'data["created at"]'],
+    ['empty text', '', 'data[""]'],
+    ['a line end', 'a\nb', String.raw`data["a\nb"]`],
+    ['eight-bit controls', 'a\u009b2J', String.raw`data["a\u009b2J"]`],
+    ['marks that reorder text', 'a\u202eb', String.raw`data["a\u202eb"]`],
+    ['a megabyte', 'k'.repeat(1_000_000), `data["${'k'.repeat(80)}…"]`]
+  ])('shows a key that is %s, so that its path is one short and harmless line', (_, key, path) => {
+    expect(refusal({ [key]: Number.NaN }).path).toBe(path);
   });
 
   it('does not run on through a Proxy that never ends', () => {
@@ -194,7 +175,7 @@ describe('toJsonText', () => {
   });
 
   it('takes 200,000 values and no more', () => {
-    const most = jsonLimits.maxNodes - 1;
+    const most = limits.jsonValues - 1;
     expect(
       toJsonText(
         Array.from({ length: most }, () => 1),
@@ -213,8 +194,8 @@ describe('toJsonText', () => {
   });
 
   it('takes 1 MiB of text and no more', () => {
-    const most = jsonLimits.maxBytes - 2;
-    expect(toJsonText('a'.repeat(most), 'data')).toHaveLength(jsonLimits.maxBytes);
+    const most = limits.jsonBytes - 2;
+    expect(toJsonText('a'.repeat(most), 'data')).toHaveLength(limits.jsonBytes);
     expect(refusal('a'.repeat(most + 1)).reason).toMatch(/^is larger than 1048576 bytes of JSON/);
   });
 
@@ -241,6 +222,20 @@ function refusal(value: unknown): NotJsonError {
 
 function twice(value: object): object[] {
   return [value, value];
+}
+
+function complain(): never {
+  throw new Error('mine');
+}
+
+function getting(key: string): object {
+  return Object.defineProperty({}, key, { enumerable: true, get: complain });
+}
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
 }
 
 function sparse(length: number): unknown[] {

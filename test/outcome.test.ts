@@ -5,6 +5,12 @@ import { failedOutcome, outcomeOf, taskErrorOf } from '../src/outcome.ts';
 import { cyclic } from './hostileValues.ts';
 
 const always = () => true;
+const notSerializable = 'ResultNotSerializableError';
+const tooLarge = 'ResultTooLargeError';
+const codes: Record<string, string> = {
+  [notSerializable]: 'ERR_RESULT_NOT_SERIALIZABLE',
+  [tooLarge]: 'ERR_RESULT_TOO_LARGE'
+};
 
 class Hopeless extends NonRetryableError {}
 
@@ -50,7 +56,7 @@ describe('outcomeOf', () => {
     });
   });
 
-  it.each<[what: string, returned: unknown, where: string]>([
+  it.each<[what: string, returned: unknown, where: string, name?: string]>([
     ['a BigInt', 1n, 'result is 1n'],
     ['a function', () => 1, 'result is a function'],
     ['a symbol', Symbol('s'), 'result is a symbol'],
@@ -58,16 +64,16 @@ describe('outcomeOf', () => {
     ['a Date within', { rows: [{ at: new Date(0) }] }, 'result.rows[0].at is an object of class Date'],
     ['a Map', new Map(), 'result is an object of class Map'],
     ['a cycle', cyclic(), 'result.self is an object that contains itself'],
-    ['a text that is too large', 'a'.repeat(2_000_000), 'result is larger than 1048576 bytes'],
-    ['a depth that is too large', nested(100_000), 'is nested deeper than 64 levels'],
-    ['a getter that throws', throwing(), 'one of its getters throws'],
-    ['a Proxy that throws', throwingProxy(), 'one of its getters throws'],
-    ['a Proxy that is revoked', revoked(), 'one of its getters throws']
-  ])('fails for good when a handler returns %s', (_, returned, where) => {
+    ['a text that is too large', 'a'.repeat(2_000_000), 'result is larger than 1048576 bytes', tooLarge],
+    ['a depth that is too large', nested(100_000), 'is nested deeper than 64 levels', tooLarge],
+    ['a getter that throws', throwing(), 'result.message is unreadable: a getter or a Proxy throws'],
+    ['a Proxy that throws', throwingProxy(), 'result is unreadable: a getter or a Proxy throws'],
+    ['a Proxy that is revoked', revoked(), 'result is unreadable: a getter or a Proxy throws']
+  ])('fails for good when a handler returns %s', (_, returned, where, name = notSerializable) => {
     const outcome = outcomeOf(returned, always);
     expect(outcome).toMatchObject({
       status: 'failed',
-      error: { name: 'ResultNotSerializableError', code: 'ERR_RESULT_NOT_SERIALIZABLE', retryable: false }
+      error: { name, code: codes[name], retryable: false }
     });
     expect(outcome).toHaveProperty('error.message', expect.stringContaining(where));
   });
@@ -141,6 +147,16 @@ describe('taskErrorOf', () => {
       retryable: true
     });
     expect(taskErrorOf('t'.repeat(10_000_000), always).message).toHaveLength(8_192);
+  });
+
+  it('keeps what every store gives back: no NUL and no half of a character, also not one that the bound makes', () => {
+    const error = Object.assign(new Error(`a\0b\ud800c${'🦊'.repeat(5_000)}`), {
+      code: 'E\0',
+      stack: '\udfff'
+    });
+    const { message, code, stack } = taskErrorOf(error, always);
+    expect(message).toBe(`a\ufffdb\ufffdc${'🦊'.repeat(4_093)}\ufffd`);
+    expect([code, stack]).toEqual(['E\ufffd', '\ufffd']);
   });
 
   it('leaves out what the error has not', () => {

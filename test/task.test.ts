@@ -164,7 +164,7 @@ describe('prepareTask', () => {
           throw new Error('mine');
         }
       },
-      'tasks[3].data'
+      'tasks[3].data.a'
     ]
   ])('refuses data with %s, and says where', (_, data, argument) => {
     expect(refusal({ data }).argument).toBe(argument);

@@ -1,5 +1,6 @@
 import { NotFoundError } from '../errors.ts';
 import { FleetReader } from '../fleetReader.ts';
+import { quote } from '../show.ts';
 import type { Store } from '../store.ts';
 import { sqliteStore } from '../stores/sqlite.ts';
 import { UsageError } from './failure.ts';
@@ -26,9 +27,9 @@ export async function openStore({ store: named, fleet: scope }: StoreOptions): P
   try {
     const scopes = await store.listScopes();
     if (!scopes.includes(scope)) {
-      const others = scopes.map((name) => JSON.stringify(name)).join(', ');
+      const others = scopes.map((name) => quote(name)).join(', ');
       const hint = others === '' ? 'it holds none' : `it holds ${others}: pass --fleet`;
-      throw new UsageError(`store ${path} holds no fleet ${JSON.stringify(scope)}; ${hint}`);
+      throw new UsageError(`store ${path} holds no fleet ${quote(scope)}; ${hint}`);
     }
   } catch (error) {
     await store.close();

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { oneOf } from '../commandRules.ts';
 import { ValidationError } from '../errors.ts';
+import { quote } from '../show.ts';
 import { prepareTask, type Task } from '../task.ts';
 import { refuse } from '../validation.ts';
 import { UsageError } from './failure.ts';
@@ -90,7 +91,7 @@ function problemOf(line: Line, types: ReadonlySet<string>, ids: TaskIds): string
     // The batch and the time are those of the submission: no line is good or bad by them.
     const { id } = prepareTask(taskOf(line.text, line.number, types), 'task', 'batch', 0);
     const first = ids.add(id, line.number);
-    return first === null ? null : `task.id is ${JSON.stringify(id)}, which line ${first} has already`;
+    return first === null ? null : `task.id is ${quote(id)}, which line ${first} has already`;
   } catch (error) {
     if (error instanceof ValidationError) return error.message;
     if (error instanceof SyntaxError) return `is not JSON: ${error.message}`;

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
+import { escapeControls } from '../show.ts';
 
 /** Control characters, and those that reorder text: none of them is the user's to send to a terminal. */
-const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
+const unprintable = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
 
 /** Text that somebody else wrote, as it may be printed: one line, and nothing that a terminal obeys. */
 export function printable(text: string): string {
@@ -16,9 +17,9 @@ export function printableLines(text: string): string {
     .join('\n');
 }
 
-/** JSON text of a value, on one line, with the control characters escaped that JSON leaves as they are. */
+/** JSON text of a value, on one line, with what a terminal obeys escaped where JSON leaves it as it is. */
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
+  return `${escapeControls(JSON.stringify(value))}\n`;
 }
 
 /** A reader that goes away, as `head` does, is no error of the program. */
@@ -47,8 +48,4 @@ export function print(text: string): Promise<boolean> {
 /** A word as a POSIX shell reads it back. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", `'\\''`)}'`;
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

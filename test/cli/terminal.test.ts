@@ -9,15 +9,17 @@ test.each([
   ['eight-bit controls', 'a\u009b2Jb', 'ab'],
   ['line ends', 'one\r\ntwo', 'one two'],
   ['reordered text', 'a\u202eb', 'a b'],
+  ['isolates of text', 'a\u2066b\u2069', 'a b'],
+  ['marks of direction', 'a\u200e\u200f\u061cb', 'a b'],
   ['what is none of these', 'Zoë 🦊 %s <b>', 'Zoë 🦊 %s <b>']
 ])('%s: what somebody else wrote is printed as one harmless line', (_, text, expected) => {
   expect(printable(text)).toBe(expected);
 });
 
 test('JSON is printed without a loss, and without eight-bit controls', () => {
-  const value = { text: '\u001b[2J\u009b2J\u007f\u2028\n"' };
+  const value = { text: '\u001b[2J\u009b2J\u007f\u2028\n"\u202e\u2066\u200f' };
   const line = jsonLine(value);
-  expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\u2028]/u);
+  expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\u2028\u202e\u2066\u200f]/u);
   expect(JSON.parse(line)).toEqual(value);
 });
 

@@ -117,7 +117,7 @@ const badTasks: [
     'nested deeper',
     /JSON/
   ],
-  ['data with a getter that throws', { data: throwing() }, 'tasks[1].data', 'an object', /readable/]
+  ['data with a getter that throws', { data: throwing() }, 'tasks[1].data.value', 'unreadable', /JSON/]
 ];
 
 const badItems: [what: string, item: unknown, value: string][] = [
@@ -281,6 +281,43 @@ describe('a stream of tasks is cancelled', () => {
   });
 });
 
+describe('what is read once cannot change after it was found good', () => {
+  it.each<[what: string, run: (fleet: EchoFleet) => Promise<unknown>, id: string]>([
+    ['a task', (fleet) => fleet.submitBatch([changing({ ...good })], { batchId: 'b' }), 'b/good'],
+    ['options of a task', (fleet) => fleet.submitAsync('echo', 1, changing({ id: 'good' })), 'good'],
+    [
+      'options of a batch',
+      (fleet) => fleet.submitBatch([good], changing({ batchId: 'b' }, 'batchId')),
+      'b/good'
+    ]
+  ])('%s', async (_, run, key) => {
+    const { fleet, store } = await echoFleet();
+    await run(fleet);
+
+    const [task] = await store.listTasks('test', { limit: 1 });
+    expect(task?.row.context.key).toBe(key);
+  });
+
+  it('an array that is changed while it is submitted', async () => {
+    const { fleet } = await echoFleet();
+    const tasks = [good];
+    const submitted = fleet.submitBatch(tasks, { batchId: 'b' });
+    tasks.push({ ...good, id: 'later' });
+
+    expect(await fleet.getBatchStatus(await submitted)).toMatchObject({ totalTasks: 1 });
+  });
+});
+
+describe('an array is refused for its length before it is looked at', () => {
+  it.each([1_000_001, 10_000_000, 2 ** 32 - 1])('%i', async (length) => {
+    const { fleet, store } = await echoFleet();
+    const error = await rejection(() => fleet.submitBatch(sparse([good], length) as never, { batchId: 'b' }));
+
+    expectRefusal(error, 'tasks', `an array of ${length}`, /at most 1000000; pass an iterable/);
+    expect(await store.readBatch('test', 'b')).toBeNull();
+  });
+});
+
 describe('submitBatch refuses', () => {
   it.each([
     ['a number', 5, '5'],
@@ -384,12 +421,7 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     ['retryTask(null)', (fleet) => fleet.retryTask(null as never), 'task', 'null'],
     ['retryTask id', (fleet) => fleet.retryTask('b/good', { id: '' }), 'id', '""'],
     ['cancelTask(5)', (fleet) => fleet.cancelTask(5 as never), 'task', '5'],
-    [
-      'cancelTask without id',
-      (fleet) => fleet.cancelTask({ batchId: 'b' } as never),
-      'task',
-      'an object of class Object'
-    ],
+    ['cancelTask without id', (fleet) => fleet.cancelTask({ batchId: 'b' } as never), 'task.id', 'undefined'],
     ['getTask(undefined)', (fleet) => fleet.getTask(undefined as never), 'task', 'undefined'],
     ['getTaskSnapshot(5)', (fleet) => fleet.getTaskSnapshot(5 as never), 'task', '5'],
     ['waitFor(5)', (fleet) => fleet.waitFor(5 as never), 'task', '5'],
@@ -755,6 +787,13 @@ function throwing(): unknown {
       throw new Error('no');
     }
   };
+}
+
+/** An object whose id is good when it is read for the first time, and none that can be stored after that. */
+function changing<T extends { id?: string; batchId?: string }>(value: T, field: 'id' | 'batchId' = 'id'): T {
+  let reads = 0;
+  const first = value[field];
+  return Object.defineProperty(value, field, { enumerable: true, get: () => (reads++ === 0 ? first : '\0') });
 }
 
 /** An array of a length with holes between its first and its last items. */

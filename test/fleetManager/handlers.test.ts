@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import {
   FleetManager,
   NonRetryableError,
+  systemClock,
   TaskFailedError,
   ValidationError,
   type FleetFact,
@@ -11,6 +12,8 @@ import { gate, settled, startFleet } from '../harness.ts';
 import { cyclic, nested } from '../hostileValues.ts';
 
 const once = { maxRetries: 0 };
+const notSerializable = 'ERR_RESULT_NOT_SERIALIZABLE';
+const tooLarge = 'ERR_RESULT_TOO_LARGE';
 
 describe('whatever a handler throws is a failure that is retried', () => {
   // Made by functions: the runner looks into the values of a table, and some of these bite.
@@ -199,7 +202,7 @@ describe('the first outcome of a handler counts, and only that', () => {
 });
 
 describe('a result that JSON cannot hold fails the task, once', () => {
-  it.each<[what: string, result: () => unknown, path: string]>([
+  it.each<[what: string, result: () => unknown, path: string, code?: string]>([
     ['that contains itself', cyclic, 'result.self'],
     ['of a BigInt', () => ({ rows: [1n] }), 'result.rows[0]'],
     ['of NaN', () => NaN, 'result'],
@@ -212,10 +215,10 @@ describe('a result that JSON cannot hold fails the task, once', () => {
     ['of a function', () => () => 1, 'result'],
     ['of a symbol', () => Symbol('no'), 'result'],
     ['with a hole', () => Array.from({ length: 2 }), 'result[0]'],
-    ['of 100,000 levels', () => nested(100_000), 'result[0]'],
-    ['of more than 1 MiB', () => 'x'.repeat(2 ** 20), 'result'],
-    ['of 100 MB', () => 'x'.repeat(1e8), 'result'],
-    ['of 2^40 shared parts', () => shared(40), 'result'],
+    ['of 100,000 levels', () => nested(100_000), 'result[0]', tooLarge],
+    ['of more than 1 MiB', () => 'x'.repeat(2 ** 20), 'result', tooLarge],
+    ['of 100 MB', () => 'x'.repeat(1e8), 'result', tooLarge],
+    ['of 2^40 shared parts', () => shared(40), 'result', tooLarge],
     [
       'with a getter that throws',
       () => ({
@@ -223,7 +226,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
           return throwIt(new Error('no'));
         }
       }),
-      'result'
+      'result.value'
     ],
     [
       'with a toJSON of its own that throws',
@@ -236,7 +239,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
       () => new Proxy({}, { ownKeys: () => throwIt(new Error('no')) }),
       'result'
     ]
-  ])('%s', async (_, result, path) => {
+  ])('%s', async (_, result, path, code = notSerializable) => {
     const { fleet } = await startFleet({
       handlers: { sync: result, async: async () => result(), echo: (data: unknown) => data }
     });
@@ -250,7 +253,7 @@ describe('a result that JSON cannot hold fails the task, once', () => {
       expect(settledResult).toMatchObject({
         status: 'failed',
         attempts: 1,
-        failure: { code: 'ERR_RESULT_NOT_SERIALIZABLE', retryable: false }
+        failure: { code, retryable: false }
       });
       expect(settledResult.error?.startsWith(path)).toBe(true);
     }
@@ -478,13 +481,13 @@ describe('what a handler is given', () => {
 });
 
 describe('a handler that uses its own fleet', () => {
-  it('may submit 1,000 tasks, which run', async () => {
+  it('may submit 10,000 tasks, which run', async () => {
     const { fleet } = await startFleet({
       handlers: {
         parent: (): Promise<string> =>
           fleet.submitBatch(
             Array.from(
-              { length: 1_000 },
+              { length: 10_000 },
               (_, index) => ({ id: String(index), type: 'child', data: index }) as never
             ),
             { batchId: 'children' }
@@ -497,7 +500,7 @@ describe('a handler that uses its own fleet', () => {
     expect(await fleet.submit('parent', null)).toBe('children');
     expect(await fleet.waitForBatch('children')).toMatchObject({
       status: 'completed',
-      completedTasks: 1_000
+      completedTasks: 10_000
     });
   });
 
@@ -513,20 +516,95 @@ describe('a handler that uses its own fleet', () => {
     expect(await fleet.submit('parent', null)).toBe(42);
   });
 
-  it('that waits for itself times out, and the fleet goes on', async () => {
-    const { fleet, clock } = await startFleet({
+  it.each<[what: string, wait: (fleet: AnyFleet, context: HandlerContext) => Promise<unknown>, id: string]>([
+    ['its task', (fleet, { key }) => fleet.waitFor(key), 'b/selfish'],
+    ['its task by its id', (fleet, { task }) => fleet.waitFor({ batchId: 'b', id: task.id }), 'b/selfish'],
+    ['its task for a while', (fleet, { key }) => fleet.waitFor(key, { timeoutMs: 1_000 }), 'b/selfish'],
+    ['its task, far from its call', (fleet, { key }) => later(() => fleet.waitFor(key)), 'b/selfish'],
+    ['its batch', (fleet) => fleet.waitForBatch('b'), 'b'],
+    ['the end of the results of its batch', (fleet) => readAll(fleet.streamBatchResults('b')), 'b']
+  ])('is refused to wait for %s, at once', async (_, wait, id) => {
+    const { fleet } = await startFleet({
       handlers: {
-        selfish: (_: null, { key, signal }): Promise<unknown> => fleet.waitFor(key, { signal }),
+        selfish: (_data: null, context: HandlerContext): Promise<unknown> => wait(fleet, context),
         echo: (data: unknown) => data
       },
       config: { maxConcurrentWorkers: 1 }
     });
-    const { key } = await fleet.submitAsync('selfish', null, { timeoutMs: 1_000, maxRetries: 0 });
-    const behind = fleet.submit('echo', 'next');
-    await clock.advance(1_000);
+    await fleet.submitBatch(
+      [
+        { id: 'other', type: 'echo', data: 1, priority: 10 },
+        { id: 'selfish', type: 'selfish', data: null, maxRetries: 0 }
+      ],
+      { batchId: 'b' }
+    );
 
-    expect(await behind).toBe('next');
-    expect(await fleet.getTask(key)).toMatchObject({ status: 'timedOut' });
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'partial', failedTasks: 1 });
+    const [result] = await fleet.getBatchResults('b', { success: false });
+    expect(result).toMatchObject({ failure: { name: 'SelfAwaitError', code: 'ERR_SELF_AWAIT' } });
+    expect(result?.error).toContain(`"${id}"`);
+    expect(await fleet.submit('echo', 'still there')).toBe('still there');
+  });
+
+  it('may leave code behind that waits for its end', async () => {
+    const held = gate();
+    const outcome = gate<unknown>();
+    const { fleet } = await startFleet({
+      handlers: {
+        starter: (_: null, { key }): string => {
+          void held.promise.then(() => fleet.waitFor(key)).then(outcome.open, outcome.open);
+          return 'done';
+        }
+      }
+    });
+    await fleet.submit('starter', null);
+    held.open();
+
+    expect(await outcome.promise).toBe('done');
+  });
+
+  it('may wait for a task of another fleet that has the same key', async () => {
+    const other = await startFleet({ handlers: { echo: (data: unknown) => data } });
+    const { fleet } = await startFleet({
+      handlers: {
+        ask: async (_: null, { key }): Promise<unknown> =>
+          other.fleet.submit('echo', 'from there', { id: key })
+      }
+    });
+
+    expect(await fleet.submit('ask', null, { id: 'same' })).toBe('from there');
+  });
+
+  it('may scale it to one worker while many run', async () => {
+    const { fleet } = await startFleet({
+      handlers: {
+        scaler: async (index: number): Promise<number> => {
+          await fleet.scaleWorkers(1);
+          return index;
+        }
+      },
+      config: { maxConcurrentWorkers: 10 }
+    });
+    const batchId = await fleet.submitBatch(
+      Array.from({ length: 50 }, (_, index) => ({ id: `${index}`, type: 'scaler' as const, data: index }))
+    );
+
+    expect(await fleet.waitForBatch(batchId)).toMatchObject({ status: 'completed', completedTasks: 50 });
+    await settled();
+    expect(await fleet.getStats()).toMatchObject({ workerCount: 1 });
+  });
+
+  it('may cancel the batch that it is part of', async () => {
+    const { fleet } = await startFleet({
+      handlers: { rebel: (): Promise<boolean> => fleet.cancelBatch('b') },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    await fleet.submitBatch(
+      ['1', '2', '3'].map((id) => ({ id, type: 'rebel' as const, data: null })),
+      { batchId: 'b' }
+    );
+
+    expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'cancelled', cancelledTasks: 3 });
   });
 
   it('may cancel itself', async () => {
@@ -727,6 +805,59 @@ it('a handler that replaces the clock and the dice of the process does not distu
     await fleet.stop();
   }
 });
+
+describe('a handler that replaces a builtin does not disturb the fleet', () => {
+  const never = () => throwIt(new Error('replaced'));
+
+  it.each<[what: string, holder: object, replacements: object]>([
+    ['performance.now', performance, { now: never }],
+    ['queueMicrotask', globalThis, { queueMicrotask: never }],
+    ['clearTimeout', globalThis, { clearTimeout: never, clearImmediate: never }],
+    ['JSON.parse', JSON, { parse: never }],
+    ['Promise.resolve', Promise, { resolve: never }],
+    ['AbortController', globalThis, { AbortController: never }],
+    ['a field of every object', Object.prototype, { priority: 'high', maxRetries: -1, startAfter: -1 }]
+  ])('%s', async (_, holder, replacements) => {
+    const { fleet, clock } = await startFleet({
+      handlers: {
+        vandal: (_data: null, { attempt }) => {
+          if (attempt === 2) return attempt;
+          Object.assign(holder, replacements);
+          throw new Error('again');
+        },
+        echo: async (data: unknown) => data
+      }
+    });
+    const names = Object.keys(replacements);
+    const saved = names.map((name) => Object.getOwnPropertyDescriptor(holder, name));
+    let results: unknown[];
+    try {
+      await fleet.submitAsync('vandal', null, { id: 'vandal' });
+      await clock.advance(1_000);
+      const echoed = fleet.submit('echo', { list: [1] });
+      results = [await fleet.waitFor('vandal'), await echoed];
+    } finally {
+      for (const [index, name] of names.entries()) {
+        const property = saved[index];
+        if (property) Object.defineProperty(holder, name, property);
+        else Reflect.deleteProperty(holder, name);
+      }
+    }
+
+    expect(results).toEqual([2, { list: [1] }]);
+  });
+});
+
+type AnyFleet = Pick<FleetManager, 'waitFor' | 'waitForBatch' | 'streamBatchResults'>;
+
+async function later<T>(call: () => Promise<T>): Promise<T> {
+  await new Promise<void>((resolve) => systemClock.setSoon(resolve));
+  return call();
+}
+
+async function readAll(results: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of results);
+}
 
 class Point {
   readonly x = 1;

@@ -2,7 +2,8 @@ import type { AbortCause, Executor } from '../../../src/executor.ts';
 import type { CrashPoint } from '../crashPoints.ts';
 import type { Trap } from './trap.ts';
 
-const abortPoints: Readonly<Record<AbortCause['kind'], CrashPoint>> = {
+/** Of the aborts that a commit lets out. */
+const abortPoints: Readonly<Partial<Record<AbortCause['kind'], CrashPoint>>> = {
   cancelled: 'cancel: committed, not aborted',
   timeout: 'timeout: committed, not aborted',
   stopped: 'stop: attempts released, not aborted'
@@ -24,7 +25,8 @@ export function trappedExecutor(executor: Executor, trap: Trap): Executor {
       executor.dispatch(attempts.slice(1));
     },
     abort(attempt, cause) {
-      trap.pass(abortPoints[cause.kind]);
+      const point = abortPoints[cause.kind];
+      if (point !== undefined) trap.pass(point);
       executor.abort(attempt, cause);
     },
     async stop() {

@@ -1,5 +1,6 @@
 import type { Json, TaskError } from '../../../machines/task.ts';
 import { ValidationError } from '../../errors.ts';
+import { parseJson, stringifyJson } from '../../jsonText.ts';
 
 /** What a column holds. */
 export type Cell = string | number | null;
@@ -10,7 +11,7 @@ const unstorable = /[\0\p{Surrogate}]/u;
 /** @throws {ValidationError} when a text would not come back as it was. */
 export function requireStorable(argument: string, text: string): void {
   if (!unstorable.test(text)) return;
-  throw new ValidationError(argument, JSON.stringify(text).slice(0, 80), 'without NUL and lone surrogates');
+  throw new ValidationError(argument, stringifyJson(text).slice(0, 80), 'without NUL and lone surrogates');
 }
 
 /**
@@ -26,9 +27,9 @@ export function numberOf(cell: Cell | undefined): number | null {
 }
 
 export function textOf(value: Json | TaskError): string | null {
-  return value === null ? null : JSON.stringify(value);
+  return value === null ? null : stringifyJson(value);
 }
 
 export function valueOf<T>(cell: Cell | undefined): T | null {
-  return cell == null ? null : (JSON.parse(cell as string) as T);
+  return cell == null ? null : (parseJson(cell as string) as T);
 }

@@ -4,9 +4,10 @@ import type { Json } from '../../../machines/task.ts';
 import type { FleetStats } from '../../stats.ts';
 import type { BatchRow, LedgerHead, StoredAgent } from '../../store.ts';
 import { requireStorable, type Cell } from './cells.ts';
+import { parseJson, stringifyJson } from '../../jsonText.ts';
 
 export function encodeHead({ turn, seq, settledSeq, stats }: LedgerHead): Cell[] {
-  return [turn, seq, settledSeq, JSON.stringify(stats)];
+  return [turn, seq, settledSeq, stringifyJson(stats)];
 }
 
 export const headColumns = 'turn, seq, settled_seq, stats';
@@ -17,24 +18,24 @@ export function decodeHead([turn, seq, settledSeq, stats]: readonly Cell[]): Led
     turn: turn as number,
     seq: seq as number,
     settledSeq: settledSeq as number,
-    stats: JSON.parse(stats as string) as FleetStats
+    stats: parseJson(stats as string) as FleetStats
   };
 }
 
 export function encodeBatch(cells: Cell[], { state, context }: BatchRow): void {
   requireStorable('batchId', context.id);
   const { id, firstSeq, lastSeq, settledAt } = context;
-  cells.push(id, state, firstSeq, lastSeq, settledAt, JSON.stringify(context));
+  cells.push(id, state, firstSeq, lastSeq, settledAt, stringifyJson(context));
 }
 
 export const batchColumns = 'state, context';
 
 export function decodeBatch([state, context]: readonly Cell[]): BatchRow {
-  return { state: state as BatchState, context: JSON.parse(context as string) as BatchContext };
+  return { state: state as BatchState, context: parseJson(context as string) as BatchContext };
 }
 
 export function encodeAgent(cells: Cell[], { id, machine, schemaVersion, snapshot }: StoredAgent): void {
-  cells.push(id, machine, schemaVersion, JSON.stringify(snapshot));
+  cells.push(id, machine, schemaVersion, stringifyJson(snapshot));
 }
 
 export const agentColumns = 'id, machine, schema_version, snapshot';
@@ -44,6 +45,6 @@ export function decodeAgent([id, machine, version, snapshot]: readonly Cell[]): 
     id: id as string,
     machine: machine as string,
     schemaVersion: version as number,
-    snapshot: JSON.parse(snapshot as string) as Json
+    snapshot: parseJson(snapshot as string) as Json
   };
 }

@@ -1,0 +1,25 @@
+/**
+ * Bounds of what is taken in, in one place, so that no single value can exhaust the process or the store.
+ *
+ * What is beyond them is refused by its path, but for texts that only tell: those are cut.
+ */
+export const limits = {
+  /** Ids, types and names, bytes of UTF-8. */
+  idBytes: 256,
+  /** Data, metadata, progress and results: bytes of JSON text, each. */
+  jsonBytes: 1_048_576,
+  /** The same: levels of arrays and objects. */
+  jsonDepth: 64,
+  /** The same: values in all, so that parts that are shared a million times are refused in milliseconds. */
+  jsonValues: 200_000,
+  /** Tasks of one array, which is held and validated whole. An iterable of tasks has no limit. */
+  arrayTasks: 1_000_000,
+  /** A line of a handler's log, characters; cut. */
+  logLine: 4_096,
+  /** A handler's error: its message, its stack, and its name and code, characters; cut. */
+  errorMessage: 8_192,
+  errorStack: 16_384,
+  errorName: 256,
+  /** What a message shows of a value, characters; cut. */
+  shownValue: 80
+} as const;

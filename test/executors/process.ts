@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const script = fileURLToPath(new URL('fleetProcess.ts', import.meta.url));
+
+/** Runs `fleetProcess.ts` to its end. @param nodeOptions - For Node itself. */
+export async function runProcess(
+  scenario: string,
+  ...nodeOptions: readonly string[]
+): Promise<{ code: number | null; output: string; errors: string }> {
+  const child = spawn(
+    process.execPath,
+    [...nodeOptions, '--import', import.meta.resolve('tsx'), script, scenario],
+    // What the test runner tells its own processes is not for this one.
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: undefined } }
+  );
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let [output, errors] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output, errors };
+}
