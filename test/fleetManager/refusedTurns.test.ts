@@ -178,6 +178,7 @@ describe('a stop whose turns are refused', () => {
     const stopped = vi.fn<() => void>();
     void fleet.stop().then(stopped);
     await clock.advance(5_000);
+    await settled();
 
     expect(stopped).toHaveBeenCalledOnce();
   });
