@@ -5,6 +5,7 @@ import {
   StoreError,
   StoreVersionError
 } from '../../errors.ts';
+import { DamageError } from './damage.ts';
 import { CommitFailure } from './transaction.ts';
 
 /** An error as it is posted: classes do not survive the way from one thread to another. */
@@ -65,6 +66,9 @@ export function refusal(code: StoreError['code'], message: string): DriverError 
 /** Says what a call that threw means for its caller. @param path - Of the store. */
 export function failureOf(thrown: unknown, path: string): Failure {
   if (thrown instanceof DriverError) return thrown.failure;
+  if (thrown instanceof DamageError) return { kind: 'corrupt', path, reason: thrown.message };
+  if (isOutOfRange(thrown))
+    return { kind: 'corrupt', path, reason: 'it holds a number that was never written' };
   const atCommit = thrown instanceof CommitFailure;
   const error = atCommit ? thrown.cause : thrown;
   return isSqliteError(error) ? ofSqlite(error, path, atCommit) : ofOther(error, path, atCommit);
@@ -90,6 +94,11 @@ export function errorOf(failure: Failure): FleetError {
 export function isUncertain(thrown: unknown): boolean {
   if (thrown instanceof CommitFailure) return true;
   return isSqliteError(thrown) && isFsync(thrown.errcode);
+}
+
+/** An integer beyond what a number holds exactly: none was stored, so it is damage. */
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
 }
 
 export function isSqliteError(error: unknown): error is SqliteError {

@@ -3,7 +3,7 @@ import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
-import type { Rows } from './rowReader.ts';
+import type { Rows } from './rowCheck.ts';
 import type { Durability } from './storeFile.ts';
 
 export interface DriverOptions {

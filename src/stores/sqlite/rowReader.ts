@@ -1,26 +1,49 @@
 import type { BatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
-import { agentColumns, batchColumns, headColumns } from './fleetRows.ts';
-import { resultColumns } from './resultRows.ts';
-import { isFinal, storedTaskColumns, taskColumns } from './taskRows.ts';
+import { damaged } from './damage.ts';
+import {
+  agentCellsAndSum,
+  agentCheck,
+  batchCellsAndSum,
+  batchCheck,
+  scopeCellsAndSum,
+  scopeCheck
+} from './fleetRows.ts';
+import { resultCellsAndSum, resultCheck } from './resultRows.ts';
+import type { Rows } from './rowCheck.ts';
+import {
+  isFinal,
+  payloadCellsAndSums,
+  payloadCheck,
+  storedTaskCellsAndSums,
+  storedTaskCheck,
+  taskCellsAndSums,
+  taskCheck
+} from './taskRows.ts';
 import { numberIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
-
-/** Rows as they are posted: one array of cells each. */
-export type Rows = readonly (readonly Cell[])[];
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 
 const liveTaskPage =
-  `SELECT max(c0), json_group_array(json_array(${taskColumns.map((_, index) => `c${index}`).join(', ')})) FROM (` +
-  `SELECT ${taskColumns.map((column, index) => `${column} AS c${index}`).join(', ')} ` +
-  'FROM tasks t INDEXED BY tasks_live ' +
-  'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?)';
+  `SELECT ${taskCellsAndSums} FROM tasks t INDEXED BY tasks_live ` +
+  'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?';
 
-/** Reads committed rows. Each query goes through an index or a range of ids, and is over when it returns. */
+/** Results that are added up at once. */
+const sumPage = 1_000;
+
+/**
+ * Reads committed rows, each compared with its checksum.
+ *
+ * Each query goes through an index or a range of ids, and is over when it returns: no statement stays open
+ * between calls, so none of them keeps the log from being written back.
+ *
+ * Every method throws a `DamageError` for a row that is not as it was written.
+ */
 export class RowReader {
   readonly #statements: Statements;
+  readonly #numbers = new Map<string, number>();
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -28,29 +51,49 @@ export class RowReader {
 
   /** A fleet's number in this file, or `undefined` when there is none of that name. */
   scopeNumber(scope: string): number | undefined {
-    return this.#statements.get('SELECT number FROM scopes WHERE name = ?', scope)?.[0] as number | undefined;
+    const known = this.#numbers.get(scope);
+    if (known !== undefined) return known;
+    // Not through the index: damaged, it would make a fleet that is there look new.
+    let unreadable: number | undefined;
+    for (const [number, ...cells] of this.#scopeRows()) {
+      const isSound = scopeCheck.isSound(number as number, cells);
+      if (!isSound) unreadable = number as number;
+      else if (cells[0] === scope) {
+        this.#numbers.set(scope, number as number);
+        return number as number;
+      }
+    }
+    if (unreadable !== undefined) throw damaged(`the head of fleet number ${unreadable}`);
+    return undefined;
   }
 
   scopes(): readonly string[] {
-    return this.#statements.all('SELECT name FROM scopes ORDER BY number').map(([name]) => name as string);
+    return this.#scopeRows().map(
+      ([number, ...cells]) => scopeCheck.row(number as number, cells)[0] as string
+    );
   }
 
+  /** Turn, last task and result number, and stats: see {@link decodeHead}. */
   head(scope: number): readonly Cell[] {
-    return this.#statements.get(`SELECT ${headColumns} FROM scopes WHERE number = ?`, scope) ?? [null];
+    const sql = `SELECT ${scopeCellsAndSum} FROM scopes WHERE number = ?`;
+    const cells = this.#statements.get(sql, scope);
+    return cells ? scopeCheck.row(scope, cells).slice(1) : [null];
   }
 
   agents(scope: number): Rows {
-    return this.#statements.all(`SELECT ${agentColumns} FROM agents WHERE scope = ?`, scope);
+    const sql = `SELECT ${agentCellsAndSum} FROM agents WHERE scope = ?`;
+    return agentCheck.rows(scope, this.#statements.all(sql, scope));
   }
 
   liveBatches(scope: number): Rows {
-    const sql = `SELECT ${batchColumns} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
-    return this.#statements.all(sql, scope);
+    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
+    return batchCheck.rows(scope, this.#statements.all(sql, scope));
   }
 
   batch(scope: number, id: string): readonly Cell[] | null {
-    const sql = `SELECT ${batchColumns} FROM batches WHERE scope = ? AND name = ?`;
-    return this.#statements.get(sql, scope, id) ?? null;
+    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND name = ?`;
+    const cells = this.#statements.get(sql, scope, id);
+    return cells ? batchCheck.row(scope, cells) : null;
   }
 
   batches(scope: number, { status, after, limit }: BatchQuery): Rows {
@@ -62,28 +105,30 @@ export class RowReader {
       // An id that is not there (any more) has no place in the order: nothing follows it.
       if (first === undefined) return [];
     }
-    const from = `SELECT ${batchColumns} FROM batches`;
-    return status === undefined
-      ? this.#statements.all(
-          `${from} WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
-          first,
-          base + scopeSpan,
-          limit
-        )
-      : this.#statements.all(
-          `${from} WHERE scope = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`,
-          scope,
-          status,
-          first,
-          limit
-        );
+    const from = `SELECT ${batchCellsAndSum} FROM batches`;
+    const found =
+      status === undefined
+        ? this.#statements.all(
+            `${from} WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
+            first,
+            base + scopeSpan,
+            limit
+          )
+        : this.#statements.all(
+            `${from} WHERE scope = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`,
+            scope,
+            status,
+            first,
+            limit
+          );
+    return batchCheck.rows(scope, found);
   }
 
   tasks(scope: number, keys: readonly string[]): Rows {
     const sql =
-      `SELECT ${storedTaskColumns} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
-      'JOIN payloads p ON p.id = t.id';
-    return this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope);
+      `SELECT ${storedTaskCellsAndSums} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
+      'LEFT JOIN payloads p ON p.id = t.id';
+    return storedTaskCheck.rows(scope, this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope));
   }
 
   listTasks(scope: number, query: TaskQuery): Rows {
@@ -99,22 +144,25 @@ export class RowReader {
     if (query.type !== undefined) narrow('t.type = ?', query.type);
     if (query.status !== undefined) narrow(...outcomeTerm(query.status));
     const sql =
-      `SELECT ${storedTaskColumns} FROM tasks t ${taskIndex(query)} CROSS JOIN payloads p ON p.id = t.id ` +
+      `SELECT ${storedTaskCellsAndSums} FROM tasks t ${taskIndex(query)} LEFT JOIN payloads p ON p.id = t.id ` +
       `WHERE ${where.join(' AND ')} ORDER BY t.id LIMIT ?`;
-    return this.#statements.all(sql, ...values, query.limit);
+    return storedTaskCheck.rows(scope, this.#statements.all(sql, ...values, query.limit));
   }
 
   /** Seq of the last task of a page, `null` when there is none, and the page: see {@link decodeTaskPage}. */
   liveTasks(scope: number, after: number, limit: number): readonly Cell[] {
     const base = scope * scopeSpan;
-    return this.#statements.get(liveTaskPage, base + after, base + scopeSpan, limit)!;
+    const rows = this.#statements.all(liveTaskPage, base + after, base + scopeSpan, limit);
+    taskCheck.rows(scope, rows);
+    return [rows.at(-1)?.[0] ?? null, JSON.stringify(rows)];
   }
 
   payloads(scope: number, seqs: readonly number[]): Rows {
-    const sql =
-      `SELECT ${numberIn('p.id')}, p.data, p.metadata FROM json_each(?) s ` +
-      'CROSS JOIN payloads p ON p.id = s.value + ?';
-    return this.#statements.all(sql, JSON.stringify(seqs), scope * scopeSpan);
+    const [list, base] = [JSON.stringify([...new Set(seqs)]), scope * scopeSpan];
+    const sql = `SELECT ${payloadCellsAndSums} FROM json_each(?) s CROSS JOIN payloads p ON p.id = s.value + ?`;
+    const found = payloadCheck.rows(scope, this.#statements.all(sql, list, base));
+    if (found.length < new Set(seqs).size) this.#requireNone(scope, seqs, found);
+    return found;
   }
 
   results(scope: number, query: ResultQuery): Rows {
@@ -134,39 +182,73 @@ export class RowReader {
     // Literal, because an index over failures alone is found only by its own condition.
     if (success !== undefined) narrow(success ? 'success = 1' : 'success = 0');
     const sql =
-      `SELECT ${resultColumns} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
+      `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
       `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
-    return this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    return resultCheck.rows(scope, this.#statements.all(sql, ...values, query.limit, query.offset ?? 0));
   }
 
   /** The latest result of a task. */
   result(scope: number, key: string): readonly Cell[] | null {
-    const sql = `SELECT ${resultColumns} FROM results WHERE scope = ? AND key = ? ORDER BY id DESC LIMIT 1`;
-    return this.#statements.get(sql, scope, key) ?? null;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? ORDER BY id DESC LIMIT 1`;
+    const cells = this.#statements.get(sql, scope, key);
+    return cells ? resultCheck.row(scope, cells) : null;
+  }
+
+  /** The last result of a fleet. */
+  lastResult(scope: number): readonly Cell[] | null {
+    const base = scope * scopeSpan;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`;
+    const cells = this.#statements.get(sql, base, base + scopeSpan);
+    return cells ? resultCheck.row(scope, cells) : null;
   }
 
   hasResult(scope: number, workerId: string, key: string, attempt: number): boolean {
-    const sql = 'SELECT 1 FROM results WHERE scope = ? AND key = ? AND worker = ? AND attempts = ?';
-    return this.#statements.get(sql, scope, key, workerId, attempt) !== undefined;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? AND worker = ? AND attempts = ?`;
+    const cells = this.#statements.get(sql, scope, key, workerId, attempt);
+    return cells !== undefined && resultCheck.row(scope, cells).length > 0;
   }
 
   /** Successes, failures, duration, oldest and newest timestamp, last number. */
   sumResults(scope: number, afterSettledSeq: number): readonly Cell[] {
-    const base = scope * scopeSpan;
-    const sql =
-      'SELECT ifnull(sum(success), 0), count(*) - ifnull(sum(success), 0), total(duration), ' +
-      `ifnull(min(timestamp), 0), ifnull(max(timestamp), 0), ${numberIn('max(id)')} ` +
-      'FROM results WHERE id > ? AND id < ?';
-    return this.#statements.get(sql, base + afterSettledSeq, base + scopeSpan)!;
+    let [successes, failures, duration, oldest, newest] = [0, 0, 0, Infinity, -Infinity];
+    let last: number | null = null;
+    for (;;) {
+      const page = this.results(scope, { afterSettledSeq: last ?? afterSettledSeq, limit: sumPage });
+      for (const cells of page) {
+        const timestamp = cells[8] as number;
+        if (cells[5] === 1) successes += 1;
+        else failures += 1;
+        duration += cells[7] as number;
+        oldest = Math.min(oldest, timestamp);
+        newest = Math.max(newest, timestamp);
+        last = cells[0] as number;
+      }
+      if (page.length < sumPage) break;
+    }
+    return last === null ? [0, 0, 0, 0, 0, null] : [successes, failures, duration, oldest, newest, last];
+  }
+
+  /** The number and the cells of each fleet. */
+  #scopeRows(): Cell[][] {
+    return this.#statements.all(`SELECT number, ${scopeCellsAndSum} FROM scopes ORDER BY number`);
+  }
+
+  /** Tasks without data are no tasks, or their data is lost. */
+  #requireNone(scope: number, seqs: readonly number[], found: Rows): void {
+    const there = new Set(found.map(([seq]) => seq));
+    const missing = JSON.stringify(seqs.filter((seq) => !there.has(seq)));
+    const sql = `SELECT ${numberIn('t.id')} FROM json_each(?) s CROSS JOIN tasks t ON t.id = s.value + ? LIMIT 1`;
+    const task = this.#statements.get(sql, missing, scope * scopeSpan);
+    if (task) throw damaged(`the data of task ${task[0]}`);
   }
 
   /** Ids that the tasks of a query can have: greater than the first, up to the second. */
   #taskRange(scope: number, { batchId, after = 0 }: TaskQuery): [number, number] | undefined {
     const base = scope * scopeSpan;
     if (batchId === undefined) return [base + after, base + scopeSpan - 1];
-    const sql = 'SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ?';
-    const [first, last] = (this.#statements.get(sql, scope, batchId) ?? []) as number[];
-    if (first === undefined || last === undefined) return undefined;
+    const batch = this.batch(scope, batchId);
+    if (batch === null) return undefined;
+    const [, , first, last] = batch as [string, string, number, number];
     return [base + Math.max(after, first - 1), base + last];
   }
 

@@ -26,6 +26,9 @@ export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
  * - Tasks of a batch need none: the batch knows the range of their numbers.
  * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
  *   found by bisection, though clocks are set back.
+ *
+ * A `sum` is a checksum of what its row holds (`sums.ts`). Row ids of batches and commands, `scope` and `outcome`
+ * are not in one: they follow from what is, or an index repeats them.
  */
 const tables = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -33,7 +36,8 @@ const tables = `
   CREATE TABLE scopes (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    turn INTEGER, seq INTEGER, settled_seq INTEGER, stats TEXT
+    turn INTEGER, seq INTEGER, settled_seq INTEGER, stats TEXT,
+    sum INTEGER NOT NULL
   );
 
   CREATE TABLE tasks (
@@ -56,13 +60,20 @@ const tables = `
     due_at INTEGER,
     started_at INTEGER,
     settled_at INTEGER,
-    error TEXT
+    error TEXT,
+    sum INTEGER NOT NULL,
+    state_sum INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX tasks_key ON tasks (scope, key);
   CREATE INDEX tasks_live ON tasks (outcome) WHERE outcome IS NULL;
   CREATE INDEX tasks_unhappy ON tasks (outcome) WHERE outcome <> 'completed';
 
-  CREATE TABLE payloads (id INTEGER PRIMARY KEY, data TEXT NOT NULL, metadata TEXT);
+  CREATE TABLE payloads (
+    id INTEGER PRIMARY KEY,
+    data TEXT NOT NULL,
+    metadata TEXT,
+    sum INTEGER NOT NULL
+  );
 
   CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
@@ -71,7 +82,8 @@ const tables = `
     state TEXT NOT NULL,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
-    context TEXT NOT NULL
+    context TEXT NOT NULL,
+    sum INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX batches_name ON batches (scope, name);
   CREATE INDEX batches_state ON batches (scope, state);
@@ -93,7 +105,8 @@ const tables = `
     worker TEXT,
     result TEXT,
     error TEXT,
-    failure TEXT
+    failure TEXT,
+    sum INTEGER NOT NULL
   );
   CREATE INDEX results_key ON results (scope, key);
   CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
@@ -106,6 +119,7 @@ const tables = `
     machine TEXT NOT NULL,
     schema_version INTEGER NOT NULL,
     snapshot TEXT NOT NULL,
+    sum INTEGER NOT NULL,
     PRIMARY KEY (scope, id)
   ) WITHOUT ROWID;
 
@@ -115,7 +129,9 @@ const tables = `
     id TEXT NOT NULL,
     command TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
-    reply TEXT
+    reply TEXT,
+    sum INTEGER NOT NULL,
+    reply_sum INTEGER
   );
   CREATE UNIQUE INDEX commands_id ON commands (scope, id);
   CREATE INDEX commands_waiting ON commands (scope) WHERE reply IS NULL;

@@ -8,11 +8,13 @@ import { Inbox, type Watch } from './inbox.ts';
 import type { Database, OpenDatabase } from './library.ts';
 import { OwnerLock } from './ownerLock.ts';
 import type { DriverCalls, DriverOptions, OpenedScope } from './protocol.ts';
-import { RowReader, type Rows } from './rowReader.ts';
+import type { Rows } from './rowCheck.ts';
+import { RowReader } from './rowReader.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
+import { sumOf } from './sums.ts';
 import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
 
 /** How long the last process out waits for readers before it leaves the log as it is. */
@@ -61,7 +63,7 @@ export class StoreDriver implements DriverCalls {
     const { rows, statements, writers, database } = this.#own(owner);
     try {
       const number = rows.scopeNumber(scope) ?? addScope(rows, statements, scope);
-      writers.set(scope, new CommitWriter(database, statements, number));
+      writers.set(scope, new CommitWriter(database, statements, rows, number));
       this.#owners.set(scope, owner);
       return { head: rows.head(number), agents: rows.agents(number), batches: rows.liveBatches(number) };
     } catch (error) {
@@ -248,7 +250,8 @@ export class StoreDriver implements DriverCalls {
     for (const scope of this.#owners.keys()) {
       const number = connection.rows.scopeNumber(scope);
       if (number === undefined) continue;
-      connection.writers.set(scope, new CommitWriter(connection.database, connection.statements, number));
+      const { database, statements, rows, writers } = connection;
+      writers.set(scope, new CommitWriter(database, statements, rows, number));
     }
     this.#isUncertain = false;
   }
@@ -296,8 +299,10 @@ function addScope(rows: RowReader, statements: Statements, name: string): number
     const message = `A store holds at most ${maxScopes} fleets; use another file for ${JSON.stringify(name)}`;
     throw refusal('ERR_STORE_FULL', message);
   }
-  statements.run('INSERT INTO scopes (name) VALUES (?)', name);
-  return rows.scopeNumber(name)!;
+  const number = count + 1;
+  const sql = 'INSERT INTO scopes (number, name, sum) VALUES (?, ?, ?)';
+  statements.run(sql, number, name, sumOf(number, [name, null, null, null, null]));
+  return number;
 }
 
 function notOpen(scope: string): DriverError {
