@@ -36,7 +36,8 @@ const deleteBatch = 'DELETE FROM batches WHERE scope = ? AND name = ?';
 export class CommitWriter {
   readonly #database: Database;
   readonly #statements: Statements;
-  readonly #scope: number;
+  /** Number of the fleet. */
+  readonly scope: number;
   /** Id before the first row of the scope. */
   readonly #base: number;
   readonly #insertTask: SparseStatement;
@@ -52,7 +53,7 @@ export class CommitWriter {
     const base = scope * scopeSpan;
     this.#database = database;
     this.#statements = statements;
-    this.#scope = scope;
+    this.scope = scope;
     this.#base = base;
     this.#insertTask = new SparseStatement(
       statements,
@@ -106,8 +107,8 @@ export class CommitWriter {
 
   /** A turn that is not later than the last one is that of an owner who was replaced. */
   #writeHead({ scope, head }: EncodedCommit): void {
-    const sum = sumOf(this.#scope, [scope, ...head]);
-    if (this.#statements.run(updateHead, ...head, sum, this.#scope) === 1) return;
+    const sum = sumOf(this.scope, [scope, ...head]);
+    if (this.#statements.run(updateHead, ...head, sum, this.scope) === 1) return;
     const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
     throw refusal('ERR_STORE_FENCED', message);
   }
@@ -116,7 +117,7 @@ export class CommitWriter {
     const payload = this.#statements.prepare(insertPayload);
     for (let at = 0; at < cells.length; at += cellsOf.payload) {
       const [seq, data, metadata] = cells.slice(at, at + cellsOf.payload) as [number, string, string | null];
-      payload.run(this.#base + seq, data, metadata, sumOf(this.#scope, [seq, data, metadata]));
+      payload.run(this.#base + seq, data, metadata, sumOf(this.scope, [seq, data, metadata]));
     }
   }
 
@@ -125,7 +126,7 @@ export class CommitWriter {
     for (let at = 0; at < cells.length; at += cellsOf.batch) {
       this.#lastBatch += 1;
       const row = cells.slice(at, at + cellsOf.batch);
-      batch.run(this.#lastBatch, this.#scope, ...row, sumOf(this.#scope, row));
+      batch.run(this.#lastBatch, this.scope, ...row, sumOf(this.scope, row));
     }
   }
 
@@ -133,18 +134,18 @@ export class CommitWriter {
     const agent = this.#statements.prepare(upsertAgent);
     for (let at = 0; at < cells.length; at += cellsOf.agent) {
       const row = cells.slice(at, at + cellsOf.agent);
-      agent.run(this.#scope, ...row, sumOf(this.#scope, row));
+      agent.run(this.scope, ...row, sumOf(this.scope, row));
     }
   }
 
   #removeBatch(batch: string): void {
-    const range = this.#statements.get(batchRange, this.#scope, batch);
+    const range = this.#statements.get(batchRange, this.scope, batch);
     if (!range) return;
     const [first, last] = [this.#base + (range[0] as number), this.#base + (range[1] as number)];
     this.#statements.run(deletePayloads, first, last, batch);
     this.#statements.run(deleteTasks, first, last, batch);
-    this.#statements.run(deleteResults, this.#scope, batch);
-    this.#statements.run(deleteBatch, this.#scope, batch);
+    this.#statements.run(deleteResults, this.scope, batch);
+    this.#statements.run(deleteBatch, this.scope, batch);
   }
 
   #lastBatchId(): number | undefined {

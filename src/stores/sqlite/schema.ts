@@ -1,4 +1,7 @@
+import type { Cell } from './cells.ts';
+import { damaged } from './damage.ts';
 import type { Database } from './library.ts';
+import { sumOf } from './sums.ts';
 
 /** `XFlt`: tells a store from the database of another program. */
 export const applicationId = 0x58_46_6c_74;
@@ -141,6 +144,28 @@ const tables = `
 export function createSchema(database: Database): void {
   database.exec(
     `BEGIN IMMEDIATE; ${tables}
-     PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`
+     PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`
   );
+  writeSchemaSum(database);
+  database.exec('COMMIT');
+}
+
+/** To be called whenever tables are made or changed, in the same transaction. */
+export function writeSchemaSum(database: Database): void {
+  const sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('schema', ?)";
+  database.prepare(sql).run(schemaSum(database));
+}
+
+/** @throws {DamageError} when the tables are not as they were made: a changed default would be written from now on. */
+export function requireSchema(database: Database): void {
+  const sql = "SELECT value FROM meta WHERE name = 'schema'";
+  const { value } = (database.prepare(sql).get() ?? {}) as { readonly value?: string };
+  if (value !== schemaSum(database)) throw damaged('the definition of its tables');
+}
+
+/** Not of SQLite's own tables: others may let it collect statistics. */
+function schemaSum(database: Database): string {
+  const sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'";
+  const rows = database.prepare(sql).all() as Readonly<Record<string, Cell>>[];
+  return String(sumOf(0, rows.map((row) => JSON.stringify(Object.values(row))).sort()));
 }

@@ -71,8 +71,8 @@ export class SparseStatement {
     const next = at + 1 + length;
     const bound = cells.slice(at + 1, next);
     bound.push(...added);
-    const sums = picks.map((pick) => sumOfPicked(this.#scope, bound, pick));
-    statement.run(...bound, ...sums);
+    for (const pick of picks) bound.push(sumOfPicked(this.#scope, bound, pick));
+    statement.run(...bound);
     return next;
   }
 

@@ -16,6 +16,7 @@ import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
 import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
+import { TurnMark } from './turnMark.ts';
 
 /** How long the last process out waits for readers before it leaves the log as it is. */
 const closingBusyMs = 200;
@@ -34,6 +35,9 @@ interface Connection {
 export class StoreDriver implements DriverCalls {
   readonly #file: StoreFile;
   readonly #lock: OwnerLock;
+  readonly #mark: TurnMark;
+  /** Each commit is flushed before it is acknowledged, so that its turn may be noted. */
+  readonly #isMarking: boolean;
   readonly #deliver: (watch: number, commands: readonly InboxCommand[]) => void;
   /** Open scopes, and who owns them. */
   readonly #owners = new Map<string, string>();
@@ -50,8 +54,11 @@ export class StoreDriver implements DriverCalls {
     deliver: (watch: number, commands: readonly InboxCommand[]) => void
   ) {
     const canonical = canonicalPath(path);
-    this.#file = new StoreFile(canonical, open, durability, busyTimeoutMs);
     this.#lock = new OwnerLock(canonical, open);
+    this.#mark = new TurnMark(canonical);
+    this.#isMarking = durability === 'full';
+    const [lock, mark] = [this.#lock, this.#mark];
+    this.#file = new StoreFile({ path: canonical, open, durability, busyTimeoutMs, lock, mark });
     this.#deliver = deliver;
   }
 
@@ -90,6 +97,7 @@ export class StoreDriver implements DriverCalls {
       this.#isUncertain = isUncertain(error);
       throw error;
     }
+    this.#mark.note(writer.scope, commit.head[0] as number);
   }
 
   liveTasks(scope: string, after: number, limit: number): readonly Cell[] {
@@ -199,11 +207,14 @@ export class StoreDriver implements DriverCalls {
       this.#disconnect();
       const connection = this.#connect(this.#file.openOwned());
       this.#identity = this.#file.identity();
+      if (this.#isMarking) this.#mark.open();
+      else this.#mark.remove();
       const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
       connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('owner', ?)", description);
       return connection;
     } catch (error) {
       this.#disconnect();
+      this.#mark.close();
       this.#lock.release();
       throw error;
     }
@@ -216,6 +227,9 @@ export class StoreDriver implements DriverCalls {
       // Only a name in a message: the lock is what counts.
     }
     this.#disconnect();
+    // All is written back, unless a reader looks at something older: then the log is what was promised.
+    if (this.#file.logBytes() > 0) this.#mark.close();
+    else this.#mark.remove();
     this.#lock.release();
   }
 

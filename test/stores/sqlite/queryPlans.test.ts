@@ -11,7 +11,7 @@ import { agentOf, batchOf, commitOf, failureOf, resultOf, rowOf, taskOf } from '
 
 const fleet = 'fleet-1';
 /** Bounded by the number of fleets in a file, by what is in an argument, or by the limit of a page. */
-const smallTables = /^SCAN (scopes|meta|[ks] VIRTUAL TABLE|\(subquery-1\))/;
+const smallTables = /^SCAN (scopes|meta|sqlite_schema|[ks] VIRTUAL TABLE|\(subquery-1\))/;
 
 describe('the statements of a store', () => {
   const statements = new Set<string>();
