@@ -8,10 +8,10 @@ import { sumOf } from './sums.ts';
 const keptReplies = 1_000;
 
 /** Commands name their fleet: it need not be there yet, and then has no number. */
-const noScope = 0;
+export const noScope = 0;
 
 /** SQL for the columns of a command and their sum. */
-const commandCellsAndSum = 'scope, id, command, sent_at, sum';
+export const commandCellsAndSum = 'scope, id, command, sent_at, sum';
 
 export const commandCheck = new RowCheck(
   ['scope', 'id', 'command', 'sent_at'],

@@ -5,6 +5,7 @@ import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import type { Rows } from './rowCheck.ts';
 import type { Durability } from './storeFile.ts';
+import type { RawReport } from './storeReport.ts';
 
 export interface DriverOptions {
   readonly path: string;
@@ -37,6 +38,8 @@ export interface DriverCalls {
   result(scope: string, key: string): readonly Cell[] | null;
   head(scope: string): readonly Cell[];
   scopes(): readonly string[];
+  owner(): string | null;
+  check(): RawReport;
 
   sendCommand(scope: string, command: InboxCommand): void;
   readReply(scope: string, commandId: string): CommandReply | null;

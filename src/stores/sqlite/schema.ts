@@ -160,7 +160,7 @@ export function writeSchemaSum(database: Database): void {
 export function requireSchema(database: Database): void {
   const sql = "SELECT value FROM meta WHERE name = 'schema'";
   const { value } = (database.prepare(sql).get() ?? {}) as { readonly value?: string };
-  if (value !== schemaSum(database)) throw damaged('the definition of its tables');
+  if (value !== schemaSum(database)) throw damaged('the definition of its tables', 'schema');
 }
 
 /** Not of SQLite's own tables: others may let it collect statistics. */

@@ -16,6 +16,8 @@ import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
 import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
+import { checkFile } from './storeCheck.ts';
+import type { RawReport } from './storeReport.ts';
 import { TurnMark } from './turnMark.ts';
 
 /** How long the last process out waits for readers before it leaves the log as it is. */
@@ -150,6 +152,16 @@ export class StoreDriver implements DriverCalls {
     return this.#connected().rows.scopes();
   }
 
+  owner(): string | null {
+    const [own] = this.#owners.values();
+    if (own !== undefined) return own;
+    return this.#lock.isTaken ? this.#nameOwner() : null;
+  }
+
+  check(): RawReport {
+    return checkFile(this.#file, this.#lock);
+  }
+
   sendCommand(scope: string, command: InboxCommand): void {
     this.#connected().inbox.send(scope, command);
   }
@@ -236,7 +248,7 @@ export class StoreDriver implements DriverCalls {
   #nameOwner(): string {
     const nobody = 'another process';
     try {
-      const database = this.#file.openExisting();
+      const database = this.#file.openToRead();
       const found = new Statements(database).get("SELECT value FROM meta WHERE name = 'owner'");
       database.close();
       return (found?.[0] as string | undefined) ?? nobody;

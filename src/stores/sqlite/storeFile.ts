@@ -85,7 +85,7 @@ export class StoreFile {
         requireSchema(database);
         const isFull = metaOf(database, 'durability') === 'full';
         if (isFull && isLogDamaged)
-          throw new DamageError(`its log ${this.path}-wal is damaged ${loss(this.#mark)}`);
+          throw new DamageError(`its log ${this.path}-wal is damaged ${loss(this.#mark)}`, 'log');
         if (isFull) requireTurns(database, this.#mark);
       }
       return kind;
@@ -153,6 +153,10 @@ export class StoreFile {
     return statSync(`${this.path}-wal`, { throwIfNoEntry: false }) !== undefined;
   }
 
+  bytes(): number {
+    return statSync(this.path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
   /** 0 when there is no log, and when all of it was written back. */
   logBytes(): number {
     return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -215,7 +219,8 @@ function requireTurns(database: Database, mark: TurnMark): void {
     if (found >= turn) continue;
     throw new DamageError(
       `fleet number ${scope} ends at turn ${found}, and turn ${turn} was acknowledged: its log was deleted, ` +
-        `cut or damaged, or an older copy took the place of the store ${loss(mark)}`
+        `cut or damaged, or an older copy took the place of the store ${loss(mark)}`,
+      'log'
     );
   }
 }
@@ -226,7 +231,7 @@ function loss({ path }: TurnMark): string {
 }
 
 function metaOf(database: Database, name: string): string | undefined {
-  const row = database.prepare('SELECT value FROM meta WHERE name = ?').get(name);
+  const row: unknown = database.prepare('SELECT value FROM meta WHERE name = ?').get(name);
   return (row as { readonly value?: string } | undefined)?.value;
 }
 
