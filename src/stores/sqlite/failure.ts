@@ -44,6 +44,18 @@ const codes = {
   ioErrorDirFsync: 10 | (5 << 8)
 } as const;
 
+/** What SQLite says, where only that is told: `all()` of the package throws without a code. */
+const codesByMessage: Readonly<Record<string, number>> = {
+  'database is locked': codes.busy,
+  'database table is locked': codes.locked,
+  'attempt to write a readonly database': codes.readOnly,
+  'disk I/O error': codes.ioError,
+  'database disk image is malformed': codes.corrupt,
+  'database or disk is full': codes.full,
+  'unable to open database file': codes.cannotOpen,
+  'file is not a database': codes.notDatabase
+};
+
 /** Linux and macOS agree on these. */
 const errno = { noSpace: 28, readOnlyFileSystem: 30 } as const;
 
@@ -102,7 +114,11 @@ function isOutOfRange(error: unknown): boolean {
 }
 
 export function isSqliteError(error: unknown): error is SqliteError {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+  if (!(error instanceof Error)) return false;
+  if ('errcode' in error) return typeof error.errcode === 'number';
+  const errcode = 'code' in error && error.code === 'ERR_SQLITE_ERROR' && codesByMessage[error.message];
+  if (errcode) Object.assign(error, { errcode });
+  return Boolean(errcode);
 }
 
 function ofSqlite(error: SqliteError, path: string, atCommit: boolean): Failure {

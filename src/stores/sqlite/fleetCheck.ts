@@ -2,7 +2,7 @@ import { noTaskCounts, type TaskCounts } from '../../../machines/batch.ts';
 import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
 import type { LedgerHead } from '../../store.ts';
 import type { Cell } from './cells.ts';
-import { DamageError } from './damage.ts';
+import { DamageError, damaged } from './damage.ts';
 import {
   agentCellsAndSum,
   agentCheck,
@@ -191,6 +191,8 @@ class FleetCheck {
     for (;;) {
       const page = this.#statements.all(sql, after, this.#base + scopeSpan, pageSize);
       if (page.length === 0) return count;
+      // Damaged pages may lead round in a circle.
+      if ((page.at(-1)![0] as number) <= after) throw damaged('the order of its rows');
       after = page.at(-1)![0] as number;
       count += page.length;
       for (const cells of page) check(cells);

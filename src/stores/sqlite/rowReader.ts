@@ -98,14 +98,10 @@ export class RowReader {
 
   batches(scope: number, { status, after, limit }: BatchQuery): Rows {
     const base = scope * scopeSpan;
-    let first: number | undefined = base;
-    if (after !== undefined) {
-      const sql = 'SELECT id FROM batches WHERE scope = ? AND name = ?';
-      first = this.#statements.get(sql, scope, after)?.[0] as number | undefined;
-      // An id that is not there (any more) has no place in the order: nothing follows it.
-      if (first === undefined) return [];
-    }
-    const from = `SELECT ${batchCellsAndSum} FROM batches`;
+    // A batch that is not there (any more) has no place in the order: nothing follows it.
+    const first = after === undefined ? base : this.#batchId(scope, after);
+    if (first === undefined) return [];
+    const from = `SELECT id, ${batchCellsAndSum} FROM batches`;
     const found =
       status === undefined
         ? this.#statements.all(
@@ -121,7 +117,8 @@ export class RowReader {
             first,
             limit
           );
-    return batchCheck.rows(scope, found);
+    inOrder('batches', found, first);
+    return found.map(([, ...cells]) => batchCheck.row(scope, cells));
   }
 
   tasks(scope: number, keys: readonly string[]): Rows {
@@ -146,14 +143,15 @@ export class RowReader {
     const sql =
       `SELECT ${storedTaskCellsAndSums} FROM tasks t ${taskIndex(query)} LEFT JOIN payloads p ON p.id = t.id ` +
       `WHERE ${where.join(' AND ')} ORDER BY t.id LIMIT ?`;
-    return storedTaskCheck.rows(scope, this.#statements.all(sql, ...values, query.limit));
+    const found = storedTaskCheck.rows(scope, this.#statements.all(sql, ...values, query.limit));
+    return inOrder('tasks', found, query.after ?? 0);
   }
 
   /** Seq of the last task of a page, `null` when there is none, and the page: see {@link decodeTaskPage}. */
   liveTasks(scope: number, after: number, limit: number): readonly Cell[] {
     const base = scope * scopeSpan;
     const rows = this.#statements.all(liveTaskPage, base + after, base + scopeSpan, limit);
-    taskCheck.rows(scope, rows);
+    inOrder('tasks', taskCheck.rows(scope, rows), after);
     return [rows.at(-1)?.[0] ?? null, JSON.stringify(rows)];
   }
 
@@ -184,7 +182,9 @@ export class RowReader {
     const sql =
       `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
       `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
-    return resultCheck.rows(scope, this.#statements.all(sql, ...values, query.limit, query.offset ?? 0));
+    const found = this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    const rows = resultCheck.rows(scope, found);
+    return query.order === 'newest' ? rows : inOrder('results', rows, query.afterSettledSeq ?? 0);
   }
 
   /** The latest result of a task. */
@@ -228,6 +228,12 @@ export class RowReader {
     return last === null ? [0, 0, 0, 0, 0, null] : [successes, failures, duration, oldest, newest, last];
   }
 
+  /** Where a batch is in the order of creation. */
+  #batchId(scope: number, name: string): number | undefined {
+    const sql = 'SELECT id FROM batches WHERE scope = ? AND name = ?';
+    return this.#statements.get(sql, scope, name)?.[0] as number | undefined;
+  }
+
   /** The number and the cells of each fleet. */
   #scopeRows(): Cell[][] {
     return this.#statements.all(`SELECT number, ${scopeCellsAndSum} FROM scopes ORDER BY number`);
@@ -268,13 +274,29 @@ export class RowReader {
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const sql = 'SELECT id, received_high FROM results WHERE id > ? ORDER BY id LIMIT 1';
-      const [id, receivedHigh] = this.#statements.get(sql, middle) as [number, number];
+      const [id = 0, receivedHigh = 0] = (this.#statements.get(sql, middle) ?? []) as number[];
+      if (id <= middle) throw damaged('the order of its results');
       // Rows between `middle` and `id` were removed: the next look need not fall among them.
       if (receivedHigh < since) low = id;
       else high = middle;
     }
     return low;
   }
+}
+
+/**
+ * Whoever reads on from the last row of a page would never come to an end if it were not beyond the page before.
+ *
+ * @param after - Number of the last row of the page before.
+ * @throws {DamageError} unless numbers go up from there.
+ */
+function inOrder(table: string, rows: Rows, after: number): Rows {
+  let last = after;
+  for (const cells of rows) {
+    if ((cells[0] as number) <= last) throw damaged(`the order of its ${table}`);
+    last = cells[0] as number;
+  }
+  return rows;
 }
 
 function outcomeTerm(status: NonNullable<TaskQuery['status']>): [term: string, value: Cell] {

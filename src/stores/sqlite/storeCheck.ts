@@ -52,6 +52,8 @@ export function checkFile(file: StoreFile, lock: OwnerLock): RawReport {
       const owner = rows.owner === null ? null : { name: rows.owner, isAlive: isOwned };
       return { ...report, ...rows, owner, condition, ...said(findings) };
     } finally {
+      // A connection that is closed lives on until its statements are collected, and would keep what it reads.
+      if (database.isTransaction) database.exec('ROLLBACK');
       database.close();
     }
   } catch {

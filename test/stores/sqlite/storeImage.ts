@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { FleetManager } from '../../../src/index.ts';
@@ -20,8 +21,16 @@ const suffixes = ['', '-wal', '-mark'] as const;
 /** The files of a store. */
 export type Image = ReadonlyMap<string, Buffer>;
 
-/** Stores that a real fleet left behind: one that was closed, and one whose process was killed. */
-export async function makeImages(): Promise<{ readonly closed: Image; readonly killed: Image }> {
+/** Stores that a real fleet left behind. */
+export interface Images {
+  readonly closed: Image;
+  /** Its process was killed when nothing had been written back yet: all is in the log. */
+  readonly killedEarly: Image;
+  /** Its process was killed later: what settled is in the database, what ran then is in the log. */
+  readonly killed: Image;
+}
+
+export async function makeImages(): Promise<Images> {
   const path = temporaryPath();
   const hold = gate();
   const store = sqliteStore(path);
@@ -44,7 +53,7 @@ export async function makeImages(): Promise<{ readonly closed: Image; readonly k
   const [first, second, third, last] = batches;
   const done = await Promise.all([first!, second!, third!].map((tasks) => fleet.submitBatch(tasks)));
   for (const id of done) await fleet.waitForBatch(id);
-  // The next ones are in the log alone.
+  const killedEarly = imageOf(path);
   const database = new DatabaseSync(path);
   database.exec('PRAGMA wal_checkpoint(PASSIVE)');
   database.close();
@@ -57,7 +66,7 @@ export async function makeImages(): Promise<{ readonly closed: Image; readonly k
   hold.open();
   await fleet.stop();
   await store.close();
-  return { closed: imageOf(path), killed };
+  return { closed: imageOf(path), killedEarly, killed };
 }
 
 /** Writes an image into an empty directory. */
@@ -163,11 +172,10 @@ function imageOf(path: string): Image {
   );
 }
 
-/** The file is copied first: closing it would drop the locks of the process that has it open. */
+/** By a process of its own: closing the file here would drop the locks that this one has on it. */
 function copyOf(path: string): Buffer {
-  const copy = `${path}.copy`;
-  copyFileSync(path, copy);
-  return readFileSync(copy);
+  execFileSync('cp', [path, `${path}.copy`]);
+  return readFileSync(`${path}.copy`);
 }
 
 function range(count: number): number[] {
