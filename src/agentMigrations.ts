@@ -35,7 +35,7 @@ export function migratedSnapshot(
   { id, machine, schemaVersion, snapshot }: StoredAgent,
   migrations: SnapshotMigrations
 ): Json {
-  const steps = migrations[machine];
+  const steps = Object.hasOwn(migrations, machine) ? migrations[machine] : undefined;
   if (steps === undefined) {
     throw new CorruptStoreError(location, `agent ${id} is of the unknown machine ${JSON.stringify(machine)}`);
   }

@@ -40,7 +40,7 @@ export class OwnerLock {
     try {
       const database = this.#open(location.href, { timeout: 0, readOnly: true });
       try {
-        database.prepare('SELECT count(*) FROM sqlite_schema').get();
+        database.exec('SELECT count(*) FROM sqlite_schema');
         return false;
       } finally {
         database.close();

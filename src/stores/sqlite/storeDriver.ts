@@ -248,9 +248,7 @@ export class StoreDriver implements DriverCalls {
   #nameOwner(): string {
     const nobody = 'another process';
     try {
-      const database = this.#file.openToRead();
-      const found = new Statements(database).get("SELECT value FROM meta WHERE name = 'owner'");
-      database.close();
+      const found = this.#connected().statements.get("SELECT value FROM meta WHERE name = 'owner'");
       return (found?.[0] as string | undefined) ?? nobody;
     } catch {
       return nobody;
