@@ -37,7 +37,10 @@ const pageSize = 5_000;
  * it with {@link sqliteReader}. The file and its directory are made at the first `open`; beside it lie
  * `<path>-wal`, `<path>-shm`, `<path>-lock` and `<path>-mark`, which belong to it while it is in use, and after a
  * crash: never delete one of them, nor copy the file without them. Never open it with other means from the same
- * process. What is damaged is refused as a `CorruptStoreError`; {@link checkStore} says what is. Ids may hold any text but NUL and lone surrogates.
+ * process. Ids may hold any text but NUL and lone surrogates.
+ *
+ * What is damaged is refused as a `CorruptStoreError`; {@link checkStore} says what is. The log is written back when it
+ * has 16 MiB. It grows beyond while another program holds a transaction open, and is cut to 64 MiB afterwards.
  *
  * @throws {ValidationError} when an option is not allowed.
  */

@@ -18,6 +18,7 @@ import {
   payloadCheck,
   storedTaskCellsAndSums,
   storedTaskCheck,
+  taskAndSumNames,
   taskCellsAndSums,
   taskCheck
 } from './taskRows.ts';
@@ -26,9 +27,12 @@ import type { Statements } from './statements.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 
+/** A page as one JSON text: it is made, parsed and posted in less than half the time that arrays of cells take. */
 const liveTaskPage =
-  `SELECT ${taskCellsAndSums} FROM tasks t INDEXED BY tasks_live ` +
-  'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?';
+  `SELECT json_group_array(json_array(${taskAndSumNames.join(', ')})) FROM (` +
+  `SELECT ${taskCellsAndSums.map((cell, index) => `${cell} AS ${taskAndSumNames[index]}`).join(', ')} ` +
+  'FROM tasks t INDEXED BY tasks_live ' +
+  'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?)';
 
 /** Results that are added up at once. */
 const sumPage = 1_000;
@@ -150,9 +154,9 @@ export class RowReader {
   /** Seq of the last task of a page, `null` when there is none, and the page: see {@link decodeTaskPage}. */
   liveTasks(scope: number, after: number, limit: number): readonly Cell[] {
     const base = scope * scopeSpan;
-    const rows = this.#statements.all(liveTaskPage, base + after, base + scopeSpan, limit);
-    inOrder('tasks', taskCheck.rows(scope, rows), after);
-    return [rows.at(-1)?.[0] ?? null, JSON.stringify(rows)];
+    const [page] = this.#statements.get(liveTaskPage, base + after, base + scopeSpan, limit) as [string];
+    const rows = inOrder('tasks', taskCheck.rows(scope, JSON.parse(page) as Cell[][]), after);
+    return [rows.at(-1)?.[0] ?? null, page];
   }
 
   payloads(scope: number, seqs: readonly number[]): Rows {

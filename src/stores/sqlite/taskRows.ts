@@ -153,13 +153,16 @@ export const taskColumns = [
 
 const stateAt = taskColumns.indexOf('state');
 
-const taskCells = `${numberIn('t.id')}, t.${taskColumns.slice(1).join(', t.')}`;
+const taskCells = [numberIn('t.id'), ...taskColumns.slice(1).map((column) => `t.${column}`)];
 
-/** SQL for these columns and their sums. */
-export const taskCellsAndSums = `${taskCells}, t.sum, t.state_sum`;
+/** SQL for these columns and their sums, one each, ... */
+export const taskCellsAndSums = [...taskCells, 't.sum', 't.state_sum'];
 
-/** SQL for these columns, the task's payload, and the sums of both. */
-export const storedTaskCellsAndSums = `${taskCells}, p.data, p.metadata, t.sum, t.state_sum, p.sum`;
+/** ... and what to call them. */
+export const taskAndSumNames = taskCellsAndSums.map((_, index) => `c${index}`);
+
+/** SQL for the columns, the task's payload, and the sums of both. */
+export const storedTaskCellsAndSums = `${taskCells.join(', ')}, p.data, p.metadata, t.sum, t.state_sum, p.sum`;
 
 /** SQL for a payload and its sum. */
 export const payloadCellsAndSums = `${numberIn('p.id')}, p.data, p.metadata, p.sum`;

@@ -52,7 +52,7 @@ describe('a log', () => {
     const whole = readFileSync(`${image}-wal`);
     for (let frame = 1; frame <= ends.at(-2)!; frame += 1) {
       damage(image, frame);
-      const before = ends.filter((end) => end < frame).at(-1) ?? 0;
+      const before = ends.findLast((end) => end < frame) ?? 0;
       expect(readLog(image), `frame ${frame}`).toMatchObject({ frames: before, isDamaged: true });
       writeFileSync(`${image}-wal`, whole);
     }
