@@ -151,7 +151,7 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
       return decodeHead(await thread.call('head', scope));
     },
     listScopes: () => thread.call('scopes'),
-    readOwner: () => thread.call('owner'),
+    readOwner: (scope) => thread.call('owner', scope),
     sendCommand: (scope, command) => thread.call('sendCommand', scope, command),
     readReply: (scope, commandId) => thread.call('readReply', scope, commandId),
     async close() {

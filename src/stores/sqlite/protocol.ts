@@ -38,7 +38,7 @@ export interface DriverCalls {
   result(scope: string, key: string): readonly Cell[] | null;
   head(scope: string): readonly Cell[];
   scopes(): readonly string[];
-  owner(): string | null;
+  owner(scope: string): string | null;
   check(): RawReport;
 
   sendCommand(scope: string, command: InboxCommand): void;

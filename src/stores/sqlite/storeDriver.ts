@@ -152,9 +152,9 @@ export class StoreDriver implements DriverCalls {
     return this.#connected().rows.scopes();
   }
 
-  owner(): string | null {
-    const [own] = this.#owners.values();
-    if (own !== undefined) return own;
+  owner(scope: string): string | null {
+    // Of another process only the file is known to be owned.
+    if (this.#lock.isHeld) return this.#owners.get(scope) ?? null;
     return this.#lock.isTaken ? this.#nameOwner() : null;
   }
 

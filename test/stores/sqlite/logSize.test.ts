@@ -66,7 +66,7 @@ function openDriver(path = temporaryPath()) {
       driver.commit(encodeCommit(commitOf(fleet, turn, { newTasks: [task], results: [resultOf(turn)] })));
     }
   };
-  if (driver.owner() === null) driver.open(fleet, 'me');
+  if (driver.owner(fleet) === null) driver.open(fleet, 'me');
   return { driver, path, commitMebibytes };
 }
 

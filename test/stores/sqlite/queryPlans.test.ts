@@ -128,7 +128,7 @@ function exercise(driver: StoreDriver): void {
   driver.hasResult(fleet, 'w', 'task-1', 1);
   driver.sumResults(fleet, 0);
   driver.head(fleet);
-  driver.owner();
+  driver.owner(fleet);
   driver.scopes();
   driver.watch(1, fleet);
   driver.sendCommand(fleet, cancel('c1'));
