@@ -21,12 +21,12 @@ const suffixes = ['', '-wal', '-mark'] as const;
 /** The files of a store. */
 export type Image = ReadonlyMap<string, Buffer>;
 
-/** Stores that a real fleet left behind. */
+/** Stores of a real fleet. Those that were "killed" are copied while it lives and rests: a kill leaves the same files. */
 export interface Images {
   readonly closed: Image;
-  /** Its process was killed when nothing had been written back yet: all is in the log. */
+  /** Killed when nothing had been written back yet: all is in the log. */
   readonly killedEarly: Image;
-  /** Its process was killed later: what settled is in the database, what ran then is in the log. */
+  /** Killed later: what settled is in the database, what ran then is in the log. */
   readonly killed: Image;
 }
 
