@@ -9,11 +9,16 @@ import {
 } from '../machines/fleetMachine.ts';
 import type { Json } from '../machines/task.ts';
 import { workerMachine, type WorkerContext } from '../machines/workerMachine.ts';
-import { CorruptStoreError, StoreVersionError } from './errors.ts';
+import { assertCoordinatorContext, assertFleetContext, assertWorkerContext } from './agentContexts.ts';
+import {
+  agentMigrations,
+  migratedSnapshot,
+  snapshotVersionOf,
+  type SnapshotMigrations
+} from './agentMigrations.ts';
+import { CorruptStoreError, ValidationError } from './errors.ts';
 import type { StoredAgent } from './store.ts';
-
-/** Version of what is persisted of agents. A snapshot of another one is never half trusted. */
-const schemaVersion = 1;
+import { assertOneOf, assertObject } from './validation.ts';
 
 /** Persists the agents that changed since the last commit, each without its children. */
 export class AgentSnapshots {
@@ -64,38 +69,57 @@ export class AgentSnapshots {
 }
 
 /**
- * Reads the agents of a store back.
+ * Reads the agents of a store back: brought to the version of today, and never half trusted.
  *
- * @throws {StoreVersionError} for snapshots of another version. @throws {CorruptStoreError} for damaged ones.
+ * @throws {StoreVersionError} for snapshots of a later version. @throws {CorruptStoreError} for those that do not fit.
  */
-export function restoreAgents(location: string, agents: readonly StoredAgent[]): Recovered {
+export function restoreAgents(
+  location: string,
+  agents: readonly StoredAgent[],
+  migrations: SnapshotMigrations = agentMigrations
+): Recovered {
   let fleet: Recovered['fleet'] = null;
   let coordinator: CoordinatorContext | null = null;
   const workers = new Map<string, WorkerContext>();
   for (const agent of agents) {
-    if (agent.schemaVersion !== schemaVersion) {
-      throw new StoreVersionError(location, agent.schemaVersion, schemaVersion);
+    const snapshot = migratedSnapshot(location, agent, migrations);
+    try {
+      assertObject('snapshot', snapshot);
+      const { value, context } = snapshot;
+      switch (agent.machine) {
+        case fleetMachine.id:
+          assertStates('snapshot.value', value, fleetMachine.states);
+          assertFleetContext('snapshot.context', context);
+          fleet = context;
+          break;
+        case coordinatorMachine.id:
+          assertOneOf('snapshot.value', value, Object.keys(coordinatorMachine.states));
+          assertCoordinatorContext('snapshot.context', context);
+          coordinator = context;
+          break;
+        case workerMachine.id:
+          assertOneOf('snapshot.value', value, Object.keys(workerMachine.states));
+          assertWorkerContext('snapshot.context', context, agent.id);
+          workers.set(agent.id, context);
+      }
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      throw new CorruptStoreError(location, `of agent ${agent.id}, ${error.message}`, { cause: error });
     }
-    const snapshot = readSnapshot(location, agent);
-    if (agent.machine === fleetMachine.id) fleet = snapshot.context as FleetContext;
-    else if (agent.machine === coordinatorMachine.id) coordinator = snapshot.context as CoordinatorContext;
-    else if (agent.machine === workerMachine.id) workers.set(agent.id, snapshot.context as WorkerContext);
-    else
-      throw new CorruptStoreError(location, `agent ${agent.id} is of the unknown machine ${agent.machine}`);
   }
   return { fleet, coordinator, workers: Object.fromEntries(workers) };
 }
 
-interface PersistedSnapshot {
-  readonly context: unknown;
-}
-
-function readSnapshot(location: string, { id, snapshot }: StoredAgent): PersistedSnapshot {
-  const { context } = (snapshot ?? {}) as Partial<PersistedSnapshot>;
-  if (typeof context !== 'object' || context === null) {
-    throw new CorruptStoreError(location, `the snapshot of agent ${id} has no context`);
+/** @param regions - Of a parallel machine: the value names a state of each. */
+function assertStates(
+  path: string,
+  value: unknown,
+  regions: Readonly<Record<string, { readonly states: object }>>
+): asserts value is Readonly<Record<string, string>> {
+  assertObject(path, value);
+  for (const [region, { states }] of Object.entries(regions)) {
+    assertOneOf(`${path}.${region}`, value[region], Object.keys(states));
   }
-  return structuredClone(snapshot) as unknown as PersistedSnapshot;
 }
 
 type Persistable = Pick<typeof fleetMachine, 'id'> & { getPersistedSnapshot(snapshot: never): unknown };
@@ -107,7 +131,7 @@ function persist(id: string, machine: Persistable, snapshot: AnyMachineSnapshot)
   return {
     id,
     machine: machine.id,
-    schemaVersion,
+    schemaVersion: snapshotVersionOf(machine.id),
     snapshot: machine.getPersistedSnapshot(childless as never) as Json
   };
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { DoctorOptions } from './cli/doctor.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { RunOptions } from './cli/run.ts';
@@ -102,6 +103,18 @@ program
   .action(async (name: string, options: StoreOptions) =>
     exit(await (await import('./cli/retry.ts')).retry(name, options))
   );
+
+program
+  .command('doctor')
+  .summary('check a store: its file, its log, every row')
+  .description(
+    'Check a store without changing it, also while a run owns it: the file, its log, every row, what belongs\n' +
+      'together. Says what is wrong and what to do.'
+  )
+  .addOption(storeOption())
+  .option('--json', 'the report as a JSON object')
+  .addHelpText('after', '\nExit codes: 0 sound, 1 damaged or of another version, 2 nothing there to check.')
+  .action(async (options: DoctorOptions) => exit(await (await import('./cli/doctor.ts')).doctor(options)));
 
 guardOutput();
 try {

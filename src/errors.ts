@@ -208,10 +208,14 @@ export class StoreVersionError extends FleetError {
   readonly found: number;
   readonly expected: number;
 
-  constructor(path: string, found: number, expected: number) {
+  /** @param part - What has the version. */
+  constructor(path: string, found: number, expected: number, part = 'its tables') {
+    const remedy =
+      found < expected
+        ? 'start a fleet with it, which brings it up to date'
+        : 'open it with the version that wrote it';
     super(
-      `Store ${path} has schema version ${found}, this xstate-fleet reads ${expected}; ` +
-        'it was left untouched, open it with the version that wrote it'
+      `Store ${path} has version ${found} of ${part}, this xstate-fleet reads ${expected}; it was left untouched, ${remedy}`
     );
     this.path = path;
     this.found = found;

@@ -22,7 +22,7 @@ import { NotRunningError, StoreError } from './errors.ts';
 import type { Attempt, Executor } from './executor.ts';
 import { Inbox } from './inbox.ts';
 import { Ledger, type AttemptLimits } from './ledger.ts';
-import { find, needsStore, nothingFound } from './lookups.ts';
+import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
@@ -315,7 +315,7 @@ export class Journal {
     for (const { context } of turn.started) {
       if (turn.payload(context.seq) === undefined) missing.push(context.seq);
     }
-    return missing.length === 0 ? noPayloads : store.readPayloads(scope, missing).catch(() => noPayloads);
+    return missing.length === 0 ? noPayloads : findPayloads(store, scope, missing);
   }
 
   /** Everything that the world may see of a turn, now that it is durable. */

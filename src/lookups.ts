@@ -1,5 +1,6 @@
+import { CorruptStoreError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Store, StoredTask, BatchRow } from './store.ts';
+import type { BatchRow, Payload, Store, StoredTask } from './store.ts';
 import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
 
 /** Nothing had to be looked up. */
@@ -48,6 +49,26 @@ export async function find(
     ),
     results
   };
+}
+
+/**
+ * Reads payloads. One that is damaged is left out, and the others are read all the same: their tasks are not to
+ * pay for it.
+ */
+export async function findPayloads(
+  store: Store,
+  scope: string,
+  seqs: readonly number[]
+): Promise<ReadonlyMap<number, Payload>> {
+  try {
+    return await store.readPayloads(scope, seqs);
+  } catch (error) {
+    if (!(error instanceof CorruptStoreError) || seqs.length === 1) return new Map();
+    const middle = Math.ceil(seqs.length / 2);
+    const halves = [seqs.slice(0, middle), seqs.slice(middle)];
+    const found = await Promise.all(halves.map((half) => findPayloads(store, scope, half)));
+    return new Map(found.flatMap((payloads) => [...payloads]));
+  }
 }
 
 /** Names nothing that the store may know: a fact, or a submission under ids that were minted for it. */

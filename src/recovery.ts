@@ -1,7 +1,9 @@
 import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import type { Recovered } from '../machines/fleetMachine.ts';
 import { restoreAgents } from './agentSnapshots.ts';
+import { CorruptStoreError } from './errors.ts';
 import type { Executor } from './executor.ts';
+import { LiveCounts } from './liveCounts.ts';
 import { isHeld, type AttemptLimits, type Ledger } from './ledger.ts';
 import type { Store, StoredFleet, TaskRow } from './store.ts';
 import type { TurnInput } from './turnInput.ts';
@@ -27,12 +29,25 @@ export async function recover(
   collect: (input: TurnInput) => void
 ): Promise<Recovered> {
   const recovered = restoreAgents(store.location, stored.agents);
-  if (stored.head) ledger.head = stored.head;
-  for (const row of stored.batches) ledger.loadBatch(row);
-  for await (const rows of stored.tasks) {
-    for (const row of rows) ledger.load(row, limits);
-    for (const input of await reattach(executor, rows)) collect(input);
+  if (stored.head) {
+    // The first turn of a fleet commits its snapshot. Without it, a paused fleet would run.
+    if (recovered.fleet === null)
+      throw new CorruptStoreError(store.location, 'the snapshot of the fleet is not there');
+    ledger.head = stored.head;
   }
+  for (const row of stored.batches) ledger.loadBatch(row);
+  const counts = new LiveCounts();
+  const attempts: TurnInput[] = [];
+  for await (const rows of stored.tasks) {
+    for (const row of rows) {
+      counts.add(row);
+      ledger.load(row, limits);
+    }
+    attempts.push(...(await reattach(executor, rows)));
+  }
+  const problem = counts.problem(stored.head, stored.batches);
+  if (problem !== null) throw new CorruptStoreError(store.location, problem);
+  for (const input of attempts) collect(input);
   return { ...recovered, coordinator: await catchUp(store, scope, ledger, recovered.coordinator) };
 }
 
@@ -61,6 +76,10 @@ async function catchUp(
   coordinator: CoordinatorContext | null
 ): Promise<CoordinatorContext | null> {
   const settledSeq = coordinator?.settledSeq ?? 0;
+  if (settledSeq > head.settledSeq) {
+    const reason = `agent coordinator has counted result ${settledSeq}, and ${head.settledSeq} is the last one`;
+    throw new CorruptStoreError(store.location, reason);
+  }
   if (head.settledSeq <= settledSeq) return coordinator;
   const missed = await store.sumResults(scope, settledSeq);
   if (missed.successCount + missed.failureCount === 0) return coordinator;

@@ -183,6 +183,8 @@ export interface StoreReader {
   readHead(scope: string): Promise<LedgerHead | null>;
   /** Names of the fleets that the store holds. */
   listScopes(): Promise<readonly string[]>;
+  /** Who owns a fleet now, alive; `null` when nobody does. Never takes the ownership to find out. */
+  readOwner(scope: string): Promise<string | null>;
 
   sendCommand(scope: string, command: InboxCommand): Promise<void>;
   /** The owner's reply, or `null` while there is none. */

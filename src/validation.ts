@@ -69,6 +69,13 @@ export function assertBoolean(argument: string, value: unknown): asserts value i
   if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
 }
 
+export function assertObject(
+  argument: string,
+  value: unknown
+): asserts value is Readonly<Record<string, unknown>> {
+  if (!isObject(value)) refuse(argument, value, 'an object');
+}
+
 /**
  * The fields of an object that somebody else made, read once: its getters cannot give another value later, and
  * nothing is inherited, so that a polluted prototype adds nothing.

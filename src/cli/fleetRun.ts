@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchStatus } from '../../machines/batch.ts';
-import { ConflictError, LockedError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
+import { ConflictError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
 import { FleetManager } from '../fleetManager.ts';
 import type { Handlers } from '../handler.ts';
 import type { CommandReply, RemoteCommand, Store } from '../store.ts';
@@ -18,9 +18,6 @@ import { printable } from './terminal.ts';
 const drainMs = 30_000;
 /** How long aborted tasks may take to be given back, ms. */
 const abortMs = 2_000;
-/** Another command that looks for the store's owner owns it for a moment. */
-const lockTries = 3;
-const lockPauseMs = 100;
 
 interface FleetRunOptions {
   readonly handlers: Handlers;
@@ -99,15 +96,7 @@ export class FleetRun {
   }
 
   async #start(): Promise<void> {
-    for (let tried = 1; ; tried++) {
-      try {
-        await this.#fleet.start();
-        break;
-      } catch (error) {
-        if (!(error instanceof LockedError) || tried === lockTries) throw error;
-        await sleep(lockPauseMs);
-      }
-    }
+    await this.#fleet.start();
     this.#found = await this.#findBatch();
     this.#foundRetries = await this.#findRetries();
     this.#progress = showProgress(process.stderr, () => this.#counts());

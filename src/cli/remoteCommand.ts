@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
-import { LockedError } from '../errors.ts';
 import type { CommandReply, RemoteCommand } from '../store.ts';
 import type { OpenedStore } from './openedStore.ts';
 import { print, printable } from './terminal.ts';
@@ -23,7 +22,7 @@ export async function sendCommand(
   const { store, scope, path } = opened;
   const id = uuid();
   await store.sendCommand(scope, { id, command, sentAt: Date.now() });
-  const owner = await ownerOf(opened);
+  const owner = await store.readOwner(scope);
   const deadline = performance.now() + (owner === null ? 0 : answerMs);
   let reply: CommandReply | null;
   while ((reply = await store.readReply(scope, id)) === null && performance.now() < deadline) {
@@ -41,16 +40,4 @@ export async function sendCommand(
 async function tellReply(reply: CommandReply, tell: (value: unknown) => string): Promise<number> {
   await print(`${printable(reply.ok ? tell(reply.value) : reply.message)}\n`);
   return reply.ok && reply.value !== false ? 0 : 1;
-}
-
-/** Who owns the store; `null` when nobody does, which is tried by owning it for a moment. */
-async function ownerOf({ store, scope }: OpenedStore): Promise<string | null> {
-  try {
-    await store.open(scope, 'xstate-fleet, which looks for an owner');
-    await store.release(scope);
-    return null;
-  } catch (error) {
-    if (error instanceof LockedError) return error.owner;
-    throw error;
-  }
 }

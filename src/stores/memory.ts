@@ -93,6 +93,10 @@ export function memoryStore(): Store {
       refuseClosed();
       return [...scopes.keys()];
     },
+    async readOwner(scope) {
+      refuseClosed();
+      return owners.get(scope) ?? null;
+    },
 
     async sendCommand(scope, command) {
       refuseClosed();

@@ -78,6 +78,14 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.listScopes()).toEqual(expect.arrayContaining([fleet, otherFleet]));
       });
 
+      it('names the living owner, and nobody before and after it', async () => {
+        expect(await store.readOwner(fleet)).toBeNull();
+        await store.open(fleet, 'the night shift');
+        expect(await store.readOwner(fleet)).toContain('the night shift');
+        await store.release(fleet);
+        expect(await store.readOwner(fleet)).toBeNull();
+      });
+
       it('opens a released scope again, where it was', async () => {
         await store.open(fleet, 'me');
         await store.open(otherFleet, 'me');

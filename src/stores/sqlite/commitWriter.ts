@@ -6,27 +6,31 @@ import { newResultColumns } from './resultRows.ts';
 import { newTaskColumns, taskChanges } from './taskRows.ts';
 import { scopeSpan } from './schema.ts';
 import { insertInto, SparseStatement, updateOf } from './sparse.ts';
+import type { RowReader } from './rowReader.ts';
 import type { Statements } from './statements.ts';
+import { sumOf } from './sums.ts';
 import { inTransaction } from './transaction.ts';
 
-const insertPayload = 'INSERT INTO payloads (id, data, metadata) VALUES (?, ?, ?)';
+const insertPayload = 'INSERT INTO payloads (id, data, metadata, sum) VALUES (?, ?, ?, ?)';
 const upsertBatch =
-  'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, settled_at, context) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?) ' +
+  'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, settled_at, context, sum) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state, first_seq = excluded.first_seq, ' +
-  'last_seq = excluded.last_seq, settled_at = excluded.settled_at, context = excluded.context';
+  'last_seq = excluded.last_seq, settled_at = excluded.settled_at, context = excluded.context, sum = excluded.sum';
 const upsertAgent =
-  'INSERT INTO agents (scope, id, machine, schema_version, snapshot) VALUES (?, ?, ?, ?, ?) ' +
+  'INSERT INTO agents (scope, id, machine, schema_version, snapshot, sum) VALUES (?, ?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, id) DO UPDATE SET machine = excluded.machine, ' +
-  'schema_version = excluded.schema_version, snapshot = excluded.snapshot';
+  'schema_version = excluded.schema_version, snapshot = excluded.snapshot, sum = excluded.sum';
 const updateHead =
-  'UPDATE scopes SET turn = ?1, seq = ?2, settled_seq = ?3, stats = ?4 WHERE number = ?5 AND coalesce(turn, 0) < ?1';
+  'UPDATE scopes SET turn = ?1, seq = ?2, settled_seq = ?3, stats = ?4, sum = ?5 ' +
+  'WHERE number = ?6 AND coalesce(turn, 0) < ?1';
 
 /** Writes the commits of one scope, each in one transaction. */
 export class CommitWriter {
   readonly #database: Database;
   readonly #statements: Statements;
-  readonly #scope: number;
+  /** Number of the fleet. */
+  readonly scope: number;
   /** Id before the first row of the scope. */
   readonly #base: number;
   readonly #insertTask: SparseStatement;
@@ -38,27 +42,34 @@ export class CommitWriter {
   /** The latest `received_at` so far. */
   #receivedHigh: number;
 
-  constructor(database: Database, statements: Statements, scope: number) {
+  constructor(database: Database, statements: Statements, rows: RowReader, scope: number) {
     const base = scope * scopeSpan;
     this.#database = database;
     this.#statements = statements;
-    this.#scope = scope;
+    this.scope = scope;
     this.#base = base;
-    this.#insertTask = new SparseStatement(statements, newTaskColumns, insertInto('tasks', scope, base));
+    this.#insertTask = new SparseStatement(
+      statements,
+      scope,
+      newTaskColumns,
+      insertInto('tasks', scope, base)
+    );
     // A row that goes on does not set `outcome`, so that no index is touched.
-    this.#updateTask = new SparseStatement(statements, taskChanges, updateOf('tasks', base));
+    this.#updateTask = new SparseStatement(statements, scope, taskChanges, updateOf('tasks', base));
     this.#settleTask = new SparseStatement(
       statements,
+      scope,
       taskChanges,
       updateOf('tasks', base, ['outcome = ?2'])
     );
     this.#insertResult = new SparseStatement(
       statements,
+      scope,
       newResultColumns,
-      insertInto('results', scope, base, ['received_high'])
+      insertInto('results', scope, base)
     );
-    this.#lastBatch = this.#last('id', 'batches') ?? base;
-    this.#receivedHigh = this.#last('received_high', 'results') ?? 0;
+    this.#lastBatch = this.#lastBatchId() ?? base;
+    this.#receivedHigh = (rows.lastResult(scope)?.[15] as number | undefined) ?? 0;
   }
 
   write(commit: EncodedCommit): void {
@@ -86,8 +97,9 @@ export class CommitWriter {
   }
 
   /** A turn that is not later than the last one is that of an owner who was replaced. */
-  #writeHead({ head }: EncodedCommit): void {
-    if (this.#statements.run(updateHead, ...head, this.#scope) === 1) return;
+  #writeHead({ scope, head }: EncodedCommit): void {
+    const sum = sumOf(this.scope, [scope, ...head]);
+    if (this.#statements.run(updateHead, ...head, sum, this.scope) === 1) return;
     const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
     throw refusal('ERR_STORE_FENCED', message);
   }
@@ -95,7 +107,8 @@ export class CommitWriter {
   #insertPayloads(cells: readonly Cell[]): void {
     const payload = this.#statements.prepare(insertPayload);
     for (let at = 0; at < cells.length; at += cellsOf.payload) {
-      payload.run(this.#base + (cells[at] as number), cells[at + 1], cells[at + 2]);
+      const [seq, data, metadata] = cells.slice(at, at + cellsOf.payload) as [number, string, string | null];
+      payload.run(this.#base + seq, data, metadata, sumOf(this.scope, [seq, data, metadata]));
     }
   }
 
@@ -103,19 +116,21 @@ export class CommitWriter {
     const batch = this.#statements.prepare(upsertBatch);
     for (let at = 0; at < cells.length; at += cellsOf.batch) {
       this.#lastBatch += 1;
-      batch.run(this.#lastBatch, this.#scope, ...cells.slice(at, at + cellsOf.batch));
+      const row = cells.slice(at, at + cellsOf.batch);
+      batch.run(this.#lastBatch, this.scope, ...row, sumOf(this.scope, row));
     }
   }
 
   #upsertAgents(cells: readonly Cell[]): void {
     const agent = this.#statements.prepare(upsertAgent);
     for (let at = 0; at < cells.length; at += cellsOf.agent) {
-      agent.run(this.#scope, ...cells.slice(at, at + cellsOf.agent));
+      const row = cells.slice(at, at + cellsOf.agent);
+      agent.run(this.scope, ...row, sumOf(this.scope, row));
     }
   }
 
-  #last(column: string, table: string): number | undefined {
-    const sql = `SELECT ${column} FROM ${table} WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`;
+  #lastBatchId(): number | undefined {
+    const sql = 'SELECT id FROM batches WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1';
     return this.#statements.get(sql, this.#base, this.#base + scopeSpan)?.[0] as number | undefined;
   }
 }

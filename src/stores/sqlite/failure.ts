@@ -5,6 +5,7 @@ import {
   StoreError,
   StoreVersionError
 } from '../../errors.ts';
+import { DamageError } from './damage.ts';
 import { CommitFailure } from './transaction.ts';
 
 /** An error as it is posted: classes do not survive the way from one thread to another. */
@@ -44,6 +45,18 @@ const codes = {
   ioErrorDirFsync: 10 | (5 << 8)
 } as const;
 
+/** What SQLite says, where only that is told: `all()` of the package throws without a code. */
+const codesByMessage: Readonly<Record<string, number>> = {
+  'database is locked': codes.busy,
+  'database table is locked': codes.locked,
+  'attempt to write a readonly database': codes.readOnly,
+  'disk I/O error': codes.ioError,
+  'database disk image is malformed': codes.corrupt,
+  'database or disk is full': codes.full,
+  'unable to open database file': codes.cannotOpen,
+  'file is not a database': codes.notDatabase
+};
+
 /** Linux and macOS agree on these. */
 const errno = { noSpace: 28, readOnlyFileSystem: 30 } as const;
 
@@ -66,6 +79,9 @@ export function refusal(code: StoreError['code'], message: string): DriverError 
 /** Says what a call that threw means for its caller. @param path - Of the store. */
 export function failureOf(thrown: unknown, path: string): Failure {
   if (thrown instanceof DriverError) return thrown.failure;
+  if (thrown instanceof DamageError) return { kind: 'corrupt', path, reason: thrown.message };
+  if (isOutOfRange(thrown))
+    return { kind: 'corrupt', path, reason: 'it holds a number that was never written' };
   const atCommit = thrown instanceof CommitFailure;
   const error = atCommit ? thrown.cause : thrown;
   return isSqliteError(error) ? ofSqlite(error, path, atCommit) : ofOther(error, path, atCommit);
@@ -93,8 +109,17 @@ export function isUncertain(thrown: unknown): boolean {
   return isSqliteError(thrown) && isFsync(thrown.errcode);
 }
 
+/** An integer beyond what a number holds exactly: none was stored, so it is damage. */
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
+}
+
 export function isSqliteError(error: unknown): error is SqliteError {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+  if (!(error instanceof Error)) return false;
+  if ('errcode' in error) return typeof error.errcode === 'number';
+  const errcode = 'code' in error && error.code === 'ERR_SQLITE_ERROR' && codesByMessage[error.message];
+  if (errcode) Object.assign(error, { errcode });
+  return Boolean(errcode);
 }
 
 /** A transaction that was cut off has to be rolled back, which a connection that only reads cannot do. */

@@ -1,8 +1,23 @@
 import type { CommandReply, InboxCommand, RemoteCommand } from '../../store.ts';
+import { damaged } from './damage.ts';
+import { RowCheck } from './rowCheck.ts';
 import type { Statements } from './statements.ts';
+import { sumOf } from './sums.ts';
 
 /** Answered commands that are kept, so that a sender that is slow to ask still finds its reply. */
 const keptReplies = 1_000;
+
+/** Commands name their fleet: it need not be there yet, and then has no number. */
+export const noScope = 0;
+
+/** SQL for the columns of a command and their sum. */
+export const commandCellsAndSum = 'scope, id, command, sent_at, sum';
+
+export const commandCheck = new RowCheck(
+  ['scope', 'id', 'command', 'sent_at'],
+  [{ column: 'sum', of: ['scope', 'id', 'command', 'sent_at'] }],
+  ([, id]) => `command ${JSON.stringify(id)}`
+);
 
 export interface Watch {
   readonly scope: string;
@@ -38,29 +53,36 @@ export class Inbox {
 
   /** A command that has come before is ignored. */
   send(scope: string, { id, command, sentAt }: InboxCommand): void {
-    const sql = 'INSERT OR IGNORE INTO commands (scope, id, command, sent_at) VALUES (?, ?, ?, ?)';
-    this.#statements.run(sql, scope, id, JSON.stringify(command), sentAt);
+    const sql = 'INSERT OR IGNORE INTO commands (scope, id, command, sent_at, sum) VALUES (?, ?, ?, ?, ?)';
+    const cells = [scope, id, JSON.stringify(command), sentAt];
+    this.#statements.run(sql, ...cells, sumOf(noScope, cells));
     this.deliverNew();
   }
 
   answer(scope: string, id: string, reply: CommandReply): void {
-    const sql = 'UPDATE commands SET reply = ? WHERE scope = ? AND id = ? AND reply IS NULL';
-    this.#statements.run(sql, JSON.stringify(reply), scope, id);
+    const sql = 'UPDATE commands SET reply = ?, reply_sum = ? WHERE scope = ? AND id = ? AND reply IS NULL';
+    const text = JSON.stringify(reply);
+    this.#statements.run(sql, text, sumOf(noScope, [id, text]), scope, id);
     const prune =
       'DELETE FROM commands WHERE reply IS NOT NULL AND number <= (SELECT max(number) FROM commands) - ?';
     this.#statements.run(prune, keptReplies);
   }
 
   reply(scope: string, id: string): CommandReply | null {
-    const sql = 'SELECT reply FROM commands WHERE scope = ? AND id = ?';
-    const reply = this.#statements.get(sql, scope, id)?.[0] as string | null | undefined;
-    return reply == null ? null : (JSON.parse(reply) as CommandReply);
+    const sql = `SELECT ${commandCellsAndSum}, reply, reply_sum FROM commands WHERE scope = ? AND id = ?`;
+    const cells = this.#statements.get(sql, scope, id);
+    if (!cells) return null;
+    const [reply, replySum] = cells.splice(-2) as [string | null, number | null];
+    commandCheck.row(noScope, cells);
+    if (reply === null) return null;
+    if (replySum !== sumOf(noScope, [id, reply])) throw damaged(`the reply to command ${JSON.stringify(id)}`);
+    return JSON.parse(reply) as CommandReply;
   }
 
-  /** Delivers, to each watch, the commands that it has not had. */
+  /** Delivers, to each watch, the commands that it has not had. One that is damaged is left where it is. */
   deliverNew(): void {
     const sql =
-      'SELECT number, id, command, sent_at FROM commands ' +
+      `SELECT number, ${commandCellsAndSum} FROM commands ` +
       'WHERE scope = ? AND reply IS NULL AND number > ? ORDER BY number';
     for (const [watch, state] of this.#watches) {
       const rows = this.#statements.all(sql, state.scope, state.delivered);
@@ -68,11 +90,13 @@ export class Inbox {
       state.delivered = rows.at(-1)![0] as number;
       this.#deliver(
         watch,
-        rows.map(([, id, command, sentAt]) => ({
-          id: id as string,
-          command: JSON.parse(command as string) as RemoteCommand,
-          sentAt: sentAt as number
-        }))
+        rows
+          .filter(([, ...cells]) => commandCheck.isSound(noScope, cells))
+          .map(([, , id, command, sentAt]) => ({
+            id: id as string,
+            command: JSON.parse(command as string) as RemoteCommand,
+            sentAt: sentAt as number
+          }))
       );
     }
   }

@@ -1,8 +1,12 @@
 import { statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { DriverError, isSqliteError } from './failure.ts';
 import type { Database, OpenDatabase } from './library.ts';
 
 const busy = 5;
+
+/** Another process that looks whether the lock is held has it for a moment, ms. */
+const glanceMs = 50;
 
 /**
  * The lock that makes a process the owner of a store file: an exclusive transaction on the empty database
@@ -28,10 +32,28 @@ export class OwnerLock {
     return this.#held !== null && this.#held.inode === inodeOf(this.#path);
   }
 
+  /** Whether anybody has it, in this process or another one. Makes no file. */
+  get isTaken(): boolean {
+    if (inodeOf(this.#path) === 0) return false;
+    const location = pathToFileURL(this.#path);
+    location.searchParams.set('mode', 'ro');
+    try {
+      const database = this.#open(location.href, { timeout: 0, readOnly: true });
+      try {
+        database.exec('SELECT count(*) FROM sqlite_schema');
+        return false;
+      } finally {
+        database.close();
+      }
+    } catch (error) {
+      return isSqliteError(error) && (error.errcode & 0xff) === busy;
+    }
+  }
+
   /** Takes it at once or not at all. Idempotent. @param nameOwner - Called when another process has it. */
   acquire(nameOwner: () => string): void {
     if (this.#held) return;
-    const database = this.#open(this.#path, { timeout: 0 });
+    const database = this.#open(this.#path, { timeout: glanceMs });
     try {
       // Without a journal, no other file is made beside it.
       database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');

@@ -11,8 +11,9 @@ import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
-import type { Rows } from './rowReader.ts';
+import type { Rows } from './rowCheck.ts';
 import type { Durability } from './storeFile.ts';
+import type { RawReport } from './storeReport.ts';
 
 export interface DriverOptions {
   readonly path: string;
@@ -48,6 +49,8 @@ export interface DriverCalls {
   result(scope: string, key: string): readonly Cell[] | null;
   head(scope: string): readonly Cell[];
   scopes(): readonly string[];
+  owner(scope: string): string | null;
+  check(): RawReport;
 
   sendCommand(scope: string, command: InboxCommand): void;
   readReply(scope: string, commandId: string): CommandReply | null;

@@ -1,19 +1,19 @@
 import type { ExpiredResultQuery } from '../../store.ts';
 import type { Database } from './library.ts';
-import { settledBatchStates } from './rowReader.ts';
+import type { RemovalRange } from './fleetRows.ts';
+import { settledBatchStates, type RowReader } from './rowReader.ts';
 import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
+import { sumOf } from './sums.ts';
 import { inTransaction } from './transaction.ts';
 
 /** Tasks, and results, that one slice removes at most: some 5 ms of the thread. */
 const sliceRows = 1_000;
 
-const begunRange = 'SELECT first_seq, last_seq FROM removals WHERE scope = ? AND batch = ?';
-const begin =
-  'INSERT INTO removals (scope, batch, first_seq, last_seq) SELECT scope, name, first_seq, last_seq FROM batches ' +
-  `WHERE scope = ? AND name = ? AND state IN ${settledBatchStates}`;
+const settledRange = `SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ? AND state IN ${settledBatchStates}`;
+const begin = 'INSERT INTO removals (scope, batch, first_seq, last_seq, sum) VALUES (?, ?, ?, ?, ?)';
 const deleteBatch = `DELETE FROM batches WHERE scope = ? AND name = ? AND state IN ${settledBatchStates}`;
-const advance = 'UPDATE removals SET first_seq = ? WHERE scope = ? AND batch = ?';
+const advance = 'UPDATE removals SET first_seq = ?, sum = ? WHERE scope = ? AND batch = ?';
 const end = 'DELETE FROM removals WHERE scope = ? AND batch = ?';
 
 /** Whether a row is the batch's is seen only in the row: those of other batches may lie between. */
@@ -38,13 +38,15 @@ const deleteResultsOf = 'DELETE FROM results WHERE id IN (SELECT value FROM json
 export class Remover {
   readonly #database: Database;
   readonly #statements: Statements;
+  readonly #rows: RowReader;
   readonly #scope: number;
   /** Id before the first row of the scope. */
   readonly #base: number;
 
-  constructor(database: Database, statements: Statements, scope: number) {
+  constructor(database: Database, statements: Statements, rows: RowReader, scope: number) {
     this.#database = database;
     this.#statements = statements;
+    this.#rows = rows;
     this.#scope = scope;
     this.#base = scope * scopeSpan;
   }
@@ -53,13 +55,9 @@ export class Remover {
   removeBatch(batch: string): boolean {
     let isLeft = false;
     inTransaction(this.#database, this.#statements, () => {
-      if (!this.#range(batch)) {
-        this.#statements.run(begin, this.#scope, batch);
-        this.#statements.run(deleteBatch, this.#scope, batch);
-      }
-      const range = this.#range(batch);
+      const range = this.#rows.removal(this.#scope, batch) ?? this.#begin(batch);
       if (!range) return;
-      isLeft = this.#removeRows(batch, this.#base + range[0], this.#base + range[1]);
+      isLeft = this.#removeRows(batch, range.first, range.last);
       if (!isLeft) this.#statements.run(end, this.#scope, batch);
     });
     return isLeft;
@@ -79,19 +77,26 @@ export class Remover {
     return found.length === sliceRows;
   }
 
-  /** Where the tasks are that are left of a batch, by `seq`. */
-  #range(batch: string): [first: number, last: number] | undefined {
-    return this.#statements.get(begunRange, this.#scope, batch) as [number, number] | undefined;
+  #begin(batch: string): RemovalRange | undefined {
+    const range = this.#statements.get(settledRange, this.#scope, batch) as [number, number] | undefined;
+    if (!range) return undefined;
+    const [first, last] = range;
+    this.#statements.run(begin, this.#scope, batch, first, last, sumOf(this.#scope, [batch, first, last]));
+    this.#statements.run(deleteBatch, this.#scope, batch);
+    return { first, last };
   }
 
-  #removeRows(batch: string, first: number, last: number): boolean {
+  /** @param firstSeq - Where the tasks begin that are left. */
+  #removeRows(batch: string, firstSeq: number, lastSeq: number): boolean {
+    const [first, last] = [this.#base + firstSeq, this.#base + lastSeq];
     if (this.#statements.run(deleteResults, this.#scope, batch, sliceRows) === sliceRows) return true;
     const upTo = this.#statements.get(lastOfSlice, first, last, sliceRows)![0] as number | null;
     if (upTo === null) return false;
     this.#statements.run(deletePayloads, first, upTo, batch);
     this.#statements.run(deleteTasks, first, upTo, batch);
     if (upTo === last) return false;
-    this.#statements.run(advance, upTo + 1 - this.#base, this.#scope, batch);
+    const next = upTo + 1 - this.#base;
+    this.#statements.run(advance, next, sumOf(this.#scope, [batch, next, lastSeq]), this.#scope, batch);
     return true;
   }
 }

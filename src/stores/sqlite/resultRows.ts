@@ -1,8 +1,32 @@
 import type { FinalTaskStatus, TaskError } from '../../../machines/task.ts';
 import type { StoredResult } from '../../store.ts';
 import { requireStorable, textOf, valueOf, type Cell } from './cells.ts';
+import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
+import type { Sum } from './sums.ts';
+
+export const resultSum: Sum = {
+  column: 'sum',
+  of: [
+    'id',
+    'key',
+    'task',
+    'batch',
+    'type',
+    'success',
+    'status',
+    'duration',
+    'timestamp',
+    'received_at',
+    'attempts',
+    'worker',
+    'result',
+    'error',
+    'failure',
+    'received_high'
+  ]
+};
 
 export const newResultColumns: SparseColumns = {
   required: [
@@ -23,7 +47,9 @@ export const newResultColumns: SparseColumns = {
     ['result', 'NULL'],
     ['error', 'NULL'],
     ['failure', 'NULL']
-  ]
+  ],
+  added: ['received_high'],
+  sums: [resultSum]
 };
 
 export function encodeResult(cells: Cell[], result: StoredResult): void {
@@ -47,9 +73,33 @@ export function encodeResult(cells: Cell[], result: StoredResult): void {
 }
 
 /** Columns of a result, in the order that {@link decodeResult} takes. */
-export const resultColumns =
-  `${numberIn('id')}, key, task, batch, type, success, status, duration, timestamp, received_at, ` +
-  'attempts, worker, result, error, failure';
+const resultColumns = [
+  'id',
+  'key',
+  'task',
+  'batch',
+  'type',
+  'success',
+  'status',
+  'duration',
+  'timestamp',
+  'received_at',
+  'attempts',
+  'worker',
+  'result',
+  'error',
+  'failure',
+  'received_high'
+];
+
+/** SQL for these columns and their sum. */
+export const resultCellsAndSum = `${numberIn('id')}, ${resultColumns.slice(1).join(', ')}, sum`;
+
+export const resultCheck = new RowCheck(
+  resultColumns,
+  [resultSum],
+  ([seq, key]) => `result ${seq} of task ${JSON.stringify(key)}`
+);
 
 export function decodeResult(cells: readonly Cell[]): StoredResult {
   const [error, failure] = [cells[13] as string | null, valueOf<TaskError>(cells[14])];

@@ -1,14 +1,32 @@
 import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
-import { agentColumns, batchColumns, headColumns } from './fleetRows.ts';
-import { resultColumns } from './resultRows.ts';
-import { isFinal, storedTaskColumns, taskColumns } from './taskRows.ts';
+import { damaged } from './damage.ts';
+import {
+  agentCellsAndSum,
+  agentCheck,
+  batchCellsAndSum,
+  batchCheck,
+  removalCellsAndSum,
+  removalCheck,
+  scopeCellsAndSum,
+  scopeCheck,
+  type RemovalRange
+} from './fleetRows.ts';
+import { resultCellsAndSum, resultCheck } from './resultRows.ts';
+import type { Rows } from './rowCheck.ts';
+import {
+  isFinal,
+  payloadCellsAndSums,
+  payloadCheck,
+  storedTaskCellsAndSums,
+  storedTaskCheck,
+  taskAndSumNames,
+  taskCellsAndSums,
+  taskCheck
+} from './taskRows.ts';
 import { numberIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
-
-/** Rows as they are posted: one array of cells each. */
-export type Rows = readonly (readonly Cell[])[];
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 export const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled')";
@@ -17,15 +35,27 @@ export const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled
 const isKept = (row: string): string =>
   `NOT EXISTS (SELECT 1 FROM removals r WHERE r.scope = ${row}.scope AND r.batch = ${row}.batch)`;
 
+/** A page as one JSON text: it is made, parsed and posted in less than half the time that arrays of cells take. */
 const liveTaskPage =
-  `SELECT max(c0), json_group_array(json_array(${taskColumns.map((_, index) => `c${index}`).join(', ')})) FROM (` +
-  `SELECT ${taskColumns.map((column, index) => `${column} AS c${index}`).join(', ')} ` +
+  `SELECT json_group_array(json_array(${taskAndSumNames.join(', ')})) FROM (` +
+  `SELECT ${taskCellsAndSums.map((cell, index) => `${cell} AS ${taskAndSumNames[index]}`).join(', ')} ` +
   'FROM tasks t INDEXED BY tasks_live ' +
   'WHERE t.outcome IS NULL AND t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?)';
 
-/** Reads committed rows. Each query goes through an index or a range of ids, and is over when it returns. */
+/** Results that are added up at once. */
+const sumPage = 1_000;
+
+/**
+ * Reads committed rows, each compared with its checksum.
+ *
+ * Each query goes through an index or a range of ids, and is over when it returns: no statement stays open
+ * between calls, so none of them keeps the log from being written back.
+ *
+ * Every method throws a `DamageError` for a row that is not as it was written.
+ */
 export class RowReader {
   readonly #statements: Statements;
+  readonly #numbers = new Map<string, number>();
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -33,62 +63,89 @@ export class RowReader {
 
   /** A fleet's number in this file, or `undefined` when there is none of that name. */
   scopeNumber(scope: string): number | undefined {
-    return this.#statements.get('SELECT number FROM scopes WHERE name = ?', scope)?.[0] as number | undefined;
+    const known = this.#numbers.get(scope);
+    if (known !== undefined) return known;
+    // Not through the index: damaged, it would make a fleet that is there look new.
+    let unreadable: number | undefined;
+    for (const [number, ...cells] of this.#scopeRows()) {
+      const isSound = scopeCheck.isSound(number as number, cells);
+      if (!isSound) unreadable = number as number;
+      else if (cells[0] === scope) {
+        this.#numbers.set(scope, number as number);
+        return number as number;
+      }
+    }
+    if (unreadable !== undefined) throw damaged(`the head of fleet number ${unreadable}`);
+    return undefined;
   }
 
   scopes(): readonly string[] {
-    return this.#statements.all('SELECT name FROM scopes ORDER BY number').map(([name]) => name as string);
+    return this.#scopeRows().map(
+      ([number, ...cells]) => scopeCheck.row(number as number, cells)[0] as string
+    );
   }
 
+  /** Turn, last task and result number, and stats: see {@link decodeHead}. */
   head(scope: number): readonly Cell[] {
-    return this.#statements.get(`SELECT ${headColumns} FROM scopes WHERE number = ?`, scope) ?? [null];
+    const sql = `SELECT ${scopeCellsAndSum} FROM scopes WHERE number = ?`;
+    const cells = this.#statements.get(sql, scope);
+    return cells ? scopeCheck.row(scope, cells).slice(1) : [null];
   }
 
   agents(scope: number): Rows {
-    return this.#statements.all(`SELECT ${agentColumns} FROM agents WHERE scope = ?`, scope);
+    const sql = `SELECT ${agentCellsAndSum} FROM agents WHERE scope = ?`;
+    return agentCheck.rows(scope, this.#statements.all(sql, scope));
   }
 
   liveBatches(scope: number): Rows {
-    const sql = `SELECT ${batchColumns} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
-    return this.#statements.all(sql, scope);
+    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
+    return batchCheck.rows(scope, this.#statements.all(sql, scope));
   }
 
   /** Batches whose removal was begun and has not ended. */
   removing(scope: number): readonly string[] {
-    return this.#statements
-      .all('SELECT batch FROM removals WHERE scope = ?', scope)
-      .map(([batch]) => batch as string);
+    const found = this.#statements.all(`SELECT ${removalCellsAndSum} FROM removals WHERE scope = ?`, scope);
+    return removalCheck.rows(scope, found).map(([batch]) => batch as string);
+  }
+
+  /** What is left of a batch whose removal was begun. */
+  removal(scope: number, batch: string): RemovalRange | undefined {
+    const sql = `SELECT ${removalCellsAndSum} FROM removals WHERE scope = ? AND batch = ?`;
+    const cells = this.#statements.get(sql, scope, batch);
+    if (!cells) return undefined;
+    const [, first, last] = removalCheck.row(scope, cells);
+    return { first: first as number, last: last as number };
   }
 
   batch(scope: number, id: string): readonly Cell[] | null {
-    const sql = `SELECT ${batchColumns} FROM batches WHERE scope = ? AND name = ?`;
-    return this.#statements.get(sql, scope, id) ?? null;
+    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND name = ?`;
+    const cells = this.#statements.get(sql, scope, id);
+    return cells ? batchCheck.row(scope, cells) : null;
   }
 
   batches(scope: number, { status, after, limit }: BatchQuery): Rows {
     const base = scope * scopeSpan;
-    let first: number | undefined = base;
-    if (after !== undefined) {
-      const sql = 'SELECT id FROM batches WHERE scope = ? AND name = ?';
-      first = this.#statements.get(sql, scope, after)?.[0] as number | undefined;
-      // An id that is not there (any more) has no place in the order: nothing follows it.
-      if (first === undefined) return [];
-    }
-    const from = `SELECT ${batchColumns} FROM batches`;
-    return status === undefined
-      ? this.#statements.all(
-          `${from} WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
-          first,
-          base + scopeSpan,
-          limit
-        )
-      : this.#statements.all(
-          `${from} WHERE scope = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`,
-          scope,
-          status,
-          first,
-          limit
-        );
+    // A batch that is not there (any more) has no place in the order: nothing follows it.
+    const first = after === undefined ? base : this.#batchId(scope, after);
+    if (first === undefined) return [];
+    const from = `SELECT id, ${batchCellsAndSum} FROM batches`;
+    const found =
+      status === undefined
+        ? this.#statements.all(
+            `${from} WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
+            first,
+            base + scopeSpan,
+            limit
+          )
+        : this.#statements.all(
+            `${from} WHERE scope = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`,
+            scope,
+            status,
+            first,
+            limit
+          );
+    inOrder('batches', found, first);
+    return found.map(([, ...cells]) => batchCheck.row(scope, cells));
   }
 
   /** Name and time of settlement, the first that settled first. */
@@ -105,9 +162,9 @@ export class RowReader {
 
   tasks(scope: number, keys: readonly string[]): Rows {
     const sql =
-      `SELECT ${storedTaskColumns} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
-      `JOIN payloads p ON p.id = t.id WHERE ${isKept('t')}`;
-    return this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope);
+      `SELECT ${storedTaskCellsAndSums} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
+      `LEFT JOIN payloads p ON p.id = t.id WHERE ${isKept('t')}`;
+    return storedTaskCheck.rows(scope, this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope));
   }
 
   listTasks(scope: number, query: TaskQuery): Rows {
@@ -123,22 +180,26 @@ export class RowReader {
     if (query.type !== undefined) narrow('t.type = ?', query.type);
     if (query.status !== undefined) narrow(...outcomeTerm(query.status));
     const sql =
-      `SELECT ${storedTaskColumns} FROM tasks t ${taskIndex(query)} CROSS JOIN payloads p ON p.id = t.id ` +
+      `SELECT ${storedTaskCellsAndSums} FROM tasks t ${taskIndex(query)} LEFT JOIN payloads p ON p.id = t.id ` +
       `WHERE ${where.join(' AND ')} ORDER BY t.id LIMIT ?`;
-    return this.#statements.all(sql, ...values, query.limit);
+    const found = storedTaskCheck.rows(scope, this.#statements.all(sql, ...values, query.limit));
+    return inOrder('tasks', found, query.after ?? 0);
   }
 
   /** Seq of the last task of a page, `null` when there is none, and the page: see {@link decodeTaskPage}. */
   liveTasks(scope: number, after: number, limit: number): readonly Cell[] {
     const base = scope * scopeSpan;
-    return this.#statements.get(liveTaskPage, base + after, base + scopeSpan, limit)!;
+    const [page] = this.#statements.get(liveTaskPage, base + after, base + scopeSpan, limit) as [string];
+    const rows = inOrder('tasks', taskCheck.rows(scope, JSON.parse(page) as Cell[][]), after);
+    return [rows.at(-1)?.[0] ?? null, page];
   }
 
   payloads(scope: number, seqs: readonly number[]): Rows {
-    const sql =
-      `SELECT ${numberIn('p.id')}, p.data, p.metadata FROM json_each(?) s ` +
-      'CROSS JOIN payloads p ON p.id = s.value + ?';
-    return this.#statements.all(sql, JSON.stringify(seqs), scope * scopeSpan);
+    const [list, base] = [JSON.stringify([...new Set(seqs)]), scope * scopeSpan];
+    const sql = `SELECT ${payloadCellsAndSums} FROM json_each(?) s CROSS JOIN payloads p ON p.id = s.value + ?`;
+    const found = payloadCheck.rows(scope, this.#statements.all(sql, list, base));
+    if (found.length < new Set(seqs).size) this.#requireNone(scope, seqs, found);
+    return found;
   }
 
   results(scope: number, query: ResultQuery): Rows {
@@ -158,30 +219,72 @@ export class RowReader {
     // Literal, because an index over failures alone is found only by its own condition.
     if (success !== undefined) narrow(success ? 'success = 1' : 'success = 0');
     const sql =
-      `SELECT ${resultColumns} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
+      `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
       `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
-    return this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    const found = this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    const rows = resultCheck.rows(scope, found);
+    return query.order === 'newest' ? rows : inOrder('results', rows, query.afterSettledSeq ?? 0);
   }
 
   /** The latest result of a task. */
   result(scope: number, key: string): readonly Cell[] | null {
-    const sql = `SELECT ${resultColumns} FROM results WHERE scope = ? AND key = ? AND ${isKept('results')} ORDER BY id DESC LIMIT 1`;
-    return this.#statements.get(sql, scope, key) ?? null;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? AND ${isKept('results')} ORDER BY id DESC LIMIT 1`;
+    const cells = this.#statements.get(sql, scope, key);
+    return cells ? resultCheck.row(scope, cells) : null;
+  }
+
+  /** The last result of a fleet. */
+  lastResult(scope: number): readonly Cell[] | null {
+    const base = scope * scopeSpan;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1`;
+    const cells = this.#statements.get(sql, base, base + scopeSpan);
+    return cells ? resultCheck.row(scope, cells) : null;
   }
 
   hasResult(scope: number, workerId: string, key: string, attempt: number): boolean {
-    const sql = 'SELECT 1 FROM results WHERE scope = ? AND key = ? AND worker = ? AND attempts = ?';
-    return this.#statements.get(sql, scope, key, workerId, attempt) !== undefined;
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? AND worker = ? AND attempts = ?`;
+    const cells = this.#statements.get(sql, scope, key, workerId, attempt);
+    return cells !== undefined && resultCheck.row(scope, cells).length > 0;
   }
 
   /** Successes, failures, duration, oldest and newest timestamp, last number. */
   sumResults(scope: number, afterSettledSeq: number): readonly Cell[] {
-    const base = scope * scopeSpan;
-    const sql =
-      'SELECT ifnull(sum(success), 0), count(*) - ifnull(sum(success), 0), total(duration), ' +
-      `ifnull(min(timestamp), 0), ifnull(max(timestamp), 0), ${numberIn('max(id)')} ` +
-      'FROM results WHERE id > ? AND id < ?';
-    return this.#statements.get(sql, base + afterSettledSeq, base + scopeSpan)!;
+    let [successes, failures, duration, oldest, newest] = [0, 0, 0, Infinity, -Infinity];
+    let last: number | null = null;
+    for (;;) {
+      const page = this.results(scope, { afterSettledSeq: last ?? afterSettledSeq, limit: sumPage });
+      for (const cells of page) {
+        const timestamp = cells[8] as number;
+        if (cells[5] === 1) successes += 1;
+        else failures += 1;
+        duration += cells[7] as number;
+        oldest = Math.min(oldest, timestamp);
+        newest = Math.max(newest, timestamp);
+        last = cells[0] as number;
+      }
+      if (page.length < sumPage) break;
+    }
+    return last === null ? [0, 0, 0, 0, 0, null] : [successes, failures, duration, oldest, newest, last];
+  }
+
+  /** Where a batch is in the order of creation. */
+  #batchId(scope: number, name: string): number | undefined {
+    const sql = 'SELECT id FROM batches WHERE scope = ? AND name = ?';
+    return this.#statements.get(sql, scope, name)?.[0] as number | undefined;
+  }
+
+  /** The number and the cells of each fleet. */
+  #scopeRows(): Cell[][] {
+    return this.#statements.all(`SELECT number, ${scopeCellsAndSum} FROM scopes ORDER BY number`);
+  }
+
+  /** Tasks without data are no tasks, or their data is lost. */
+  #requireNone(scope: number, seqs: readonly number[], found: Rows): void {
+    const there = new Set(found.map(([seq]) => seq));
+    const missing = JSON.stringify(seqs.filter((seq) => !there.has(seq)));
+    const sql = `SELECT ${numberIn('t.id')} FROM json_each(?) s CROSS JOIN tasks t ON t.id = s.value + ? LIMIT 1`;
+    const task = this.#statements.get(sql, missing, scope * scopeSpan);
+    if (task) throw damaged(`the data of task ${task[0]}`);
   }
 
   /** The last settled batch, by time and id, after which so many have settled. */
@@ -196,9 +299,9 @@ export class RowReader {
   #taskRange(scope: number, { batchId, after = 0 }: TaskQuery): [number, number] | undefined {
     const base = scope * scopeSpan;
     if (batchId === undefined) return [base + after, base + scopeSpan - 1];
-    const sql = 'SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ?';
-    const [first, last] = (this.#statements.get(sql, scope, batchId) ?? []) as number[];
-    if (first === undefined || last === undefined) return undefined;
+    const batch = this.batch(scope, batchId);
+    if (batch === null) return undefined;
+    const [, , first, last] = batch as [string, string, number, number];
     return [base + Math.max(after, first - 1), base + last];
   }
 
@@ -218,7 +321,8 @@ export class RowReader {
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const sql = 'SELECT id, received_high FROM results WHERE id > ? ORDER BY id LIMIT 1';
-      const [id, receivedHigh] = this.#statements.get(sql, middle) as [number, number];
+      const [id = 0, receivedHigh = 0] = (this.#statements.get(sql, middle) ?? []) as number[];
+      if (id <= middle) throw damaged('the order of its results');
       // Rows between `middle` and `id` were removed: the next look need not fall among them.
       if (receivedHigh < since) low = id;
       else high = middle;
@@ -233,6 +337,21 @@ function later(left: number[] | undefined, right: number[] | undefined): number[
   const [leftAt, leftId] = left as [number, number];
   const [rightAt, rightId] = right as [number, number];
   return leftAt > rightAt || (leftAt === rightAt && leftId > rightId) ? left : right;
+}
+
+/**
+ * Whoever reads on from the last row of a page would never come to an end if it were not beyond the page before.
+ *
+ * @param after - Number of the last row of the page before.
+ * @throws {DamageError} unless numbers go up from there.
+ */
+function inOrder(table: string, rows: Rows, after: number): Rows {
+  let last = after;
+  for (const cells of rows) {
+    if ((cells[0] as number) <= last) throw damaged(`the order of its ${table}`);
+    last = cells[0] as number;
+  }
+  return rows;
 }
 
 function outcomeTerm(status: NonNullable<TaskQuery['status']>): [term: string, value: Cell] {

@@ -1,4 +1,7 @@
+import type { Cell } from './cells.ts';
+import { damaged } from './damage.ts';
 import type { Database } from './library.ts';
+import { sumOf } from './sums.ts';
 
 /** `XFlt`: tells a store from the database of another program. */
 export const applicationId = 0x58_46_6c_74;
@@ -29,6 +32,9 @@ export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
  * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
  * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
  *   more seen.
+ *
+ * A `sum` is a checksum of what its row holds (`sums.ts`). Row ids of batches and commands, `scope` and `outcome`
+ * are not in one: they follow from what is, or an index repeats them.
  */
 const tables = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -36,7 +42,8 @@ const tables = `
   CREATE TABLE scopes (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    turn INTEGER, seq INTEGER, settled_seq INTEGER, stats TEXT
+    turn INTEGER, seq INTEGER, settled_seq INTEGER, stats TEXT,
+    sum INTEGER NOT NULL
   );
 
   CREATE TABLE tasks (
@@ -59,13 +66,20 @@ const tables = `
     due_at INTEGER,
     started_at INTEGER,
     settled_at INTEGER,
-    error TEXT
+    error TEXT,
+    sum INTEGER NOT NULL,
+    state_sum INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX tasks_key ON tasks (scope, key);
   CREATE INDEX tasks_live ON tasks (outcome) WHERE outcome IS NULL;
   CREATE INDEX tasks_unhappy ON tasks (outcome) WHERE outcome <> 'completed';
 
-  CREATE TABLE payloads (id INTEGER PRIMARY KEY, data TEXT NOT NULL, metadata TEXT);
+  CREATE TABLE payloads (
+    id INTEGER PRIMARY KEY,
+    data TEXT NOT NULL,
+    metadata TEXT,
+    sum INTEGER NOT NULL
+  );
 
   CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
@@ -75,7 +89,8 @@ const tables = `
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     settled_at REAL,
-    context TEXT NOT NULL
+    context TEXT NOT NULL,
+    sum INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX batches_name ON batches (scope, name);
   CREATE INDEX batches_state ON batches (scope, state);
@@ -86,6 +101,7 @@ const tables = `
     batch TEXT NOT NULL,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
+    sum INTEGER NOT NULL,
     PRIMARY KEY (scope, batch)
   ) WITHOUT ROWID;
 
@@ -106,7 +122,8 @@ const tables = `
     worker TEXT,
     result TEXT,
     error TEXT,
-    failure TEXT
+    failure TEXT,
+    sum INTEGER NOT NULL
   );
   CREATE INDEX results_key ON results (scope, key);
   CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
@@ -120,6 +137,7 @@ const tables = `
     machine TEXT NOT NULL,
     schema_version INTEGER NOT NULL,
     snapshot TEXT NOT NULL,
+    sum INTEGER NOT NULL,
     PRIMARY KEY (scope, id)
   ) WITHOUT ROWID;
 
@@ -129,7 +147,9 @@ const tables = `
     id TEXT NOT NULL,
     command TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
-    reply TEXT
+    reply TEXT,
+    sum INTEGER NOT NULL,
+    reply_sum INTEGER
   );
   CREATE UNIQUE INDEX commands_id ON commands (scope, id);
   CREATE INDEX commands_waiting ON commands (scope) WHERE reply IS NULL;
@@ -139,6 +159,28 @@ const tables = `
 export function createSchema(database: Database): void {
   database.exec(
     `BEGIN IMMEDIATE; ${tables}
-     PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`
+     PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`
   );
+  writeSchemaSum(database);
+  database.exec('COMMIT');
+}
+
+/** To be called whenever tables are made or changed, in the same transaction. */
+export function writeSchemaSum(database: Database): void {
+  const sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('schema', ?)";
+  database.prepare(sql).run(schemaSum(database));
+}
+
+/** @throws {DamageError} when the tables are not as they were made: a changed default would be written from now on. */
+export function requireSchema(database: Database): void {
+  const sql = "SELECT value FROM meta WHERE name = 'schema'";
+  const { value } = (database.prepare(sql).get() ?? {}) as { readonly value?: string };
+  if (value !== schemaSum(database)) throw damaged('the definition of its tables', 'schema');
+}
+
+/** Not of SQLite's own tables: others may let it collect statistics. */
+function schemaSum(database: Database): string {
+  const sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'";
+  const rows = database.prepare(sql).all() as Readonly<Record<string, Cell>>[];
+  return String(sumOf(0, rows.map((row) => JSON.stringify(Object.values(row))).sort()));
 }

@@ -1,6 +1,7 @@
 import type { Statement } from './library.ts';
 import type { Cell } from './cells.ts';
 import type { Statements } from './statements.ts';
+import { absent, sumOfPicked, zero, type Sum } from './sums.ts';
 
 /**
  * Columns of a table that a row fills: the required ones always, the optional ones when it has a value.
@@ -13,6 +14,10 @@ export interface SparseColumns {
   readonly required: readonly string[];
   /** At most 30, each with the value that it has when a row leaves it out. */
   readonly optional: readonly (readonly [column: string, empty: 'NULL' | '0'])[];
+  /** Columns that the thread fills, for each row: they are bound after those that were posted. */
+  readonly added?: readonly string[];
+  /** Checksums that it makes of all of these. */
+  readonly sums: readonly Sum[];
 }
 
 /** Adds a row to cells. @param optional - `null`: left out. */
@@ -35,53 +40,71 @@ export type SparseSql = (
   empty: readonly (readonly [column: string, value: string])[]
 ) => string;
 
+/** A statement for the rows with one mask. */
+interface Form {
+  readonly statement: Statement;
+  /** Cells of a row. */
+  readonly length: number;
+  /** For each sum, which of the bound cells it covers. */
+  readonly picks: readonly (readonly number[])[];
+}
+
 /** A statement in all the forms that rows of its kind need. */
 export class SparseStatement {
   readonly #statements: Statements;
+  readonly #scope: number;
   readonly #columns: SparseColumns;
   readonly #sql: SparseSql;
-  readonly #forms = new Map<number, { readonly statement: Statement; readonly length: number }>();
+  readonly #forms = new Map<number, Form>();
 
-  constructor(statements: Statements, columns: SparseColumns, sql: SparseSql) {
+  constructor(statements: Statements, scope: number, columns: SparseColumns, sql: SparseSql) {
     this.#statements = statements;
+    this.#scope = scope;
     this.#columns = columns;
     this.#sql = sql;
   }
 
-  /** Runs for the row at an index of `cells`. @param more - Bound after the row. @returns Where the next row is. */
-  run(cells: readonly Cell[], at: number, ...more: readonly Cell[]): number {
+  /** Runs for the row at an index of `cells`. @param added - Cells of the added columns. @returns Where the next row is. */
+  run(cells: readonly Cell[], at: number, ...added: readonly Cell[]): number {
     const mask = cells[at] as number;
-    const { statement, length } = this.#forms.get(mask) ?? this.#addForm(mask);
+    const { statement, length, picks } = this.#forms.get(mask) ?? this.#addForm(mask);
     const next = at + 1 + length;
-    statement.run(...cells.slice(at + 1, next), ...more);
+    const bound = cells.slice(at + 1, next);
+    bound.push(...added);
+    for (const pick of picks) bound.push(sumOfPicked(this.#scope, bound, pick));
+    statement.run(...bound);
     return next;
   }
 
-  #addForm(mask: number): { readonly statement: Statement; readonly length: number } {
-    const { required, optional } = this.#columns;
+  #addForm(mask: number): Form {
+    const { required, optional, added = [], sums } = this.#columns;
     const filled = [...required];
     const empty: (readonly [column: string, value: string])[] = [];
     for (const [index, [column, value]] of optional.entries()) {
       if (mask & (1 << index)) filled.push(column);
       else empty.push([column, value]);
     }
-    const form = { statement: this.#statements.prepare(this.#sql(filled, empty)), length: filled.length };
+    const bound = [...filled, ...added];
+    const zeros = new Set(empty.filter(([, value]) => value === '0').map(([column]) => column));
+    const picks = sums.map(({ of }) =>
+      of.map((column) => {
+        const at = bound.indexOf(column);
+        if (at !== -1) return at;
+        return zeros.has(column) ? zero : absent;
+      })
+    );
+    const sql = this.#sql([...bound, ...sums.map(({ column }) => column)], empty);
+    const form = { statement: this.#statements.prepare(sql), length: filled.length, picks };
     this.#forms.set(mask, form);
     return form;
   }
 }
 
 /** Rows of a scope, whose number is their first cell. The columns that are left out have their defaults. */
-export function insertInto(
-  table: string,
-  scope: number,
-  base: number,
-  more: readonly string[] = []
-): SparseSql {
+export function insertInto(table: string, scope: number, base: number): SparseSql {
   return (filled) => {
-    const columns = [...filled, ...more];
-    const values = columns.map((_, index) => (index === 0 ? `?1 + ${base}` : `?${index + 1}`));
-    return `INSERT INTO ${table} (scope, ${columns.join(', ')}) VALUES (${scope}, ${values.join(', ')})`;
+    const values = filled.map((_, index) => (index === 0 ? `?1 + ${base}` : `?${index + 1}`));
+    return `INSERT INTO ${table} (scope, ${filled.join(', ')}) VALUES (${scope}, ${values.join(', ')})`;
   };
 }
 

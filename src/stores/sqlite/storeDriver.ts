@@ -17,12 +17,17 @@ import type { Database, OpenDatabase } from './library.ts';
 import { OwnerLock } from './ownerLock.ts';
 import type { DriverCalls, DriverOptions, OpenedScope } from './protocol.ts';
 import { Remover } from './remover.ts';
-import { RowReader, type Rows } from './rowReader.ts';
+import type { Rows } from './rowCheck.ts';
+import { RowReader } from './rowReader.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import { maxScopes } from './schema.ts';
 import { Statements } from './statements.ts';
+import { sumOf } from './sums.ts';
 import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
+import { checkFile } from './storeCheck.ts';
+import type { RawReport } from './storeReport.ts';
+import { TurnMark } from './turnMark.ts';
 
 /** How long the last process out waits for readers before it leaves the log as it is. */
 const closingBusyMs = 200;
@@ -46,6 +51,9 @@ interface ScopeWriters {
 export class StoreDriver implements DriverCalls {
   readonly #file: StoreFile;
   readonly #lock: OwnerLock;
+  readonly #mark: TurnMark;
+  /** Each commit is flushed before it is acknowledged, so that its turn may be noted. */
+  readonly #isMarking: boolean;
   readonly #deliver: (watch: number, commands: readonly InboxCommand[]) => void;
   /** Open scopes, and who owns them. */
   readonly #owners = new Map<string, string>();
@@ -62,8 +70,11 @@ export class StoreDriver implements DriverCalls {
     deliver: (watch: number, commands: readonly InboxCommand[]) => void
   ) {
     const canonical = canonicalPath(path);
-    this.#file = new StoreFile(canonical, open, durability, busyTimeoutMs);
     this.#lock = new OwnerLock(canonical, open);
+    this.#mark = new TurnMark(canonical);
+    this.#isMarking = durability === 'full';
+    const [lock, mark] = [this.#lock, this.#mark];
+    this.#file = new StoreFile({ path: canonical, open, durability, busyTimeoutMs, lock, mark });
     this.#deliver = deliver;
   }
 
@@ -98,7 +109,10 @@ export class StoreDriver implements DriverCalls {
   }
 
   commit(commit: EncodedCommit): void {
-    this.#write(commit.scope, ({ writer }) => writer.write(commit));
+    this.#write(commit.scope, ({ writer }) => {
+      writer.write(commit);
+      this.#mark.note(writer.scope, commit.head[0] as number);
+    });
   }
 
   removeBatch(scope: string, batchId: string): boolean {
@@ -161,6 +175,16 @@ export class StoreDriver implements DriverCalls {
 
   scopes(): readonly string[] {
     return this.#connected().rows.scopes();
+  }
+
+  owner(scope: string): string | null {
+    // Of another process only the file is known to be owned.
+    if (this.#lock.isHeld) return this.#owners.get(scope) ?? null;
+    return this.#lock.isTaken ? this.#nameOwner() : null;
+  }
+
+  check(): RawReport {
+    return checkFile(this.#file, this.#lock);
   }
 
   sendCommand(scope: string, command: InboxCommand): void {
@@ -233,11 +257,14 @@ export class StoreDriver implements DriverCalls {
       this.#disconnect();
       const connection = this.#connect(this.#file.openOwned());
       this.#identity = this.#file.identity();
+      if (this.#isMarking) this.#mark.open();
+      else this.#mark.remove();
       const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
       connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('owner', ?)", description);
       return connection;
     } catch (error) {
       this.#disconnect();
+      this.#mark.close();
       this.#lock.release();
       throw error;
     }
@@ -250,15 +277,16 @@ export class StoreDriver implements DriverCalls {
       // Only a name in a message: the lock is what counts.
     }
     this.#disconnect();
+    // All is written back, unless a reader looks at something older: then the log is what was promised.
+    if (this.#file.logBytes() > 0) this.#mark.close();
+    else this.#mark.remove();
     this.#lock.release();
   }
 
   #nameOwner(): string {
     const nobody = 'another process';
     try {
-      const database = this.#file.openExisting();
-      const found = new Statements(database).get("SELECT value FROM meta WHERE name = 'owner'");
-      database.close();
+      const found = this.#connected().statements.get("SELECT value FROM meta WHERE name = 'owner'");
       return (found?.[0] as string | undefined) ?? nobody;
     } catch {
       return nobody;
@@ -326,10 +354,10 @@ export class StoreDriver implements DriverCalls {
   }
 }
 
-function writersOf({ database, statements }: Connection, scope: number): ScopeWriters {
+function writersOf({ database, statements, rows }: Connection, scope: number): ScopeWriters {
   return {
-    writer: new CommitWriter(database, statements, scope),
-    remover: new Remover(database, statements, scope)
+    writer: new CommitWriter(database, statements, rows, scope),
+    remover: new Remover(database, statements, rows, scope)
   };
 }
 
@@ -339,8 +367,10 @@ function addScope(rows: RowReader, statements: Statements, name: string): number
     const message = `A store holds at most ${maxScopes} fleets; use another file for ${JSON.stringify(name)}`;
     throw refusal('ERR_STORE_FULL', message);
   }
-  statements.run('INSERT INTO scopes (name) VALUES (?)', name);
-  return rows.scopeNumber(name)!;
+  const number = count + 1;
+  const sql = 'INSERT INTO scopes (number, name, sum) VALUES (?, ?, ?)';
+  statements.run(sql, number, name, sumOf(number, [name, null, null, null, null]));
+  return number;
 }
 
 function notOpen(scope: string): DriverError {

@@ -1,10 +1,18 @@
-import type { FinalTaskStatus, TaskError, TaskStatus } from '../../../machines/task.ts';
+import {
+  taskStatuses,
+  type FinalTaskStatus,
+  type TaskError,
+  type TaskStatus
+} from '../../../machines/task.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
 import type { StoredTask, TaskRow } from '../../store.ts';
+import { isOneOf } from './shapes.ts';
 import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
+import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
 import { parseJson } from '../../jsonText.ts';
+import type { Sum } from './sums.ts';
 
 const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
   'completed',
@@ -16,6 +24,31 @@ const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
 export function isFinal(status: TaskStatus): status is FinalTaskStatus {
   return finalStatuses.has(status);
 }
+
+/** What never changes of a task, ... */
+export const taskSum: Sum = {
+  column: 'sum',
+  of: ['id', 'key', 'type', 'priority', 'created_at', 'batch', 'timeout_ms', 'max_retries', 'retry_of']
+};
+
+/** ... and what each of its steps writes: apart, so that a step needs no more than it posts. */
+export const taskStateSum: Sum = {
+  column: 'state_sum',
+  of: [
+    'id',
+    'state',
+    'attempt',
+    'failures',
+    'recoveries',
+    'worker',
+    'due_at',
+    'started_at',
+    'settled_at',
+    'error'
+  ]
+};
+
+export const payloadSum: Sum = { column: 'sum', of: ['id', 'data', 'metadata'] };
 
 /** What a task begins with. */
 export const newTaskColumns: SparseColumns = {
@@ -34,7 +67,8 @@ export const newTaskColumns: SparseColumns = {
     ['started_at', 'NULL'],
     ['settled_at', 'NULL'],
     ['error', 'NULL']
-  ]
+  ],
+  sums: [taskSum, taskStateSum]
 };
 
 export function encodeNewTask(cells: Cell[], { row: { state, context } }: StoredTask): void {
@@ -76,7 +110,8 @@ export const taskChanges: SparseColumns = {
     ['started_at', 'NULL'],
     ['settled_at', 'NULL'],
     ['error', 'NULL']
-  ]
+  ],
+  sums: [taskStateSum]
 };
 
 export function encodeTask(cells: Cell[], { state, context }: TaskRow): void {
@@ -97,28 +132,59 @@ export function encodeTask(cells: Cell[], { state, context }: TaskRow): void {
 
 /** Columns of a task's row, in the order that {@link decodeTask} takes. */
 export const taskColumns = [
-  numberIn('t.id'),
-  't.key',
-  't.batch',
-  't.type',
-  't.priority',
-  't.timeout_ms',
-  't.max_retries',
-  't.retry_of',
-  't.created_at',
-  't.state',
-  't.attempt',
-  't.failures',
-  't.recoveries',
-  't.worker',
-  't.due_at',
-  't.started_at',
-  't.settled_at',
-  't.error'
+  'id',
+  'key',
+  'batch',
+  'type',
+  'priority',
+  'timeout_ms',
+  'max_retries',
+  'retry_of',
+  'created_at',
+  'state',
+  'attempt',
+  'failures',
+  'recoveries',
+  'worker',
+  'due_at',
+  'started_at',
+  'settled_at',
+  'error'
 ];
 
-/** The same, and its payload. */
-export const storedTaskColumns = [...taskColumns, 'p.data', 'p.metadata'].join(', ');
+const stateAt = taskColumns.indexOf('state');
+
+const taskCells = [numberIn('t.id'), ...taskColumns.slice(1).map((column) => `t.${column}`)];
+
+/** SQL for these columns and their sums, one each, ... */
+export const taskCellsAndSums = [...taskCells, 't.sum', 't.state_sum'];
+
+/** ... and what to call them. */
+export const taskAndSumNames = taskCellsAndSums.map((_, index) => `c${index}`);
+
+/** SQL for the columns, the task's payload, and the sums of both. */
+export const storedTaskCellsAndSums = `${taskCells.join(', ')}, p.data, p.metadata, t.sum, t.state_sum, p.sum`;
+
+/** SQL for a payload and its sum. */
+export const payloadCellsAndSums = `${numberIn('p.id')}, p.data, p.metadata, p.sum`;
+
+const nameOfTask = ([seq, key]: readonly Cell[]): string => `the row of task ${JSON.stringify(key)} (${seq})`;
+
+const problemOfTask = ({ [stateAt]: state }: readonly Cell[]): string | null =>
+  isOneOf(taskStatuses, state) ? null : `has the unknown state ${JSON.stringify(state)}`;
+
+export const taskCheck = new RowCheck(taskColumns, [taskSum, taskStateSum], nameOfTask, problemOfTask);
+export const storedTaskCheck = new RowCheck(
+  [...taskColumns, 'data', 'metadata'],
+  [taskSum, taskStateSum, payloadSum],
+  nameOfTask,
+  problemOfTask
+);
+export const payloadCheck = new RowCheck(
+  ['id', 'data', 'metadata'],
+  [payloadSum],
+  ([seq]) => `the data of task ${seq}`
+);
 
 export function decodeTask(cells: readonly Cell[]): TaskRow {
   const context: TaskContext = {

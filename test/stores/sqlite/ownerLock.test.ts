@@ -22,12 +22,17 @@ describe('the owner of a file', () => {
 
   it('does not hinder those who read and leave commands', async () => {
     const path = temporaryPath();
-    await startOwner(path, 'the night shift');
+    const owner = await startOwner(path, 'the night shift');
     const reader = sqliteReader(path);
+
+    expect(await reader.readOwner('fleet-1')).toMatch(/^the night shift on /);
 
     expect(await reader.listTasks('fleet-1', { limit: 9 })).toEqual([taskOf(1)]);
     await reader.sendCommand('fleet-1', cancel('c1'));
     expect(await reader.readReply('fleet-1', 'c1')).toBeNull();
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+    expect(await reader.readOwner('fleet-1')).toBeNull();
     await reader.close();
   });
 

@@ -21,7 +21,7 @@ import {
 
 const fleet = 'fleet-1';
 /** Bounded by the number of fleets in a file, by what is in an argument, or by the limit of a page. */
-const smallTables = /^SCAN (scopes|meta|[ks] VIRTUAL TABLE|\(subquery-1\))/;
+const smallTables = /^SCAN (scopes|meta|sqlite_schema|[ks] VIRTUAL TABLE|\(subquery-1\))/;
 
 describe('the statements of a store', () => {
   const statements = new Set<string>();
@@ -138,6 +138,7 @@ function exercise(driver: StoreDriver): void {
   driver.hasResult(fleet, 'w', 'task-1', 1);
   driver.sumResults(fleet, 0);
   driver.head(fleet);
+  driver.owner(fleet);
   driver.scopes();
   driver.watch(1, fleet);
   driver.sendCommand(fleet, cancel('c1'));

@@ -1,4 +1,6 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
@@ -13,6 +15,15 @@ async function makeStore(path: string): Promise<void> {
   await store.open(fleet, 'me');
   await store.commit(commitOf(fleet, 1, { newTasks: range(1, 200).map((seq) => taskOf(seq)) }));
   await store.close();
+}
+
+/** The files of a directory, each with its hash. */
+function filesIn(directory: string): Record<string, string> {
+  const hash = (name: string) =>
+    createHash('sha256')
+      .update(readFileSync(`${directory}/${name}`))
+      .digest('hex');
+  return Object.fromEntries(readdirSync(directory).map((name) => [name, hash(name)]));
 }
 
 function execute(path: string, sql: string): void {
@@ -63,6 +74,24 @@ describe('a file that is not a store', () => {
       }
     ],
     [
+      'is a store with another definition of a table',
+      'ERR_STORE_CORRUPT',
+      async (path) => {
+        await makeStore(path);
+        execute(path, 'ALTER TABLE tasks ADD COLUMN colour TEXT');
+      }
+    ],
+    [
+      'is a store with a damaged header',
+      'ERR_STORE_CORRUPT',
+      async (path) => {
+        await makeStore(path);
+        const bytes = readFileSync(path);
+        bytes.fill(0xff, 16, 24);
+        writeFileSync(path, bytes);
+      }
+    ],
+    [
       'is a store of a later version',
       'ERR_STORE_VERSION',
       async (path) => {
@@ -73,7 +102,7 @@ describe('a file that is not a store', () => {
   ])('is refused and left as it is when it %s', async (_, code, make) => {
     const path = temporaryPath();
     await make(path);
-    const before = readFileSync(path);
+    const before = filesIn(dirname(path));
     const [store, reader] = [sqliteStore(path), sqliteReader(path)];
 
     await expect(store.open(fleet, 'me')).rejects.toMatchObject({ code, path });
@@ -81,7 +110,7 @@ describe('a file that is not a store', () => {
     await store.close();
     await reader.close();
 
-    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(filesIn(dirname(path))).toEqual(before);
   });
 
   it('is left as it is when the transaction that was cut off there was of another program', async () => {
