@@ -216,8 +216,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts of the process that died are not given back',
     file: 'src/recovery.ts',
-    find: 'for (const input of await reattach(executor, rows)) collect(input);',
-    replace: 'await reattach(executor, rows);',
+    find: '  for (const input of attempts) collect(input);\n',
+    replace: '',
     tests: recovery
   },
   {
@@ -230,15 +230,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a changed config is lost by a restart',
     file: 'machines/fleetMachine.ts',
-    find: 'params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet.context)',
+    find: 'params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet)',
     replace: 'context.config',
     tests: recovery
   },
   {
     name: 'statistics begin anew after a restart',
     file: 'src/recovery.ts',
-    find: 'if (stored.head) ledger.head = stored.head;',
-    replace: 'if (stored.head) ledger.head = { ...stored.head, stats: ledger.head.stats };',
+    find: '    ledger.head = stored.head;\n',
+    replace: '    ledger.head = { ...stored.head, stats: ledger.head.stats };\n',
     tests: recovery
   },
   {
@@ -315,6 +315,48 @@ export const mutants: readonly Mutant[] = [
     find: "full: 'FULL'",
     replace: "full: 'NORMAL'",
     tests: ['test/reliability/powercut.test.ts']
+  },
+  {
+    name: 'rows are not compared with their checksums',
+    file: 'src/stores/sqlite/rowCheck.ts',
+    find: 'if (cells[at] !== sumOfPicked(scope, cells, picks)) return false;',
+    replace: 'if (cells[at] === sumOfPicked(-1, [], picks)) return false;',
+    tests: ['test/stores/sqlite/bitFlips.test.ts']
+  },
+  {
+    name: 'rows that an index hides are not missed',
+    file: 'src/recovery.ts',
+    find: 'const problem = counts.problem(stored.head, stored.batches);',
+    replace: 'const problem = null as string | null;',
+    tests: ['test/fleetManager/damagedRows.test.ts']
+  },
+  {
+    name: 'a log that was cut short is taken for whole',
+    file: 'src/stores/sqlite/storeFile.ts',
+    find: '        if (isFull) requireTurns(database, this.#mark);\n',
+    replace: '',
+    tests: ['test/stores/sqlite/walLog.test.ts']
+  },
+  {
+    name: 'retention removes what has not settled',
+    file: 'src/stores/sqlite/remover.ts',
+    find: 'AND name = ? AND state IN ${settledBatchStates}`;\nconst begin',
+    replace: 'AND name = ?`;\nconst begin',
+    tests: sqlite
+  },
+  {
+    name: 'a removal that a crash interrupted is forgotten',
+    file: 'src/journal.ts',
+    find: '      this.#removals.resume(stored.removing);\n',
+    replace: '',
+    tests: ['test/fleetManager/retention.test.ts']
+  },
+  {
+    name: 'an error of a forgotten promise is nobody’s',
+    file: 'src/executors/detachedErrors.ts',
+    find: 'if (attempt !== undefined && outsideAttempts(() => attempt.takeDetached(error))) return;',
+    replace: 'if (attempt !== undefined) return;',
+    tests: ['test/executors']
   },
   {
     name: 'a claimed task whose payload is not in memory is never run',
