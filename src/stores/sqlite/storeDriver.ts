@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type {
   BatchQuery,
   CommandReply,
@@ -53,6 +54,8 @@ export class StoreDriver implements DriverCalls {
   #connection: Connection | null = null;
   /** The file that was owned first: another one under its name is not taken for it. */
   #identity: FileIdentity | null = null;
+  /** The log that the connection writes, and the index through which others would find it. */
+  #logIdentity: readonly (FileIdentity | null)[] = [];
   /** The last commit may or may not be there. */
   #isUncertain = false;
 
@@ -231,7 +234,7 @@ export class StoreDriver implements DriverCalls {
     this.#lock.acquire(() => this.#nameOwner());
     try {
       this.#disconnect();
-      const connection = this.#connect(this.#file.openOwned());
+      const connection = this.#connectOwned();
       this.#identity = this.#file.identity();
       const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
       connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('owner', ?)", description);
@@ -278,8 +281,9 @@ export class StoreDriver implements DriverCalls {
    * point. Writing anything overwrites it in the log.
    */
   #reconnect(): void {
+    this.#requireSameFile();
     this.#disconnect();
-    const connection = this.#connect(this.#file.openOwned());
+    const connection = this.#connectOwned();
     connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('reopened', datetime())");
     for (const scope of this.#owners.keys()) {
       const number = connection.rows.scopeNumber(scope);
@@ -287,6 +291,12 @@ export class StoreDriver implements DriverCalls {
       connection.writers.set(scope, writersOf(connection, number));
     }
     this.#isUncertain = false;
+  }
+
+  #connectOwned(): Connection {
+    const connection = this.#connect(this.#file.openOwned());
+    this.#logIdentity = this.#file.logIdentity();
+    return connection;
   }
 
   #connect(database: Database): Connection {
@@ -313,15 +323,15 @@ export class StoreDriver implements DriverCalls {
   /** A file that was deleted or replaced while it was open would take commits that nobody finds again. */
   #requireSameFile(): void {
     if (!this.#identity) return;
-    const found = this.#file.identity();
     const isSame =
-      found?.inode === this.#identity.inode &&
-      found.device === this.#identity.device &&
-      (!this.#connection || this.#owners.size === 0 || (this.#file.hasLog() && this.#lock.isHeld));
+      isDeepStrictEqual(this.#file.identity(), this.#identity) &&
+      (!this.#connection ||
+        this.#owners.size === 0 ||
+        (this.#lock.isHeld && isDeepStrictEqual(this.#file.logIdentity(), this.#logIdentity)));
     if (isSame) return;
     const message =
       `Store ${this.#file.path} was deleted, moved or replaced while it was in use (the file itself, or ` +
-      'its -wal or -lock); put it back, or stop the fleet and open what is there now';
+      'its -wal, -shm or -lock); put it back, or stop the fleet and open what is there now';
     throw refusal('ERR_STORE_IO', message);
   }
 }
