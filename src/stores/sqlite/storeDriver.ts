@@ -278,12 +278,18 @@ export class StoreDriver implements DriverCalls {
    * Makes certain what the last commit left.
    *
    * A transaction whose flush failed is invisible now, yet would be found complete if the process died at this
-   * point. Writing anything overwrites it in the log.
+   * point. Or it is visible, yet only in memory: the system takes pages for clean that it failed to flush, and the
+   * next flush, which succeeds, leaves them out. So all of the log is written into the database, and begun anew.
    */
   #reconnect(): void {
     this.#requireSameFile();
     this.#disconnect();
     const connection = this.#connectOwned();
+    const [isBlocked] = connection.statements.get('PRAGMA wal_checkpoint(TRUNCATE)')!;
+    if (isBlocked) {
+      const message = `Store ${this.#file.path}: a reader keeps the log in use; it is tried again`;
+      throw refusal('ERR_STORE_BUSY', message);
+    }
     connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('reopened', datetime())");
     for (const scope of this.#owners.keys()) {
       const number = connection.rows.scopeNumber(scope);
