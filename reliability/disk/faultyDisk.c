@@ -7,11 +7,11 @@
  *   FAULTY_DISK_PREFIX    Which files: those whose path begins with it, without `-shm`, which no power cut keeps
  *                         and which is changed through memory. And the directory that they are in.
  *   FAULTY_DISK_LOG       A file to which all that happens is appended: see `struct record`.
- *   FAULTY_DISK_FAULT     `<call> <what> <which>`: the call is `write`, `sync` or `open`; what happens is the name
- *                         of an error, `KILL` (SIGKILL before it) or `TEAR` (SIGKILL in the middle of a write);
- *                         which is `7` (the seventh call alone) or `7+` (the seventh and all that follow).
- *   FAULTY_DISK_DELAY_MS  How long each sync takes at least.
- *   FAULTY_DISK_WHILE     A control file: faults and delays happen, and calls are counted, only while it is there.
+ *   FAULTY_DISK_CONTROL   A file that says what goes wrong while it is there, and may be replaced at any time:
+ *                         `<call> <what> <number>`. The call is `write`, `sync` or `open`; what happens to it is
+ *                         the name of an error, `KILL` (SIGKILL before it) or `TEAR` (SIGKILL in the middle of a
+ *                         write). It happens to call `7` alone, or, with `7+`, to that and all that follow,
+ *                         counted since this file is there. `sync DELAY 100` makes each sync take 100 ms longer.
  *
  * Each call is made and logged under one lock, so the order of the log is the order in which things happened, and
  * a write that is logged before a sync of its file had ended before that sync began.
@@ -47,11 +47,12 @@ enum op { CREATE = 'C', WRITE = 'W', SYNC = 'S', TRUNCATE = 'T', UNLINK = 'U' };
 
 enum { NO_FILE = 0, DIRECTORY = 1, MAX_FDS = 65536, MAX_FILES = 4096 };
 
-/* What a fault does instead of failing with an error. Below every errno. */
-enum { KILL = -1, TEAR = -2 };
+/* What may happen other than an error, which is its errno. */
+enum { NOTHING = 0, KILL = -1, TEAR = -2, DELAY = -3 };
 
 static const struct { const char *name; int code; } outcomes[] = {
   {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EROFS", EROFS}, {"EMFILE", EMFILE}, {"KILL", KILL}, {"TEAR", TEAR},
+  {"DELAY", DELAY},
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -60,9 +61,10 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *prefix, *control;
 static char directory[4096];
 static int log_fd = -1;
-static long delay_ms;
 
+/* What the control file says, and which file it was. */
 static struct { char call[8]; int code; long from, until, count; } fault;
+static struct stat control_read;
 
 /* Which file a descriptor is of; NO_FILE: none of ours. */
 static uint32_t file_of_fd[MAX_FDS];
@@ -76,44 +78,65 @@ static void *next(const char *name) {
   return function;
 }
 
-static void complain(const char *variable) {
-  fprintf(stderr, "faultyDisk: %s makes no sense: %s\n", variable, getenv(variable));
+static void complain(const char *what, const char *value) {
+  fprintf(stderr, "faultyDisk: %s makes no sense: %s\n", what, value ? value : "(not set)");
   abort();
 }
 
 static void read_fault(const char *text) {
-  char what[16], plus = 0;
+  char what[16] = "", plus = 0;
   int read = sscanf(text, "%7s %15s %ld%c", fault.call, what, &fault.from, &plus);
+  fault.code = NOTHING;
   for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
     if (!strcmp(outcomes[i].name, what)) fault.code = outcomes[i].code;
-  int is_known = !strcmp(fault.call, "write") || !strcmp(fault.call, "sync") || !strcmp(fault.call, "open");
-  if (read < 3 || !is_known || fault.code == 0 || fault.from < 1) complain("FAULTY_DISK_FAULT");
-  if (fault.code == TEAR && strcmp(fault.call, "write") != 0) complain("FAULTY_DISK_FAULT");
+  if (read < 3 || fault.code == NOTHING || fault.from < 1) complain("the control file", text);
   fault.until = plus == '+' ? __LONG_MAX__ : fault.from;
+  fault.count = 0;
 }
 
 static void read_settings(void) {
   prefix = getenv("FAULTY_DISK_PREFIX");
-  if (!prefix || !strrchr(prefix, '/') || strlen(prefix) >= sizeof directory) complain("FAULTY_DISK_PREFIX");
+  if (!prefix || !strrchr(prefix, '/') || strlen(prefix) >= sizeof directory) complain("FAULTY_DISK_PREFIX", prefix);
   memcpy(directory, prefix, (size_t)(strrchr(prefix, '/') - prefix));
-  control = getenv("FAULTY_DISK_WHILE");
-  if (getenv("FAULTY_DISK_FAULT")) read_fault(getenv("FAULTY_DISK_FAULT"));
-  if (getenv("FAULTY_DISK_DELAY_MS")) delay_ms = atol(getenv("FAULTY_DISK_DELAY_MS"));
+  control = getenv("FAULTY_DISK_CONTROL");
   const char *log = getenv("FAULTY_DISK_LOG");
   if (!log) return;
   log_fd = NEXT(open)(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (log_fd < 0) complain("FAULTY_DISK_LOG");
+  if (log_fd < 0) complain("FAULTY_DISK_LOG", log);
 }
 
-static int is_on(void) { return !control || access(control, F_OK) == 0; }
+/* Whether a fault is on. Reads the control file when it is another one than before. */
+static int is_faulty(void) {
+  struct stat found;
+  if (!control || stat(control, &found) != 0) return 0;
+  int is_same = found.st_ino == control_read.st_ino && found.st_mtim.tv_sec == control_read.st_mtim.tv_sec &&
+                found.st_mtim.tv_nsec == control_read.st_mtim.tv_nsec;
+  if (is_same) return 1;
+  char text[64] = "";
+  int fd = NEXT(open)(control, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || read(fd, text, sizeof text - 1) < 0) complain("the control file", control);
+  NEXT(close)(fd);
+  read_fault(text);
+  control_read = found;
+  return 1;
+}
 
-/* What is to happen to the call that is about to be made: 0, nothing; an errno; KILL or TEAR. */
+/* What is to happen to the call that is about to be made. Does not return when it is KILL. */
 static int strike(const char *call) {
-  if (fault.code == 0 || strcmp(fault.call, call) != 0 || !is_on()) return 0;
+  if (!is_faulty() || strcmp(fault.call, call) != 0 || fault.code == DELAY) return NOTHING;
   fault.count += 1;
-  if (fault.count < fault.from || fault.count > fault.until) return 0;
+  if (fault.count < fault.from || fault.count > fault.until) return NOTHING;
   if (fault.code == KILL) raise(SIGKILL);
   return fault.code;
+}
+
+/* Outside of the lock, so that other calls go on. */
+static void delay(void) {
+  pthread_mutex_lock(&lock);
+  long ms = is_faulty() && fault.code == DELAY ? fault.from : 0;
+  pthread_mutex_unlock(&lock);
+  struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+  if (ms > 0) nanosleep(&pause, NULL);
 }
 
 static void record(enum op op, uint32_t file, uint64_t offset, const void *bytes, size_t length) {
@@ -157,8 +180,10 @@ static int open_file(const char *path, int flags, mode_t mode) {
   }
   pthread_mutex_lock(&lock);
   int code = strike("open");
+  /* As of a file system that is mounted so. */
+  if (code == EROFS && (flags & O_ACCMODE) == O_RDONLY) code = NOTHING;
   int is_new = access(path, F_OK) != 0;
-  int fd = code ? -1 : NEXT(open)(path, flags, mode);
+  int fd = code == NOTHING ? NEXT(open)(path, flags, mode) : -1;
   if (fd >= 0) {
     if (fd >= MAX_FDS) abort();
     uint32_t file = number_file(fd, is_new);
@@ -166,7 +191,7 @@ static int open_file(const char *path, int flags, mode_t mode) {
     __atomic_store_n(&file_of_fd[fd], file, __ATOMIC_RELEASE);
   }
   pthread_mutex_unlock(&lock);
-  if (code) errno = code;
+  if (code > 0) errno = code;
   return fd;
 }
 
@@ -197,10 +222,10 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) {
   pthread_mutex_lock(&lock);
   int code = strike("write");
   ssize_t written = -1;
-  if (code <= 0) written = NEXT(pwrite)(fd, bytes, code == TEAR ? length / 2 : length, offset);
+  if (code == NOTHING || code == TEAR) written = NEXT(pwrite)(fd, bytes, code == TEAR ? length / 2 : length, offset);
   if (written > 0) record(WRITE, file, (uint64_t)offset, bytes, (size_t)written);
   if (code == TEAR) raise(SIGKILL);
-  int error = code > 0 ? code : errno;
+  int error = code == NOTHING ? errno : code;
   pthread_mutex_unlock(&lock);
   errno = error;
   return written;
@@ -218,15 +243,12 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 static int sync_file(int fd, int (*sync)(int)) {
   uint32_t file = file_of(fd);
   if (file == NO_FILE) return sync(fd);
-  if (delay_ms > 0 && is_on()) {
-    struct timespec pause = {delay_ms / 1000, delay_ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-  }
+  delay();
   pthread_mutex_lock(&lock);
   int code = strike("sync");
-  int result = code ? -1 : sync(fd);
+  int result = code == NOTHING ? sync(fd) : -1;
   if (result == 0) record(SYNC, file, 0, NULL, 0);
-  int error = code > 0 ? code : errno;
+  int error = code == NOTHING ? errno : code;
   pthread_mutex_unlock(&lock);
   errno = error;
   return result;

@@ -1,32 +1,34 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** What a process's disk is to do to the files of one store. All but `path` may be left out. */
+/** The disk of a process, as far as the files of one store are on it. */
 export interface DiskBehaviour {
   /** Of the store: what begins with it is under the influence, but for the `-shm`, which no power cut keeps. */
   readonly path: string;
-  /** Where all that happens is appended, for {@link readDiskLog}. */
+  /** Where all that happens is appended, for `readDiskLog`. */
   readonly log?: string;
-  /** What goes wrong. */
-  readonly fault?: DiskFault;
-  /** How long each sync takes at least, ms. */
-  readonly delayMs?: number;
-  /** A control file: faults and delays happen, and calls are counted, only while it is there. */
-  readonly whileExists?: string;
+  /** A file for {@link setFault}. */
+  readonly control?: string;
 }
 
-export interface DiskFault {
-  readonly call: 'write' | 'sync' | 'open';
-  /** `KILL`: SIGKILL before the call. `TEAR`: SIGKILL when half of a write is done. Else the call fails so. */
-  readonly outcome: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'KILL' | 'TEAR';
-  /** The first call that it happens to. Integer >= 1. */
-  readonly from: number;
-  /** Whether it happens to all that follow too. */
-  readonly goesOn: boolean;
-}
+/** What goes wrong. */
+export type DiskFault =
+  | {
+      readonly call: 'write' | 'sync' | 'open';
+      /** `KILL`: SIGKILL before the call. `TEAR`: SIGKILL when half of a write is done. Else it fails so. */
+      readonly outcome: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'KILL' | 'TEAR';
+      /** The call that it happens to, counted from now on. Integer >= 1. */
+      readonly number: number;
+      /** Whether it happens to all that follow too. Defaults to `false`. */
+      readonly goesOn?: boolean;
+    }
+  /** Each sync takes longer by so much. */
+  | { readonly syncDelayMs: number };
 
+/** As `make` finds it. */
+const compiler = process.env.CC ?? 'cc';
 const source = fileURLToPath(new URL('faultyDisk.c', import.meta.url));
 const cache = fileURLToPath(new URL('../../node_modules/.cache/faulty-disk/', import.meta.url));
 
@@ -37,30 +39,43 @@ export function whyNoFaultyDisk(): string | null {
   if (header.glibcVersionRuntime === undefined) return 'a faulty disk needs a Node that runs on glibc';
   if (existsSync(libraryPath())) return null;
   try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
+    execFileSync(compiler, ['--version'], { stdio: 'ignore' });
     return null;
   } catch {
-    return 'a faulty disk needs a C compiler: install one as `cc` (Debian: apt install gcc libc6-dev)';
+    return 'a faulty disk needs a C compiler: install one as `cc`, or name it in CC (Debian: apt install gcc libc6-dev)';
   }
 }
 
 /**
- * The environment of a process whose disk behaves so. The library is compiled when it is first needed.
+ * The environment of a process that has such a disk. The library is compiled when it is first needed.
  *
  * @throws {Error} what {@link whyNoFaultyDisk} says.
  */
-export function faultyDisk({ path, log, fault, delayMs, whileExists }: DiskBehaviour): NodeJS.ProcessEnv {
+export function faultyDisk({ path, log, control }: DiskBehaviour): NodeJS.ProcessEnv {
   return {
     ...process.env,
     LD_PRELOAD: compile(),
     FAULTY_DISK_PREFIX: path,
     ...(log !== undefined && { FAULTY_DISK_LOG: log }),
-    ...(fault && {
-      FAULTY_DISK_FAULT: `${fault.call} ${fault.outcome} ${fault.from}${fault.goesOn ? '+' : ''}`
-    }),
-    ...(delayMs !== undefined && { FAULTY_DISK_DELAY_MS: String(delayMs) }),
-    ...(whileExists !== undefined && { FAULTY_DISK_WHILE: whileExists })
+    ...(control !== undefined && { FAULTY_DISK_CONTROL: control })
   };
+}
+
+/** Has something go wrong from now on, in place of what did before; `null`: nothing any more. */
+export function setFault(control: string, fault: DiskFault | null): void {
+  if (fault === null) {
+    rmSync(control, { force: true });
+    return;
+  }
+  // Under another name first, so that it is never found half written.
+  const unfinished = `${control}.unfinished`;
+  writeFileSync(unfinished, textOf(fault));
+  renameSync(unfinished, control);
+}
+
+function textOf(fault: DiskFault): string {
+  if ('syncDelayMs' in fault) return `sync DELAY ${fault.syncDelayMs}`;
+  return `${fault.call} ${fault.outcome} ${fault.number}${fault.goesOn === true ? '+' : ''}`;
 }
 
 function compile(): string {
@@ -71,7 +86,7 @@ function compile(): string {
   mkdirSync(cache, { recursive: true });
   // Under another name first: processes that compile it at the same time never load half of it.
   const unfinished = `${library}.${process.pid}`;
-  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-Wall', '-o', unfinished, source, '-ldl', '-lpthread']);
+  execFileSync(compiler, ['-shared', '-fPIC', '-O2', '-Wall', '-o', unfinished, source, '-ldl', '-lpthread']);
   renameSync(unfinished, library);
   return library;
 }

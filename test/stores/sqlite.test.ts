@@ -75,19 +75,22 @@ describe('sqliteStore', () => {
     expect(readdirSync(dirname(path)).toSorted()).toEqual(['fleet.db', 'fleet.db-lock']);
   });
 
-  it.each(['', '-wal', '-lock'])('refuses to commit when its file%s was moved away', async (suffix) => {
-    const path = temporaryPath();
-    await using store = await opened(path);
-    await store.commit(commitOf(fleet, 1));
-    renameSync(`${path}${suffix}`, `${path}${suffix}.moved`);
+  it.each(['', '-wal', '-shm', '-lock'])(
+    'refuses to commit when its file%s was moved away',
+    async (suffix) => {
+      const path = temporaryPath();
+      await using store = await opened(path);
+      await store.commit(commitOf(fleet, 1));
+      renameSync(`${path}${suffix}`, `${path}${suffix}.moved`);
 
-    const refused = { code: 'ERR_STORE_IO', outcome: 'refused' };
-    await expect(store.commit(commitOf(fleet, 2))).rejects.toMatchObject(refused);
+      const refused = { code: 'ERR_STORE_IO', outcome: 'refused' };
+      await expect(store.commit(commitOf(fleet, 2))).rejects.toMatchObject(refused);
 
-    renameSync(`${path}${suffix}.moved`, `${path}${suffix}`);
-    await store.commit(commitOf(fleet, 2));
-    expect(await store.readHead(fleet)).toMatchObject({ turn: 2 });
-  });
+      renameSync(`${path}${suffix}.moved`, `${path}${suffix}`);
+      await store.commit(commitOf(fleet, 2));
+      expect(await store.readHead(fleet)).toMatchObject({ turn: 2 });
+    }
+  );
 
   it('does not go on in another file that took the place of its own', async () => {
     const path = temporaryPath();

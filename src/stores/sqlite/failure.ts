@@ -58,7 +58,7 @@ const codesByMessage: Readonly<Record<string, number>> = {
 };
 
 /** Linux and macOS agree on these. */
-const errno = { noSpace: 28, readOnlyFileSystem: 30 } as const;
+const errno = { tooManyFilesInSystem: 23, tooManyFiles: 24, noSpace: 28, readOnlyFileSystem: 30 } as const;
 
 /** A failure that the thread found itself, on its way to be posted. */
 export class DriverError extends Error {
@@ -160,8 +160,12 @@ function storeCode(error: SqliteError, primary: number): StoreError['code'] {
   switch (primary) {
     case codes.full:
       return 'ERR_STORE_FULL';
-    case codes.readOnly:
     case codes.cannotOpen:
+      // It says nothing about the file: it passes.
+      if (error.systemErrno === errno.tooManyFiles) return 'ERR_STORE_IO';
+      if (error.systemErrno === errno.tooManyFilesInSystem) return 'ERR_STORE_IO';
+      return 'ERR_STORE_READONLY';
+    case codes.readOnly:
       return 'ERR_STORE_READONLY';
     case codes.busy:
     case codes.locked:

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type {
   BatchQuery,
   CommandReply,
@@ -61,6 +62,8 @@ export class StoreDriver implements DriverCalls {
   #connection: Connection | null = null;
   /** The file that was owned first: another one under its name is not taken for it. */
   #identity: FileIdentity | null = null;
+  /** The log that the connection writes, and the index through which others would find it. */
+  #logIdentity: readonly (FileIdentity | null)[] = [];
   /** The last commit may or may not be there. */
   #isUncertain = false;
 
@@ -255,7 +258,7 @@ export class StoreDriver implements DriverCalls {
     this.#lock.acquire(() => this.#nameOwner());
     try {
       this.#disconnect();
-      const connection = this.#connect(this.#file.openOwned());
+      const connection = this.#connectOwned();
       this.#identity = this.#file.identity();
       if (this.#isMarking) this.#mark.open();
       else this.#mark.remove();
@@ -303,11 +306,18 @@ export class StoreDriver implements DriverCalls {
    * Makes certain what the last commit left.
    *
    * A transaction whose flush failed is invisible now, yet would be found complete if the process died at this
-   * point. Writing anything overwrites it in the log.
+   * point. Or it is visible, yet only in memory: the system takes pages for clean that it failed to flush, and the
+   * next flush, which succeeds, leaves them out. So all of the log is written into the database, and begun anew.
    */
   #reconnect(): void {
+    this.#requireSameFile();
     this.#disconnect();
-    const connection = this.#connect(this.#file.openOwned());
+    const connection = this.#connectOwned();
+    const [isBlocked] = connection.statements.get('PRAGMA wal_checkpoint(TRUNCATE)')!;
+    if (isBlocked) {
+      const message = `Store ${this.#file.path}: a reader keeps the log in use; it is tried again`;
+      throw refusal('ERR_STORE_BUSY', message);
+    }
     connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('reopened', datetime())");
     for (const scope of this.#owners.keys()) {
       const number = connection.rows.scopeNumber(scope);
@@ -315,6 +325,12 @@ export class StoreDriver implements DriverCalls {
       connection.writers.set(scope, writersOf(connection, number));
     }
     this.#isUncertain = false;
+  }
+
+  #connectOwned(): Connection {
+    const connection = this.#connect(this.#file.openOwned());
+    this.#logIdentity = this.#file.logIdentity();
+    return connection;
   }
 
   #connect(database: Database): Connection {
@@ -341,15 +357,15 @@ export class StoreDriver implements DriverCalls {
   /** A file that was deleted or replaced while it was open would take commits that nobody finds again. */
   #requireSameFile(): void {
     if (!this.#identity) return;
-    const found = this.#file.identity();
     const isSame =
-      found?.inode === this.#identity.inode &&
-      found.device === this.#identity.device &&
-      (!this.#connection || this.#owners.size === 0 || (this.#file.hasLog() && this.#lock.isHeld));
+      isDeepStrictEqual(this.#file.identity(), this.#identity) &&
+      (!this.#connection ||
+        this.#owners.size === 0 ||
+        (this.#lock.isHeld && isDeepStrictEqual(this.#file.logIdentity(), this.#logIdentity)));
     if (isSame) return;
     const message =
       `Store ${this.#file.path} was deleted, moved or replaced while it was in use (the file itself, or ` +
-      'its -wal or -lock); put it back, or stop the fleet and open what is there now';
+      'its -wal, -shm or -lock); put it back, or stop the fleet and open what is there now';
     throw refusal('ERR_STORE_IO', message);
   }
 }

@@ -148,13 +148,12 @@ export class StoreFile {
   }
 
   identity(): FileIdentity | null {
-    const stat = statSync(this.path, { throwIfNoEntry: false });
-    return stat ? { device: stat.dev, inode: stat.ino } : null;
+    return identityOf(this.path);
   }
 
-  /** Whether the log that an open database has is still beside it. */
-  hasLog(): boolean {
-    return statSync(`${this.path}-wal`, { throwIfNoEntry: false }) !== undefined;
+  /** Which log, and which index of it, lie beside an open database. */
+  logIdentity(): readonly (FileIdentity | null)[] {
+    return [identityOf(`${this.path}-wal`), identityOf(`${this.path}-shm`)];
   }
 
   bytes(): number {
@@ -255,6 +254,11 @@ function metaOf(database: Database, name: string): string | undefined {
 
 function pragma(database: Database, name: 'application_id' | 'user_version'): number {
   return Object.values(database.prepare(`PRAGMA ${name}`).get() as Record<string, number>)[0] ?? 0;
+}
+
+function identityOf(path: string): FileIdentity | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? { device: stat.dev, inode: stat.ino } : null;
 }
 
 /** The path without symbolic links, so that a file has one lock whatever name it is opened by. */

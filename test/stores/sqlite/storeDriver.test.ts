@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../../../src/stores/sqlite/failure.ts';
@@ -55,6 +56,25 @@ describe('an error of SQLite', () => {
 
     expect(decodeHead(driver.head(fleet))).toMatchObject({ turn: 1 });
     driver.commit(encodeCommit(commitOf(fleet, 2)));
+  });
+
+  // The log may be in memory alone: the system forgets pages that it failed to flush.
+  it('that left the outcome unknown is decided once the database holds the log, whoever reads beside', () => {
+    const path = temporaryPath();
+    const { driver, failNext } = openDriver(path);
+    const reader = new DatabaseSync(path);
+    reader.exec('BEGIN; SELECT * FROM meta');
+    failNext('after COMMIT', 10 | (4 << 8));
+    expect(errorAt(driver, 1)).toMatchObject({ outcome: 'unknown' });
+
+    expect(() => driver.head(fleet)).toThrow(
+      expect.objectContaining({ failure: expect.objectContaining({ code: 'ERR_STORE_BUSY' }) as unknown })
+    );
+    reader.close();
+    expect(decodeHead(driver.head(fleet))).toMatchObject({ turn: 1 });
+    const copy = temporaryPath();
+    cpSync(path, copy);
+    expect(decodeHead(openDriver(copy).driver.head(fleet))).toMatchObject({ turn: 1 });
   });
 });
 
