@@ -99,7 +99,7 @@ export class StoreFile {
 
   /** Opens what is there for one who changes nothing, and makes no file beside it where there is none. */
   openToRead(): Database {
-    const isAlone = !this.hasLog() && !existsSync(`${this.path}-journal`);
+    const isAlone = !existsSync(`${this.path}-wal`) && !existsSync(`${this.path}-journal`);
     return this.#connect(isAlone ? { mode: 'ro', immutable: '1' } : { mode: 'ro' });
   }
 
