@@ -71,7 +71,10 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
       return rows.map(([id, settledAt]) => ({ id: id as string, settledAt: settledAt as number }));
     },
     removeExpiredResults: (scope, query) => thread.call('removeExpiredResults', scope, query),
-    release: (scope) => thread.release(scope),
+    async release(scope) {
+      // A connection that is closed keeps its descriptors until it is collected: the end of its thread frees them.
+      if (await thread.release(scope)) await Promise.all([thread.rest(), queries.rest()]);
+    },
     async readPayloads(scope, seqs) {
       const rows = await thread.call('payloads', scope, seqs);
       return new Map(

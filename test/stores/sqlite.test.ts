@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore, type SqliteOptions } from '../../src/stores/sqlite.ts';
 import type { Store, StoreReader } from '../../src/store.ts';
@@ -95,11 +95,25 @@ describe('sqliteStore', () => {
   it('does not go on in another file that took the place of its own', async () => {
     const path = temporaryPath();
     await using store = await opened(path);
+    await store.open('fleet-2', 'me');
     await store.release(fleet);
     renameSync(path, `${path}.moved`);
 
     await expect(store.open(fleet, 'me')).rejects.toMatchObject({ code: 'ERR_STORE_IO', outcome: 'refused' });
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('holds nothing of its files open once its last fleet is released, and opens them again', async () => {
+    const path = temporaryPath();
+    await using store = await opened(path);
+    for (let turn = 1; turn <= 3; turn++) {
+      await store.commit(commitOf(fleet, turn));
+      await store.release(fleet);
+      expect(descriptorsOf(path)).toEqual([]);
+      await store.open(fleet, 'me');
+    }
+
+    expect(await store.readHead(fleet)).toMatchObject({ turn: 3 });
   });
 
   it('makes the directory of a new file', async () => {
@@ -180,4 +194,19 @@ async function opened(path: string): Promise<Store & AsyncDisposable> {
 
 function disposable<T extends StoreReader>(store: T): T & AsyncDisposable {
   return { ...store, [Symbol.asyncDispose]: () => store.close() };
+}
+
+/** Files of the store that this process has open, where the system tells. */
+function descriptorsOf(path: string): string[] {
+  const folder = '/proc/self/fd';
+  if (!existsSync(folder)) return [];
+  const targets = readdirSync(folder).map((name) => {
+    try {
+      return readlinkSync(join(folder, name));
+    } catch {
+      // The one that listed them is closed by now.
+      return '';
+    }
+  });
+  return targets.filter((target) => target.startsWith(path));
 }

@@ -31,7 +31,8 @@ export interface DriverSetup {
 /** What the thread does for its caller, one call after the other, in the order in which they came. */
 export interface DriverCalls {
   open(scope: string, owner: string): OpenedScope;
-  release(scope: string): void;
+  /** @returns Whether no scope is open any more. */
+  release(scope: string): boolean;
   commit(commit: EncodedCommit): void;
   removeBatch(scope: string, batchId: string): boolean;
   removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean;
@@ -70,7 +71,7 @@ export interface OpenedScope {
 
 export type CallName = keyof DriverCalls;
 
-/** A call, posted to the thread. `id` > 0. */
+/** A call, posted to the thread. `id` 0: nobody waits for its end. */
 export type CallMessage = readonly [id: number, call: CallName, args: readonly unknown[]];
 
 /** What the thread posts: the end of a call, or commands for a watch. */

@@ -104,11 +104,12 @@ export class StoreDriver implements DriverCalls {
     }
   }
 
-  release(scope: string): void {
+  release(scope: string): boolean {
     this.#owners.delete(scope);
     this.#connection?.writers.delete(scope);
     for (const [id, watch] of this.#watches) if (watch.scope === scope) this.unwatch(id);
     if (this.#owners.size === 0 && this.#lock.isHeld) this.#disown();
+    return this.#owners.size === 0;
   }
 
   commit(commit: EncodedCommit): void {
@@ -296,9 +297,9 @@ export class StoreDriver implements DriverCalls {
     }
   }
 
-  /** The connection, made when there is none, and made anew when what it last wrote is uncertain. */
+  /** The connection, made when there is none. What it last wrote is made certain first. */
   #connected(): Connection {
-    if (this.#isUncertain) this.#reconnect();
+    if (this.#isUncertain) this.#makeCertain();
     return (this.#connection ??= this.#connect(this.#file.openExisting()));
   }
 
@@ -309,21 +310,15 @@ export class StoreDriver implements DriverCalls {
    * point. Or it is visible, yet only in memory: the system takes pages for clean that it failed to flush, and the
    * next flush, which succeeds, leaves them out. So all of the log is written into the database, and begun anew.
    */
-  #reconnect(): void {
+  #makeCertain(): void {
     this.#requireSameFile();
-    this.#disconnect();
-    const connection = this.#connectOwned();
-    const [isBlocked] = connection.statements.get('PRAGMA wal_checkpoint(TRUNCATE)')!;
+    const { statements } = (this.#connection ??= this.#connectOwned());
+    const [isBlocked] = statements.get('PRAGMA wal_checkpoint(TRUNCATE)')!;
     if (isBlocked) {
       const message = `Store ${this.#file.path}: a reader keeps the log in use; it is tried again`;
       throw refusal('ERR_STORE_BUSY', message);
     }
-    connection.statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('reopened', datetime())");
-    for (const scope of this.#owners.keys()) {
-      const number = connection.rows.scopeNumber(scope);
-      if (number === undefined) continue;
-      connection.writers.set(scope, writersOf(connection, number));
-    }
+    statements.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('certain since', datetime())");
     this.#isUncertain = false;
   }
 

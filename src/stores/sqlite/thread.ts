@@ -29,6 +29,8 @@ export class StoreThread {
   #worker: Worker | null = null;
   #lastId = 0;
   #closing: Promise<void> | null = null;
+  /** Until a thread that was no more needed has ended. */
+  #resting: Promise<void> = Promise.resolve();
 
   constructor(options: DriverOptions) {
     this.#options = options;
@@ -61,9 +63,19 @@ export class StoreThread {
     };
   }
 
-  /** Gives up a scope; nothing to do when the thread has ended. */
-  async release(scope: string): Promise<void> {
-    if (this.#worker && !this.#closing) await this.call('release', scope);
+  /** Gives up a scope; nothing to do when the thread has ended. @returns Whether no scope is open any more. */
+  async release(scope: string): Promise<boolean> {
+    return !this.#worker || this.#closing !== null || (await this.call('release', scope));
+  }
+
+  /** Ends the thread, and with it all that it holds, unless a call is under way. The next call starts another. */
+  async rest(): Promise<void> {
+    if (this.#worker === null || this.#closing !== null || this.#pending.size > 0) return;
+    const worker = this.#worker;
+    this.#worker = null;
+    this.#watches.clear();
+    this.#resting = endOf(worker);
+    await this.#resting;
   }
 
   /** Resolves when the thread has ended. Idempotent. */
@@ -73,18 +85,9 @@ export class StoreThread {
   }
 
   async #close(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
-    const ended = new Promise((resolve) => {
-      worker.once('exit', resolve);
-    });
-    worker.ref();
-    try {
-      await this.#post('close', []);
-    } finally {
-      await ended;
-      this.#watches.clear();
-    }
+    await this.#resting;
+    if (this.#worker) await endOf(this.#worker);
+    this.#watches.clear();
   }
 
   #post(name: CallName, args: readonly unknown[]): Promise<unknown> {
@@ -110,7 +113,7 @@ export class StoreThread {
     // Not before: only now are the locks of the thread gone.
     worker.on('exit', () => {
       gate.release();
-      this.#lose(cause);
+      if (this.#worker === worker) this.#lose(cause);
     });
     return worker;
   }
@@ -139,6 +142,20 @@ export class StoreThread {
     this.#pending.clear();
   }
 }
+
+/** Resolves when the thread has carried out what it was asked, and has ended. */
+async function endOf(worker: Worker): Promise<void> {
+  const ended = new Promise((resolve) => {
+    worker.once('exit', resolve);
+  });
+  worker.ref();
+  const close: CallMessage = [nobody, 'close', []];
+  worker.postMessage(close);
+  await ended;
+}
+
+/** The id of a call whose end nobody waits for. */
+const nobody = 0;
 
 /** Starts the driver in the form in which this file was loaded: as TypeScript, or compiled. */
 function startDriver(workerData: DriverSetup): Worker {
