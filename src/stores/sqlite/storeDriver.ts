@@ -251,7 +251,10 @@ export class StoreDriver implements DriverCalls {
 
   /** The connection as an owner has it. */
   #own(owner: string): Connection {
-    if (this.#lock.isHeld) return this.#connected();
+    if (this.#lock.isHeld) {
+      this.#requireSameFile();
+      return this.#connected();
+    }
     // Before anything is made: what is not a store is left as it is.
     this.#file.inspect();
     this.#requireSameFile();
