@@ -550,12 +550,18 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           startedAt: -1
         };
         const tasks = [taskOf(1, numbers), taskOf(2, { priority: -1e300 }), taskOf(3, { priority: 5e-324 })];
-        await store.commit(commitOf(1, { newTasks: tasks }));
+        const results = [
+          { ...resultOf(1), duration: 5e-324, timestamp: 0.1 + 0.2 },
+          { ...resultOf(2), duration: 2 ** 53 - 1, timestamp: 1 / 3 }
+        ];
+        await store.commit(commitOf(1, { newTasks: tasks, results }));
         await store.release(fleet);
 
         const opened = await store.open(fleet, 'me');
         for await (const page of opened.tasks) expect(page).toEqual(tasks.map(({ row }) => row));
         expect(await store.listTasks(fleet, { limit: 9 })).toEqual(tasks);
+        expect(await store.readResults(fleet, { limit: 9 })).toEqual(results);
+        expect(await store.sumResults(fleet, 0)).toMatchObject({ totalDuration: 5e-324 + 2 ** 53 - 1 });
       });
 
       it('hands over the batches that have not settled, in order of creation', async () => {

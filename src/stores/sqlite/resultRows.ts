@@ -1,6 +1,6 @@
 import type { FinalTaskStatus, TaskError } from '../../../machines/task.ts';
 import type { StoredResult } from '../../store.ts';
-import { requireStorable, textOf, valueOf, type Cell } from './cells.ts';
+import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
 import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
@@ -64,8 +64,8 @@ export function encodeResult(cells: Cell[], result: StoredResult): void {
       result.type,
       result.success ? 1 : 0,
       result.status,
-      result.duration,
-      result.timestamp,
+      cellOf(result.duration),
+      cellOf(result.timestamp),
       result.attempts
     ],
     [result.batchId, result.workerId, result.result, result.error ?? null, textOf(result.failure ?? null)]
@@ -111,8 +111,8 @@ export function decodeResult(cells: readonly Cell[]): StoredResult {
     type: cells[4] as string,
     success: cells[5] === 1,
     status: cells[6] as FinalTaskStatus,
-    duration: cells[7] as number,
-    timestamp: cells[8] as number,
+    duration: numberOf(cells[7])!,
+    timestamp: numberOf(cells[8])!,
     receivedAt: cells[9] as number,
     attempts: cells[10] as number,
     workerId: cells[11] as string | null,

@@ -13,7 +13,7 @@ import {
   scopeCheck,
   type RemovalRange
 } from './fleetRows.ts';
-import { resultCellsAndSum, resultCheck } from './resultRows.ts';
+import { decodeResult, resultCellsAndSum, resultCheck } from './resultRows.ts';
 import type { Rows } from './rowCheck.ts';
 import {
   isFinal,
@@ -254,10 +254,10 @@ export class RowReader {
     for (;;) {
       const page = this.results(scope, { afterSettledSeq: last ?? afterSettledSeq, limit: sumPage });
       for (const cells of page) {
-        const timestamp = cells[8] as number;
-        if (cells[5] === 1) successes += 1;
+        const { success, duration: ms, timestamp } = decodeResult(cells);
+        if (success) successes += 1;
         else failures += 1;
-        duration += cells[7] as number;
+        duration += ms;
         oldest = Math.min(oldest, timestamp);
         newest = Math.max(newest, timestamp);
         last = cells[0] as number;
