@@ -1,3 +1,4 @@
+import { setImmediate as setSoon } from 'node:timers/promises';
 import { writeSync } from 'node:fs';
 import { FleetError, TaskCancelledError, TaskFailedError } from '../../../src/errors.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
@@ -47,6 +48,8 @@ async function run(plan: Plan): Promise<void> {
   clearInterval(life);
   await poison?.stop();
   await store.close();
+  // What is under way in this turn of the event loop keeps nothing alive.
+  await setSoon();
   log.write({ type: 'stopped', resources: resourcesBeyond(own) });
 }
 
