@@ -36,6 +36,10 @@ async function run(plan: Plan): Promise<void> {
   // Without a stream of its own, which could outlive the fleet.
   writeSync(1, 'started\n');
 
+  if (value.operation === 'paused' && plan.terminateWhenBegun !== null) {
+    // A pause that was never acknowledged took effect: no handler would begin, and so nothing end.
+    await performLane([{ type: 'resume', id: `resumption in ${process.pid}` }], fleet, begun, log);
+  }
   const poison = plan.lethal && (await startLethal(plan.lethal, store, begun, log));
   const followed = plan.follow && follow(plan.follow, fleet, log);
   const done = Promise.all(plan.lanes.map((lane) => performLane(lane, fleet, begun, log)));
