@@ -152,7 +152,8 @@ export function jsonTextOf(argument: string, value: unknown): string {
   try {
     return toJsonText(value, argument);
   } catch (error) {
-    const { path, reason } = error as NotJsonError;
-    throw new ValidationError(path, reason.replace(/^is /, ''), 'a value that JSON can hold');
+    const { path, reason, isTooLarge } = error as NotJsonError;
+    const allowed = isTooLarge ? 'JSON within `limits`' : 'a value that JSON can hold';
+    throw new ValidationError(path, reason.replace(/^is /, ''), allowed);
   }
 }

@@ -95,7 +95,7 @@ const badTasks: [
     { data: 'x'.repeat(2 ** 20) },
     'tasks[1].data',
     'larger than 1048576 bytes',
-    /JSON/
+    /JSON within `limits`/
   ],
   [
     'data of 65 levels',
