@@ -27,7 +27,7 @@ program
   .summary('run every task of a JSON Lines file, or go on where an earlier run stopped')
   .description(
     'Run every task of a JSON Lines file. The same command again resumes: nothing that was done is done twice.\n\n' +
-      'A line is one task: {"data": …} with, if wanted, "id" (default: the line number), "type" (default: the\n' +
+      'A line is one task: {"data": …} with, if wanted, "id" (default: the line number), "type" (default: the ' +
       'only handler), "priority", "timeoutMs", "maxRetries", "startAfter", "delayMs", "metadata".'
   )
   .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
@@ -94,7 +94,7 @@ program
   .command('retry')
   .summary('run again what did not complete, as a new batch or task')
   .description(
-    'Run again what did not complete, as a new batch or task: at once while a run owns the store, else in the\n' +
+    'Run again what did not complete, as a new batch or task: at once while a run owns the store, else in the ' +
       'next one.'
   )
   .argument('<batch|task>', 'id of a settled batch, or key of a task: <batch>/<task id>')
@@ -108,7 +108,7 @@ program
   .command('doctor')
   .summary('check a store: its file, its log, every row')
   .description(
-    'Check a store without changing it, also while a run owns it: the file, its log, every row, what belongs\n' +
+    'Check a store without changing it, also while a run owns it: the file, its log, every row, what belongs ' +
       'together. Says what is wrong and what to do.'
   )
   .addOption(storeOption())

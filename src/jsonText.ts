@@ -68,10 +68,7 @@ class Writer {
       throw new NotJsonError(this.#path(), reason, { cause: error });
     }
     // A character takes at most 3 bytes, so most texts need no count.
-    if (text.length * 3 > limits.jsonBytes && Buffer.byteLength(text) > limits.jsonBytes) {
-      this.#steps.length = 0;
-      this.#refuseSize();
-    }
+    if (text.length * 3 > limits.jsonBytes && Buffer.byteLength(text) > limits.jsonBytes) this.#refuseSize();
     return text;
   }
 
@@ -140,7 +137,9 @@ class Writer {
     return `{${text}}`;
   }
 
+  /** It is the whole that is too large, not the value at which that is noticed. */
   #refuseSize(): never {
+    this.#steps.length = 0;
     this.#refuse(
       `is larger than ${limits.jsonBytes} bytes of JSON; store it elsewhere and pass a reference`,
       true

@@ -1,7 +1,7 @@
 import { ValidationError } from './errors.ts';
 import { toJsonText, type NotJsonError } from './jsonText.ts';
 import { limits } from './limits.ts';
-import { show } from './show.ts';
+import { show, showKey } from './show.ts';
 
 /** Later times are no dates, epoch ms. */
 export const lastTime = 8.64e15;
@@ -96,9 +96,8 @@ export function readFields<T extends object>(argument: string, value: T): T {
 export function readOptions<T extends object>(argument: string, value: T, known: readonly string[]): T {
   const options = readFields(argument, value);
   for (const field of Object.keys(options)) {
-    if (!known.includes(field)) {
-      refuse(`${argument} has the field ${show(field)}, which`, 'unknown', `one of ${known.join(', ')}`);
-    }
+    if (known.includes(field)) continue;
+    throw new ValidationError(`${argument}${showKey(field)}`, 'no known field', `one of ${known.join(', ')}`);
   }
   return options;
 }
@@ -153,7 +152,8 @@ export function jsonTextOf(argument: string, value: unknown): string {
   try {
     return toJsonText(value, argument);
   } catch (error) {
-    const { path, reason } = error as NotJsonError;
-    throw new ValidationError(path, reason.replace(/^is /, ''), 'a value that JSON can hold');
+    const { path, reason, isTooLarge } = error as NotJsonError;
+    const allowed = isTooLarge ? 'JSON within `limits`' : 'a value that JSON can hold';
+    throw new ValidationError(path, reason.replace(/^is /, ''), allowed);
   }
 }

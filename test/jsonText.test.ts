@@ -206,7 +206,10 @@ describe('toJsonText', () => {
     ['as keys', { ['k'.repeat(1_048_577)]: 1 }],
     ['of 100 MB', 'a'.repeat(100_000_000)]
   ])('refuses texts %s', (_, value) => {
-    expect(refusal(value).reason).toMatch(/^is larger than 1048576 bytes/);
+    const { path, reason } = refusal(value);
+    expect(reason).toMatch(/^is larger than 1048576 bytes/);
+    // All of it together is too large, not one of its parts.
+    expect(path).toBe('data');
   });
 });
 

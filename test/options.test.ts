@@ -111,14 +111,21 @@ describe('resolveConfig', () => {
     expect(refusal(() => resolveConfig({ retry: { baseMs: 60_001 } })).argument).toBe('config.retry.maxMs');
   });
 
-  it.each<[what: string, patch: unknown, name: string]>([
-    ['a misspelt field', { maxWorkers: 3 }, 'maxWorkers'],
-    ['a misspelt field of the retry policy', { retry: { base: 3 } }, 'base'],
-    ['__proto__ as a field', JSON.parse('{"__proto__":{"maxRetries":9}}'), '__proto__'],
-    ['__proto__ as a field of the retry policy', JSON.parse('{"retry":{"__proto__":{}}}'), '__proto__'],
-    ['constructor as a field', { constructor: 1 }, 'constructor']
-  ])('refuses %s, and names it', (_, patch, name) => {
-    expect(refusal(() => resolveConfig(patch as ConfigPatch)).message).toContain(JSON.stringify(name));
+  it.each<[what: string, patch: unknown, path: string]>([
+    ['a misspelt field', { maxWorkers: 3 }, '.maxWorkers'],
+    ['a misspelt field of the retry policy', { retry: { base: 3 } }, '.retry.base'],
+    ['a misspelt field of retention', { retention: { maxAge: 3 } }, '.retention.maxAge'],
+    ['a field with a line end', { 'max\nWorkers': 3 }, String.raw`["max\nWorkers"]`],
+    ['__proto__ as a field', JSON.parse('{"__proto__":{"maxRetries":9}}'), '.__proto__'],
+    [
+      '__proto__ as a field of the retry policy',
+      JSON.parse('{"retry":{"__proto__":{}}}'),
+      '.retry.__proto__'
+    ],
+    ['constructor as a field', { constructor: 1 }, '.constructor']
+  ])('refuses %s, and names it', (_, patch, path) => {
+    const { message } = refusal(() => resolveConfig(patch as ConfigPatch));
+    expect(message).toContain(`config${path} is no known field; it must be one of `);
     expect(({} as { maxRetries?: number }).maxRetries).toBeUndefined();
   });
 

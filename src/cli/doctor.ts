@@ -24,22 +24,22 @@ function textOf(report: StoreReport): string {
     lines.push(
       isAlive
         ? `Owned by ${name}.`
-        : `Nobody owns it. ${name} did not close it; the next fleet goes on from there.`
+        : `Nobody owns it; it was not closed by ${name}. The next fleet goes on from there.`
     );
   }
   if (report.log.bytes > 0)
-    lines.push(`Its log has ${report.log.frames} frames in ${report.log.bytes} bytes.`);
+    lines.push(`Its log has ${countOf(report.log.frames, 'frame')} in ${countOf(report.log.bytes, 'byte')}.`);
   lines.push(...report.fleets.map(lineOf));
   for (const { fleet, problem, remedy } of report.findings) {
     lines.push(`- ${fleet === null ? '' : `Fleet ${fleet}: `}${problem}.`, `What to do: ${remedy}.`);
   }
-  if (report.moreFindings > 0) lines.push(`… and ${report.moreFindings} findings more.`);
+  if (report.moreFindings > 0) lines.push(`… and ${countOf(report.moreFindings, 'more finding')}.`);
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function verdictOf({ isSound, findings, moreFindings }: StoreReport): string {
   const count = findings.length + moreFindings;
-  return isSound ? 'sound.' : count === 1 ? '1 finding.' : `${count} findings.`;
+  return isSound ? 'sound.' : `${countOf(count, 'finding')}.`;
 }
 
 function lineOf({
@@ -52,6 +52,16 @@ function lineOf({
   agents,
   removedTasks
 }: FleetReport): string {
-  const removed = removedTasks === 0 ? '' : `, ${removedTasks} tasks removed`;
-  return `Fleet ${name}: turn ${turn}, ${tasks} tasks (${liveTasks} to run), ${batches} batches, ${results} results, ${agents} agents${removed}.`;
+  const counts = [
+    `${countOf(tasks, 'task')} (${liveTasks} to run)`,
+    countOf(batches, 'batch', 'batches'),
+    countOf(results, 'result'),
+    countOf(agents, 'agent'),
+    ...(removedTasks > 0 ? [`${countOf(removedTasks, 'task')} removed`] : [])
+  ];
+  return `Fleet ${name}: turn ${turn}, ${counts.join(', ')}.`;
+}
+
+function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

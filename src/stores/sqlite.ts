@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { ValidationError } from '../errors.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
+import { assertInteger, assertOneOf, assertText, readOptions, refuse } from '../validation.ts';
 import { requireStorable } from './sqlite/cells.ts';
 import { encodeCommit } from './sqlite/encodedCommit.ts';
 import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
@@ -21,11 +21,11 @@ export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
 }
 
+export type { Durability } from './sqlite/storeFile.ts';
 export type { FleetReport, StoreFinding, StoreReport } from './sqlite/storeReport.ts';
+export type { LogState } from './sqlite/walLog.ts';
 
 const defaults = { durability: 'full', busyTimeoutMs: 5_000 } as const satisfies Required<SqliteOptions>;
-
-const durabilities: readonly string[] = ['full', 'process', 'none'] satisfies Durability[];
 
 /** Tasks that `open` hands over at once. */
 const pageSize = 5_000;
@@ -188,15 +188,11 @@ async function* pagesOf(
 }
 
 function resolveOptions(path: string, options: SqliteOptions) {
-  const { durability, busyTimeoutMs } = { ...defaults, ...options };
-  if (path === '' || path.includes('\0')) {
-    throw new ValidationError('path', JSON.stringify(path), 'the path of a file');
-  }
-  if (!durabilities.includes(durability)) {
-    throw new ValidationError('durability', JSON.stringify(durability), durabilities.join(', '));
-  }
-  if (!Number.isInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs >= 2 ** 31) {
-    throw new ValidationError('busyTimeoutMs', String(busyTimeoutMs), 'an integer in [0, 2147483648)');
-  }
+  assertText('path', path);
+  if (path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');
+  const given = readOptions('options', options, Object.keys(defaults));
+  const { durability = defaults.durability, busyTimeoutMs = defaults.busyTimeoutMs } = given;
+  assertOneOf('durability', durability, ['full', 'process', 'none']);
+  assertInteger('busyTimeoutMs', busyTimeoutMs, 0, 2 ** 31 - 1);
   return { path: resolve(path), durability, busyTimeoutMs };
 }

@@ -73,6 +73,23 @@ test('cancel ends a batch that another process runs, which then ends with 1', as
   expect(again.code).toBe(1);
 });
 
+test('cancel of what has settled says so, and leaves nothing in the store for the next run', async () => {
+  const folder = folderWith(breaking, 2);
+  await folder.run(run);
+
+  for (const [kind, name] of [
+    ['batch', 'b'],
+    ['task', 'b/1']
+  ] as const) {
+    expect(await folder.run(['cancel', name])).toEqual({
+      code: 1,
+      stdout: `The ${kind} ${name} has settled already.\n`,
+      stderr: ''
+    });
+  }
+  expect((await folder.run(run)).stderr).not.toContain('settled');
+});
+
 test('retry waits in a store that nobody owns, and the next run obeys it', async () => {
   const folder = folderWith(breaking, 6);
   expect((await folder.run(run)).code).toBe(1);

@@ -11,7 +11,7 @@ test('doctor calls a store sound that a run left, and ends with 0', async () => 
   const folder = await folderWithStore();
   const { code, stdout, stderr } = await folder.run(['doctor']);
   expect(stdout).toMatch(
-    /^Store .*tasks\.db: sound\.\nFleet cli: turn \d+, 4 tasks \(0 to run\), 1 batches, 4 results/
+    /^Store .*tasks\.db: sound\.\nFleet cli: turn \d+, 4 tasks \(0 to run\), 1 batch, 4 results/
   );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });

@@ -222,6 +222,18 @@ describe('before anything is started or written, a run refuses', () => {
   });
 });
 
+test.each(['run', 'retry', 'doctor'])(
+  'the help of %s is filled to the width of the terminal',
+  async (name) => {
+    const { stdout } = await new Folder().run([name, '--help']);
+    const [, ...paragraphs] = stdout.slice(0, stdout.search(/^(Arguments|Options):/m)).split('\n\n');
+    for (const lines of paragraphs.map((paragraph) => paragraph.trimEnd().split('\n'))) {
+      for (const [index, next] of lines.slice(1).entries())
+        expect(`${lines[index]} ${next.split(' ')[0]}`.length).toBeGreaterThan(79);
+    }
+  }
+);
+
 test('help and version are printed', async () => {
   const folder = new Folder();
   const [help, version] = await Promise.all([folder.run(['--help']), folder.run(['--version'])]);

@@ -67,18 +67,12 @@ const badTasks: [
   ],
   ['a type that every object has', { type: 'constructor' }, 'tasks[1].type', '"constructor"', /"echo"/],
   ['no type', { type: undefined }, 'tasks[1].type', 'undefined', /a string/],
-  [
-    'an unknown field',
-    { priorty: 1 },
-    'tasks[1] has the field "priorty", which',
-    'unknown',
-    /priority, timeoutMs/
-  ],
+  ['an unknown field', { priorty: 1 }, 'tasks[1].priorty', 'no known field', /priority, timeoutMs/],
   [
     'a prototype among its fields',
     JSON.parse('{"__proto__":{"priority":1}}') as Record<string, unknown>,
-    'tasks[1] has the field "__proto__", which',
-    'unknown',
+    'tasks[1].__proto__',
+    'no known field',
     /one of id/
   ],
   ['a number as origin', { retryOf: 1 }, 'tasks[1].retryOf', '1', /a string/],
@@ -101,7 +95,7 @@ const badTasks: [
     { data: 'x'.repeat(2 ** 20) },
     'tasks[1].data',
     'larger than 1048576 bytes',
-    /JSON/
+    /JSON within `limits`/
   ],
   [
     'data of 65 levels',
@@ -344,7 +338,7 @@ describe('submitBatch refuses', () => {
     ['a number as batch id', { batchId: 7 }, 'batchId', '7', /a string/],
     ['null as batch id', { batchId: null }, 'batchId', 'null', /a string/],
     ['metadata that is no JSON', { metadata: { at: new Date() } }, 'metadata.at', 'of class Date', /JSON/],
-    ['a misspelt option', { batchID: 'b' }, 'options has the field "batchID", which', 'unknown', /batchId/],
+    ['a misspelt option', { batchID: 'b' }, 'options.batchID', 'no known field', /batchId/],
     ['null as options', null, 'options', 'null', /an object/]
   ])('%s', async (_, options, argument, value, allowed) => {
     const { fleet } = await echoFleet();
@@ -365,7 +359,7 @@ describe('submit refuses', () => {
     ['a timeout of 0', 'echo', 1, { timeoutMs: 0 }, 'options.timeoutMs', '0'],
     ['a slash in its id', 'echo', 1, { id: 'b/a' }, 'options.id', '"b/a"'],
     ['a number as id', 'echo', 1, { id: 5 }, 'options.id', '5'],
-    ['a misspelt option', 'echo', 1, { retries: 5 }, 'options has the field "retries", which', 'unknown'],
+    ['a misspelt option', 'echo', 1, { retries: 5 }, 'options.retries', 'no known field'],
     ['null as options', 'echo', 1, null, 'options', 'null'],
     ['a signal that is none', 'echo', 1, { signal: {} }, 'signal', 'an object of class Object']
   ])('%s', async (_, type, data, options, argument, value) => {
@@ -441,8 +435,8 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     [
       'updateConfig unknown field',
       (fleet) => fleet.updateConfig({ maxWorkers: 5 } as never),
-      'config has the field "maxWorkers", which',
-      'unknown'
+      'config.maxWorkers',
+      'no known field'
     ],
     [
       'updateConfig maxQueueSize 0',
@@ -497,12 +491,7 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     const missing = await rejection(() => run(fleet, null as never));
     const text = await rejection(() => run(fleet, 'fast' as never));
 
-    expectRefusal(
-      misspelt,
-      expect.stringMatching(/^\w+ has the field "timeout", which$/),
-      'unknown',
-      /one of/
-    );
+    expectRefusal(misspelt, expect.stringMatching(/^\w+\.timeout$/), 'no known field', /one of/);
     expectRefusal(missing, expect.stringMatching(/^\w+$/), 'null', /an object/);
     expectRefusal(text, expect.stringMatching(/^\w+$/), '"fast"', /an object/);
     expect(await fleet.getStats()).toEqual(before);
@@ -521,8 +510,8 @@ describe('a bad argument is a rejection that names it, and nothing else happens'
     [
       'events of an unknown field',
       (fleet) => fleet.events({ type: 'batch.settled' } as never),
-      'filter has the field "type", which',
-      'unknown'
+      'filter.type',
+      'no known field'
     ],
     ['events of a number', (fleet) => fleet.events({ batchId: 5 as never }), 'filter.batchId', '5']
   ])('%s', async (_, run, argument, value) => {
@@ -570,7 +559,7 @@ describe('a fleet is not made from', () => {
     ['no handlers', {}, 'options.handlers'],
     ['a handler that is no function', { handlers: { echo: 'echo' } }, 'options.handlers.echo'],
     ['an empty name', { name: '', handlers: {} }, 'options.name'],
-    ['an unknown option', { handlers: {}, confg: {} }, 'options has the field "confg", which'],
+    ['an unknown option', { handlers: {}, confg: {} }, 'options.confg'],
     ['0 workers', { handlers: {}, config: { maxConcurrentWorkers: 0 } }, 'config.maxConcurrentWorkers'],
     ['half a worker', { handlers: {}, config: { maxConcurrentWorkers: 1.5 } }, 'config.maxConcurrentWorkers'],
     ['a timeout of 0', { handlers: {}, config: { workerTimeout: 0 } }, 'config.workerTimeout'],

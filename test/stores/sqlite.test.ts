@@ -12,17 +12,29 @@ const fleet = 'fleet-1';
 describeStore('sqliteStore', async () => sqliteStore(temporaryPath()));
 
 describe('sqliteStore', () => {
-  it.each<[argument: string, path: string, options: SqliteOptions]>([
+  it.each<[argument: string, path: unknown, options: unknown]>([
     ['path', '', {}],
     ['path', 'a\0b', {}],
-    ['durability', 'x.db', { durability: 'half' as 'full' }],
+    ['path', undefined, {}],
+    ['path', 5, {}],
+    ['options', 'x.db', null],
+    ['options', 'x.db', 'full'],
+    ['options.durabilty', 'x.db', { durabilty: 'none' }],
+    ['durability', 'x.db', { durability: 'half' }],
     ['busyTimeoutMs', 'x.db', { busyTimeoutMs: -1 }],
     ['busyTimeoutMs', 'x.db', { busyTimeoutMs: 0.5 }],
     ['busyTimeoutMs', 'x.db', { busyTimeoutMs: 2 ** 31 }]
   ])('refuses %s %j with %j', (argument, path, options) => {
-    expect(() => sqliteStore(path, options)).toThrow(
+    expect(() => sqliteStore(path as string, options as SqliteOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_VALIDATION', argument })
     );
+  });
+
+  it('takes undefined for an option that is not given', async () => {
+    const options: unknown = { durability: undefined, busyTimeoutMs: undefined };
+    const store = sqliteStore('x.db', options as SqliteOptions);
+    expect(store.location).toMatch(/x\.db$/);
+    await store.close();
   });
 
   it.each(['a\0b', '\ud800', 'x\udfff'])(
