@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DamageError } from './damage.ts';
@@ -120,6 +120,7 @@ export class StoreFile {
 
   /** Opens it for its owner, and makes it when there is none. Call it under the owner's lock only. */
   openOwned(): Database {
+    if (this.#durability === 'full') this.#flushLog();
     const database = this.#connect({ mode: 'rwc' });
     try {
       database.exec('PRAGMA journal_mode = WAL');
@@ -171,6 +172,21 @@ export class StoreFile {
     for (const [name, value] of Object.entries(parameters)) location.searchParams.set(name, value);
     // `timeout` is SQLite's `busy_timeout`: it holds from the very first statement.
     return this.#open(location.href, { timeout: this.#busyTimeoutMs, readOnly: parameters.mode === 'ro' });
+  }
+
+  /**
+   * What a process that was killed has written and not flushed is taken in like the rest of the log, and what is
+   * written next would be flushed together with it. A power cut in between could tear it and leave what follows:
+   * that is what damage looks like. So it is flushed first.
+   */
+  #flushLog(): void {
+    if (this.logBytes() === 0) return;
+    const log = openSync(`${this.path}-wal`, 'r+');
+    try {
+      fsyncSync(log);
+    } finally {
+      closeSync(log);
+    }
   }
 
   /** In the database itself before anything is written under it: it says how far the log can be trusted. */
