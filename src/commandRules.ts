@@ -114,6 +114,10 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
   }
   if (removal === 'underway') return defer(turn, input);
   const existing = turn.batch(batchId);
+  if (existing === undefined && (exclusive || input.admitted !== undefined)) {
+    // Begun anew with what is left, it would never be whole, and take the name of what was there.
+    throw new ConflictError('batch', batchId, 'has ended before all its tasks were accepted');
+  }
   const added = fresh && existing === undefined ? tasks : tasks.filter((task) => !isThere(turn, task));
   if (!fresh) assertDistinct(added);
   const held = existing?.context.totalTasks ?? 0;

@@ -200,7 +200,8 @@ export class Journal {
       const fleet = this.#snapshot();
       this.#snapshots.markAllWorkers(fleet);
       const agents = this.#snapshots.changed(fleet);
-      if (this.#undecided === null && agents.length > 0 && this.#failures === 0) {
+      // Its parent may have stopped the actor meanwhile: then the store is given up already.
+      if (this.#ownsStore && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
       }
     } finally {
@@ -227,18 +228,20 @@ export class Journal {
     await this.#options.store.release(this.#options.scope);
   }
 
+  /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
   async #take(): Promise<void> {
-    if (this.#undecided !== null) {
+    if (this.#undecided !== null && !this.#isHalted) {
       const decided = await this.#decide(this.#undecided);
       if (decided !== 'refused') return;
     }
+    if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
     this.#hasReports = false;
     let turn: Turn | null = null;
     let payloads: ReadonlyMap<number, Payload>;
     try {
-      const { store, scope } = this.#options;
-      const found = needsStore(inputs) ? await find(inputs, store, scope, this.ledger) : nothingFound;
+      const found = needsStore(inputs) ? await this.#find(inputs) : nothingFound;
+      if (this.#isHalted) return;
       turn = this.#newTurn(found);
       this.#step(turn, inputs);
       payloads = await this.#write(turn, inputs);
@@ -247,6 +250,16 @@ export class Journal {
       return;
     }
     if (!this.#isHalted) this.#release(turn, payloads);
+  }
+
+  /** What was read while a removal ended may be the removed batch: it is read again. */
+  async #find(inputs: readonly TurnInput[]): Promise<Found> {
+    const { store, scope } = this.#options;
+    for (;;) {
+      const { ended } = this.#removals;
+      const found = await find(inputs, store, scope, this.ledger);
+      if (this.#removals.ended === ended) return found;
+    }
   }
 
   #newTurn(found: Found): Turn {

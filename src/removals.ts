@@ -45,6 +45,8 @@ interface Expiry {
  * retention is due, and the fleet's alarm has a turn taken at {@link Removals.nextAt}.
  */
 export class Removals {
+  /** Batches that are gone. */
+  ended = 0;
   readonly #options: RemovalOptions;
   /** In the order of their removal, the one that is under way first. */
   readonly #askers = new Map<string, CommandInput[]>();
@@ -147,20 +149,24 @@ export class Removals {
     const { store, scope, ledger, onRemoved, onFailed } = this.#options;
     const askers = this.#askers.get(batchId)!;
     try {
-      if (ledger.removing.get(batchId) === 'interrupted' && (await this.#isThere(batchId))) {
-        // It was never begun, and whoever asked for it was told so.
-        this.#forget(batchId);
-        return;
-      }
+      const isUnbegun = ledger.removing.get(batchId) === 'interrupted' && (await this.#isThere(batchId));
+      if (this.#isHalted) return;
+      // Whoever asked for it was told so. Another one may ask for it now.
+      if (isUnbegun && askers.length === 0) return this.#forget(batchId);
       ledger.removing.set(batchId, 'underway');
       while (await store.removeBatch(scope, batchId)) if (this.#isHalted) return;
       this.#forget(batchId);
+      this.ended += 1;
       onRemoved(batchId, askers);
     } catch (error) {
       this.#askers.delete(batchId);
       this.#giveUp();
-      if (await this.#isThere(batchId).catch(() => false)) ledger.removing.delete(batchId);
-      else ledger.removing.set(batchId, 'interrupted');
+      const isThere = !this.#isHalted && (await this.#isThere(batchId).catch(() => false));
+      // Whoever has asked meanwhile has it tried again.
+      if (!this.#askers.has(batchId)) {
+        if (isThere) ledger.removing.delete(batchId);
+        else ledger.removing.set(batchId, 'interrupted');
+      }
       onFailed(error as Error, askers);
     }
   }
@@ -174,6 +180,7 @@ export class Removals {
         const query = { receivedBefore: settledBefore, upToSettledSeq };
         if (await store.removeExpiredResults(scope, query)) return;
       }
+      if (this.#isHalted) return;
       const query = { settledBefore, keep: maxBatches, limit: batchesAtOnce };
       const batches = await store.listExpiredBatches(scope, query);
       // Something may have become due meanwhile.

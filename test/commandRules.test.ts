@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultFleetConfig } from '../machines/fleet.ts';
-import { expireBatches } from '../src/commandRules.ts';
+import { carryOut, expireBatches } from '../src/commandRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';
 import { Turn } from '../src/turn.ts';
@@ -32,6 +32,30 @@ describe('expireBatches', () => {
     });
 
     expect(turn.removals).toEqual([{ batchId: 'b', asker: null }]);
+  });
+});
+
+describe('batch.submit', () => {
+  it.each([
+    ['a later piece', { exclusive: true }, {}],
+    ['the rest of a piece', { exclusive: false }, { admitted: 1 }]
+  ])('with %s of a batch that is gone begins no other one under its id', (_, { exclusive }, part) => {
+    const turn = turnOver(new Ledger());
+    const submission = {
+      type: 'batch.submit',
+      batchId: 'gone',
+      tasks: [],
+      seal: false,
+      total: 2,
+      metadata: null,
+      fresh: true,
+      exclusive,
+      announced: 0
+    } as const;
+    carryOut(turn, new Ledger(), { type: 'command', command: submission, commandId: 'c', ...part });
+
+    expect(turn.replies).toMatchObject([{ commandId: 'c', error: { code: 'ERR_CONFLICT', id: 'gone' } }]);
+    expect(turn.isIdle).toBe(true);
   });
 });
 

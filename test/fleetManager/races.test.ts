@@ -43,6 +43,36 @@ describe('while a turn is being committed', () => {
     expect(stopped).toHaveBeenCalledOnce();
   });
 
+  it('the end of the actor leaves the store to the next owner, who opens the same one', async () => {
+    for (const stage of ['due', 'reading'] as const) {
+      const inner = memoryStore();
+      const read = gate();
+      const store: Store = {
+        ...inner,
+        readTasks: async (...query) => {
+          await read.promise;
+          return inner.readTasks(...query);
+        }
+      };
+      const { fleet } = await startFleet({ handlers: { work: () => 'done' }, store });
+      await settled();
+      const submitted = fleet.submitBatch(tasks(1), { batchId: 'first' }).catch((error: unknown) => error);
+      if (stage === 'reading') await settled();
+      fleet.actor.stop();
+      const next = await startFleet({ handlers: { work: () => 'done' }, store: inner });
+      read.open();
+      await settled();
+      await next.fleet.submitBatch(tasks(1), { batchId: 'second' });
+      await settled();
+
+      expect(await submitted).toMatchObject({ code: 'ERR_NOT_RUNNING' });
+      expect((await next.fleet.listBatches()).map(({ id, status }) => [id, status])).toEqual([
+        ['second', 'completed']
+      ]);
+      expect(next.fleet.actor.getSnapshot().value.journal).toBe('clean');
+    }
+  });
+
   it('the end of the actor starts no handler', async () => {
     const { store, next } = faultyStore();
     const started = vi.fn<() => void>();

@@ -379,6 +379,77 @@ describe('a removal', () => {
     expect(await fleet.listTasks()).toHaveLength(1);
   });
 
+  it('that is asked for again while the store fails it is answered', async () => {
+    const inner = memoryStore();
+    const look = gate();
+    const faults = [full];
+    let isFailing = false;
+    const slices = storeWith({ onSlice: (slice) => (faults.pop() ?? slice)() }, inner);
+    const store: Store = {
+      ...slices,
+      async readBatch(scope, id) {
+        // The look whether it is there still, after the slice that failed.
+        if (faults.length > 0 || isFailing) return inner.readBatch(scope, id);
+        isFailing = true;
+        await look.promise;
+        throw new StoreError('ERR_STORE_IO', 'no luck', 'refused');
+      }
+    };
+    const { fleet } = await bigBatch(store);
+    const first = fleet.removeBatch('big').catch((error: unknown) => error);
+    await settled();
+    const second = fleet.removeBatch('big');
+    await settled();
+    look.open();
+    let isAnswered = false;
+    void second.finally(() => (isAnswered = true));
+    await settled();
+
+    expect(await first).toMatchObject({ code: 'ERR_STORE_FULL' });
+    expect(isAnswered).toBe(true);
+    expect(await fleet.listTasks()).toEqual([]);
+  });
+
+  it('that ends while a submission under its id is looked up lets nothing of the old batch count', async () => {
+    const inner = memoryStore();
+    const slice = gate();
+    const read = gate();
+    let isReading = false;
+    const slices = storeWith(
+      {
+        onSlice: async (write) => {
+          await slice.promise;
+          return write();
+        }
+      },
+      inner
+    );
+    const store: Store = {
+      ...slices,
+      async readBatch(scope, id) {
+        const row = await inner.readBatch(scope, id);
+        if (isReading) await read.promise;
+        return row;
+      }
+    };
+    const { fleet } = await startFleet({ ...echo, store });
+    await fleet.submitBatch(echoes(2), { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    const removed = fleet.removeBatch('b');
+    await settled();
+    isReading = true;
+    const submitted = fleet.submitBatch(echoes(2), { batchId: 'b' });
+    await settled();
+    slice.open();
+    await removed;
+    read.open();
+    await submitted;
+    await settled();
+
+    expect(await fleet.getBatchStatus('b')).toMatchObject({ totalTasks: 2, completedTasks: 2 });
+    expect(await fleet.getStats()).toMatchObject({ totalBatches: 2 });
+  });
+
   it('that the store interrupted is ended within a minute, though nobody asks', async () => {
     const faults = [lostAnswer];
     const { fleet, clock } = await bigBatch(

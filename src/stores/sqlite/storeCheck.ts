@@ -45,6 +45,8 @@ export function checkFile(file: StoreFile, lock: OwnerLock): RawReport {
       ...said(findings)
     };
   }
+  // SQLite deletes the log beside an empty file when it opens that.
+  if (file.bytes() === 0) return { ...report, condition, ...said(findings) };
   try {
     const database = file.openToRead();
     try {

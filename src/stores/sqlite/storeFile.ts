@@ -71,9 +71,9 @@ export class StoreFile {
    */
   inspect(): 'absent' | 'empty' | 'older' | 'store' {
     const stat = statSync(this.path, { throwIfNoEntry: false });
-    if (!stat) return 'absent';
+    if (!stat) return this.#withoutTurns('absent');
     if (!stat.isFile()) throw this.#corrupt('it is not a file');
-    if (stat.size === 0) return 'empty';
+    if (stat.size === 0) return this.#withoutTurns('empty');
     // SQLite itself takes a file of one byte for an empty one.
     if (stat.size < smallestPage) throw this.#corrupt('it is shorter than a page');
     // Before the first connection: the last one to close writes back what SQLite takes for the whole log.
@@ -217,6 +217,13 @@ export class StoreFile {
     }
     if (version < 1 || version > schemaVersion) throw this.#otherVersion(version);
     return version < schemaVersion ? 'older' : 'store';
+  }
+
+  /** Made anew here, a store would have its log deleted by SQLite, and its mark overwritten. */
+  #withoutTurns<TKind extends 'absent' | 'empty'>(kind: TKind): TKind {
+    if (this.#mark.read().size === 0) return kind;
+    const what = kind === 'absent' ? 'is not there' : 'is empty';
+    throw new DamageError(`it ${what}, and turns of it were acknowledged ${loss(this.#mark)}`, 'log');
   }
 
   #otherVersion(found: number): DriverError {

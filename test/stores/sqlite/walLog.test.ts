@@ -92,48 +92,47 @@ describe('a log', () => {
 
 describe('a store whose owner was killed', () => {
   it.each<[what: string, change: (path: string) => void]>([
-    ['was deleted', (path) => rmSync(`${path}-wal`)],
-    ['was cut in half', (path) => truncateSync(`${path}-wal`, readFileSync(`${path}-wal`).length / 2)],
+    ['log was deleted', (path) => rmSync(`${path}-wal`)],
+    ['log was cut in half', (path) => truncateSync(`${path}-wal`, readFileSync(`${path}-wal`).length / 2)],
+    ['database was deleted', (path) => rmSync(path)],
+    ['database was emptied', (path) => truncateSync(path)],
     [
-      'has a bad bit in its last transaction',
+      'log has a bad bit in its last transaction',
       (path) => {
         const bytes = readFileSync(`${path}-wal`);
         bytes[bytes.length - 50]! ^= 1;
         writeFileSync(`${path}-wal`, bytes);
       }
     ]
-  ])(
-    'is refused and left as it is when its log %s, until what is beside it is moved away',
-    async (_, change) => {
-      const path = temporaryPath();
-      const owner = await startOwner(path, 'the night shift');
-      owner.kill('SIGKILL');
-      await once(owner, 'exit');
-      change(path);
-      const before = imageOf(path);
+  ])('is refused and left as it is when its %s, until what is beside it is moved away', async (_, change) => {
+    const path = temporaryPath();
+    const owner = await startOwner(path, 'the night shift');
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+    change(path);
+    const before = imageOf(path);
 
-      const store = sqliteStore(path);
-      const reader = sqliteReader(path);
-      const refused = {
-        code: 'ERR_STORE_CORRUPT',
-        message: expect.stringContaining('acknowledged') as string
-      };
-      await expect(store.open('fleet-1', 'me')).rejects.toMatchObject(refused);
-      await expect(reader.readHead('fleet-1')).rejects.toMatchObject(refused);
-      expect((await checkStore(path)).findings).toContainEqual(expect.objectContaining({ kind: 'log' }));
-      await store.close();
-      await reader.close();
-      expect(imageOf(path)).toEqual(before);
+    const store = sqliteStore(path);
+    const reader = sqliteReader(path);
+    const refused = {
+      code: 'ERR_STORE_CORRUPT',
+      message: expect.stringContaining('acknowledged') as string
+    };
+    await expect(store.open('fleet-1', 'me')).rejects.toMatchObject(refused);
+    await expect(reader.readHead('fleet-1')).rejects.toMatchObject(refused);
+    expect((await checkStore(path)).findings).toContainEqual(expect.objectContaining({ kind: 'log' }));
+    await store.close();
+    await reader.close();
+    expect(imageOf(path)).toEqual(before);
 
-      rmSync(`${path}-mark`);
-      rmSync(`${path}-wal`, { force: true });
-      const next = sqliteStore(path);
-      expect(await next.open('fleet-1', 'me')).toMatchObject({ head: null });
-      await next.commit(commitOf('fleet-1', 1, { newTasks: [taskOf(1)] }));
-      await next.close();
-      expect(existsSync(`${path}-mark`)).toBe(false);
-    }
-  );
+    rmSync(`${path}-mark`);
+    rmSync(`${path}-wal`, { force: true });
+    const next = sqliteStore(path);
+    expect(await next.open('fleet-1', 'me')).toMatchObject({ head: null });
+    await next.commit(commitOf('fleet-1', 1, { newTasks: [taskOf(1)] }));
+    await next.close();
+    expect(existsSync(`${path}-mark`)).toBe(false);
+  });
 
   it('promised nothing beyond its log when it was not to survive a power cut', async () => {
     const path = temporaryPath();
