@@ -51,7 +51,7 @@ export class Callers {
     const extra = this.#random.pick<() => CallToMake[]>([
       () => this.#pausedBatch(now),
       () => [{ type: 'pause' }, { type: 'resume' }],
-      () => [{ type: 'scaleWorkers', count: this.#random.integer(2, 6) }],
+      () => [{ type: 'scaleWorkers', count: this.#random.integer(3, 6) }],
       () => this.#cancelledTask(),
       () => this.#cancelledBatch(),
       () => this.#retriedBatch(),
@@ -73,7 +73,7 @@ export class Callers {
       case 'stream: between two chunks':
         return lane(this.#batch('submitStream', { kinds: ['quick'], count: severalChunks }));
       case 'settings: committed, not acknowledged':
-        return lane({ type: 'scaleWorkers', count: this.#random.integer(2, 6) });
+        return lane({ type: 'scaleWorkers', count: this.#random.integer(3, 6) });
       case 'retry: committed, no alarm set':
         return lane(this.#batch('submitArray', { kinds: ['flaky', 'broken'], count: 4 }));
       case 'timeout: committed, not aborted':
@@ -147,9 +147,9 @@ export class Callers {
     return [submission, { type: 'cancelTask', key }];
   }
 
-  /** Two of its tasks run until they are cancelled, the others may wait or be done by then. */
+  /** One of its tasks runs until it is cancelled, the others may wait or be done by then. */
   #cancelledBatch(): CallToMake[] {
-    const submission = this.#batch('submitArray', { kinds: ['held', 'working', 'late', 'flaky'], count: 5 });
+    const submission = this.#batch('submitArray', { kinds: ['held', 'working', 'late', 'flaky'], count: 4 });
     const { batchId } = submission;
     return [submission, { type: 'cancelBatch', batchId, whenBegun: `${batchId}/1` }];
   }

@@ -1,10 +1,12 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
 import { addCounts, noCounts, type Counts } from '../counts.ts';
 import type { SeededRandom } from '../random.ts';
 import { examine, examineRecovery, type Examination } from './examination.ts';
 import { recordHistory, type History } from './history.ts';
-import { PowerlessDisk } from './powerlessDisk.ts';
+import { PowerlessDisk, type DiskImage } from './powerlessDisk.ts';
 
 export interface CutOptions {
   readonly durability: Durability;
@@ -41,9 +43,9 @@ export async function cutPower(
   random: SeededRandom
 ): Promise<CutReport> {
   const total = { counts: noCounts, recoveries: 0, damages: [] as string[] };
-  const add = ({ counts, damage }: Examination): void => {
+  const add = ({ counts, damage }: Examination, image: DiskImage): void => {
     total.counts = addCounts(total.counts, counts);
-    if (damage !== null) total.damages.push(damage);
+    if (damage !== null) total.damages.push(`${damage}; it is kept in ${keep(image)}`);
   };
   for (let done = 0, number = 1; done < cuts; number++) {
     const size = number % 4 === 0 ? { runs: 1, batches: 200 } : { runs: 3, batches: 8 };
@@ -55,14 +57,21 @@ export async function cutPower(
     });
     const points = pointsOf(history, Math.min(cutsPerHistory, cuts - done), random);
     for (const { image, told } of imagesAt(history, points, random)) {
-      add(examine(image, join(directory, 'image'), told));
+      add(examine(image, join(directory, 'image'), told), image);
       done += 1;
       if (done % cutsPerRecovery !== 0) continue;
-      add(await examineRecovery(image, join(directory, 'image'), told));
+      add(await examineRecovery(image, join(directory, 'image'), told), image);
       total.recoveries += 1;
     }
   }
   return total;
+}
+
+/** As it was found: which moments a fleet meets is not fixed by the seed. @returns The folder. */
+function keep(image: DiskImage): string {
+  const folder = mkdtempSync(join(tmpdir(), 'powercut-damaged-'));
+  for (const [name, bytes] of image) writeFileSync(join(folder, name), bytes);
+  return folder;
 }
 
 /** Numbers of operations after which the power fails, in order. */

@@ -36,8 +36,8 @@ async function run(plan: Plan): Promise<void> {
   // Without a stream of its own, which could outlive the fleet.
   writeSync(1, 'started\n');
 
-  if (value.operation === 'paused' && plan.terminateWhenBegun !== null) {
-    // A pause that was never acknowledged took effect: no handler would begin, and so nothing end.
+  if (value.operation === 'paused' && !plan.lanes.flat().some(({ type }) => type === 'resume')) {
+    // A pause took effect whose caller does not come back in this process: no handler would begin, and nothing end.
     await performLane([{ type: 'resume', id: `resumption in ${process.pid}` }], fleet, begun, log);
   }
   const poison = plan.lethal && (await startLethal(plan.lethal, store, begun, log));
