@@ -339,6 +339,8 @@ export class Journal {
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
+    // Before any time begins: the process may be stopped at any point from here on.
+    if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
     // Their time begins now, as does that of what is started: that of the commit is not charged to them.
     if (turn.aborts.length > 0) this.ledger.armGraces(turn.aborts, this.#limits());
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HandlerContext } from '../../src/index.ts';
-import { faultyStore, gate, settled, startFleet } from '../harness.ts';
+import { faultyStore, gate, settled, SimulatedClock, startFleet } from '../harness.ts';
 
 describe('timeouts', () => {
   it('end an attempt whether its handler obeys or not, and name the limit', async () => {
@@ -95,6 +95,38 @@ describe('timeouts', () => {
     expect(await fleet.getBatchStatus(batchId)).toMatchObject({ timedOutTasks: 1 });
   });
 });
+
+describe('a process that stands still', () => {
+  it('while it starts handlers costs their attempts no more than a moment', async () => {
+    const clock = new HaltingClock();
+    const { fleet } = await startFleet({
+      clock,
+      handlers: {
+        timely: () => {
+          clock.stoodStillMs += 60_000;
+          return new Promise(() => {});
+        }
+      },
+      config: { maxRetries: 0 }
+    });
+    const batchId = await fleet.submitBatch([{ id: 'a', type: 'timely', data: null, timeoutMs: 1_000 }]);
+
+    await clock.advance(100);
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ runningTasks: 1 });
+    await clock.advance(1_000);
+
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ timedOutTasks: 1 });
+  });
+});
+
+/** Goes on while nothing in the process does. */
+class HaltingClock extends SimulatedClock {
+  stoodStillMs = 0;
+
+  override monotonic(): number {
+    return super.monotonic() + this.stoodStillMs;
+  }
+}
 
 describe('a handler that hangs after its attempt is over', () => {
   it('keeps its worker’s place for the grace, then the worker is replaced', async () => {
