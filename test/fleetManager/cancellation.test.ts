@@ -114,6 +114,32 @@ describe('cancelBatch', () => {
   });
 });
 
+describe('a cancelled batch that takes several turns to settle', () => {
+  it('has no task started that its sweep has not come to, however urgent', async () => {
+    const held = gate();
+    const started: string[] = [];
+    const { fleet, clock } = await startFleet({
+      handlers: {
+        wait: (_: null, { key }) => {
+          started.push(key);
+          return held.promise;
+        }
+      },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    await fleet.submitAsync('wait', null, { id: 'first' });
+    const urgentLast = tasks(9_000).map((task, index) => ({ ...task, priority: index === 8_999 ? 20 : 5 }));
+    await fleet.submitBatch(urgentLast, { batchId: 'b' });
+
+    held.open();
+    expect(await fleet.cancelBatch('b')).toBe(true);
+    await clock.advance(1_000);
+
+    expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'cancelled', cancelledTasks: 9_000 });
+    expect(started).toEqual(['first']);
+  });
+});
+
 describe('cancelTask', () => {
   it('cancels a queued task, which never starts', async () => {
     const started: string[] = [];
