@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { CorruptStoreError, memoryStore, type HandlerContext, type Store } from '../../src/index.ts';
+import type { StoredFleet, TaskRow } from '../../src/store.ts';
 import { settled, startFleet } from '../harness.ts';
 
 it('a task whose data is damaged fails by itself, and those that are read with it are not charged', async () => {
@@ -29,3 +30,33 @@ it('a task whose data is damaged fails by itself, and those that are read with i
   expect([...attempts.values()]).toEqual(Array.from({ length: 19 }, () => 1));
   expect(await fleet.getTask('b/13')).toMatchObject({ status: 'failed' });
 });
+
+it.each<[what: string, damage: (stored: StoredFleet) => Partial<StoredFleet>]>([
+  ['a waiting task', ({ tasks }) => ({ tasks: withoutFirst(tasks) })],
+  ['a batch', () => ({ batches: [] })]
+])('%s that a damaged index hides keeps the fleet from starting', async (_, damage) => {
+  const first = await startFleet({ handlers: { work: (data: number) => data } });
+  await first.fleet.pause();
+  await first.fleet.submitBatch([
+    { id: 'a', type: 'work', data: 1 },
+    { id: 'b', type: 'work', data: 2 }
+  ]);
+  await first.crash();
+  const hiding: Store = {
+    ...first.store,
+    open: async (scope, owner) => {
+      const stored = await first.store.open(scope, owner);
+      return { ...stored, ...damage(stored) };
+    }
+  };
+
+  await expect(first.restart({ store: hiding })).rejects.toBeInstanceOf(CorruptStoreError);
+});
+
+async function* withoutFirst(pages: StoredFleet['tasks']): AsyncGenerator<readonly TaskRow[]> {
+  let isFirst = true;
+  for await (const page of pages) {
+    yield isFirst ? page.slice(1) : page;
+    isFirst = false;
+  }
+}
