@@ -68,20 +68,7 @@ class Block {
     const index = seq % blockSize;
     const key = this.#keys[index];
     if (key === undefined) return undefined;
-    const { batchId, type, priority, timeoutMs, maxRetries, retryOf, createdAt, startAfter } =
-      this.#kinds[this.#kindOf[index]!]!;
-    return taskLifecycle.create({
-      seq,
-      key,
-      batchId,
-      type,
-      priority,
-      timeoutMs,
-      maxRetries,
-      retryOf,
-      createdAt,
-      startAfter
-    });
+    return taskLifecycle.create({ seq, key, ...this.#kinds[this.#kindOf[index]!]! });
   }
 
   set({ context }: TaskRow): void {

@@ -6,27 +6,27 @@ import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
 import type { Sum } from './sums.ts';
 
-export const resultSum: Sum = {
-  column: 'sum',
-  of: [
-    'id',
-    'key',
-    'task',
-    'batch',
-    'type',
-    'success',
-    'status',
-    'duration',
-    'timestamp',
-    'received_at',
-    'attempts',
-    'worker',
-    'result',
-    'error',
-    'failure',
-    'received_high'
-  ]
-};
+/** Columns of a result, in the order that {@link decodeResult} takes. */
+const resultColumns = [
+  'id',
+  'key',
+  'task',
+  'batch',
+  'type',
+  'success',
+  'status',
+  'duration',
+  'timestamp',
+  'received_at',
+  'attempts',
+  'worker',
+  'result',
+  'error',
+  'failure',
+  'received_high'
+];
+
+export const resultSum: Sum = { column: 'sum', of: resultColumns };
 
 export const newResultColumns: SparseColumns = {
   required: [
@@ -71,26 +71,6 @@ export function encodeResult(cells: Cell[], result: StoredResult): void {
     [result.batchId, result.workerId, result.result, result.error ?? null, textOf(result.failure ?? null)]
   );
 }
-
-/** Columns of a result, in the order that {@link decodeResult} takes. */
-const resultColumns = [
-  'id',
-  'key',
-  'task',
-  'batch',
-  'type',
-  'success',
-  'status',
-  'duration',
-  'timestamp',
-  'received_at',
-  'attempts',
-  'worker',
-  'result',
-  'error',
-  'failure',
-  'received_high'
-];
 
 /** SQL for these columns and their sum. */
 export const resultCellsAndSum = `${numberIn('id')}, ${resultColumns.slice(1).join(', ')}, sum`;

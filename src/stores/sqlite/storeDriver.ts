@@ -284,6 +284,8 @@ export class StoreDriver implements DriverCalls {
       // Only a name in a message: the lock is what counts.
     }
     this.#disconnect();
+    // Whoever opens it next finds out what is there.
+    this.#isUncertain = false;
     // All is written back, unless a reader looks at something older: then the log is what was promised.
     if (this.#file.logBytes() > 0) this.#mark.close();
     else this.#mark.remove();
