@@ -32,6 +32,8 @@ export interface BatchStatus {
   readonly failedTasks: number;
   readonly cancelledTasks: number;
   readonly timedOutTasks: number;
+  /** Waiting for tasks that they depend on. */
+  readonly blockedTasks: number;
   /** Ready to run, or scheduled for later. */
   readonly queuedTasks: number;
   /** Dispatched, running or being cancelled. */
@@ -50,6 +52,7 @@ export interface BatchStatus {
 }
 
 export const noTaskCounts: TaskCounts = {
+  blocked: 0,
   scheduled: 0,
   queued: 0,
   dispatched: 0,

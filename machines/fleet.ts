@@ -77,6 +77,10 @@ export interface NewTask {
   /** Epoch ms; `null`: at once. */
   readonly startAfter: number | null;
   readonly retryOf: string | null;
+  /** Ids of tasks of its batch that come before it and have to complete first; `null`: none. */
+  readonly dependsOn: readonly string[] | null;
+  /** Names what is to be done in the fleet, so that it is done once; `null`: nothing does. */
+  readonly idempotencyKey: string | null;
   /** JSON text. */
   readonly data: string;
   /** JSON text; `null`: none. */

@@ -4,13 +4,21 @@ export type Json =
 
 /** Where a task is in its life: the states of {@link taskMachine}. */
 export type TaskStatus =
-  'scheduled' | 'queued' | 'dispatched' | 'running' | 'backingOff' | 'cancelling' | FinalTaskStatus;
+  | 'blocked'
+  | 'scheduled'
+  | 'queued'
+  | 'dispatched'
+  | 'running'
+  | 'backingOff'
+  | 'cancelling'
+  | FinalTaskStatus;
 
 /** How a task ended. */
 export type FinalTaskStatus = 'completed' | 'failed' | 'timedOut' | 'cancelled';
 
 /** Every task status, in the order of a task's life. */
 export const taskStatuses = [
+  'blocked',
   'scheduled',
   'queued',
   'dispatched',

@@ -19,6 +19,8 @@ export interface TaskContext {
   /** Key of the settled task that this one is a copy of. */
   readonly retryOf: string | null;
   readonly createdAt: number;
+  /** Numbers of the tasks that it waits for, while it is `blocked`; `null` elsewhere. */
+  readonly blockedBy: readonly number[] | null;
   /** The fence: +1 at every claim. 0 before the first. */
   readonly attempt: number;
   /** Attempts that failed or timed out: these are charged against `maxRetries`. */
@@ -27,7 +29,7 @@ export interface TaskContext {
   readonly recoveries: number;
   /** Worker of the current or last attempt. */
   readonly workerId: string | null;
-  /** When it leaves `scheduled` or `backingOff`, epoch ms; `null` elsewhere. */
+  /** When it leaves `scheduled` or `backingOff`, epoch ms, and before which a `blocked` one is not queued; `null` elsewhere. */
   readonly dueAt: number | null;
   /** Start of the current or last attempt, epoch ms. */
   readonly startedAt: number | null;
@@ -46,6 +48,8 @@ export interface TaskInput {
   readonly maxRetries: number | null;
   readonly retryOf: string | null;
   readonly createdAt: number;
+  /** Numbers of the tasks that have to complete first; `null`: it depends on none. */
+  readonly blockedBy: readonly number[] | null;
   /** Not before this time, epoch ms; `null`: at once. */
   readonly startAfter: number | null;
 }
@@ -71,6 +75,8 @@ export type TaskEvent =
   | { readonly type: 'task.claim'; readonly workerId: string }
   | { readonly type: 'task.cancel'; readonly at: number; readonly error: TaskError }
   // Facts, told to the task
+  | { readonly type: 'dependencies.completed'; readonly at: number }
+  | { readonly type: 'dependency.failed'; readonly at: number; readonly error: TaskError }
   | { readonly type: 'task.due'; readonly at: number }
   | { readonly type: 'attempt.started'; readonly attempt: number; readonly at: number }
   | { readonly type: 'attempt.completed'; readonly attempt: number; readonly at: number }
@@ -81,7 +87,7 @@ export type TaskEvent =
   | { readonly type: 'grace.ended'; readonly attempt: number; readonly at: number };
 
 /**
- * The life of one task: queued, attempted, retried with backoff, settled.
+ * The life of one task: blocked by others, queued, attempted, retried with backoff, settled.
  *
  * A lifecycle, not an agent: a million of these are stepped as rows (see `src/lifecycle.ts`), so the chart is
  * flat, invokes nothing and never waits. It reads no clock and draws no random number: every event carries
@@ -95,6 +101,7 @@ export const taskMachine = setup({
     input: TaskInput | undefined;
   },
   guards: {
+    dependsOnNothing: ({ context }) => context.blockedBy === null,
     isForNow: ({ context }) => context.dueAt === null,
     isDue: ({ context }, params: { at: number }) => context.dueAt !== null && context.dueAt <= params.at,
     isCurrent: ({ context }, params: { attempt: number }) => params.attempt === context.attempt,
@@ -129,6 +136,7 @@ export const taskMachine = setup({
         nextRetryAt(params.policy.retry, context.failures, params.at, params.random)
     }),
     clearDueAt: assign({ dueAt: null }),
+    clearBlockedBy: assign({ blockedBy: null }),
     clearError: assign({ error: null }),
     recordCancellation: assign({ error: (_, params: { error: TaskError }) => params.error }),
     recordSettled: assign({ dueAt: null, settledAt: (_, params: { at: number }) => params.at })
@@ -137,8 +145,42 @@ export const taskMachine = setup({
   id: 'task',
   description: 'One task, from submission to its one and only settlement.',
   context: ({ input }) => newContext(input),
-  initial: 'scheduled',
+  initial: 'blocked',
   states: {
+    blocked: {
+      description:
+        'Waits for the tasks that it depends on; one that depends on none passes straight through.',
+      tags: ['waiting'],
+      always: { guard: 'dependsOnNothing', target: 'scheduled' },
+      on: {
+        'dependencies.completed': [
+          {
+            description: 'Its start time has come meanwhile.',
+            guard: { type: 'isDue', params: ({ event }) => event },
+            target: 'queued',
+            actions: ['clearBlockedBy', 'clearDueAt']
+          },
+          { target: 'scheduled', actions: 'clearBlockedBy' }
+        ],
+        'dependency.failed': {
+          description: 'A task that it depends on settled without completing.',
+          target: 'cancelled',
+          actions: [
+            'clearBlockedBy',
+            { type: 'recordCancellation', params: ({ event }) => event },
+            { type: 'recordSettled', params: ({ event }) => event }
+          ]
+        },
+        'task.cancel': {
+          target: 'cancelled',
+          actions: [
+            'clearBlockedBy',
+            { type: 'recordCancellation', params: ({ event }) => event },
+            { type: 'recordSettled', params: ({ event }) => event }
+          ]
+        }
+      }
+    },
     scheduled: {
       description: 'Waits for its start time; a task that has none is queued within the same step.',
       tags: ['waiting'],
@@ -366,6 +408,7 @@ function newContext(input: TaskInput | undefined): TaskContext {
     maxRetries: input.maxRetries,
     retryOf: input.retryOf,
     createdAt: input.createdAt,
+    blockedBy: input.blockedBy,
     attempt: 0,
     failures: 0,
     recoveries: 0,

@@ -2,13 +2,16 @@ import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
 import type { Json } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';
+import { inOrderOfDependencies } from './dependencies.ts';
 import { ConflictError } from './errors.ts';
 import { limits } from './limits.ts';
-import { prepareTask } from './task.ts';
+import { prepareTask, type StartOptions } from './task.ts';
 import { readItems, refuse } from './validation.ts';
 
 /** Tasks that are submitted together. */
 const chunkSize = 1_000;
+/** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
+const chunkDependencies = 4_000;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -17,6 +20,8 @@ export interface SubmissionOptions {
   /** The id was minted for this submission. */
   readonly isMinted: boolean;
   readonly metadata: Json;
+  /** When those tasks start that do not say so. */
+  readonly start: StartOptions;
   readonly types: ReadonlySet<string>;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
@@ -30,11 +35,13 @@ export class BatchSubmission {
   readonly #chunkSize: number;
   #submitted = 0;
   #isOwner = false;
-  /** All ids were looked at together, so none can be repeated. */
-  #isDistinct = false;
+  /** Where each task of an array is. All ids were looked at together, so none can be repeated. */
+  #indexes: ReadonlyMap<string, number> | null = null;
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
+  #chunkDependencies = 0;
   #chunkIds = new Map<string, number>();
+  #chunkKeys = new Map<string, number>();
   #flushing: Promise<void> | null = null;
   #timer: Disposable | null = null;
   #failure: Error | null = null;
@@ -59,12 +66,17 @@ export class BatchSubmission {
     );
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
-    this.#isDistinct = true;
-    const prepared = items.map((task, index) => this.#prepare(task, index, ids, now));
-    for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
-      const chunk = prepared.slice(from, from + this.#chunkSize);
-      await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);
-    }
+    const keys = new Map<string, number>();
+    const prepared = items.map((task, index) => this.#prepare(task, index, ids, keys, now));
+    this.#indexes = ids;
+    const ordered = inOrderOfDependencies(prepared, ids);
+    let from = 0;
+    do {
+      const chunk = this.#nextChunk(ordered, from);
+      const end = from + chunk.length;
+      await this.#submit(chunk, from === 0 ? ordered.length : 0, end === ordered.length);
+      from = end;
+    } while (from < ordered.length);
   }
 
   /**
@@ -78,11 +90,12 @@ export class BatchSubmission {
     try {
       for await (const task of tasks) {
         if (this.#failure !== null) break;
-        this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, clock.now()));
+        this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, this.#chunkKeys, clock.now()));
+        this.#chunkDependencies += dependenciesOf(this.#chunk.at(-1)!);
         this.#armTimer();
-        if (this.#chunk.length < this.#chunkSize) continue;
+        if (!this.#isChunkFull) continue;
         await this.#flushing;
-        if (this.#chunk.length >= this.#chunkSize) this.#flush();
+        if (this.#isChunkFull) this.#flush();
       }
     } finally {
       await this.#flushing;
@@ -100,11 +113,26 @@ export class BatchSubmission {
     this.#timer = null;
   }
 
+  get #isChunkFull(): boolean {
+    return this.#chunk.length >= this.#chunkSize || this.#chunkDependencies >= chunkDependencies;
+  }
+
+  #nextChunk(tasks: readonly NewTask[], from: number): readonly NewTask[] {
+    let end = from;
+    for (let dependencies = 0; end < tasks.length && end - from < this.#chunkSize; end++) {
+      if (dependencies >= chunkDependencies) break;
+      dependencies += dependenciesOf(tasks[end]!);
+    }
+    return tasks.slice(from, end);
+  }
+
   /** Submits what was read of a stream. Its failure ends the reading. */
   #flush(): void {
     const chunk = this.#chunk;
     this.#chunk = [];
     this.#chunkIds = new Map();
+    this.#chunkKeys = new Map();
+    this.#chunkDependencies = 0;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
     this.#flushing = this.#submit(chunk, chunk.length, false)
@@ -133,7 +161,7 @@ export class BatchSubmission {
     const from = this.#submitted;
     this.#submitted += tasks.length;
     const total = this.#submitted;
-    const fresh = isMinted && this.#isDistinct;
+    const fresh = isMinted && this.#indexes !== null;
     try {
       const { added, totalTasks } = await send({
         type: 'batch.submit',
@@ -156,20 +184,39 @@ export class BatchSubmission {
   }
 
   #refuseRepeated(key: string, tasks: readonly NewTask[], from: number): void {
-    const index = tasks.findIndex((task) => task.key === key);
-    if (index === -1) return;
-    refuse(`tasks[${from + index}].id`, tasks[index]!.id, 'unique in its batch; an earlier task has it too');
+    const at = tasks.findIndex((task) => task.key === key);
+    if (at === -1) return;
+    const { id } = tasks[at]!;
+    const index = this.#indexes?.get(id) ?? from + at;
+    refuse(`tasks[${index}].id`, id, 'unique in its batch; an earlier task has it too');
   }
 
-  #prepare(task: unknown, index: number, ids: Map<string, number>, now: number): NewTask {
+  #prepare(
+    task: unknown,
+    index: number,
+    ids: Map<string, number>,
+    keys: Map<string, number>,
+    now: number
+  ): NewTask {
     const path = `tasks[${index}]`;
-    const prepared = prepareTask(task, path, this.#options.batchId, now);
-    const { types } = this.#options;
+    const { types, batchId, start } = this.#options;
+    const prepared = prepareTask(task, path, batchId, now, start);
     if (!types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
     const first = ids.get(prepared.id);
     if (first !== undefined)
       refuse(`${path}.id`, prepared.id, `unique in its batch; tasks[${first}] has it too`);
     ids.set(prepared.id, index);
+    const { idempotencyKey } = prepared;
+    if (idempotencyKey === null) return prepared;
+    const owner = keys.get(idempotencyKey);
+    if (owner !== undefined) {
+      refuse(`${path}.idempotencyKey`, idempotencyKey, `unique in the fleet; tasks[${owner}] has it too`);
+    }
+    keys.set(idempotencyKey, index);
     return prepared;
   }
+}
+
+function dependenciesOf({ dependsOn }: NewTask): number {
+  return dependsOn?.length ?? 0;
 }

@@ -2,12 +2,13 @@ import type { FinalBatchState } from '../machines/batch.ts';
 import type { FleetCommand, FleetFact, LedgerCommand, NewTask } from '../machines/fleet.ts';
 import { problemOf } from '../machines/problem.ts';
 import type { TaskError } from '../machines/task.ts';
+import { addDependent, assertDependencies } from './dependencyRules.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import { quote, show } from './show.ts';
-import type { BatchRow, TaskRow } from './store.ts';
-import type { Turn } from './turn.ts';
+import type { BatchRow, StoredTask, TaskRow } from './store.ts';
+import { payloadOf, type Turn } from './turn.ts';
 import { externalKey, submittedResultKey, type BatchesExpired, type CommandInput } from './turnInput.ts';
 
 type CommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
@@ -127,6 +128,8 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     throw new ConflictError('task', repeated.key, 'is in its batch already');
   }
   assertRunnable(turn, added);
+  assertDependencies(turn, batchId, added);
+  if (!haveFreeKeys(turn, added)) return defer(turn, input);
   if (existing !== undefined && existing.state !== 'accepting') {
     if (added.length > 0) {
       throw new ConflictError('batch', batchId, `is ${existing.state} and has no task ${quoted(added[0]!)}`);
@@ -147,7 +150,7 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
 
   let batch = existing ?? turn.createBatch(batchId, metadata);
   if (added.length > 0) {
-    const seqs = added.slice(0, room).map((task) => turn.addTask(task, batchId).context.seq);
+    const seqs = added.slice(0, room).map((task) => addDependent(turn, batchId, task).context.seq);
     batch = turn.stepBatch(batch, {
       type: 'tasks.added',
       count: seqs.length,
@@ -210,6 +213,14 @@ function removeBatch(turn: Turn, input: CommandInput, { batchId }: CommandOf<'ba
 
 function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
   if (isThere(turn, task)) return task.key;
+  const holder = task.idempotencyKey === null ? undefined : turn.keyHolder(task.idempotencyKey);
+  if (holder !== undefined) {
+    if (isLeaving(turn, holder)) return defer(turn, input);
+    const { type, key } = holder.row.context;
+    if (type === task.type && holder.payload.data === task.data) return key;
+    const reason = `is that of task ${quote(key)}, which has another type or other data`;
+    throw new ConflictError('idempotencyKey', task.idempotencyKey!, reason);
+  }
   assertRunnable(turn, [task]);
   if (roomFor(turn, 1, 1) === 0) return defer(turn, input);
   turn.addTask(task, null);
@@ -245,7 +256,10 @@ const cancelled: TaskError = {
   retryable: false
 };
 
-/** Submits a copy of a task that did not complete; the original stays as it is. */
+/**
+ * Submits a copy of a task that did not complete; the original stays as it is, and keeps its idempotency key. The copy
+ * depends on nothing: whoever retries it alone wants it to run.
+ */
 function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string {
   const copied = turn.taskByKey(newKey);
   if (copied?.context.retryOf === key) return newKey;
@@ -266,7 +280,9 @@ function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string
     maxRetries,
     startAfter: null,
     retryOf: key,
-    ...payload
+    ...payload,
+    dependsOn: null,
+    idempotencyKey: null
   };
   assertRunnable(turn, [copy]);
   turn.addTask(copy, null);
@@ -304,13 +320,16 @@ function isThere(turn: Turn, task: NewTask): boolean {
   const payload = turn.payloadByKey(task.key);
   if (row === undefined || payload === undefined) return false;
   const { type, priority, timeoutMs, maxRetries } = row.context;
+  const { data, metadata, dependsOn, idempotencyKey } = payloadOf(task);
   const isSame =
     type === task.type &&
     priority === task.priority &&
     timeoutMs === task.timeoutMs &&
     maxRetries === task.maxRetries &&
-    payload.data === task.data &&
-    payload.metadata === task.metadata;
+    payload.data === data &&
+    payload.metadata === metadata &&
+    payload.dependsOn === dependsOn &&
+    payload.idempotencyKey === idempotencyKey;
   if (isSame) return true;
   throw new ConflictError('task', task.key, 'exists with another type, data or options');
 }
@@ -321,6 +340,42 @@ function assertDistinct(tasks: readonly NewTask[]): void {
     if (keys.has(task.key)) throw new ValidationError('id of a task', quoted(task), 'unique in its batch');
     keys.add(task.key);
   }
+}
+
+/**
+ * Whether the idempotency keys of new tasks of a batch are free; not yet, while a task that has one is being removed.
+ *
+ * @throws {ConflictError} when another task has one. A batch names each of its tasks, so none of them can be taken for
+ * another batch's.
+ */
+function haveFreeKeys(turn: Turn, tasks: readonly NewTask[]): boolean {
+  const owners = new Map<string, string>();
+  let areFree = true;
+  for (const { key, idempotencyKey } of tasks) {
+    if (idempotencyKey === null) continue;
+    const holder = turn.keyHolder(idempotencyKey);
+    const owner = owners.get(idempotencyKey) ?? holder?.row.context.key;
+    if (holder !== undefined && isLeaving(turn, holder)) areFree = false;
+    else if (owner !== undefined) {
+      const reason = `of task ${quote(key)} is that of task ${quote(owner)} already`;
+      throw new ConflictError('idempotencyKey', idempotencyKey, reason);
+    }
+    owners.set(idempotencyKey, key);
+  }
+  return areFree;
+}
+
+/**
+ * Whether the task goes with its batch, which is being removed.
+ *
+ * @throws {ConflictError} when the store interrupted that.
+ */
+function isLeaving(turn: Turn, { row, payload }: StoredTask): boolean {
+  const { batchId, key } = row.context;
+  const removal = batchId === null ? undefined : turn.removalOf(batchId);
+  if (removal !== 'interrupted') return removal === 'underway';
+  const reason = `is that of task ${quote(key)}, whose removal the store interrupted; remove its batch again`;
+  throw new ConflictError('idempotencyKey', payload.idempotencyKey!, reason);
 }
 
 /**

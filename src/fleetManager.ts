@@ -43,7 +43,13 @@ import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { StoredResult } from './store.ts';
-import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
+import {
+  prepareSingleTask,
+  startTime,
+  type SingleTaskOptions,
+  type StartOptions,
+  type Task
+} from './task.ts';
 import {
   assertBoolean,
   assertDuration,
@@ -77,7 +83,8 @@ export interface FleetManagerOptions<THandlers extends Handlers = Handlers> exte
   readonly onListenerError?: (error: unknown) => void;
 }
 
-export interface BatchOptions {
+/** `startAfter` and `delayMs` are those of its tasks that have neither. */
+export interface BatchOptions extends StartOptions {
   /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
   readonly batchId?: string;
   readonly metadata?: Json;
@@ -166,31 +173,35 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
    * Submits tasks as one batch. Resolves when they are durable, not when they are done.
    *
    * The same tasks under the same `batchId` again change nothing, and an interrupted stream goes on where it
-   * was. An array is validated whole before anything is written. A bad item of a stream cancels the batch.
+   * was. An array is validated whole before anything is written. A bad item of a stream cancels the batch. Tasks that
+   * depend on later ones of their array come after them.
    *
    * @returns The batch's id.
    * @throws {ValidationError} naming the task by its index. @throws {ConflictError} for other tasks under a
-   * taken id. @throws {QueueFullError} where the config says so.
+   * taken id, and for an idempotency key that another task has: of an array of thousands, some may have started by
+   * then, and the batch is cancelled. @throws {QueueFullError} where the config says so.
    */
   async submitBatch(
     tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
     options: BatchOptions = {}
   ): Promise<string> {
     const given = readBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata } = given;
+    const { batchId = this.#options.newId(), metadata, ...start } = given;
     assertIdWithoutSlash('batchId', batchId);
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,
       metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
+      start,
       types: this.#options.executor.types,
       maxQueueSize: this.#config.maxQueueSize,
       clock: this.#options.clock,
       send: (command) => this.#send<SubmitReply>(command)
     });
-    if (isArray(tasks)) await submission.submitArray(tasks);
-    else if (isIterable(tasks)) await this.#submitStream(submission, tasks, batchId);
-    else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
+    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
+    else if (isIterable(tasks)) {
+      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
+    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
     return batchId;
   }
 
@@ -293,7 +304,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     await this.#send({ type: 'batch.remove', batchId });
   }
 
-  /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
+  /**
+   * Submits a copy of a task that did not complete, as a single task, which depends on nothing. The original keeps its
+   * idempotency key.
+   *
+   * @returns The copy's key.
+   */
   async retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
     const { id = this.#options.newId() } = readOptions('options', options, ['id']);
     assertIdWithoutSlash('id', id);
@@ -301,7 +317,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /**
-   * Submits copies of the tasks of a settled batch that did not complete, as a new batch.
+   * Submits copies of the tasks of a settled batch that did not complete, as a new batch. They depend on each other as
+   * the originals did; what completed there is depended on no more. Idempotency keys stay with the originals.
    *
    * @returns The new batch's id.
    */
@@ -327,7 +344,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#reader.getTaskSnapshot(ref);
   }
 
-  /** Runs one task. @returns What its handler returned. @throws {TaskFailedError} @throws {TaskCancelledError} */
+  /**
+   * Runs one task; where another one has its idempotency key, type and data, waits for that one.
+   *
+   * @returns What its handler returned. @throws {TaskFailedError} @throws {TaskCancelledError}
+   * @throws {ConflictError} for another type or other data under a taken id or idempotency key.
+   */
   async submit<TType extends keyof THandlers & string>(
     type: TType,
     data: DataOf<THandlers[TType]>,
@@ -339,7 +361,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.waitFor(key, signal === undefined ? {} : { signal });
   }
 
-  /** Submits one task. Resolves when it is durable. */
+  /** Submits one task. Resolves when it is durable. @returns The task, or that which has its idempotency key. */
   async submitAsync<TType extends keyof THandlers & string>(
     type: TType,
     data: DataOf<THandlers[TType]>,
@@ -512,13 +534,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
   }
 
-  async #submitStream(
-    submission: BatchSubmission,
-    tasks: Iterable<unknown> | AsyncIterable<unknown>,
-    batchId: string
-  ): Promise<void> {
+  async #submitAll(submission: BatchSubmission, batchId: string, submitted: Promise<void>): Promise<void> {
     try {
-      await this.#untilStopped(batchId, submission.submitStream(tasks));
+      await submitted;
     } catch (error) {
       submission.abandon(error as Error);
       // What was interrupted goes on when it is repeated.
@@ -552,9 +570,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     let after = 0;
     for (;;) {
       const page = await this.listTasks({ batchId, after, limit: pageSize });
-      for (const task of page) {
-        if (task.status !== 'completed') yield copyOf(task) as TaskFor<THandlers>;
-      }
+      const failed = page.filter(({ status }) => status !== 'completed');
+      const completed = await this.#reader.completedDependencies(batchId, failed);
+      for (const task of failed) yield copyOf(task, completed) as TaskFor<THandlers>;
       if (page.length < pageSize) return;
       after = page.at(-1)!.seq;
     }
@@ -606,7 +624,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 }
 
 function readBatchOptions(options: BatchOptions): BatchOptions {
-  return readOptions('options', options, ['batchId', 'metadata']);
+  const read = readOptions('options', options, ['batchId', 'metadata', 'startAfter', 'delayMs']);
+  startTime(read, 'options', 0);
+  return read;
 }
 
 /** `Array.isArray` throws for a Proxy that is revoked. */
@@ -636,8 +656,9 @@ function unsettledTasks(batch: BatchStatus): number {
   return batch.totalTasks - batch.completedTasks - batch.failedTasks - batch.cancelledTasks;
 }
 
-/** What a copy of a task is submitted with. */
-function copyOf({ id, type, data, priority, timeoutMs, maxRetries, metadata, key }: TaskView): unknown {
+/** What a copy of a task is submitted with. @param completed - Ids of what it need not depend on any more. */
+function copyOf(task: TaskView, completed: ReadonlySet<string>): unknown {
+  const { id, type, data, priority, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
   return {
     id,
     type,
@@ -646,6 +667,7 @@ function copyOf({ id, type, data, priority, timeoutMs, maxRetries, metadata, key
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(maxRetries !== undefined && { maxRetries }),
     ...(metadata !== undefined && { metadata }),
+    ...(dependsOn !== undefined && { dependsOn: dependsOn.filter((other) => !completed.has(other)) }),
     retryOf: key
   };
 }

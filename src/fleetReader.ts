@@ -16,6 +16,7 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
+import { taskIdOf } from './turn.ts';
 import { batchStatusOf, taskResultOf, taskViewOf, type TaskView } from './views.ts';
 
 /** Names a task: its key, or its batch and its id. */
@@ -105,6 +106,19 @@ export class FleetReader {
   /** The task's machine as it stands: a snapshot for `createActor(taskMachine, { snapshot })`. */
   async getTaskSnapshot(ref: TaskRef): Promise<SnapshotFrom<typeof taskMachine>> {
     return taskLifecycle.toSnapshot((await this.#readTask(ref)).row);
+  }
+
+  /** Ids of tasks of a batch that completed and on which some of its tasks depend. */
+  async completedDependencies(batchId: string, tasks: readonly TaskView[]): Promise<ReadonlySet<string>> {
+    const ids = [...new Set(tasks.flatMap(({ dependsOn = [] }) => dependsOn))];
+    const completed = new Set<string>();
+    for (let from = 0; from < ids.length; from += pageSize) {
+      const keys = ids.slice(from, from + pageSize).map((id) => `${batchId}/${id}`);
+      for (const { state, context } of await this.#store.readTaskRows(this.#scope, { keys })) {
+        if (state === 'completed') completed.add(taskIdOf(context.key, batchId));
+      }
+    }
+    return completed;
   }
 
   /** In order of settling. @throws {NotFoundError} */

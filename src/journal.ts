@@ -17,6 +17,7 @@ import {
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
+import { tellDependents } from './dependencyRules.ts';
 import { outsideAttempts } from './currentAttempt.ts';
 import { NotRunningError, StoreError } from './errors.ts';
 import type { Attempt, Executor } from './executor.ts';
@@ -299,6 +300,7 @@ export class Journal {
     enforceDeadlines(turn, this.ledger);
     queueDue(turn, this.ledger, maxTurnRows);
     sweepCancelled(turn, this.ledger, maxTurnRows);
+    tellDependents(turn, maxTurnRows);
     if (turn.context.isDispatching) claimTasks(turn, this.ledger, maxTurnRows);
     turn.finish();
   }
@@ -357,12 +359,13 @@ export class Journal {
   }
 
   #end(turn: Turn): void {
-    const { head, sweeps } = this.ledger;
+    const { head, sweeps, dependents } = this.ledger;
     this.#setAlarm();
     const more =
       !this.#inbox.isEmpty ||
       this.#hasReports ||
       sweeps.size > 0 ||
+      dependents.hasNews ||
       turn.isCutShort ||
       this.#inbox.isWorthRetrying(turn);
     this.#isAwake = more;

@@ -1,6 +1,8 @@
 import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import { Deadlines } from './deadlines.ts';
+import { Dependents } from './dependents.ts';
 import { DueQueue } from './dueQueue.ts';
+import { taskLifecycle } from './lifecycles.ts';
 import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
@@ -35,7 +37,7 @@ export interface AttemptLimits {
  *
  * Settled rows live in the store alone. Rows are never changed in place: a turn stages new ones, and they take
  * the place of the old ones when it was committed. All derived structures (queue, due times, deadlines, who
- * holds what) follow through {@link Ledger.move}, which also undoes a turn: it is the same move, backwards.
+ * holds what, who waits for whom) follow through {@link Ledger.move}, which also undoes a turn: it is the same move, backwards.
  */
 export class Ledger {
   readonly tasks = new TaskTable();
@@ -46,6 +48,7 @@ export class Ledger {
 
   readonly queue = new PriorityQueue();
   readonly due = new DueQueue();
+  readonly dependents = new Dependents();
   readonly roster = new Roster();
   /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
   readonly attemptDeadlines = new Deadlines<number>();
@@ -91,9 +94,12 @@ export class Ledger {
       this.attemptDeadlines.delete(seq);
     }
     if (holds && !held) this.roster.hold(after);
+    if (before !== undefined && taskLifecycle.isFinal(before.state)) this.dependents.unsettle(seq);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);
+    else if (after.state === 'blocked') this.dependents.add(after.context);
+    else if (taskLifecycle.isFinal(after.state)) this.dependents.settle(after);
     else if (after.state === 'running') {
       this.attemptDeadlines.set(seq, limits.activeNow + (after.context.timeoutMs ?? limits.workerTimeout));
     } else if (after.state === 'cancelling') {
@@ -202,8 +208,8 @@ export class Ledger {
   }
 }
 
-function lengthOf({ data, metadata }: Payload): number {
-  return data.length + (metadata?.length ?? 0);
+function lengthOf({ data, metadata, dependsOn }: Payload): number {
+  return data.length + (metadata?.length ?? 0) + (dependsOn?.length ?? 0);
 }
 
 /** Whether the task waits for a time. */

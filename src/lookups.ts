@@ -1,17 +1,28 @@
+import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleet.ts';
+import { outsideDependencies } from './dependencyRules.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { BatchRow, Payload, Store, StoredTask } from './store.ts';
+import type { BatchRow, Payload, Store, StoredTask, TaskRow } from './store.ts';
 import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
 
 /** Nothing had to be looked up. */
-export const nothingFound: Found = { tasks: new Map(), batches: new Map(), results: new Set() };
+export const nothingFound: Found = {
+  tasks: new Map(),
+  dependencies: new Map(),
+  keyHolders: new Map(),
+  batches: new Map(),
+  results: new Set()
+};
 
 /** Whether a turn with these inputs has to read the store before it steps. */
 export function needsStore(inputs: readonly TurnInput[]): boolean {
   return inputs.some((input) => !isFresh(input));
 }
 
-/** Reads what the inputs name and memory lacks: settled tasks and batches, and what a submission may repeat. */
+/**
+ * Reads what the inputs name and memory lacks: settled tasks and batches, what a submission may repeat, and what its
+ * tasks depend on.
+ */
 export async function find(
   inputs: readonly TurnInput[],
   store: Store,
@@ -21,12 +32,20 @@ export async function find(
   const keys = new Set<string>();
   const batchIds = new Set<string>();
   const results = new Set<string>();
+  const dependencies = new Set<string>();
+  const idempotencyKeys = new Set<string>();
   for (const input of inputs) {
     if (input.type === 'batches.expired') for (const { id } of input.batches) batchIds.add(id);
     if (input.type !== 'command' || isFresh(input)) continue;
     const { command } = input;
     if ('batchId' in command && !ledger.batches.has(command.batchId)) batchIds.add(command.batchId);
-    if (command.type === 'batch.submit') for (const { key } of command.tasks) keys.add(key);
+    if (command.type === 'batch.submit') {
+      for (const { key } of command.tasks) if (!command.fresh) keys.add(key);
+      for (const key of outsideDependencies(command.batchId, command.tasks)) dependencies.add(key);
+    }
+    for (const { idempotencyKey } of tasksOf(command)) {
+      if (idempotencyKey !== null) idempotencyKeys.add(idempotencyKey);
+    }
     if (command.type === 'task.submit') keys.add(command.task.key);
     if (command.type === 'task.cancel' || command.type === 'task.retry') keys.add(command.key);
     if (command.type === 'task.retry') keys.add(command.newKey);
@@ -38,12 +57,16 @@ export async function find(
       }
     }
   }
-  const [tasks, batches] = await Promise.all([
+  const [tasks, rows, holders, batches] = await Promise.all([
     keys.size === 0 ? [] : store.readTasks(scope, [...keys]),
+    dependencies.size === 0 ? [] : store.readTaskRows(scope, { keys: [...dependencies] }),
+    idempotencyKeys.size === 0 ? [] : store.readKeyHolders(scope, [...idempotencyKeys]),
     Promise.all([...batchIds].map((id) => store.readBatch(scope, id)))
   ]);
   return {
     tasks: new Map(tasks.map((task): [string, StoredTask] => [task.row.context.key, task])),
+    dependencies: new Map(rows.map((row): [string, TaskRow] => [row.context.key, row])),
+    keyHolders: new Map(holders.map((task): [string, StoredTask] => [task.payload.idempotencyKey!, task])),
     batches: new Map(
       batches.filter((row) => row !== null).map((row): [string, BatchRow] => [row.context.id, row])
     ),
@@ -78,7 +101,7 @@ function isFresh(input: TurnInput): boolean {
   switch (command.type) {
     case 'batch.submit':
     case 'task.submit':
-      return command.fresh;
+      return command.fresh && !tasksOf(command).some(namesOthers);
     case 'batch.cancel':
     case 'batch.pause':
     case 'batch.resume':
@@ -90,4 +113,15 @@ function isFresh(input: TurnInput): boolean {
     default:
       return true;
   }
+}
+
+/** The tasks that a command brings. */
+function tasksOf(command: LedgerCommand | OperationCommand): readonly NewTask[] {
+  if (command.type === 'batch.submit') return command.tasks;
+  return command.type === 'task.submit' ? [command.task] : [];
+}
+
+/** Whether the task names something that may be in the store, however fresh its own id is. */
+function namesOthers({ dependsOn, idempotencyKey }: NewTask): boolean {
+  return dependsOn !== null || idempotencyKey !== null;
 }

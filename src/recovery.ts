@@ -8,6 +8,9 @@ import { isHeld, type AttemptLimits, type Ledger } from './ledger.ts';
 import type { Store, StoredFleet, TaskRow } from './store.ts';
 import type { TurnInput } from './turnInput.ts';
 
+/** Rows that are read from the store at once. */
+const pageSize = 1_000;
+
 interface RecoveryOptions {
   readonly scope: string;
   readonly store: Store;
@@ -48,7 +51,22 @@ export async function recover(
   const problem = counts.problem(stored.head, stored.batches);
   if (problem !== null) throw new CorruptStoreError(store.location, problem);
   for (const input of attempts) collect(input);
+  await settleAwaited(store, scope, ledger);
   return { ...recovered, coordinator: await catchUp(store, scope, ledger, recovered.coordinator) };
+}
+
+/** Finds out how tasks settled that blocked ones wait for: the first turn tells them. */
+async function settleAwaited(store: Store, scope: string, { tasks, dependents }: Ledger): Promise<void> {
+  const settled = [...dependents.awaited()].filter((seq) => !tasks.has(seq));
+  for (let from = 0; from < settled.length; from += pageSize) {
+    const seqs = settled.slice(from, from + pageSize);
+    const rows = await store.readTaskRows(scope, { seqs });
+    for (const row of rows) dependents.settle(row);
+    const found = new Set(rows.map(({ context }) => context.seq));
+    const missing = seqs.find((seq) => !found.has(seq));
+    if (missing === undefined) continue;
+    throw new CorruptStoreError(store.location, `tasks wait for task number ${missing}, which is not there`);
+  }
 }
 
 /** Asks the executor about attempts that were running; those that it still runs go on. */

@@ -17,6 +17,10 @@ export type BatchRow = Row<BatchState, BatchContext>;
 export interface Payload {
   readonly data: string;
   readonly metadata: string | null;
+  /** Ids of tasks of its batch, as they were given; `null`: it depends on none. */
+  readonly dependsOn: string | null;
+  /** The key itself, no JSON text. No other task of the fleet has it. */
+  readonly idempotencyKey: string | null;
 }
 
 /** A task with all that is known of it. */
@@ -59,7 +63,7 @@ export interface LedgerHead {
 export interface Commit {
   readonly scope: string;
   readonly head: LedgerHead;
-  /** Tasks that were not there before. A key that is taken refuses the commit. */
+  /** Tasks that were not there before. A key or an idempotency key that is taken refuses the commit. */
   readonly newTasks: readonly StoredTask[];
   /** New rows of tasks that were there. */
   readonly tasks: readonly TaskRow[];
@@ -92,6 +96,9 @@ export interface TaskQuery {
   /** `seq` of the last task of the page before. */
   readonly after?: number;
 }
+
+/** Names tasks, all by their keys or all by their numbers. */
+export type TaskSelection = { readonly keys: readonly string[] } | { readonly seqs: readonly number[] };
 
 export interface BatchQuery {
   readonly status?: BatchState;
@@ -175,6 +182,8 @@ export interface StoreReader {
   listBatches(scope: string, query: BatchQuery): Promise<readonly BatchRow[]>;
   /** Those of `keys` that exist, in any order. */
   readTasks(scope: string, keys: readonly string[]): Promise<readonly StoredTask[]>;
+  /** The rows alone of those that exist, in any order. */
+  readTaskRows(scope: string, selection: TaskSelection): Promise<readonly TaskRow[]>;
   /** In order of `seq`. */
   listTasks(scope: string, query: TaskQuery): Promise<readonly StoredTask[]>;
   readResults(scope: string, query: ResultQuery): Promise<readonly StoredResult[]>;
@@ -238,6 +247,12 @@ export interface Store extends StoreReader {
 
   /** The payloads of tasks that exist, by `seq`. */
   readPayloads(scope: string, seqs: readonly number[]): Promise<ReadonlyMap<number, Payload>>;
+
+  /**
+   * Tasks that have these idempotency keys, in any order. Those of a batch that is being removed are among them: their
+   * idempotency keys are not free yet.
+   */
+  readKeyHolders(scope: string, idempotencyKeys: readonly string[]): Promise<readonly StoredTask[]>;
 
   /** Counts the results after a position: what a coordinator whose snapshot is older has missed. */
   sumResults(scope: string, afterSettledSeq: number): Promise<ResultsSum>;

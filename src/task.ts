@@ -1,5 +1,6 @@
 import type { NewTask } from '../machines/fleet.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
+import { readDependencies } from './dependencies.ts';
 import {
   assertDuration,
   assertFinite,
@@ -14,18 +15,27 @@ import {
   refuse
 } from './validation.ts';
 
+/** When a task starts at the earliest. Both together are refused. */
+export interface StartOptions {
+  /** Not before this time, epoch ms. */
+  readonly startAfter?: number;
+  /** Not before this many ms from its acceptance. Excludes `startAfter`. */
+  readonly delayMs?: number;
+}
+
 /** What a task may be submitted with, besides its type and data. */
-export interface TaskOptions {
+export interface TaskOptions extends StartOptions {
   /** Any finite number; higher first. Defaults to `taskPriority.normal`, 5. */
   readonly priority?: number;
   /** Limit for each of its attempts, ms. Finite, > 0. Defaults to the fleet's `workerTimeout`. */
   readonly timeoutMs?: number;
   /** Integer >= 0. Defaults to the fleet's `maxRetries`. */
   readonly maxRetries?: number;
-  /** Not before this time, epoch ms. */
-  readonly startAfter?: number;
-  /** Not before this many ms from now. Excludes `startAfter`. */
-  readonly delayMs?: number;
+  /**
+   * Names what is to be done, so that the fleet does it once, for as long as the task that has the key is stored. At
+   * most 256 bytes.
+   */
+  readonly idempotencyKey?: string;
   /** Kept with the task, and given to its handler. */
   readonly metadata?: Json;
   /** Key of the settled task that this one is a copy of. */
@@ -37,6 +47,11 @@ export interface Task<TType extends string = string, TData = unknown> extends Ta
   readonly id: string;
   readonly type: TType;
   readonly data: TData;
+  /**
+   * Ids of tasks of its batch, in an array anywhere, in a stream before it: at most 1,000. It is `blocked` until all have
+   * completed, and `cancelled` with the code `ERR_DEPENDENCY` when one has settled otherwise.
+   */
+  readonly dependsOn?: readonly string[];
 }
 
 /** Options of a single task. */
@@ -45,8 +60,17 @@ export interface SingleTaskOptions extends TaskOptions {
   readonly id?: string;
 }
 
-const optionNames = ['priority', 'timeoutMs', 'maxRetries', 'startAfter', 'delayMs', 'metadata', 'retryOf'];
-const taskFields = ['id', 'type', 'data', ...optionNames];
+const optionNames = [
+  'priority',
+  'timeoutMs',
+  'maxRetries',
+  'startAfter',
+  'delayMs',
+  'idempotencyKey',
+  'metadata',
+  'retryOf'
+];
+const taskFields = ['id', 'type', 'data', 'dependsOn', ...optionNames];
 const singleTaskFields = ['id', ...optionNames];
 
 /**
@@ -54,13 +78,21 @@ const singleTaskFields = ['id', ...optionNames];
  *
  * @param path - What errors call it, such as `tasks[3]`.
  * @param nowMs - Epoch ms, from which `delayMs` counts.
+ * @param start - When it starts if it does not say so itself.
  * @throws {ValidationError} naming the field, the value and what is allowed.
  */
-export function prepareTask(task: unknown, path: string, batchId: string, nowMs: number): NewTask {
+export function prepareTask(
+  task: unknown,
+  path: string,
+  batchId: string,
+  nowMs: number,
+  start: StartOptions = {}
+): NewTask {
   const fields = readOptions(path, task as Record<string, unknown>, taskFields);
   const { id } = fields;
   assertId(`${path}.id`, id);
-  return prepare(fields, path, id, `${batchId}/${id}`, nowMs);
+  const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
+  return prepare({ __proto__: null, ...fields, ...(!says && start) }, path, id, `${batchId}/${id}`, nowMs);
 }
 
 /** Validates a single task and makes it ready to be stored. @throws {ValidationError} */
@@ -91,13 +123,16 @@ function prepare(
     priority = taskPriority.normal,
     timeoutMs,
     maxRetries,
-    retryOf
+    retryOf,
+    dependsOn,
+    idempotencyKey
   } = task;
   assertId(`${path}.type`, type);
   assertFinite(`${path}.priority`, priority);
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
+  if (idempotencyKey !== undefined) assertId(`${path}.idempotencyKey`, idempotencyKey);
   return {
     id,
     key,
@@ -108,13 +143,24 @@ function prepare(
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter: startTime(task, path, nowMs),
     retryOf: retryOf ?? null,
+    dependsOn: readDependencies(`${path}.dependsOn`, dependsOn, id),
+    idempotencyKey: idempotencyKey ?? null,
     data: jsonTextOf(`${path}.data`, data),
     metadata: metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata)
   };
 }
 
-function startTime(task: Record<string, unknown>, path: string, nowMs: number): number | null {
-  const { startAfter, delayMs } = task;
+/**
+ * Validates when a task may start.
+ *
+ * @returns Epoch ms; `null`: at once.
+ * @throws {ValidationError}
+ */
+export function startTime(
+  { startAfter, delayMs }: { readonly startAfter?: unknown; readonly delayMs?: unknown },
+  path: string,
+  nowMs: number
+): number | null {
   if (startAfter !== undefined && delayMs !== undefined) {
     refuse(`${path}.delayMs`, delayMs, 'absent where startAfter is given');
   }

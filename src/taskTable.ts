@@ -31,6 +31,10 @@ export class TaskTable {
     this.#attempted.set(seq, row);
   }
 
+  has(seq: number): boolean {
+    return this.#attempted.has(seq) || (this.#blocks.get(blockOf(seq))?.has(seq) ?? false);
+  }
+
   delete(seq: number): void {
     if (!this.#attempted.delete(seq)) this.#leaveBlock(seq);
   }
@@ -56,19 +60,26 @@ const blockSize = 1_024;
 const kindsCompared = 8;
 
 /** What tasks of a block have in common. */
-type Kind = Omit<TaskInput, 'seq' | 'key'>;
+type Kind = Omit<TaskInput, 'seq' | 'key' | 'blockedBy'>;
 
 class Block {
   readonly #keys = Array.from<string | undefined>({ length: blockSize });
   readonly #kindOf = new Uint16Array(blockSize);
   readonly #kinds: Kind[] = [];
+  /** Of the tasks that are blocked, each of which has its own: few do. */
+  readonly #blockedBy = new Map<number, readonly number[]>();
   size = 0;
+
+  has(seq: number): boolean {
+    return this.#keys[seq % blockSize] !== undefined;
+  }
 
   get(seq: number): TaskRow | undefined {
     const index = seq % blockSize;
     const key = this.#keys[index];
     if (key === undefined) return undefined;
-    return taskLifecycle.create({ seq, key, ...this.#kinds[this.#kindOf[index]!]! });
+    const blockedBy = this.#blockedBy.get(index) ?? null;
+    return taskLifecycle.create({ seq, key, blockedBy, ...this.#kinds[this.#kindOf[index]!]! });
   }
 
   set({ context }: TaskRow): void {
@@ -76,12 +87,15 @@ class Block {
     if (this.#keys[index] === undefined) this.size += 1;
     this.#keys[index] = context.key;
     this.#kindOf[index] = this.#kindNumber(context);
+    if (context.blockedBy === null) this.#blockedBy.delete(index);
+    else this.#blockedBy.set(index, context.blockedBy);
   }
 
   delete(seq: number): void {
     const index = seq % blockSize;
     if (this.#keys[index] === undefined) return;
     this.#keys[index] = undefined;
+    this.#blockedBy.delete(index);
     this.size -= 1;
   }
 

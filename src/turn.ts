@@ -3,6 +3,7 @@ import type { BatchEvent } from '../machines/batchMachine.ts';
 import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { Told } from './dependents.ts';
 import type { AbortCause } from './executor.ts';
 import {
   isHeld,
@@ -11,6 +12,7 @@ import {
   type LingeringAttempt,
   type RemovalState
 } from './ledger.ts';
+import { stringifyJson } from './jsonText.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
@@ -98,7 +100,9 @@ export class Turn {
   readonly #batches = new Map<string, BatchRow>();
   readonly #payloads = new Map<number, Payload>();
   readonly #newKeys = new Map<string, number>();
+  readonly #newKeyHolders = new Map<string, number>();
   readonly #lingering: LingeringAttempt[] = [];
+  readonly #told: Told[] = [];
   /** Deadlines of rows as they were before the turn, by `seq`. */
   readonly #deadlines = new Map<number, number>();
   readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
@@ -132,7 +136,8 @@ export class Turn {
   taskByKey(key: string): TaskRow | undefined {
     const seq = this.#newKeys.get(key);
     if (seq !== undefined) return this.task(seq);
-    const stored = this.context.found.tasks.get(key)?.row;
+    const { tasks, dependencies } = this.context.found;
+    const stored = tasks.get(key)?.row ?? dependencies.get(key);
     return stored && (this.task(stored.context.seq) ?? stored);
   }
 
@@ -140,6 +145,13 @@ export class Turn {
   payloadByKey(key: string): Payload | undefined {
     const seq = this.#newKeys.get(key);
     return seq === undefined ? this.context.found.tasks.get(key)?.payload : this.#payloads.get(seq);
+  }
+
+  /** The task that has an idempotency key, with what it carries. */
+  keyHolder(idempotencyKey: string): StoredTask | undefined {
+    const seq = this.#newKeyHolders.get(idempotencyKey);
+    if (seq === undefined) return this.context.found.keyHolders.get(idempotencyKey);
+    return { row: this.task(seq)!, payload: this.#payloads.get(seq)! };
   }
 
   /** What a live task carries, as far as memory has it. */
@@ -158,10 +170,10 @@ export class Turn {
     return isStaged ? 'underway' : this.#ledger.removing.get(id);
   }
 
-  /** Tasks that wait for a worker or for a time. */
+  /** Tasks that wait for a worker, for a time or for other tasks. */
   get waiting(): number {
-    const { scheduled, queued, backingOff } = this.#fleetCounts;
-    return scheduled + queued + backingOff;
+    const { blocked, scheduled, queued, backingOff } = this.#fleetCounts;
+    return blocked + scheduled + queued + backingOff;
   }
 
   /** Tasks that workers hold. */
@@ -169,9 +181,10 @@ export class Turn {
     return activeTasks(this.#fleetCounts);
   }
 
-  addTask(task: NewTask, batchId: string | null): TaskRow {
+  /** @param blockedBy - Numbers of the tasks that it waits for; `null`: for none. */
+  addTask(task: NewTask, batchId: string | null, blockedBy: readonly number[] | null = null): TaskRow {
     const seq = ++this.#seq;
-    const { key, type, priority, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
+    const { key, type, priority, timeoutMs, maxRetries, startAfter, retryOf, idempotencyKey } = task;
     const createdAt = this.context.at;
     const row = taskLifecycle.create({
       seq,
@@ -183,10 +196,12 @@ export class Turn {
       maxRetries,
       retryOf,
       createdAt,
+      blockedBy,
       startAfter
     });
-    this.#payloads.set(seq, { data, metadata });
+    this.#payloads.set(seq, payloadOf(task));
     this.#newKeys.set(key, seq);
+    if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);
     this.#stage(undefined, row);
     this.stats.totalTasks += 1;
     return row;
@@ -204,6 +219,13 @@ export class Turn {
     this.#stage(row, after);
     if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
     return after;
+  }
+
+  /** Takes the next task that is to hear of the settlement of one that it depends on. */
+  tellNextDependent(): Told | undefined {
+    const told = this.#ledger.dependents.tellNext();
+    if (told !== undefined) this.#told.push(told);
+    return told;
   }
 
   createBatch(id: string, metadata: Json): BatchRow {
@@ -330,6 +352,8 @@ export class Turn {
   /** Brings everything derived back to the committed rows: the store refused the turn. */
   undo(): void {
     for (const row of this.started) this.#ledger.roster.restore(row);
+    // Before the rows: what they are again is what they wait for.
+    for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     for (const { attempt, wasAccepting } of this.#givenUp) {
@@ -344,7 +368,7 @@ export class Turn {
   #unstage(seq: number, staged: TaskRow): void {
     const committed = this.#ledger.tasks.get(seq);
     this.#ledger.move(staged, undefined, this.#limits);
-    if (committed === undefined) return;
+    if (committed === undefined) return this.#ledger.dependents.forget(seq);
     this.#ledger.move(undefined, committed, this.#limits);
     if (!isHeld(committed.state)) return;
     this.#ledger.roster.retake(committed);
@@ -413,6 +437,11 @@ export class Turn {
       stats: { ...this.stats, counts: this.#fleetCounts }
     };
   }
+}
+
+/** What of a new task is kept beside its row. */
+export function payloadOf({ data, metadata, dependsOn, idempotencyKey }: NewTask): Payload {
+  return { data, metadata, dependsOn: dependsOn && stringifyJson(dependsOn), idempotencyKey };
 }
 
 /** A task's key without its batch. A batch id has no slash, so the first one ends it. */

@@ -1,7 +1,7 @@
 import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
 import { stringifyJson } from './jsonText.ts';
-import type { BatchRow, ExpiredBatch, StoredTask } from './store.ts';
+import type { BatchRow, ExpiredBatch, StoredTask, TaskRow } from './store.ts';
 
 /** What comes in between two turns. */
 export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased | BatchesExpired;
@@ -41,6 +41,10 @@ export interface BatchesExpired {
 /** What a turn needs to know that is not in memory: read from the store before it steps. */
 export interface Found {
   readonly tasks: ReadonlyMap<string, StoredTask>;
+  /** Rows of tasks that others are to depend on. */
+  readonly dependencies: ReadonlyMap<string, TaskRow>;
+  /** Tasks by their idempotency keys. */
+  readonly keyHolders: ReadonlyMap<string, StoredTask>;
   readonly batches: ReadonlyMap<string, BatchRow>;
   /** Submitted results that are there already, as {@link submittedResultKey}. */
   readonly results: ReadonlySet<string>;

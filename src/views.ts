@@ -32,6 +32,9 @@ export interface TaskView {
   /** Message of the last error. */
   readonly error?: string;
   readonly retryOf?: string;
+  /** Ids of the tasks of its batch that had to complete before it. */
+  readonly dependsOn?: readonly string[];
+  readonly idempotencyKey?: string;
   /** Its place in the order of submission: the cursor of `listTasks`. */
   readonly seq: number;
 }
@@ -57,6 +60,8 @@ export function taskViewOf({ row: { state, context }, payload }: StoredTask): Ta
     ...(context.dueAt !== null && { dueAt: context.dueAt }),
     ...(context.error !== null && { error: context.error.message }),
     ...(context.retryOf !== null && { retryOf: context.retryOf }),
+    ...(payload.dependsOn !== null && { dependsOn: parseJson(payload.dependsOn) as string[] }),
+    ...(payload.idempotencyKey !== null && { idempotencyKey: payload.idempotencyKey }),
     seq
   };
 }
@@ -71,6 +76,7 @@ export function batchStatusOf({ state, context }: BatchRow): BatchStatus {
     failedTasks: counts.failed + counts.timedOut,
     cancelledTasks: counts.cancelled,
     timedOutTasks: counts.timedOut,
+    blockedTasks: counts.blocked,
     queuedTasks: counts.queued + counts.scheduled,
     runningTasks: activeTasks(counts),
     retryingTasks: counts.backingOff,
@@ -112,6 +118,8 @@ export interface FleetStatistics {
   readonly lostAttempts: number;
   /** Outcomes that came after their attempt was over, and were ignored. */
   readonly lateOutcomes: number;
+  /** Tasks that wait for those that they depend on. */
+  readonly blockedTasks: number;
   /** Tasks that are ready, or scheduled for later. */
   readonly queuedTasks: number;
   readonly backingOffTasks: number;
@@ -137,6 +145,7 @@ export function fleetStatisticsOf({ head: { stats }, roster, givenUp, overdue }:
     retriedAttempts,
     lostAttempts,
     lateOutcomes,
+    blockedTasks: counts.blocked,
     queuedTasks: counts.queued + counts.scheduled,
     backingOffTasks: counts.backingOff,
     runningTasks: activeTasks(counts),

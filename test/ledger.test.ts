@@ -65,8 +65,8 @@ function addTasks(turn: Turn, count: number, startAfter: number | null): number[
   return Array.from({ length: count }, (_, index) => {
     const id = String(index);
     const limits = { priority: 5, timeoutMs: null, maxRetries: null, startAfter, retryOf: null };
-    return turn.addTask({ id, key: id, type: 'work', ...limits, data: 'null', metadata: null }, null).context
-      .seq;
+    const carried = { data: 'null', metadata: null, dependsOn: null, idempotencyKey: null };
+    return turn.addTask({ id, key: id, type: 'work', ...limits, ...carried }, null).context.seq;
   });
 }
 

@@ -24,10 +24,15 @@ describe('a task stepped as a row does what an actor does', () => {
   const lifecycle = compileLifecycle(taskMachine);
   /** Each with the states that it cannot reach. */
   const inputs: [what: string, input: TaskInput, unreachable: string[]][] = [
-    ['queued at once', taskInput(), ['scheduled']],
-    ['scheduled', taskInput({ startAfter: now + 500, batchId: 'b1', key: 'b1/t1' }), []],
-    ['without retries', taskInput({ maxRetries: 0 }), ['scheduled', 'backingOff']],
-    ['given more retries', taskInput({ maxRetries: 2, timeoutMs: 50, retryOf: 't0' }), ['scheduled']]
+    ['queued at once', taskInput(), ['blocked', 'scheduled']],
+    ['blocked', taskInput({ blockedBy: [3], startAfter: now + 500, batchId: 'b1', key: 'b1/t1' }), []],
+    ['scheduled', taskInput({ startAfter: now + 500, batchId: 'b1', key: 'b1/t1' }), ['blocked']],
+    ['without retries', taskInput({ maxRetries: 0 }), ['blocked', 'scheduled', 'backingOff']],
+    [
+      'given more retries',
+      taskInput({ maxRetries: 2, timeoutMs: 50, retryOf: 't0' }),
+      ['blocked', 'scheduled']
+    ]
   ];
 
   it.each(inputs)('on the shortest path to every state of a task that is %s', (_, input, unreachable) => {
@@ -451,6 +456,7 @@ function taskInput(changes: Partial<TaskInput> = {}): TaskInput {
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
+    blockedBy: null,
     createdAt: now,
     startAfter: null,
     ...changes
@@ -483,6 +489,9 @@ function taskEvents(
   const events: TaskEvent[] = [
     { type: 'task.claim', workerId: 'worker-1' },
     { type: 'task.cancel', at: now, error: hopeless },
+    { type: 'dependencies.completed', at: due - 1 },
+    { type: 'dependencies.completed', at: due },
+    { type: 'dependency.failed', at: now, error: hopeless },
     { type: 'task.due', at: due - 1 },
     { type: 'task.due', at: due },
     { type: 'task.due', at: due + 1 }

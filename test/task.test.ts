@@ -18,6 +18,8 @@ describe('prepareTask', () => {
       maxRetries: null,
       startAfter: null,
       retryOf: null,
+      dependsOn: null,
+      idempotencyKey: null,
       data: '{"a":1}',
       metadata: null
     });

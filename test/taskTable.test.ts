@@ -16,6 +16,7 @@ const newRow = (seq: number, changes: Partial<TaskInput> = {}): TaskRow =>
     maxRetries: null,
     retryOf: null,
     createdAt: 1_000,
+    blockedBy: null,
     startAfter: null,
     ...changes
   });
@@ -56,7 +57,10 @@ describe('TaskTable', () => {
       newRow(6, { startAfter: 5_000 }),
       newRow(7, { timeoutMs: 10 }),
       newRow(8, { maxRetries: 0 }),
-      newRow(9, { retryOf: 'b/1' })
+      newRow(9, { retryOf: 'b/1' }),
+      newRow(10, { blockedBy: [1] }),
+      newRow(11, { blockedBy: [1, 2] }),
+      newRow(12, { blockedBy: [] })
     ];
 
     for (const row of rows) table.set(row);
@@ -68,11 +72,15 @@ describe('TaskTable', () => {
     const seq = fc.integer({ min: 1, max: 3_000 });
     const change = fc.record({
       priority: fc.integer({ min: 0, max: 40 }),
+      blockedBy: fc.constantFrom(null, null, [7], [7, 9]),
       startAfter: fc.option(fc.integer({ min: 1, max: 50 }))
     });
-    const steps = fc.array(fc.tuple(fc.constantFrom('set', 'queue', 'claim', 'delete'), seq, change), {
-      maxLength: 200
-    });
+    const steps = fc.array(
+      fc.tuple(fc.constantFrom('set', 'unblock', 'queue', 'claim', 'delete'), seq, change),
+      {
+        maxLength: 200
+      }
+    );
     fc.assert(
       fc.property(steps, (taken) => {
         const table = new TaskTable();
@@ -84,6 +92,9 @@ describe('TaskTable', () => {
         for (const [step, at, changes] of taken) {
           const row = model.get(at);
           if (step === 'set' && row === undefined) put(newRow(at, changes));
+          if (step === 'unblock' && row) {
+            put(taskLifecycle.step(row, { type: 'dependencies.completed', at: 10 }));
+          }
           if (step === 'queue' && row) put(taskLifecycle.step(row, { type: 'task.due', at: 100 }));
           if (step === 'claim' && row) put(claim(row));
           if (step === 'delete') {
@@ -91,6 +102,7 @@ describe('TaskTable', () => {
             model.delete(at);
           }
           expect(table.get(at)).toEqual(model.get(at));
+          expect(table.has(at)).toBe(model.has(at));
         }
         for (const at of model.keys()) expect(table.get(at)).toEqual(model.get(at));
       })

@@ -274,7 +274,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'another task under a taken id is swallowed',
     file: 'src/commandRules.ts',
-    find: '    payload.data === task.data &&\n',
+    find: '    payload.data === data &&\n',
     replace: '',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },

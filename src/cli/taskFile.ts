@@ -89,7 +89,9 @@ function problemOf(line: Line, types: ReadonlySet<string>, ids: TaskIds): string
   if ('problem' in line) return line.problem;
   try {
     // The batch and the time are those of the submission: no line is good or bad by them.
-    const { id } = prepareTask(taskOf(line.text, line.number, types), 'task', 'batch', 0);
+    const { id, dependsOn } = prepareTask(taskOf(line.text, line.number, types), 'task', 'batch', 0);
+    const unknown = dependsOn?.find((other) => ids.lineOf(other) === null);
+    if (unknown !== undefined) return `task.dependsOn names ${quote(unknown)}, which no earlier line has`;
     const first = ids.add(id, line.number);
     return first === null ? null : `task.id is ${quote(id)}, which line ${first} has already`;
   } catch (error) {

@@ -10,11 +10,16 @@ export class TaskIds {
 
   /** @param line - Integer >= 1. @returns The line that has the id already, or `null`: it is this line's now. */
   add(id: string, line: number): number | null {
-    const first = this.#given.get(id) ?? this.#numberedLine(id);
+    const first = this.lineOf(id);
     if (first !== null) return first;
     if (id === String(line)) this.#mark(line);
     else this.#given.set(id, line);
     return null;
+  }
+
+  /** The line that has an id; `null`: none so far. */
+  lineOf(id: string): number | null {
+    return this.#given.get(id) ?? this.#numberedLine(id);
   }
 
   #numberedLine(id: string): number | null {

@@ -62,6 +62,7 @@ export function memoryStore(): Store {
     removeBatch: async (scope, batchId) => owned(scope).removeBatch(batchId),
     listExpiredBatches: async (scope, query) => committed(scope).expiredBatches(query),
     removeExpiredResults: async (scope, query) => owned(scope).removeExpiredResults(query),
+    readKeyHolders: async (scope, idempotencyKeys) => committed(scope).keyHolders(idempotencyKeys),
     readPayloads: async (scope, seqs) => owned(scope).payloads(seqs),
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
     hasResult: async (scope, workerId, key, attempt) =>
@@ -85,6 +86,7 @@ export function memoryStore(): Store {
     readBatch: async (scope, batchId) => committed(scope).batch(batchId),
     listBatches: async (scope, query) => committed(scope).listBatches(query),
     readTasks: async (scope, keys) => committed(scope).tasks(keys),
+    readTaskRows: async (scope, selection) => committed(scope).taskRows(selection),
     listTasks: async (scope, query) => committed(scope).listTasks(query),
     readResults: async (scope, query) => committed(scope).listResults(query),
     readResult: async (scope, key) => committed(scope).resultsOf(key).at(-1) ?? null,

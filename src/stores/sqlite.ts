@@ -5,7 +5,7 @@ import { requireStorable } from './sqlite/cells.ts';
 import { encodeCommit } from './sqlite/encodedCommit.ts';
 import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
 import { decodeResult } from './sqlite/resultRows.ts';
-import { decodeStoredTask, decodeTaskPage } from './sqlite/taskRows.ts';
+import { decodePayload, decodeStoredTask, decodeTask, decodeTaskPage } from './sqlite/taskRows.ts';
 import type { Durability } from './sqlite/storeFile.ts';
 import type { StoreReport } from './sqlite/storeReport.ts';
 import { StoreThread } from './sqlite/thread.ts';
@@ -77,12 +77,10 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     },
     async readPayloads(scope, seqs) {
       const rows = await thread.call('payloads', scope, seqs);
-      return new Map(
-        rows.map(([seq, data, metadata]) => [
-          seq as number,
-          { data: data as string, metadata: metadata as string | null }
-        ])
-      );
+      return new Map(rows.map(([seq, ...cells]) => [seq as number, decodePayload(cells)]));
+    },
+    async readKeyHolders(scope, idempotencyKeys) {
+      return (await thread.call('keyHolders', scope, idempotencyKeys)).map(decodeStoredTask);
     },
     async sumResults(scope, afterSettledSeq) {
       const cells = await thread.call('sumResults', scope, afterSettledSeq);
@@ -146,6 +144,9 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
     },
     async readTasks(scope, keys) {
       return (await thread.call('tasks', scope, keys)).map(decodeStoredTask);
+    },
+    async readTaskRows(scope, selection) {
+      return (await thread.call('taskRows', scope, selection)).map(decodeTask);
     },
     async listTasks(scope, query) {
       return (await queries.call('listTasks', scope, query)).map(decodeStoredTask);

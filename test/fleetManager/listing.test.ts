@@ -164,6 +164,16 @@ describe('listTasks', () => {
 
 describe('getTaskSnapshot', () => {
   const reached: [status: TaskStatus, reach: (fleet: Started) => Promise<string>][] = [
+    [
+      'blocked',
+      async ({ fleet }) => {
+        const batchId = await fleet.submitBatch([
+          { id: 'last', type: 'echo', data: 1, dependsOn: ['first'] },
+          { id: 'first', type: 'wait', data: 1 }
+        ]);
+        return `${batchId}/last`;
+      }
+    ],
     ['scheduled', ({ fleet }) => keyOf(fleet.submitAsync('echo', 1, { delayMs: 60_000 }))],
     [
       'queued',
@@ -217,7 +227,7 @@ describe('getTaskSnapshot', () => {
       expect(actor.getSnapshot()).toMatchObject({
         value: status,
         status: ['completed', 'failed', 'timedOut', 'cancelled'].includes(status) ? 'done' : 'active',
-        context: { key, seq: 1 }
+        context: { key }
       });
       expect(JSON.parse(JSON.stringify(snapshot))).toMatchObject({ value: status, context: { key } });
       expect(await started.fleet.getTask(key)).toMatchObject({ status });

@@ -334,6 +334,8 @@ describe('a submission', () => {
           maxRetries: null,
           startAfter: null,
           retryOf: null,
+          dependsOn: null,
+          idempotencyKey: null,
           data: 'null',
           metadata: null
         }

@@ -67,6 +67,7 @@ describe('submitBatch', () => {
       failedTasks: 0,
       cancelledTasks: 0,
       timedOutTasks: 0,
+      blockedTasks: 0,
       queuedTasks: 0,
       runningTasks: 0,
       retryingTasks: 0,

@@ -43,6 +43,8 @@ const task: NewTask = {
   maxRetries: null,
   startAfter: null,
   retryOf: null,
+  dependsOn: null,
+  idempotencyKey: null,
   data: 'null',
   metadata: null
 };

@@ -18,6 +18,7 @@ const policy: AttemptPolicy = {
   retry: { baseMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'none' }
 };
 const failure: TaskError = { name: 'Error', message: 'no', retryable: true };
+const failedDependency: TaskError = { name: 'DependencyError', message: 'b1/t0 failed', retryable: false };
 const cancellation: TaskError = { name: 'TaskCancelledError', message: 'cancelled', retryable: false };
 const input: TaskInput = {
   seq: 7,
@@ -29,6 +30,7 @@ const input: TaskInput = {
   maxRetries: null,
   retryOf: null,
   createdAt: now,
+  blockedBy: null,
   startAfter: null
 };
 
@@ -36,6 +38,8 @@ const input: TaskInput = {
 const events = {
   'task.claim': { type: 'task.claim', workerId: 'worker-2' },
   'task.cancel': { type: 'task.cancel', at: now, error: cancellation },
+  'dependencies.completed': { type: 'dependencies.completed', at: now },
+  'dependency.failed': { type: 'dependency.failed', at: now, error: failedDependency },
   'task.due': { type: 'task.due', at: now },
   'attempt.started': { type: 'attempt.started', attempt: 2, at: now },
   'attempt.completed': { type: 'attempt.completed', attempt: 2, at: now },
@@ -48,6 +52,11 @@ const events = {
 
 /** Where each state goes while budgets last. An event that is not named is ignored. */
 const chart: Record<TaskStatus, Partial<Record<TaskEvent['type'], TaskStatus>>> = {
+  blocked: {
+    'dependencies.completed': 'scheduled',
+    'dependency.failed': 'cancelled',
+    'task.cancel': 'cancelled'
+  },
   scheduled: { 'task.due': 'queued', 'task.cancel': 'cancelled' },
   queued: { 'task.claim': 'dispatched', 'task.cancel': 'cancelled' },
   dispatched: {
@@ -169,6 +178,43 @@ describe('taskMachine', () => {
   it('is queued at once when it has no start time', () => {
     expect(startTask().state()).toBe('queued');
     expect(startTask({ startAfter: now }).state()).toBe('scheduled');
+  });
+
+  it('is blocked until all that it depends on has completed, and then waits for its start time', () => {
+    const { send, state, context } = startTask({ blockedBy: [3, 5], startAfter: now + 9 });
+    expect(state()).toBe('blocked');
+    expect(context()).toMatchObject({ blockedBy: [3, 5], dueAt: now + 9 });
+
+    send({ type: 'dependencies.completed', at: now });
+
+    expect(state()).toBe('scheduled');
+    expect(context()).toMatchObject({ blockedBy: null, dueAt: now + 9 });
+  });
+
+  it.each([
+    ['none', null],
+    ['one that has come', now]
+  ])('is queued when all has completed and its start time is %s', (_, startAfter) => {
+    const { send, state, context } = startTask({ blockedBy: [3], startAfter });
+
+    send({ type: 'dependencies.completed', at: now });
+
+    expect(state()).toBe('queued');
+    expect(context()).toMatchObject({ blockedBy: null, dueAt: null });
+  });
+
+  it('is cancelled, with the reason, when something that it depends on does not complete', () => {
+    const { send, state, context } = startTask({ blockedBy: [3], startAfter: now + 9 });
+
+    send({ type: 'dependency.failed', at: now + 1, error: failedDependency });
+
+    expect(state()).toBe('cancelled');
+    expect(context()).toMatchObject({
+      error: failedDependency,
+      blockedBy: null,
+      dueAt: null,
+      settledAt: now + 1
+    });
   });
 
   it('remembers when its attempt started', () => {
@@ -294,7 +340,7 @@ describe('taskMachine', () => {
 
   it('survives a JSON round trip in every state, and goes on from there', () => {
     const paths = getShortestPaths(taskMachine, {
-      input: { ...input, startAfter: now, maxRetries: 1 },
+      input: { ...input, blockedBy: [3], startAfter: now + 1, maxRetries: 1 },
       events: ({ context: { attempt } }) =>
         [...Object.values(events), due()].map(
           (event) => ({ ...event, ...('attempt' in event && { attempt }) }) as TaskEvent
@@ -320,13 +366,15 @@ describe('taskMachine', () => {
 
   it('keeps its rows consistent, whatever it is told', () => {
     fc.assert(
-      fc.property(fc.option(fc.nat(3)), fc.array(anyEvent, { maxLength: 60 }), (maxRetries, told) => {
-        const { send, state, context } = startTask({ maxRetries });
+      fc.property(fc.option(fc.nat(3)), blockedBy, fc.array(anyEvent, { maxLength: 60 }), (...given) => {
+        const [maxRetries, blockedBy, told] = given;
+        const { send, state, context } = startTask({ maxRetries, blockedBy });
         for (const event of told) {
           const before = { state: state(), context: context() };
           send(event);
-          const { attempt, failures, recoveries, dueAt, settledAt } = context();
+          const { attempt, failures, recoveries, blockedBy, dueAt, settledAt } = context();
           expect(dueAt !== null).toBe(['scheduled', 'backingOff'].includes(state()));
+          expect(blockedBy !== null).toBe(state() === 'blocked');
           expect(settledAt !== null).toBe(isSettled(state()));
           expect(attempt).toBe(
             before.context.attempt + Number(before.state === 'queued' && state() === 'dispatched')
@@ -339,6 +387,8 @@ describe('taskMachine', () => {
     );
   });
 });
+
+const blockedBy = fc.constantFrom(null, [3], [3, 5]);
 
 /** Mostly of the attempt that is likely to be current. */
 const anyEvent: fc.Arbitrary<TaskEvent> = fc
@@ -385,7 +435,9 @@ function contextIn(state: TaskStatus): TaskContext {
     failures: 0,
     recoveries: 0,
     workerId: 'worker-1',
-    dueAt: state === 'scheduled' || state === 'backingOff' ? now : null,
+    blockedBy: state === 'blocked' ? [3, 5] : null,
+    // A blocked task's start time may be still to come.
+    dueAt: state === 'blocked' ? now + 1 : state === 'scheduled' || state === 'backingOff' ? now : null,
     startedAt: now,
     settledAt: isSettled(state) ? now : null,
     error: null

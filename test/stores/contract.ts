@@ -17,6 +17,7 @@ import {
   commitOf as commitOfScope,
   failureOf,
   now,
+  payloadOf,
   range,
   resultOf,
   rowOf,
@@ -158,7 +159,7 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           settledAt: now + 3,
           error
         });
-        const plain = { ...taskOf(8), payload: { data: 'null', metadata: '{"source":"a.json"}' } };
+        const plain = { ...taskOf(8), payload: payloadOf('null', { metadata: '{"source":"a.json"}' }) };
         const batch = batchOf('batch-1', { firstSeq: 7, lastSeq: 7, metadata: { by: ['me', null, 1.5] } });
         const agents = [agentOf('fleet', { value: { operation: 'running' } }), agentOf('worker-1')];
         const commit = commitOf(1, { newTasks: [task, plain], batches: [batch], agents });

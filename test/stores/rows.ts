@@ -20,6 +20,7 @@ export function taskOf(seq: number, context: Partial<TaskRow['context']> = {}): 
         maxRetries: null,
         retryOf: null,
         createdAt: now,
+        blockedBy: null,
         attempt: 0,
         failures: 0,
         recoveries: 0,
@@ -31,8 +32,13 @@ export function taskOf(seq: number, context: Partial<TaskRow['context']> = {}): 
         ...context
       }
     },
-    payload: { data: JSON.stringify({ seq }), metadata: null }
+    payload: payloadOf(JSON.stringify({ seq }))
   };
+}
+
+/** @param data - JSON text. */
+export function payloadOf(data: string, carried: Partial<StoredTask['payload']> = {}): StoredTask['payload'] {
+  return { data, metadata: null, dependsOn: null, idempotencyKey: null, ...carried };
 }
 
 /** The task's next row. */

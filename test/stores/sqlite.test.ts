@@ -5,7 +5,7 @@ import { sqliteReader, sqliteStore, type SqliteOptions } from '../../src/stores/
 import type { Store, StoreReader } from '../../src/store.ts';
 import { cancel, describeStore, watch } from './contract.ts';
 import { temporaryPath } from './directory.ts';
-import { batchOf, commitOf, range, resultOf, rowOf, taskOf } from './rows.ts';
+import { batchOf, commitOf, payloadOf, range, resultOf, rowOf, taskOf } from './rows.ts';
 
 const fleet = 'fleet-1';
 
@@ -52,7 +52,7 @@ describe('sqliteStore', () => {
     await using store = await opened(temporaryPath());
     const text = '\0 \ud800 \u2028';
     const error = { name: text, message: text, retryable: true };
-    const task = { ...taskOf(1, { error }), payload: { data: JSON.stringify(text), metadata: null } };
+    const task = { ...taskOf(1, { error }), payload: payloadOf(JSON.stringify(text)) };
 
     await store.commit(commitOf(fleet, 1, { newTasks: [task] }));
 

@@ -16,7 +16,8 @@ import type {
   StoredResult,
   StoredTask,
   TaskQuery,
-  TaskRow
+  TaskRow,
+  TaskSelection
 } from '../../store.ts';
 import { OrderedLog } from './orderedLog.ts';
 import { SettledBatches } from './settledBatches.ts';
@@ -57,13 +58,14 @@ export class MemoryScope {
   readonly #removing = new Map<string, BatchEntry>();
   readonly #tasks = new OrderedLog<TaskEntry>();
   readonly #tasksByKey = new Map<string, TaskEntry>();
+  readonly #keyHolders = new Map<string, TaskEntry>();
   readonly #results = new OrderedLog<StoredResult>();
   /** Those that belong to no batch. */
   readonly #singleResults = new OrderedLog<StoredResult>();
   /** Results of tasks that are not here: they came from elsewhere. */
   readonly #strayResults = new Map<string, Results>();
 
-  /** @throws {StoreError} with nothing changed, when a new task's key or number is taken. */
+  /** @throws {StoreError} with nothing changed, when a new task's number or one of its keys is taken. */
   apply(commit: Commit): void {
     this.#refuseOlder(commit);
     this.#refuseTaken(commit);
@@ -87,10 +89,9 @@ export class MemoryScope {
       this.#results.remove(settledSeq);
       this.#strayResults.delete(key);
     }
-    for (const { row } of first(batch.tasks, sliceRows)) {
-      batch.tasks.remove(row.context.seq);
-      this.#tasks.remove(row.context.seq);
-      this.#tasksByKey.delete(row.context.key);
+    for (const entry of first(batch.tasks, sliceRows)) {
+      batch.tasks.remove(entry.row.context.seq);
+      this.#removeTask(entry);
     }
     const isLeft = batch.tasks.size + batch.results.size > 0;
     if (!isLeft) this.#removing.delete(id);
@@ -140,6 +141,22 @@ export class MemoryScope {
     return [...new Set(keys)].flatMap((key) => {
       const entry = this.#tasksByKey.get(key);
       return entry && !this.#isHidden(entry.row.context) ? [{ row: entry.row, payload: entry.payload }] : [];
+    });
+  }
+
+  taskRows(selection: TaskSelection): readonly TaskRow[] {
+    const entries =
+      'keys' in selection
+        ? [...new Set(selection.keys)].map((key) => this.#tasksByKey.get(key))
+        : [...new Set(selection.seqs)].map((seq) => this.#tasks.get(seq));
+    return entries.flatMap((entry) => (entry && !this.#isHidden(entry.row.context) ? [entry.row] : []));
+  }
+
+  /** Also those of batches that are being removed. */
+  keyHolders(idempotencyKeys: readonly string[]): readonly StoredTask[] {
+    return [...new Set(idempotencyKeys)].flatMap((key) => {
+      const entry = this.#keyHolders.get(key);
+      return entry ? [{ row: entry.row, payload: entry.payload }] : [];
     });
   }
 
@@ -222,13 +239,21 @@ export class MemoryScope {
 
   #refuseTaken({ newTasks }: Commit): void {
     const keys = new Set<string>();
-    for (const { row } of newTasks) {
+    const idempotencyKeys = new Set<string>();
+    for (const { row, payload } of newTasks) {
       const { key, seq } = row.context;
+      const { idempotencyKey } = payload;
       if (keys.has(key) || this.#tasksByKey.has(key) || this.#tasks.get(seq) !== undefined) {
         const message = `There is a task ${JSON.stringify(key)} or number ${seq} already; nothing was written`;
         throw new StoreError('ERR_STORE_IO', message, 'refused');
       }
       keys.add(key);
+      if (idempotencyKey === null) continue;
+      if (idempotencyKeys.has(idempotencyKey) || this.#keyHolders.has(idempotencyKey)) {
+        const message = `There is a task of idempotency key ${JSON.stringify(idempotencyKey)} already; nothing was written`;
+        throw new StoreError('ERR_STORE_IO', message, 'refused');
+      }
+      idempotencyKeys.add(idempotencyKey);
     }
   }
 
@@ -237,6 +262,7 @@ export class MemoryScope {
     const entry: TaskEntry = { row, payload, results: null };
     this.#tasks.insert(seq, entry);
     this.#tasksByKey.set(key, entry);
+    if (payload.idempotencyKey !== null) this.#keyHolders.set(payload.idempotencyKey, entry);
     if (batchId !== null) this.#batchEntry(batchId).tasks.insert(seq, entry);
   }
 
@@ -282,11 +308,16 @@ export class MemoryScope {
     const others = this.resultsOf(key).filter((result) => result.settledSeq !== settledSeq);
     const task = this.#tasksByKey.get(key);
     if (task && settledTask.has(task.row.state)) {
-      this.#tasksByKey.delete(key);
-      this.#tasks.remove(task.row.context.seq);
+      this.#removeTask(task);
     } else if (task) task.results = null;
     if (others.length > 0) this.#strayResults.set(key, others);
     else this.#strayResults.delete(key);
+  }
+
+  #removeTask({ row, payload }: TaskEntry): void {
+    this.#tasks.remove(row.context.seq);
+    this.#tasksByKey.delete(row.context.key);
+    if (payload.idempotencyKey !== null) this.#keyHolders.delete(payload.idempotencyKey);
   }
 
   #batchEntry(id: string): BatchEntry {

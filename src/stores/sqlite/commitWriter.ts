@@ -11,7 +11,8 @@ import type { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
 import { inTransaction } from './transaction.ts';
 
-const insertPayload = 'INSERT INTO payloads (id, data, metadata, sum) VALUES (?, ?, ?, ?)';
+const insertPayload =
+  'INSERT INTO payloads (id, data, metadata, depends_on, idempotency_key, sum) VALUES (?, ?, ?, ?, ?, ?)';
 const upsertBatch =
   'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, settled_at, context, sum) ' +
   'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
@@ -107,8 +108,9 @@ export class CommitWriter {
   #insertPayloads(cells: readonly Cell[]): void {
     const payload = this.#statements.prepare(insertPayload);
     for (let at = 0; at < cells.length; at += cellsOf.payload) {
-      const [seq, data, metadata] = cells.slice(at, at + cellsOf.payload) as [number, string, string | null];
-      payload.run(this.#base + seq, data, metadata, sumOf(this.scope, [seq, data, metadata]));
+      const row = cells.slice(at, at + cellsOf.payload);
+      const [seq, ...carried] = row;
+      payload.run(this.#base + (seq as number), ...carried, sumOf(this.scope, row));
     }
   }
 

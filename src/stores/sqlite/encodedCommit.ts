@@ -24,7 +24,7 @@ export interface EncodedCommit {
 }
 
 /** Cells of a row, of the kinds that are not sparse. */
-export const cellsOf = { payload: 3, batch: 6, agent: 4 } as const;
+export const cellsOf = { payload: 5, batch: 6, agent: 4 } as const;
 
 /** @throws {ValidationError} when an id cannot be kept as it is. */
 export function encodeCommit(commit: Commit): EncodedCommit {

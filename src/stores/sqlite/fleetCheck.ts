@@ -1,6 +1,6 @@
 import { noTaskCounts, type TaskCounts } from '../../../machines/batch.ts';
 import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
-import type { LedgerHead } from '../../store.ts';
+import type { LedgerHead, TaskRow } from '../../store.ts';
 import type { Cell } from './cells.ts';
 import { DamageError, damaged } from './damage.ts';
 import {
@@ -21,7 +21,7 @@ import type { RowCheck, Rows } from './rowCheck.ts';
 import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import type { FleetReport } from './storeReport.ts';
-import { isFinal, storedTaskCellsAndSums, storedTaskCheck } from './taskRows.ts';
+import { decodeStoredTask, isFinal, storedTaskCellsAndSums, storedTaskCheck } from './taskRows.ts';
 
 export interface CheckedFleet {
   readonly report: FleetReport;
@@ -40,6 +40,9 @@ const taskPage =
   `t.batch IS NULL OR ${isRemoved} OR EXISTS (SELECT 1 FROM batches b WHERE b.scope = t.scope AND b.name = t.batch), ` +
   `p.id IS NULL, ${storedTaskCellsAndSums} ` +
   'FROM tasks t LEFT JOIN payloads p ON p.id = t.id WHERE t.id > ? AND t.id < ? ORDER BY t.id LIMIT ?';
+/** How many of some numbers are those of tasks of a batch. */
+const tasksAmong =
+  'SELECT count(*) FROM json_each(?) k CROSS JOIN tasks t ON t.id = ? + k.value WHERE t.batch = ?';
 const payloadPage =
   'SELECT p.id FROM payloads p WHERE p.id > ? AND p.id < ? ' +
   'AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = p.id) ORDER BY p.id LIMIT ?';
@@ -121,10 +124,19 @@ class FleetCheck {
       }
       if (isFinal(state) && hasResult === 0) this.#note('link', `${task} is ${state} and has no result`);
       if (hasBatch === 0) this.#note('link', `${task} is of a batch that is not there`);
+      if (state === 'blocked') this.#checkBlocked(task, decodeStoredTask(row).row);
       if (head && (id as number) - this.#base > head.seq) {
         this.#note('counts', `${task} has a number beyond the last one, ${head.seq}`);
       }
     });
+  }
+
+  /** One that waits for what is not there, or for itself in the end, waits for ever. */
+  #checkBlocked(task: string, { context: { seq, batchId, blockedBy } }: TaskRow): void {
+    const earlier = blockedBy!.filter((awaited) => awaited < seq);
+    const [found] = this.#statements.get(tasksAmong, JSON.stringify(earlier), this.#base, batchId)!;
+    if (found !== blockedBy!.length)
+      this.#note('link', `${task} waits for tasks that are not there before it`);
   }
 
   #checkPayloads(): void {

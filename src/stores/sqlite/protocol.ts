@@ -5,7 +5,8 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
-  TaskQuery
+  TaskQuery,
+  TaskSelection
 } from '../../store.ts';
 import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
@@ -45,6 +46,8 @@ export interface DriverCalls {
   batches(scope: string, query: BatchQuery): Rows;
   expiredBatches(scope: string, query: ExpiredBatchQuery): Rows;
   tasks(scope: string, keys: readonly string[]): Rows;
+  taskRows(scope: string, selection: TaskSelection): Rows;
+  keyHolders(scope: string, idempotencyKeys: readonly string[]): Rows;
   listTasks(scope: string, query: TaskQuery): Rows;
   results(scope: string, query: ResultQuery): Rows;
   result(scope: string, key: string): readonly Cell[] | null;

@@ -1,4 +1,4 @@
-import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery } from '../../store.ts';
+import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery, TaskSelection } from '../../store.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
 import { damaged } from './damage.ts';
@@ -25,7 +25,7 @@ import {
   taskCellsAndSums,
   taskCheck
 } from './taskRows.ts';
-import { numberIn, scopeSpan } from './schema.ts';
+import { numberIn, scopeIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
@@ -165,6 +165,27 @@ export class RowReader {
       `SELECT ${storedTaskCellsAndSums} FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ` +
       `LEFT JOIN payloads p ON p.id = t.id WHERE ${isKept('t')}`;
     return storedTaskCheck.rows(scope, this.#statements.all(sql, JSON.stringify([...new Set(keys)]), scope));
+  }
+
+  taskRows(scope: number, selection: TaskSelection): Rows {
+    const [named, list, value] =
+      'keys' in selection
+        ? ['t.scope = ? AND t.key = k.value', selection.keys, scope]
+        : ['t.id = ? + k.value', selection.seqs, scope * scopeSpan];
+    const sql = `SELECT ${taskCellsAndSums.join(', ')} FROM json_each(?) k CROSS JOIN tasks t ON ${named} WHERE ${isKept('t')}`;
+    return taskCheck.rows(
+      scope,
+      this.#statements.all(sql, JSON.stringify([...new Set<unknown>(list)]), value)
+    );
+  }
+
+  /** Also those of batches that are being removed. */
+  keyHolders(scope: number, idempotencyKeys: readonly string[]): Rows {
+    const sql =
+      `SELECT ${storedTaskCellsAndSums} FROM json_each(?) k CROSS JOIN payloads p INDEXED BY payloads_idempotency ` +
+      `ON ${scopeIn('p.id')} = ? AND p.idempotency_key = k.value JOIN tasks t ON t.id = p.id`;
+    const list = JSON.stringify([...new Set(idempotencyKeys)]);
+    return storedTaskCheck.rows(scope, this.#statements.all(sql, list, scope));
   }
 
   listTasks(scope: number, query: TaskQuery): Rows {

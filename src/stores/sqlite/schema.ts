@@ -18,8 +18,10 @@ export const schemaVersion = 1;
 export const scopeSpan = 2 ** 43;
 export const maxScopes = 2 ** 10 - 1;
 
-/** SQL for the number in a row's id. */
+/** SQL for the number in a row's id, ... */
 export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
+/** ... and for its scope. */
+export const scopeIn = (id: string): string => `${id} / ${scopeSpan}`;
 
 /**
  * Each index is paid for by every task, so there are only those that a query cannot do without:
@@ -30,6 +32,7 @@ export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
  * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
  *   found by bisection, though clocks are set back.
  * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
+ * - `payloads_idempotency` has only the tasks that have such a key.
  * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
  *   more seen.
  *
@@ -56,6 +59,7 @@ const tables = `
     timeout_ms INTEGER,
     max_retries INTEGER,
     retry_of TEXT,
+    blocked_by TEXT,
     created_at INTEGER NOT NULL,
     state TEXT NOT NULL,
     outcome TEXT,
@@ -78,8 +82,12 @@ const tables = `
     id INTEGER PRIMARY KEY,
     data TEXT NOT NULL,
     metadata TEXT,
+    depends_on TEXT,
+    idempotency_key TEXT,
     sum INTEGER NOT NULL
   );
+  CREATE UNIQUE INDEX payloads_idempotency ON payloads (${scopeIn('id')}, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
 
   CREATE TABLE batches (
     id INTEGER PRIMARY KEY,

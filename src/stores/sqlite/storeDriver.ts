@@ -9,7 +9,8 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
-  TaskQuery
+  TaskQuery,
+  TaskSelection
 } from '../../store.ts';
 import { CommitWriter } from './commitWriter.ts';
 import { DriverError, isUncertain, refusal } from './failure.ts';
@@ -159,6 +160,14 @@ export class StoreDriver implements DriverCalls {
 
   tasks(scope: string, keys: readonly string[]): Rows {
     return this.#read(scope, [], (rows, number) => rows.tasks(number, keys));
+  }
+
+  taskRows(scope: string, selection: TaskSelection): Rows {
+    return this.#read(scope, [], (rows, number) => rows.taskRows(number, selection));
+  }
+
+  keyHolders(scope: string, idempotencyKeys: readonly string[]): Rows {
+    return this.#read(scope, [], (rows, number) => rows.keyHolders(number, idempotencyKeys));
   }
 
   listTasks(scope: string, query: TaskQuery): Rows {

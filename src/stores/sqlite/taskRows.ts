@@ -5,7 +5,7 @@ import {
   type TaskStatus
 } from '../../../machines/task.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
-import type { StoredTask, TaskRow } from '../../store.ts';
+import type { Payload, StoredTask, TaskRow } from '../../store.ts';
 import { isOneOf } from './shapes.ts';
 import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
 import { RowCheck } from './rowCheck.ts';
@@ -28,7 +28,18 @@ export function isFinal(status: TaskStatus): status is FinalTaskStatus {
 /** What never changes of a task, ... */
 export const taskSum: Sum = {
   column: 'sum',
-  of: ['id', 'key', 'type', 'priority', 'created_at', 'batch', 'timeout_ms', 'max_retries', 'retry_of']
+  of: [
+    'id',
+    'key',
+    'type',
+    'priority',
+    'created_at',
+    'batch',
+    'timeout_ms',
+    'max_retries',
+    'retry_of',
+    'blocked_by'
+  ]
 };
 
 /** ... and what each of its steps writes: apart, so that a step needs no more than it posts. */
@@ -48,7 +59,9 @@ export const taskStateSum: Sum = {
   ]
 };
 
-export const payloadSum: Sum = { column: 'sum', of: ['id', 'data', 'metadata'] };
+const payloadColumns = ['data', 'metadata', 'depends_on', 'idempotency_key'];
+
+export const payloadSum: Sum = { column: 'sum', of: ['id', ...payloadColumns] };
 
 /** What a task begins with. */
 export const newTaskColumns: SparseColumns = {
@@ -58,6 +71,7 @@ export const newTaskColumns: SparseColumns = {
     ['timeout_ms', 'NULL'],
     ['max_retries', 'NULL'],
     ['retry_of', 'NULL'],
+    ['blocked_by', 'NULL'],
     ['outcome', 'NULL'],
     ['attempt', '0'],
     ['failures', '0'],
@@ -71,9 +85,10 @@ export const newTaskColumns: SparseColumns = {
   sums: [taskSum, taskStateSum]
 };
 
-export function encodeNewTask(cells: Cell[], { row: { state, context } }: StoredTask): void {
+export function encodeNewTask(cells: Cell[], { row: { state, context }, payload }: StoredTask): void {
   requireStorable('key', context.key);
   requireStorable('type', context.type);
+  if (payload.idempotencyKey !== null) requireStorable('idempotencyKey', payload.idempotencyKey);
   pushSparse(
     cells,
     [context.seq, context.key, context.type, cellOf(context.priority), cellOf(context.createdAt), state],
@@ -82,6 +97,7 @@ export function encodeNewTask(cells: Cell[], { row: { state, context } }: Stored
       cellOf(context.timeoutMs),
       context.maxRetries,
       context.retryOf,
+      textOf(context.blockedBy),
       isFinal(state) ? state : null,
       context.attempt || null,
       context.failures || null,
@@ -96,7 +112,7 @@ export function encodeNewTask(cells: Cell[], { row: { state, context } }: Stored
 }
 
 export function encodePayload(cells: Cell[], { row, payload }: StoredTask): void {
-  cells.push(row.context.seq, payload.data, payload.metadata);
+  cells.push(row.context.seq, payload.data, payload.metadata, payload.dependsOn, payload.idempotencyKey);
 }
 
 /** What changes in a task's life. `outcome` is not among it, see {@link EncodedCommit.settledTasks}. */
@@ -149,10 +165,12 @@ export const taskColumns = [
   'due_at',
   'started_at',
   'settled_at',
-  'error'
+  'error',
+  'blocked_by'
 ];
 
 const stateAt = taskColumns.indexOf('state');
+const blockedByAt = taskColumns.indexOf('blocked_by');
 
 const taskCells = [numberIn('t.id'), ...taskColumns.slice(1).map((column) => `t.${column}`)];
 
@@ -162,31 +180,36 @@ export const taskCellsAndSums = [...taskCells, 't.sum', 't.state_sum'];
 /** ... and what to call them. */
 export const taskAndSumNames = taskCellsAndSums.map((_, index) => `c${index}`);
 
+const payloadCells = payloadColumns.map((column) => `p.${column}`).join(', ');
+
 /** SQL for the columns, the task's payload, and the sums of both. */
-export const storedTaskCellsAndSums = `${taskCells.join(', ')}, p.data, p.metadata, t.sum, t.state_sum, p.sum`;
+export const storedTaskCellsAndSums = `${taskCells.join(', ')}, ${payloadCells}, t.sum, t.state_sum, p.sum`;
 
 /** SQL for a payload and its sum. */
-export const payloadCellsAndSums = `${numberIn('p.id')}, p.data, p.metadata, p.sum`;
+export const payloadCellsAndSums = `${numberIn('p.id')}, ${payloadCells}, p.sum`;
 
 const nameOfTask = ([seq, key]: readonly Cell[]): string => `the row of task ${JSON.stringify(key)} (${seq})`;
 
-const problemOfTask = ({ [stateAt]: state }: readonly Cell[]): string | null =>
-  isOneOf(taskStatuses, state) ? null : `has the unknown state ${JSON.stringify(state)}`;
+const problemOfTask = ({ [stateAt]: state, [blockedByAt]: blockedBy }: readonly Cell[]): string | null => {
+  if (state === 'blocked' && blockedBy === null) return 'is blocked, and says by nothing';
+  return isOneOf(taskStatuses, state) ? null : `has the unknown state ${JSON.stringify(state)}`;
+};
 
 export const taskCheck = new RowCheck(taskColumns, [taskSum, taskStateSum], nameOfTask, problemOfTask);
 export const storedTaskCheck = new RowCheck(
-  [...taskColumns, 'data', 'metadata'],
+  [...taskColumns, ...payloadColumns],
   [taskSum, taskStateSum, payloadSum],
   nameOfTask,
   problemOfTask
 );
 export const payloadCheck = new RowCheck(
-  ['id', 'data', 'metadata'],
+  ['id', ...payloadColumns],
   [payloadSum],
   ([seq]) => `the data of task ${seq}`
 );
 
 export function decodeTask(cells: readonly Cell[]): TaskRow {
+  const state = cells[9] as TaskStatus;
   const context: TaskContext = {
     seq: cells[0] as number,
     key: cells[1] as string,
@@ -197,6 +220,8 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     maxRetries: cells[6] as number | null,
     retryOf: cells[7] as string | null,
     createdAt: numberOf(cells[8])!,
+    // Kept for good, so that no step has to write it.
+    blockedBy: state === 'blocked' ? valueOf<number[]>(cells[18]) : null,
     attempt: cells[10] as number,
     failures: cells[11] as number,
     recoveries: cells[12] as number,
@@ -206,7 +231,7 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     settledAt: numberOf(cells[16]),
     error: valueOf<TaskError>(cells[17])
   };
-  return { state: cells[9] as TaskStatus, context };
+  return { state, context };
 }
 
 /**
@@ -219,6 +244,15 @@ export function decodeTaskPage(text: string): TaskRow[] {
 }
 
 export function decodeStoredTask(cells: readonly Cell[]): StoredTask {
-  const payload = { data: cells[18] as string, metadata: cells[19] as string | null };
-  return { row: decodeTask(cells), payload };
+  return { row: decodeTask(cells), payload: decodePayload(cells.slice(taskColumns.length)) };
+}
+
+/** @param cells - Without the number of the task. */
+export function decodePayload([data, metadata, dependsOn, idempotencyKey]: readonly Cell[]): Payload {
+  return {
+    data: data as string,
+    metadata: metadata as string | null,
+    dependsOn: dependsOn as string | null,
+    idempotencyKey: idempotencyKey as string | null
+  };
 }

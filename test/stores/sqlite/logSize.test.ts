@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeCommit } from '../../../src/stores/sqlite/encodedCommit.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import { temporaryPath } from '../directory.ts';
-import { commitOf, range, resultOf, taskOf } from '../rows.ts';
+import { commitOf, payloadOf, range, resultOf, taskOf } from '../rows.ts';
 
 const fleet = 'fleet-1';
 const mebibyte = 2 ** 20;
@@ -61,7 +61,7 @@ function openDriver(path = temporaryPath()) {
       turn += 1;
       const task = {
         ...taskOf(turn),
-        payload: { data: JSON.stringify('x'.repeat(mebibyte)), metadata: null }
+        payload: payloadOf(JSON.stringify('x'.repeat(mebibyte)))
       };
       driver.commit(encodeCommit(commitOf(fleet, turn, { newTasks: [task], results: [resultOf(turn)] })));
     }
