@@ -195,9 +195,11 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
 
       it.each([
         ['was there before', [taskOf(2, { key: 'task-1' })]],
-        ['comes twice', [taskOf(2), taskOf(3, { key: 'task-2' })]]
+        ['comes twice', [taskOf(2), taskOf(3, { key: 'task-2' })]],
+        ['an idempotency key has that was there before', [named(2, 'once')]],
+        ['an idempotency key has that comes twice', [named(2, 'twice'), named(3, 'twice')]]
       ])('refuses a key that %s, and changes nothing', async (_, newTasks) => {
-        await store.commit(commitOf(1, { newTasks: [taskOf(1)] }));
+        await store.commit(commitOf(1, { newTasks: [named(1, 'once')] }));
 
         const running = rowOf(taskOf(1), 'running', { attempt: 1 });
         const commit = commitOf(2, {
@@ -209,10 +211,36 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         await expect(store.commit(commit)).rejects.toMatchObject({ outcome: 'refused' });
 
         expect(await store.readHead(fleet)).toMatchObject({ turn: 1 });
-        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([taskOf(1)]);
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([named(1, 'once')]);
         expect(await store.readResults(fleet, { limit: 9 })).toEqual([]);
         expect(await store.readBatch(fleet, 'b')).toBeNull();
         await store.commit(commitOf(2, { newTasks: [taskOf(2)], results: [resultOf(1)] }));
+      });
+
+      it('keeps what a blocked task waits for, and shows it until it waits no more', async () => {
+        const first = taskOf(1, { key: 'b/1', batchId: 'b' });
+        const payload = payloadOf('7', { dependsOn: '["1"]' });
+        const blocked = { ...taskOf(2, { key: 'b/2', batchId: 'b', dueAt: now, blockedBy: [1] }), payload };
+        const task: StoredTask = { ...blocked, row: { ...blocked.row, state: 'blocked' } };
+        await store.commit(commitOf(1, { newTasks: [first, task], batches: [batchOf('b')] }));
+        expect(await store.readTasks(fleet, ['b/2'])).toEqual([task]);
+        await store.release(fleet);
+        expect(await liveRows(await store.open(fleet, 'me'))).toEqual([first.row, task.row]);
+
+        const queued = rowOf(task, 'queued', { blockedBy: null, dueAt: null });
+        await store.commit(commitOf(2, { tasks: [queued] }));
+
+        expect(await store.readTasks(fleet, ['b/2'])).toEqual([{ row: queued, payload }]);
+      });
+
+      it('has each idempotency key once in a fleet, and other fleets have their own', async () => {
+        await store.open(otherFleet, 'me');
+        await store.commit(commitOf(1, { newTasks: [named(1, 'once'), taskOf(2), taskOf(3)] }));
+        await store.commit(commitOfScope(otherFleet, 1, { newTasks: [named(5, 'once')] }));
+
+        expect(await store.readKeyHolders(fleet, ['once', 'none', 'once'])).toEqual([named(1, 'once')]);
+        expect(await store.readKeyHolders(otherFleet, ['once'])).toEqual([named(5, 'once')]);
+        expect(await store.readKeyHolders(fleet, [])).toEqual([]);
       });
 
       it('shows a commit to a call that follows it without waiting', async () => {
@@ -312,6 +340,20 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           expect(await store.readTasks(fleet, ['b/1'])).toEqual([task]);
         }
       );
+
+      it('frees idempotency keys with the last slice, and shows who has one until then', async () => {
+        const tasks = range(1, 5_000).map((seq) => named(seq, `i${seq}`, { key: `b/${seq}`, batchId: 'b' }));
+        const newTasks = tasks.map((task) => ({ ...task, row: rowOf(task, 'completed') }));
+        const batch = settledBatchOf('b', { firstSeq: 1, lastSeq: 5_000 });
+        await store.commit(commitOf(1, { newTasks, batches: [batch] }));
+
+        expect(await store.removeBatch(fleet, 'b')).toBe(true);
+        expect(await store.readKeyHolders(fleet, ['i5000'])).toEqual([newTasks.at(-1)]);
+        await removeWhole('b');
+
+        expect(await store.readKeyHolders(fleet, ['i1', 'i5000'])).toEqual([]);
+        await store.commit(commitOf(2, { newTasks: [named(5_001, 'i5000')] }));
+      });
 
       it('goes on slice by slice, and shows nothing of the batch from the first one on', async () => {
         const { tasks, results } = await commitBatch('big', 1, 9_000);
@@ -461,7 +503,10 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         beforeEach(async () => {
           // 1 to 3 are single and have settled, 4 runs, 5 is of a batch; 6 came from outside, 3 came back from later.
           const tasks = range(1, 5).map((seq) => {
-            const task = taskOf(seq, { batchId: seq === 5 ? 'b' : null });
+            const task = {
+              ...taskOf(seq, { batchId: seq === 5 ? 'b' : null }),
+              payload: named(seq, `i${seq}`).payload
+            };
             return { ...task, row: rowOf(task, seq === 4 ? 'running' : 'completed') };
           });
           const results = [
@@ -490,11 +535,11 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           expect(new Set(payloads.keys())).toEqual(new Set(tasks));
         });
 
-        it('frees the name of the task, and lets a result from outside come again', async () => {
+        it('frees the name and the idempotency key of the task, and lets a result from outside come again', async () => {
           await remove(50);
           expect(await store.readResult(fleet, 'task-1')).toBeNull();
           expect(await store.hasResult(fleet, 'worker-1', '/w/x', 1)).toBe(false);
-          const anew = taskOf(6, { key: 'task-1' });
+          const anew = named(6, 'i1', { key: 'task-1' });
           await store.commit(commitOf(2, { newTasks: [anew] }));
 
           expect(await store.readTasks(fleet, ['task-1'])).toEqual([anew]);
@@ -634,6 +679,18 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
 
         expect(seqsOf(found).toSorted((a, b) => a - b)).toEqual([1, 3]);
         expect(await store.readTasks(fleet, [])).toEqual([]);
+      });
+
+      it('reads the rows alone of those that exist, by key or by number', async () => {
+        const byKey = await store.readTaskRows(fleet, { keys: ['task-3', 'none', 'task-1', 'task-3'] });
+        const bySeq = await store.readTaskRows(fleet, { seqs: [3, 99, 1, 3] });
+
+        const found = await store.readTasks(fleet, ['task-1', 'task-3']);
+        for (const rows of [byKey, bySeq]) {
+          expect(rows.toSorted((a, b) => a.context.seq - b.context.seq)).toEqual(found.map(({ row }) => row));
+        }
+        expect(await store.readTaskRows(fleet, { seqs: [] })).toEqual([]);
+        expect(await store.readTaskRows(otherFleet, { seqs: [1] })).toEqual([]);
       });
 
       it('finds nothing in a fleet that nobody opened', async () => {
@@ -863,9 +920,13 @@ export function watch(store: Store, scope: string) {
 }
 
 async function liveSeqs(opened: StoredFleet): Promise<number[]> {
-  const seqs: number[] = [];
-  for await (const page of opened.tasks) seqs.push(...page.map(({ context }) => context.seq));
-  return seqs;
+  return (await liveRows(opened)).map(({ context }) => context.seq);
+}
+
+async function liveRows(opened: StoredFleet): Promise<TaskRow[]> {
+  const rows: TaskRow[] = [];
+  for await (const page of opened.tasks) rows.push(...page);
+  return rows;
 }
 
 function keyOfTask({ row }: StoredTask): string {
@@ -874,4 +935,9 @@ function keyOfTask({ row }: StoredTask): string {
 
 function seqsOf(tasks: readonly { readonly row: TaskRow }[]): number[] {
   return tasks.map(({ row }) => row.context.seq);
+}
+
+/** A task with an idempotency key. */
+function named(seq: number, idempotencyKey: string, context: Partial<TaskRow['context']> = {}): StoredTask {
+  return { ...taskOf(seq, context), payload: payloadOf(JSON.stringify({ seq }), { idempotencyKey }) };
 }

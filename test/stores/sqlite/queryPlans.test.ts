@@ -132,6 +132,9 @@ function exercise(driver: StoreDriver): void {
   driver.batches(fleet, { limit: 9, status: 'paused', after: 'b' });
   driver.batch(fleet, 'b');
   driver.tasks(fleet, ['task-1']);
+  driver.taskRows(fleet, { keys: ['task-1'] });
+  driver.taskRows(fleet, { seqs: [1] });
+  driver.keyHolders(fleet, ['once']);
   driver.payloads(fleet, [1]);
   driver.liveTasks(fleet, 0, 9);
   driver.result(fleet, 'task-1');
