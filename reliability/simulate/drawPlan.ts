@@ -91,7 +91,7 @@ class Draft {
         const as = random.pick(['array', 'array', 'array', 'iterable', 'stream'] as const);
         const gapMs = as === 'stream' ? random.pick([0, 20, 200]) : 0;
         const id = this.#name('b', this.#batches);
-        const tasks = Array.from({ length: random.pick([0, 1, 1, 2, 3]) }, () => this.#drawTasks());
+        const tasks = Array.from({ length: random.pick([0, 1, 1, 2, 3]) }, () => this.#drawBatchTasks());
         for (let index = 0; index < Math.min(tasks[0]?.count ?? 0, 3); index++) {
           this.#tasks.push(`${id}/${index}`);
         }
@@ -162,6 +162,12 @@ class Draft {
       ...(random.chance(0.15) && { timeoutMs: random.pick([50, 500, 10 * secondMs]) }),
       ...(random.chance(0.15) && { maxRetries: random.integer(0, 5) })
     };
+  }
+
+  #drawBatchTasks(): TaskPlan {
+    const random = this.#random;
+    const tasks = this.#drawTasks();
+    return random.chance(0.7) ? tasks : { ...tasks, behind: random.pick([[1], [1, 2], [7], [1, 50, 300]]) };
   }
 
   #drawBehaviour(): Behaviour {

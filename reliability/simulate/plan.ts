@@ -33,6 +33,8 @@ export interface TaskPlan {
   readonly delayMs?: number;
   readonly timeoutMs?: number;
   readonly maxRetries?: number;
+  /** Each depends on the tasks of its batch that come so many places before it, as far as there are any. */
+  readonly behind?: readonly number[];
 }
 
 /** How one commit ends. Faults are used up in order, one by each commit. */

@@ -105,8 +105,8 @@ function isSealed({ witness }: World): boolean {
 
 /** Lets go on what was paused or interrupted. */
 function tidy(world: World): void {
-  const { fleet, calls, witness, submissions } = world;
-  if (fleet === null || calls.open.some((name) => name.startsWith('tidy'))) return;
+  const { fleet, isUp, calls, witness, submissions } = world;
+  if (fleet === null || !isUp || calls.open.some((name) => name.startsWith('tidy'))) return;
   // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
   if (fleet.actor.getSnapshot().value.operation === 'paused')
     calls.track('tidy resume', () => fleet.resume());

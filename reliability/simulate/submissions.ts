@@ -68,6 +68,13 @@ export class Submissions {
   }
 }
 
-function taskOf({ count: _, attempts, ...options }: TaskPlan, id: string, batchId: string): SimulatedTask {
-  return { id, type: 'work', data: { name: `${batchId}/${id}`, attempts }, ...options };
+function taskOf(
+  { count: _, attempts, behind = [], ...options }: TaskPlan,
+  id: string,
+  batchId: string
+): SimulatedTask {
+  const dependsOn = behind
+    .filter((places) => places <= Number(id))
+    .map((places) => String(Number(id) - places));
+  return { id, type: 'work', data: { name: `${batchId}/${id}`, attempts }, dependsOn, ...options };
 }

@@ -39,6 +39,8 @@ export class Witness {
   settled = 0;
 
   readonly #findings: Findings;
+  /** Keys of what tasks depend on, by key. */
+  readonly #dependencies = new Map<string, readonly string[]>();
   readonly #moments = new Map<number, CommitMoment>();
   readonly #counts: Mutable<TaskCounts> = { ...noTaskCounts };
   readonly #batchCounts = new Map<string, Mutable<TaskCounts>>();
@@ -70,7 +72,13 @@ export class Witness {
 
     const touched = new Set<string>();
     const claimed: TaskRow[] = [];
-    for (const { row } of commit.newTasks) {
+    for (const { row, payload } of commit.newTasks) {
+      const { key, batchId } = row.context;
+      const ids = JSON.parse(payload.dependsOn ?? '[]') as string[];
+      this.#dependencies.set(
+        key,
+        ids.map((id) => `${batchId}/${id}`)
+      );
       if (this.rows.has(row.context.key)) this.#findings.add('duplicated', `${row.context.key} is new twice`);
       this.#tasks += 1;
       this.#take(undefined, row, moment, touched, claimed);
@@ -84,6 +92,8 @@ export class Witness {
       this.batches.set(row.context.id, row);
       this.removedBatches.delete(row.context.id);
     }
+    for (const { row } of commit.newTasks) this.#checkDependencies(row);
+    for (const row of commit.tasks) this.#checkDependencies(row);
     for (const id of touched) this.checkBatch(id);
     for (const result of commit.results) this.#takeResult(result);
     this.#checkHead(commit);
@@ -97,6 +107,7 @@ export class Witness {
       if (this.live.delete(key)) this.#findings.add('lost', `${key} was removed while it was ${state}`);
       this.rows.delete(key);
       this.results.delete(key);
+      this.#dependencies.delete(key);
     }
     this.batches.delete(id);
     this.#batchCounts.delete(id);
@@ -181,6 +192,17 @@ export class Witness {
     this.#count(counts, before, after);
   }
 
+  /** To be called when all rows of a commit are seen: what a task depends on may come after it. */
+  #checkDependencies({ state, context: { key, error } }: TaskRow): void {
+    const statuses = this.#dependencies.get(key)!.map((other) => this.rows.get(other)?.state);
+    if (isHeld(state) && !statuses.every((status) => status === 'completed')) {
+      this.#findings.add('early', `${key} is ${state} before what it depends on: ${statuses.join(', ')}`);
+    }
+    if (state !== 'cancelled' || error?.code !== 'ERR_DEPENDENCY') return;
+    if (statuses.some((status) => status && isFinal(status) && status !== 'completed')) return;
+    this.#findings.add('result', `${key} says that what it depends on failed: ${statuses.join(', ')}`);
+  }
+
   #count(counts: Mutable<TaskCounts>, before: TaskRow | undefined, after: TaskRow): void {
     if (before !== undefined) counts[before.state] -= 1;
     counts[after.state] += 1;
@@ -240,6 +262,11 @@ export class Witness {
     }
   }
 
+  /** Whether a task depends on one that has not settled. */
+  isAwaiting(key: string): boolean {
+    return this.#dependencies.get(key)!.some((other) => this.live.has(other));
+  }
+
   isClaimable({ state, context: { batchId } }: TaskRow): boolean {
     const batch = batchId === null ? undefined : this.batches.get(batchId)?.state;
     return state === 'queued' && batch !== 'paused' && batch !== 'cancelling';
@@ -253,6 +280,10 @@ function attemptName(key: string, attempt: number): string {
 /** Higher priority first, then in order of submission. */
 function isBefore({ context: left }: TaskRow, { context: right }: TaskRow): boolean {
   return left.priority > right.priority || (left.priority === right.priority && left.seq < right.seq);
+}
+
+function isHeld(state: TaskStatus): boolean {
+  return state === 'dispatched' || state === 'running' || state === 'cancelling';
 }
 
 function isFinal(state: TaskStatus): boolean {

@@ -124,14 +124,18 @@ export class World {
 
   /** Looks for work that nothing keeps. To be called when everything is at rest. */
   lookForIdleness(): void {
-    const { fleet, faults, clock, witness } = this;
-    if (fleet === null || faults.commits.length + faults.reads > 0) return;
+    const { fleet, isUp, faults, clock, witness } = this;
+    if (fleet === null || !isUp || faults.commits.length + faults.reads > 0) return;
     const { operation, journal } = fleet.actor.getSnapshot().value;
     if (journal !== 'clean' || (operation !== 'running' && operation !== 'paused')) return;
     const noticed = clock.monotonic() - this.jumpedAt > noticeMs ? clock.now() - noticeMs : -Infinity;
     for (const row of witness.live.values()) {
       const { key, dueAt } = row.context;
-      if (dueAt !== null && dueAt < noticed) this.findings.add('idle', `${key} is overdue, ${row.state}`);
+      if (row.state === 'blocked') {
+        if (!witness.isAwaiting(key)) this.findings.add('idle', `${key} is blocked, by nothing that is live`);
+      } else if (dueAt !== null && dueAt < noticed) {
+        this.findings.add('idle', `${key} is overdue, ${row.state}`);
+      }
       if (operation === 'running' && this.attempts.executing === 0 && witness.isClaimable(row)) {
         this.findings.add('idle', `${key} is queued, and no handler runs`);
       }

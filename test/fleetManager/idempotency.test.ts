@@ -225,7 +225,7 @@ describe.each<[name: string, makeStore: () => Store]>([
 
     await removed;
     await Promise.all(again);
-    expect(done.slice(3_000).toSorted()).toEqual([1, 2_999]);
+    expect(new Set(done.slice(3_000))).toEqual(new Set([1, 2_999]));
   });
 });
 
