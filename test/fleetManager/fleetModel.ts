@@ -5,10 +5,11 @@ export interface ModelTask {
   readonly key: string;
   readonly batchId: string | null;
   readonly priority: number;
+  readonly dependsOn: readonly string[];
   status: TaskStatus;
   attempts: number;
   failures: number;
-  /** Epoch ms, while it is scheduled or backs off. */
+  /** Epoch ms, while it is blocked, scheduled or backs off. */
   dueAt: number;
 }
 
@@ -23,6 +24,13 @@ interface ModelBatch {
 export interface ModelTaskInput {
   readonly priority: number;
   readonly delayMs: number;
+  /** How many places before it in its batch those tasks are that it depends on, as far as there are any. */
+  readonly behind?: readonly number[];
+}
+
+/** Ids of what the task at an index of a batch depends on. */
+export function dependenciesOf({ behind = [] }: ModelTaskInput, index: number): string[] {
+  return behind.filter((places) => places <= index).map((places) => String(index - places));
 }
 
 export const baseMs = 100;
@@ -40,6 +48,8 @@ export class FleetModel {
   readonly settled: string[] = [];
   /** Tasks of removed batches, by how they ended. */
   readonly removed: TaskStatus[] = [];
+  /** Settled tasks that others have not heard of. */
+  readonly #news: ModelTask[] = [];
   now: number;
   isPaused = false;
   workers: number;
@@ -53,12 +63,15 @@ export class FleetModel {
 
   submitBatch(id: string, inputs: readonly ModelTaskInput[]): void {
     this.batches.push({ id, hasBegun: false, isPaused: false, isCancelled: false });
-    inputs.forEach((input, index) => this.#add(`${id}/${index}`, id, input));
+    inputs.forEach((input, index) => {
+      const dependsOn = dependenciesOf(input, index).map((other) => `${id}/${other}`);
+      this.#add(`${id}/${index}`, id, input, dependsOn);
+    });
     this.#claim();
   }
 
   submitTask(key: string, input: ModelTaskInput): void {
-    this.#add(key, null, input);
+    this.#add(key, null, input, []);
     this.#claim();
   }
 
@@ -181,18 +194,47 @@ export class FleetModel {
     return hasBegun ? 'processing' : 'pending';
   }
 
-  #add(key: string, batchId: string | null, { priority, delayMs }: ModelTaskInput): void {
-    const status = delayMs > 0 ? 'scheduled' : 'queued';
-    this.tasks.push({ key, batchId, priority, status, attempts: 0, failures: 0, dueAt: this.now + delayMs });
+  #add(
+    key: string,
+    batchId: string | null,
+    { priority, delayMs }: ModelTaskInput,
+    dependsOn: readonly string[]
+  ): void {
+    const dueAt = this.now + delayMs;
+    const status = dependsOn.length > 0 ? 'blocked' : this.#readyAt(dueAt);
+    this.tasks.push({ key, batchId, priority, dependsOn, status, attempts: 0, failures: 0, dueAt });
+  }
+
+  #readyAt(dueAt: number): TaskStatus {
+    return dueAt > this.now ? 'scheduled' : 'queued';
   }
 
   #settle(task: ModelTask, status: TaskStatus): void {
     task.status = status;
     this.settled.push(task.key);
+    this.#news.push(task);
+  }
+
+  /** Those that depend on what settled are ready, or are cancelled, and so on. */
+  #tell(): void {
+    for (let task = this.#news.shift(); task !== undefined; task = this.#news.shift()) {
+      const { key, status } = task;
+      const blocked = this.tasks.filter(
+        (other) => other.status === 'blocked' && other.dependsOn.includes(key)
+      );
+      for (const other of blocked) {
+        const isReady = other.dependsOn.every((awaited) =>
+          this.tasks.some((each) => each.key === awaited && each.status === 'completed')
+        );
+        if (isReady) other.status = this.#readyAt(other.dueAt);
+        else if (status !== 'completed') this.#settle(other, 'cancelled');
+      }
+    }
   }
 
   /** Highest priority first, then in order of submission, as long as a worker is free. */
   #claim(): void {
+    this.#tell();
     while (!this.isPaused && this.running.length < this.workers) {
       const [task] = this.tasks
         .filter(({ status, batchId }) => status === 'queued' && !this.#isBatchPaused(batchId))

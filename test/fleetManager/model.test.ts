@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FleetError, memoryStore, type HandlerContext } from '../../src/index.ts';
 import { SimulatedClock, startFleet } from '../harness.ts';
-import { baseMs, FleetModel, maxMs, type ModelTaskInput } from './fleetModel.ts';
+import { baseMs, dependenciesOf, FleetModel, maxMs, type ModelTaskInput } from './fleetModel.ts';
 
 const config = { maxConcurrentWorkers: 2, maxRetries: 1, maxRecoveries: 1_000 };
 
@@ -57,17 +57,22 @@ const task: fc.Arbitrary<ModelTaskInput> = fc.record({
   priority: fc.constantFrom(0, 5, 10),
   delayMs: fc.constantFrom(0, 0, 0, 50, 500)
 });
+const taskOfBatch: fc.Arbitrary<ModelTaskInput> = fc
+  .tuple(task, fc.constantFrom([], [], [1], [2], [1, 2]))
+  .map(([input, behind]) => ({ ...input, behind }));
 const index = fc.nat(20);
 
 const commands: fc.Arbitrary<Command>[] = [
-  fc.tuple(fc.array(task, { maxLength: 5 }), fc.constantFrom('array', 'stream')).map(([inputs, as]) =>
+  fc.tuple(fc.array(taskOfBatch, { maxLength: 5 }), fc.constantFrom('array', 'stream')).map(([inputs, as]) =>
     command(`submit ${as} ${JSON.stringify(inputs)}`, async (model, real) => {
       const batchId = `batch-${++real.names}`;
       const tasks = inputs.map((input, at) => ({
         id: String(at),
         type: 'work' as const,
         data: at,
-        ...input
+        priority: input.priority,
+        delayMs: input.delayMs,
+        dependsOn: dependenciesOf(input, at)
       }));
       await real.fleet.submitBatch(as === 'array' ? tasks : streamOf(tasks), { batchId });
       model.submitBatch(batchId, inputs);
@@ -193,6 +198,7 @@ async function compare(model: FleetModel, { fleet, held }: Real): Promise<void> 
     completedTasks: model.count('completed'),
     failedTasks: model.count('failed'),
     cancelledTasks: model.count('cancelled'),
+    blockedTasks: model.count('blocked'),
     queuedTasks: model.count('queued', 'scheduled'),
     backingOffTasks: model.count('backingOff'),
     runningTasks: model.count('running')
