@@ -1,6 +1,9 @@
 import type { AttemptRef } from '../machines/task.ts';
+import { noTags } from '../machines/tags.ts';
 import type { WorkDone, WorkerReport } from '../machines/workerMachine.ts';
+import type { Offer } from './dispatchQueue.ts';
 import type { TaskRow } from './store.ts';
+import { tagsKey } from './tags.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
@@ -9,6 +12,8 @@ export interface Place {
   concurrency: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
+  /** What it offers: it takes tasks whose tags are all among these. Sorted. */
+  tags: readonly string[];
   accepting: boolean;
   /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
   readonly attempts: Map<number, number>;
@@ -25,11 +30,19 @@ export interface Place {
   isBusy: boolean;
 }
 
+/** Workers that offer the same tags. */
+export interface PlacesOfOffer extends Offer {
+  /** All of them, and those with room, least recently given a task first. */
+  readonly places: Set<Place>;
+  readonly ready: Set<Place>;
+}
+
 /** The workers of the fleet: who has room, and who holds what. */
 export class Roster {
   readonly #places = new Map<string, Place>();
-  /** Places with room, least recently given a task first. */
-  readonly #ready = new Set<Place>();
+  readonly #offers = new Map<string, PlacesOfOffer>();
+  /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
+  #offersInOrder: readonly PlacesOfOffer[] = [];
 
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
@@ -57,9 +70,9 @@ export class Roster {
     return this.#places.values();
   }
 
-  /** A place with room. Giving it a task puts it behind the others. */
-  next(): Place | undefined {
-    return this.#ready.values().next().value;
+  /** What the workers offer, fewest tags first. Giving a task to a place puts it behind the others that are ready. */
+  get offers(): readonly PlacesOfOffer[] {
+    return this.#offersInOrder;
   }
 
   /** Follows a row that a worker begins to hold. */
@@ -68,7 +81,7 @@ export class Roster {
     if (place === undefined) return;
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
-    this.#ready.delete(place);
+    this.#offerOf(place).ready.delete(place);
     this.#refresh(place);
   }
 
@@ -117,9 +130,12 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, tasksPerWorker }: WorkerReport): void {
+  #admit({ slot, workerId, concurrency, tasksPerWorker, tags }: WorkerReport): void {
     const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
     this.#places.set(workerId, place);
+    if (place.tags !== tags) this.#leaveOffer(place);
+    place.tags = tags;
+    this.#offerOf(place).places.add(place);
     place.concurrency = concurrency;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
@@ -130,7 +146,7 @@ export class Roster {
     const place = this.#places.get(workerId);
     if (place === undefined) return;
     this.#places.delete(workerId);
-    this.#ready.delete(place);
+    this.#leaveOffer(place);
   }
 
   #refresh(place: Place): void {
@@ -138,8 +154,33 @@ export class Roster {
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
     );
-    if (place.accepting && room > 0) this.#ready.add(place);
-    else this.#ready.delete(place);
+    const { ready } = this.#offerOf(place);
+    if (place.accepting && room > 0) ready.add(place);
+    else ready.delete(place);
+  }
+
+  #offerOf({ tags }: Place): PlacesOfOffer {
+    const key = tagsKey(tags);
+    let offer = this.#offers.get(key);
+    if (offer === undefined) {
+      offer = { key, tags: new Set(tags), places: new Set(), ready: new Set() };
+      this.#offers.set(key, offer);
+      this.#orderOffers();
+    }
+    return offer;
+  }
+
+  #leaveOffer(place: Place): void {
+    const offer = this.#offers.get(tagsKey(place.tags));
+    offer?.places.delete(place);
+    offer?.ready.delete(place);
+    if (offer?.places.size !== 0) return;
+    this.#offers.delete(offer.key);
+    this.#orderOffers();
+  }
+
+  #orderOffers(): void {
+    this.#offersInOrder = [...this.#offers.values()].sort((left, right) => left.tags.size - right.tags.size);
   }
 }
 
@@ -149,6 +190,7 @@ function newPlace(slot: string, workerId: string): Place {
     workerId,
     concurrency: 0,
     tasksPerWorker: 0,
+    tags: noTags,
     accepting: false,
     attempts: new Map(),
     lingering: new Set(),

@@ -171,7 +171,7 @@ export class Turn {
 
   addTask(task: NewTask, batchId: string | null): TaskRow {
     const seq = ++this.#seq;
-    const { key, type, priority, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
+    const { key, type, priority, tags, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
     const createdAt = this.context.at;
     const row = taskLifecycle.create({
       seq,
@@ -179,10 +179,13 @@ export class Turn {
       batchId,
       type,
       priority,
+      tags,
       timeoutMs,
       maxRetries,
       retryOf,
       createdAt,
+      // Where the clock was set back, who comes later still waits behind.
+      readyAt: startAfter ?? Math.max(createdAt, this.#ledger.queue.latestReadyAt),
       startAfter
     });
     this.#payloads.set(seq, { data, metadata });
@@ -233,8 +236,8 @@ export class Turn {
   }
 
   /** The attempt of the row is over, but its handler may still run: it keeps its place for the grace. */
-  linger({ context: { seq, attempt, workerId } }: TaskRow): void {
-    const lingering = { seq, attempt, workerId: workerId! };
+  linger({ context: { seq, attempt, workerId, type } }: TaskRow): void {
+    const lingering = { seq, attempt, workerId: workerId!, type };
     this.#lingering.push(lingering);
     this.#ledger.linger(lingering, this.#limits);
   }
@@ -335,6 +338,7 @@ export class Turn {
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
     }
+    this.#ledger.typeUse.forgetClaims();
     this.#ledger.restartSweeps();
     this.#ledger.forgetStrayParked();
     this.#ledger.undoneSeq = this.#seq;

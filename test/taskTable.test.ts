@@ -12,10 +12,12 @@ const newRow = (seq: number, changes: Partial<TaskInput> = {}): TaskRow =>
     batchId: 'b',
     type: 'resize',
     priority: 5,
+    tags: [],
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
     createdAt: 1_000,
+    readyAt: 1_000,
     startAfter: null,
     ...changes
   });
