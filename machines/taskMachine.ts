@@ -21,8 +21,8 @@ export interface TaskContext {
   /** Key of the settled task that this one is a copy of. */
   readonly retryOf: string | null;
   readonly createdAt: number;
-  /** Its age counts from here, over all its attempts: when it was submitted, or its start time. Epoch ms. */
-  readonly readyAt: number;
+  /** Its age counts from here, over all its attempts, epoch ms; `null`: from when it was submitted. */
+  readonly readyAt: number | null;
   /** The fence: +1 at every claim. 0 before the first. */
   readonly attempt: number;
   /** Attempts that failed or timed out: these are charged against `maxRetries`. */
@@ -51,7 +51,7 @@ export interface TaskInput {
   readonly maxRetries: number | null;
   readonly retryOf: string | null;
   readonly createdAt: number;
-  readonly readyAt: number;
+  readonly readyAt: number | null;
   /** Not before this time, epoch ms; `null`: at once. */
   readonly startAfter: number | null;
 }

@@ -1,8 +1,12 @@
-import { isBefore, PriorityQueue, type QueueEntry } from './priorityQueue.ts';
+import { isBefore, PriorityQueue } from './priorityQueue.ts';
 import { covers, tagsKey } from './tags.ts';
 
 /** A queued task, as far as it matters who may take it and when. */
-export interface DispatchEntry extends QueueEntry {
+export interface DispatchEntry {
+  readonly seq: number;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly readyAt: number | null;
   readonly type: string;
   /** Sorted. */
   readonly tags: readonly string[];
@@ -75,9 +79,11 @@ export class DispatchQueue {
     // No id is empty, and none holds a line end.
     const key = isPlain ? '' : `${type ?? ''}\n${tagsKey(entry.tags)}`;
     const lane = this.#lanes.get(key) ?? this.#addLane(key, entry.tags, type);
-    lane.tasks.push(entry);
+    const { seq, priority, createdAt, readyAt: later } = entry;
+    const readyAt = later ?? createdAt;
+    lane.tasks.push(seq, priority, readyAt);
     this.#size += 1;
-    if (entry.readyAt > this.#latestReadyAt) this.#latestReadyAt = entry.readyAt;
+    if (readyAt > this.#latestReadyAt) this.#latestReadyAt = readyAt;
   }
 
   /** The lane of the task that those who make the offer are to take next. O(lanes that they serve). */

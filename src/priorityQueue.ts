@@ -1,16 +1,10 @@
 import TinyQueue from 'tinyqueue';
 
-/** What orders a queued task: its priority and its age, then its place in the order of submission. */
-export interface QueueEntry {
+/** The next task of a queue, with what orders it: its priority and its age, then its place in the order of submission. */
+export interface QueueHead {
   readonly seq: number;
-  /** Higher first. */
   readonly priority: number;
-  /** Its age counts from here, epoch ms. */
   readonly readyAt: number;
-}
-
-/** The next task of a queue. */
-export interface QueueHead extends QueueEntry {
   /** Its priority at a fixed time, its age counted in. All tasks age alike, so the time does not matter. */
   readonly score: number;
 }
@@ -50,18 +44,21 @@ export class PriorityQueue {
     this.#isOutOfOrder = true;
   }
 
-  push(entry: QueueEntry): void {
-    const { priority } = entry;
+  /**
+   * @param priority - Higher first.
+   * @param readyAt - Its age counts from here, epoch ms.
+   */
+  push(seq: number, priority: number, readyAt: number): void {
     let lane = this.#lanes.get(priority);
     if (lane === undefined) {
       lane = new Lane(priority);
       this.#lanes.set(priority, lane);
-      lane.push(entry);
+      lane.push(seq, readyAt);
       lane.findHead(this.#ageingMs);
       this.#order.push(lane);
     } else {
-      lane.push(entry);
-      if (compareWithinLane(entry, lane) < 0) {
+      lane.push(seq, readyAt);
+      if (readyAt < lane.readyAt || (readyAt === lane.readyAt && seq < lane.seq)) {
         lane.findHead(this.#ageingMs);
         this.#isOutOfOrder = true;
       }
@@ -100,10 +97,10 @@ export class PriorityQueue {
     for (const lane of lanes) {
       // Each task has one priority, so that its entries are all in one lane.
       const seen = new Set<number>();
-      for (const entry of lane.entries()) {
-        if (seen.has(entry.seq) || !isQueued(entry.seq)) continue;
-        seen.add(entry.seq);
-        this.push(entry);
+      for (const { seq, readyAt } of lane.entries()) {
+        if (seen.has(seq) || !isQueued(seq)) continue;
+        seen.add(seq);
+        this.push(seq, lane.priority, readyAt);
       }
     }
   }
@@ -121,7 +118,7 @@ function compareHeads(left: QueueHead, right: QueueHead): number {
   return compareWithinLane(left, right);
 }
 
-type LaneEntry = Pick<QueueEntry, 'seq' | 'readyAt'>;
+type LaneEntry = Pick<QueueHead, 'seq' | 'readyAt'>;
 
 function compareWithinLane(left: LaneEntry, right: LaneEntry): number {
   return left.readyAt - right.readyAt || left.seq - right.seq;
@@ -155,7 +152,7 @@ class Lane implements QueueHead {
     return this.#read === this.#seqs.length && this.#late.length === 0;
   }
 
-  push({ seq, readyAt }: LaneEntry): void {
+  push(seq: number, readyAt: number): void {
     const last = this.#seqs.length - 1;
     const lastReadyAt = last < 0 ? -Infinity : this.#readyAts[last]!;
     if (readyAt > lastReadyAt || (readyAt === lastReadyAt && seq > this.#seqs[last]!)) {
@@ -173,13 +170,11 @@ class Lane implements QueueHead {
   }
 
   /** In order. */
-  entries(): QueueEntry[] {
-    const { priority } = this;
+  entries(): LaneEntry[] {
     const inOrder = this.#seqs
       .slice(this.#read)
       .map((seq, index) => ({ seq, readyAt: this.#readyAts[this.#read + index]! }));
-    const all = [...inOrder, ...this.#late.data].sort(compareWithinLane);
-    return all.map(({ seq, readyAt }) => ({ seq, readyAt, priority }));
+    return [...inOrder, ...this.#late.data].sort(compareWithinLane);
   }
 
   pop(): number | undefined {

@@ -1,5 +1,4 @@
 import type { AttemptRef } from '../machines/task.ts';
-import { noTags } from '../machines/tags.ts';
 import type { WorkDone, WorkerReport } from '../machines/workerMachine.ts';
 import type { Offer } from './dispatchQueue.ts';
 import type { TaskRow } from './store.ts';
@@ -12,8 +11,8 @@ export interface Place {
   concurrency: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
-  /** What it offers: it takes tasks whose tags are all among these. Sorted. */
-  tags: readonly string[];
+  /** What it offers, and who offers the same: it takes tasks whose tags are all among these. */
+  offer: PlacesOfOffer;
   accepting: boolean;
   /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
   readonly attempts: Map<number, number>;
@@ -81,7 +80,7 @@ export class Roster {
     if (place === undefined) return;
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
-    this.#offerOf(place).ready.delete(place);
+    place.offer.ready.delete(place);
     this.#refresh(place);
   }
 
@@ -131,11 +130,12 @@ export class Roster {
   }
 
   #admit({ slot, workerId, concurrency, tasksPerWorker, tags }: WorkerReport): void {
-    const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
+    const offer = this.#offerOf(tags);
+    const place = this.#places.get(workerId) ?? newPlace(slot, workerId, offer);
     this.#places.set(workerId, place);
-    if (place.tags !== tags) this.#leaveOffer(place);
-    place.tags = tags;
-    this.#offerOf(place).places.add(place);
+    if (place.offer !== offer) this.#leaveOffer(place);
+    place.offer = offer;
+    offer.places.add(place);
     place.concurrency = concurrency;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
@@ -154,12 +154,12 @@ export class Roster {
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
     );
-    const { ready } = this.#offerOf(place);
+    const { ready } = place.offer;
     if (place.accepting && room > 0) ready.add(place);
     else ready.delete(place);
   }
 
-  #offerOf({ tags }: Place): PlacesOfOffer {
+  #offerOf(tags: readonly string[]): PlacesOfOffer {
     const key = tagsKey(tags);
     let offer = this.#offers.get(key);
     if (offer === undefined) {
@@ -171,11 +171,11 @@ export class Roster {
   }
 
   #leaveOffer(place: Place): void {
-    const offer = this.#offers.get(tagsKey(place.tags));
-    offer?.places.delete(place);
-    offer?.ready.delete(place);
-    if (offer?.places.size !== 0) return;
-    this.#offers.delete(offer.key);
+    const { key, places, ready } = place.offer;
+    places.delete(place);
+    ready.delete(place);
+    if (places.size > 0) return;
+    this.#offers.delete(key);
     this.#orderOffers();
   }
 
@@ -184,13 +184,13 @@ export class Roster {
   }
 }
 
-function newPlace(slot: string, workerId: string): Place {
+function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
   return {
     slot,
     workerId,
     concurrency: 0,
     tasksPerWorker: 0,
-    tags: noTags,
+    offer,
     accepting: false,
     attempts: new Map(),
     lingering: new Set(),

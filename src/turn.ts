@@ -184,8 +184,7 @@ export class Turn {
       maxRetries,
       retryOf,
       createdAt,
-      // Where the clock was set back, who comes later still waits behind.
-      readyAt: startAfter ?? Math.max(createdAt, this.#ledger.queue.latestReadyAt),
+      readyAt: startAfter ?? this.#readyAfterAll(createdAt),
       startAfter
     });
     this.#payloads.set(seq, { data, metadata });
@@ -367,6 +366,12 @@ export class Turn {
     if (before?.state === after.state) return;
     this.#count(this.#fleetCounts, before?.state, after.state);
     if (batchId !== null) this.#count(this.#countsOf(batchId), before?.state, after.state);
+  }
+
+  /** Where the clock was set back, who comes later still waits behind the others. */
+  #readyAfterAll(createdAt: number): number | null {
+    const { latestReadyAt } = this.#ledger.queue;
+    return latestReadyAt > createdAt ? latestReadyAt : null;
   }
 
   #count(counts: Mutable<TaskCounts>, from: TaskStatus | undefined, to: TaskStatus): void {

@@ -86,7 +86,7 @@ describe('DispatchQueue', () => {
 });
 
 function entry(changes: Partial<DispatchEntry>): DispatchEntry {
-  return { seq: 1, priority: 5, readyAt: 0, type: 'work', tags: [], ...changes };
+  return { seq: 1, priority: 5, createdAt: 0, readyAt: null, type: 'work', tags: [], ...changes };
 }
 
 function queueOf(entries: readonly Partial<DispatchEntry>[]): DispatchQueue {

@@ -453,7 +453,7 @@ function taskInput(changes: Partial<TaskInput> = {}): TaskInput {
     maxRetries: null,
     retryOf: null,
     createdAt: now,
-    readyAt: now,
+    readyAt: null,
     startAfter: null,
     ...changes
   };

@@ -17,7 +17,7 @@ const newRow = (seq: number, changes: Partial<TaskInput> = {}): TaskRow =>
     maxRetries: null,
     retryOf: null,
     createdAt: 1_000,
-    readyAt: 1_000,
+    readyAt: null,
     startAfter: null,
     ...changes
   });

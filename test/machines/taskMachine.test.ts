@@ -30,7 +30,7 @@ const input: TaskInput = {
   maxRetries: null,
   retryOf: null,
   createdAt: now,
-  readyAt: now,
+  readyAt: null,
   startAfter: null
 };
 

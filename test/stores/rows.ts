@@ -21,7 +21,7 @@ export function taskOf(seq: number, context: Partial<TaskRow['context']> = {}): 
         maxRetries: null,
         retryOf: null,
         createdAt: now,
-        readyAt: now,
+        readyAt: null,
         attempt: 0,
         failures: 0,
         recoveries: 0,

@@ -98,8 +98,7 @@ export function encodeNewTask(cells: Cell[], { row: { state, context } }: Stored
       context.maxRetries,
       context.retryOf,
       context.tags.length === 0 ? null : stringifyJson(context.tags),
-      // Nearly always when it was submitted.
-      context.readyAt === context.createdAt ? null : cellOf(context.readyAt),
+      cellOf(context.readyAt),
       isFinal(state) ? state : null,
       context.attempt || null,
       context.failures || null,
@@ -207,7 +206,6 @@ export const payloadCheck = new RowCheck(
 );
 
 export function decodeTask(cells: readonly Cell[]): TaskRow {
-  const createdAt = numberOf(cells[8])!;
   const context: TaskContext = {
     seq: cells[0] as number,
     key: cells[1] as string,
@@ -218,8 +216,8 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     timeoutMs: numberOf(cells[5]),
     maxRetries: cells[6] as number | null,
     retryOf: cells[7] as string | null,
-    createdAt,
-    readyAt: numberOf(cells[19]) ?? createdAt,
+    createdAt: numberOf(cells[8])!,
+    readyAt: numberOf(cells[19]),
     attempt: cells[10] as number,
     failures: cells[11] as number,
     recoveries: cells[12] as number,
