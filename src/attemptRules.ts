@@ -1,7 +1,9 @@
 import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { DispatchLane } from './dispatchQueue.ts';
 import type { Ledger } from './ledger.ts';
-import { attemptKey } from './roster.ts';
+import { isBefore } from './priorityQueue.ts';
+import { attemptKey, type Place } from './roster.ts';
 import type { TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
 import type { AttemptLost, AttemptSettled } from './turnInput.ts';
@@ -73,26 +75,52 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** Gives queued tasks to workers with room, by priority, until either runs out. */
+/** Gives queued tasks to workers with room that have their tags, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at, config } = turn.context;
+  const { at, activeNow, config } = turn.context;
+  const { queue, typeUse } = ledger;
+  queue.configure(config.ageingMs, config.typeLimits);
+  typeUse.configure(config.typeLimits);
+  const isOpen = (type: string): boolean => typeUse.isOpen(type, activeNow);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
-    const place = ledger.roster.next();
-    const seq = place && ledger.queue.pop();
-    if (place === undefined || seq === undefined) return;
-    const row = turn.task(seq);
+    const match = nextMatch(ledger, isOpen);
+    if (match === null) return;
+    const { lane, place } = match;
+    const row = turn.task(queue.pop(lane));
     if (row?.state !== 'queued') continue;
+    if (queue.isMisplaced(lane, row.context.type)) {
+      queue.push(row.context);
+      continue;
+    }
     if (!isClaimable(turn, ledger, row)) continue;
     const claimed = turn.stepTask(row, { type: 'task.claim', workerId: place.workerId });
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
     turn.started.push(started);
+    typeUse.claim(row.context.type);
     turn.worker(place.workerId);
   }
   turn.isCutShort = true;
+}
+
+interface Match {
+  readonly lane: DispatchLane;
+  readonly place: Place;
+}
+
+/** The task that goes first of those that anybody with room can take, and who of these can do least besides. */
+function nextMatch({ queue, roster }: Ledger, isOpen: (type: string) => boolean): Match | null {
+  let match: Match | null = null;
+  for (const offer of roster.offers) {
+    const place = offer.ready.values().next().value;
+    const lane = place && queue.best(offer, isOpen);
+    if (place === undefined || lane === undefined) continue;
+    if (match === null || isBefore(lane.tasks.head!, match.lane.tasks.head!)) match = { lane, place };
+  }
+  return match;
 }
 
 /** A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption. */

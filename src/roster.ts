@@ -1,6 +1,8 @@
 import type { AttemptRef } from '../machines/task.ts';
 import type { WorkDone, WorkerReport } from '../machines/workerMachine.ts';
+import type { Offer } from './dispatchQueue.ts';
 import type { TaskRow } from './store.ts';
+import { tagsKey } from './tags.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
@@ -9,6 +11,8 @@ export interface Place {
   concurrency: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
+  /** What it offers, and who offers the same: it takes tasks whose tags are all among these. */
+  offer: PlacesOfOffer;
   accepting: boolean;
   /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
   readonly attempts: Map<number, number>;
@@ -25,11 +29,19 @@ export interface Place {
   isBusy: boolean;
 }
 
+/** Workers that offer the same tags. */
+export interface PlacesOfOffer extends Offer {
+  /** All of them, and those with room, least recently given a task first. */
+  readonly places: Set<Place>;
+  readonly ready: Set<Place>;
+}
+
 /** The workers of the fleet: who has room, and who holds what. */
 export class Roster {
   readonly #places = new Map<string, Place>();
-  /** Places with room, least recently given a task first. */
-  readonly #ready = new Set<Place>();
+  readonly #offers = new Map<string, PlacesOfOffer>();
+  /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
+  #offersInOrder: readonly PlacesOfOffer[] = [];
 
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
@@ -57,9 +69,9 @@ export class Roster {
     return this.#places.values();
   }
 
-  /** A place with room. Giving it a task puts it behind the others. */
-  next(): Place | undefined {
-    return this.#ready.values().next().value;
+  /** What the workers offer, fewest tags first. Giving a task to a place puts it behind the others that are ready. */
+  get offers(): readonly PlacesOfOffer[] {
+    return this.#offersInOrder;
   }
 
   /** Follows a row that a worker begins to hold. */
@@ -68,7 +80,7 @@ export class Roster {
     if (place === undefined) return;
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
-    this.#ready.delete(place);
+    place.offer.ready.delete(place);
     this.#refresh(place);
   }
 
@@ -117,9 +129,13 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, tasksPerWorker }: WorkerReport): void {
-    const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
+  #admit({ slot, workerId, concurrency, tasksPerWorker, tags }: WorkerReport): void {
+    const offer = this.#offerOf(tags);
+    const place = this.#places.get(workerId) ?? newPlace(slot, workerId, offer);
     this.#places.set(workerId, place);
+    if (place.offer !== offer) this.#leaveOffer(place);
+    place.offer = offer;
+    offer.places.add(place);
     place.concurrency = concurrency;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
@@ -130,7 +146,7 @@ export class Roster {
     const place = this.#places.get(workerId);
     if (place === undefined) return;
     this.#places.delete(workerId);
-    this.#ready.delete(place);
+    this.#leaveOffer(place);
   }
 
   #refresh(place: Place): void {
@@ -138,17 +154,43 @@ export class Roster {
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
     );
-    if (place.accepting && room > 0) this.#ready.add(place);
-    else this.#ready.delete(place);
+    const { ready } = place.offer;
+    if (place.accepting && room > 0) ready.add(place);
+    else ready.delete(place);
+  }
+
+  #offerOf(tags: readonly string[]): PlacesOfOffer {
+    const key = tagsKey(tags);
+    let offer = this.#offers.get(key);
+    if (offer === undefined) {
+      offer = { key, tags: new Set(tags), places: new Set(), ready: new Set() };
+      this.#offers.set(key, offer);
+      this.#orderOffers();
+    }
+    return offer;
+  }
+
+  #leaveOffer(place: Place): void {
+    const { key, places, ready } = place.offer;
+    places.delete(place);
+    ready.delete(place);
+    if (places.size > 0) return;
+    this.#offers.delete(key);
+    this.#orderOffers();
+  }
+
+  #orderOffers(): void {
+    this.#offersInOrder = [...this.#offers.values()].sort((left, right) => left.tags.size - right.tags.size);
   }
 }
 
-function newPlace(slot: string, workerId: string): Place {
+function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
   return {
     slot,
     workerId,
     concurrency: 0,
     tasksPerWorker: 0,
+    offer,
     accepting: false,
     attempts: new Map(),
     lingering: new Set(),

@@ -38,10 +38,14 @@ describe('what the ledger holds', () => {
     );
 
     expect(ledger.due.size + ledger.queue.size).toBe(kept.length);
-    const taken = kept.map(() => (startAfter === null ? ledger.queue.pop() : ledger.due.popDue(startAfter)));
+    const taken = kept.map(() => (startAfter === null ? popNext(ledger) : ledger.due.popDue(startAfter)));
     expect(taken).toEqual(kept);
   });
 });
+
+function popNext({ queue }: Ledger): number {
+  return queue.pop(queue.best({ key: '', tags: new Set() }, () => true)!);
+}
 
 /** Takes a turn. */
 function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
@@ -64,7 +68,7 @@ function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
 function addTasks(turn: Turn, count: number, startAfter: number | null): number[] {
   return Array.from({ length: count }, (_, index) => {
     const id = String(index);
-    const limits = { priority: 5, timeoutMs: null, maxRetries: null, startAfter, retryOf: null };
+    const limits = { priority: 5, tags: [], timeoutMs: null, maxRetries: null, startAfter, retryOf: null };
     const carried = { data: 'null', metadata: null, dependsOn: null, idempotencyKey: null };
     return turn.addTask({ id, key: id, type: 'work', ...limits, ...carried }, null).context.seq;
   });

@@ -453,11 +453,13 @@ function taskInput(changes: Partial<TaskInput> = {}): TaskInput {
     batchId: null,
     type: 'echo',
     priority: 5,
+    tags: [],
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
     blockedBy: null,
     createdAt: now,
+    readyAt: null,
     startAfter: null,
     ...changes
   };

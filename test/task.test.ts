@@ -14,6 +14,7 @@ describe('prepareTask', () => {
       key: 'b1/t1',
       type: 'echo',
       priority: taskPriority.normal,
+      tags: [],
       timeoutMs: null,
       maxRetries: null,
       startAfter: null,

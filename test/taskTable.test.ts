@@ -12,11 +12,13 @@ const newRow = (seq: number, changes: Partial<TaskInput> = {}): TaskRow =>
     batchId: 'b',
     type: 'resize',
     priority: 5,
+    tags: [],
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
     createdAt: 1_000,
     blockedBy: null,
+    readyAt: null,
     startAfter: null,
     ...changes
   });

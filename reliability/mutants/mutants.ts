@@ -129,7 +129,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/ledger.ts',
     find: "if (after.state === 'queued') this.queue.push(after.context);",
     replace:
-      "if (after.state === 'queued') this.queue.push({ seq, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
+      "if (after.state === 'queued') this.queue.push({ ...after.context, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
     tests: ['test/fleetManager/queueing.test.ts', 'test/fleetManager/retries.test.ts']
   },
   {
@@ -295,8 +295,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the last tasks come first',
     file: 'src/priorityQueue.ts',
-    find: '  return right - left;',
-    replace: '  return left - right;',
+    find: 'if (left.score !== right.score) return left.score > right.score ? -1 : 1;',
+    replace: 'if (left.score !== right.score) return left.score > right.score ? 1 : -1;',
     tests: ['test/priorityQueue.test.ts']
   },
   {

@@ -26,11 +26,13 @@ const input: TaskInput = {
   batchId: 'b1',
   type: 'echo',
   priority: 5,
+  tags: ['gpu'],
   timeoutMs: null,
   maxRetries: null,
   retryOf: null,
   createdAt: now,
   blockedBy: null,
+  readyAt: null,
   startAfter: null
 };
 

@@ -4,6 +4,7 @@ import {
   type TaskError,
   type TaskStatus
 } from '../../../machines/task.ts';
+import { noTags } from '../../../machines/tags.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
 import type { Payload, StoredTask, TaskRow } from '../../store.ts';
 import { isOneOf } from './shapes.ts';
@@ -11,7 +12,7 @@ import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from '.
 import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
-import { parseJson } from '../../jsonText.ts';
+import { parseJson, stringifyJson } from '../../jsonText.ts';
 import type { Sum } from './sums.ts';
 
 const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
@@ -38,7 +39,9 @@ export const taskSum: Sum = {
     'timeout_ms',
     'max_retries',
     'retry_of',
-    'blocked_by'
+    'blocked_by',
+    'tags',
+    'ready_at'
   ]
 };
 
@@ -72,6 +75,8 @@ export const newTaskColumns: SparseColumns = {
     ['max_retries', 'NULL'],
     ['retry_of', 'NULL'],
     ['blocked_by', 'NULL'],
+    ['tags', 'NULL'],
+    ['ready_at', 'NULL'],
     ['outcome', 'NULL'],
     ['attempt', '0'],
     ['failures', '0'],
@@ -98,6 +103,8 @@ export function encodeNewTask(cells: Cell[], { row: { state, context }, payload 
       context.maxRetries,
       context.retryOf,
       textOf(context.blockedBy),
+      context.tags.length === 0 ? null : stringifyJson(context.tags),
+      cellOf(context.readyAt),
       isFinal(state) ? state : null,
       context.attempt || null,
       context.failures || null,
@@ -166,6 +173,8 @@ export const taskColumns = [
   'started_at',
   'settled_at',
   'error',
+  'tags',
+  'ready_at',
   'blocked_by'
 ];
 
@@ -216,12 +225,14 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     batchId: cells[2] as string | null,
     type: cells[3] as string,
     priority: numberOf(cells[4])!,
+    tags: valueOf<readonly string[]>(cells[18]) ?? noTags,
     timeoutMs: numberOf(cells[5]),
     maxRetries: cells[6] as number | null,
     retryOf: cells[7] as string | null,
     createdAt: numberOf(cells[8])!,
+    readyAt: numberOf(cells[19]),
     // Kept for good, so that no step has to write it.
-    blockedBy: state === 'blocked' ? valueOf<number[]>(cells[18]) : null,
+    blockedBy: state === 'blocked' ? valueOf<number[]>(cells[20]) : null,
     attempt: cells[10] as number,
     failures: cells[11] as number,
     recoveries: cells[12] as number,
