@@ -2,7 +2,6 @@ import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DueQueue } from './dueQueue.ts';
-import { taskLifecycle } from './lifecycles.ts';
 import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
@@ -94,12 +93,12 @@ export class Ledger {
       this.attemptDeadlines.delete(seq);
     }
     if (holds && !held) this.roster.hold(after);
-    if (before !== undefined && taskLifecycle.isFinal(before.state)) this.dependents.unsettle(seq);
+    if (before !== undefined && before.context.settledAt !== null) this.dependents.unsettle(seq);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);
     else if (after.state === 'blocked') this.dependents.add(after.context);
-    else if (taskLifecycle.isFinal(after.state)) this.dependents.settle(after);
+    else if (after.context.settledAt !== null) this.dependents.settle(after);
     else if (after.state === 'running') {
       this.attemptDeadlines.set(seq, limits.activeNow + (after.context.timeoutMs ?? limits.workerTimeout));
     } else if (after.state === 'cancelling') {
