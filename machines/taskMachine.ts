@@ -108,8 +108,9 @@ export const taskMachine = setup({
   },
   guards: {
     dependsOnNothing: ({ context }) => context.blockedBy === null,
-    isForNow: ({ context }) => context.dueAt === null,
+    isReady: ({ context }) => context.blockedBy === null && context.dueAt === null,
     isDue: ({ context }, params: { at: number }) => context.dueAt !== null && context.dueAt <= params.at,
+    isEarly: ({ context }, params: { at: number }) => context.dueAt !== null && context.dueAt > params.at,
     isCurrent: ({ context }, params: { attempt: number }) => params.attempt === context.attempt,
     isCurrentAndCanRetry: ({ context }, params: AttemptEnd) =>
       params.attempt === context.attempt &&
@@ -157,16 +158,18 @@ export const taskMachine = setup({
       description:
         'Waits for the tasks that it depends on; one that depends on none passes straight through.',
       tags: ['waiting'],
-      always: { guard: 'dependsOnNothing', target: 'scheduled' },
+      always: [
+        { guard: 'isReady', target: 'queued' },
+        { guard: 'dependsOnNothing', target: 'scheduled' }
+      ],
       on: {
         'dependencies.completed': [
           {
-            description: 'Its start time has come meanwhile.',
-            guard: { type: 'isDue', params: ({ event }) => event },
-            target: 'queued',
-            actions: ['clearBlockedBy', 'clearDueAt']
+            guard: { type: 'isEarly', params: ({ event }) => event },
+            target: 'scheduled',
+            actions: 'clearBlockedBy'
           },
-          { target: 'scheduled', actions: 'clearBlockedBy' }
+          { target: 'queued', actions: ['clearBlockedBy', 'clearDueAt'] }
         ],
         'dependency.failed': {
           description: 'A task that it depends on settled without completing.',
@@ -188,9 +191,8 @@ export const taskMachine = setup({
       }
     },
     scheduled: {
-      description: 'Waits for its start time; a task that has none is queued within the same step.',
+      description: 'Waits for its start time.',
       tags: ['waiting'],
-      always: { guard: 'isForNow', target: 'queued' },
       on: {
         'task.due': {
           guard: { type: 'isDue', params: ({ event }) => event },

@@ -133,14 +133,15 @@ export class TaskFailedError extends FleetError {
   }
 }
 
-/** The task of a `submit` or `waitFor` was cancelled. */
+/** The task of a `submit` or `waitFor` was cancelled; `result.failure` says whether by a dependency that failed. */
 export class TaskCancelledError extends FleetError {
   readonly code = 'ERR_TASK_CANCELLED';
 
   readonly result: TaskResult;
 
   constructor(result: TaskResult) {
-    super(`Task ${quote(result.key)} was cancelled`);
+    const isDependent = result.failure?.code === 'ERR_DEPENDENCY';
+    super(`Task ${quote(result.key)} was cancelled${isDependent ? `: ${result.error}` : ''}`);
     this.result = result;
   }
 }

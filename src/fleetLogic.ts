@@ -8,6 +8,7 @@ import {
   type FleetLogic,
   type FleetOptions
 } from './createFleet.ts';
+import { inOrderOfDependencies } from './dependencies.ts';
 import type { Handlers } from './handler.ts';
 import { prepareTask, type Task } from './task.ts';
 import { assertIdWithoutSlash, jsonTextOf } from './validation.ts';
@@ -43,7 +44,7 @@ export function submitBatchEvent(
     type: 'batch.submit',
     batchId,
     metadata,
-    tasks: prepared,
+    tasks: inOrderOfDependencies(prepared, new Map(prepared.map(({ id }, index) => [id, index]))),
     seal: true,
     total: prepared.length,
     fresh: false,

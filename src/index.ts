@@ -36,6 +36,6 @@ export type { ReadModel, ReadModelStore } from './readModel.ts';
 export type { FleetStats } from './stats.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
-export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
+export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
 export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
 export type { WaitOptions } from './waiting.ts';

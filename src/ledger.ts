@@ -3,7 +3,6 @@ import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DueQueue } from './dueQueue.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
-import { taskLifecycle } from './lifecycles.ts';
 import { QueuedTags } from './queuedTags.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
@@ -103,14 +102,14 @@ export class Ledger {
       this.roster.hold(after);
       this.typeUse.begin(after.context.type);
     }
-    if (before !== undefined && taskLifecycle.isFinal(before.state)) this.dependents.unsettle(seq);
+    if (before !== undefined && before.context.settledAt !== null) this.dependents.unsettle(seq);
     if (before?.state === 'queued') this.queuedTags.count(before.context.tags, -1);
     if (after?.state === 'queued') this.queuedTags.count(after.context.tags, 1);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);
     else if (after.state === 'blocked') this.dependents.add(after.context);
-    else if (taskLifecycle.isFinal(after.state)) this.dependents.settle(after);
+    else if (after.context.settledAt !== null) this.dependents.settle(after);
     else if (after.state === 'running') {
       this.attemptDeadlines.set(seq, limits.activeNow + (after.context.timeoutMs ?? limits.workerTimeout));
     } else if (after.state === 'cancelling') {

@@ -161,6 +161,36 @@ export const mutants: readonly Mutant[] = [
     tests: ['test/activeClock.test.ts']
   },
 
+  // What depends on what.
+  {
+    name: 'a task starts when one of those that it depends on has completed',
+    file: 'src/dependencyRules.ts',
+    find: '} else if (told.isLast) turn.stepTask',
+    replace: '} else turn.stepTask',
+    tests: ['test/fleetManager/dependencies.test.ts']
+  },
+  {
+    name: 'what settled before a crash is told to nobody',
+    file: 'src/recovery.ts',
+    find: '    for (const row of rows) dependents.settle(row);\n',
+    replace: '',
+    tests: ['test/fleetManager/dependencies.test.ts']
+  },
+  {
+    name: 'a refused turn keeps what it told dependents',
+    file: 'src/turn.ts',
+    find: '    for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);\n',
+    replace: '',
+    tests: ['test/fleetManager/dependencies.test.ts']
+  },
+  {
+    name: 'two tasks of one turn have one idempotency key',
+    file: 'src/turn.ts',
+    find: '    if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);\n',
+    replace: '',
+    tests: ['test/fleetManager/idempotency.test.ts']
+  },
+
   // Slots.
   {
     name: 'a handler that ignores its abort gives its place away at once',

@@ -39,7 +39,8 @@ const header = [
   'CANCELLED',
   'RUNNING',
   'RETRYING',
-  'QUEUED'
+  'QUEUED',
+  'BLOCKED'
 ];
 
 function row(batch: BatchStatus): string[] {
@@ -55,7 +56,8 @@ function row(batch: BatchStatus): string[] {
       batch.cancelledTasks,
       batch.runningTasks,
       batch.retryingTasks,
-      batch.queuedTasks
+      batch.queuedTasks,
+      batch.blockedTasks
     ].map(String)
   ];
 }

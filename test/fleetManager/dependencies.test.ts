@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { memoryStore, StoreError, type HandlerContext, type Store } from '../../src/index.ts';
+import {
+  memoryStore,
+  StoreError,
+  submitBatchEvent,
+  type HandlerContext,
+  type Store
+} from '../../src/index.ts';
 import { sqliteStore } from '../../src/stores/sqlite.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 import { temporaryPath } from '../stores/directory.ts';
@@ -131,6 +137,9 @@ describe('a task that depends on others', () => {
     await end(test);
     await settled();
 
+    await expect(test.fleet.waitFor('b/b')).rejects.toThrow(
+      `Task "b/b" was cancelled: Depends on task "b/a", which ${how}`
+    );
     expect(await test.fleet.getTask('b/b')).toMatchObject({
       status: 'cancelled',
       error: `Depends on task "b/a", which ${how}`
@@ -269,6 +278,15 @@ describe('dependencies of an array', () => {
     await expect(fleet.submitBatch(tasks)).rejects.toThrow(
       /cycle "0" -> "99999" -> .* -> 99992 more -> "0"; it must be free of cycles$/
     );
+  });
+
+  it('come in any order in an event too, and are refused there', async () => {
+    const { fleet, started } = await dependentFleet();
+    fleet.actor.send(submitBatchEvent('b', [task('b', ['a']), task('a')]));
+    await settled();
+
+    expect(started).toEqual(['a', 'b']);
+    expect(() => submitBatchEvent('c', [task('a', ['b']), task('b', ['a'])])).toThrow(/"a" -> "b" -> "a"/);
   });
 
   it('are not for single tasks', async () => {
