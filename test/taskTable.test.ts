@@ -58,7 +58,10 @@ describe('TaskTable', () => {
       newRow(6, { startAfter: 5_000 }),
       newRow(7, { timeoutMs: 10 }),
       newRow(8, { maxRetries: 0 }),
-      newRow(9, { retryOf: 'b/1' })
+      newRow(9, { retryOf: 'b/1' }),
+      newRow(10, { readyAt: 5_000 }),
+      newRow(11, { tags: ['gpu'] }),
+      newRow(12, { tags: ['eu', 'gpu'] })
     ];
 
     for (const row of rows) table.set(row);
