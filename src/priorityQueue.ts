@@ -5,7 +5,7 @@ export interface QueueHead {
   readonly seq: number;
   readonly priority: number;
   readonly readyAt: number;
-  /** Its priority at a fixed time, its age counted in. All tasks age alike, so the time does not matter. */
+  /** Its priority with its age counted in, at a fixed time: all tasks age alike, so it does not matter which. */
   readonly score: number;
 }
 
@@ -166,7 +166,8 @@ class Lane implements QueueHead {
     const late = this.#isLateNext() ? this.#late.peek() : undefined;
     this.seq = late?.seq ?? this.#seqs[this.#read]!;
     this.readyAt = late?.readyAt ?? this.#readyAts[this.#read]!;
-    this.score = ageingMs === null ? this.priority : this.priority - this.readyAt / ageingMs;
+    // In ms, so that for whole numbers it is exact. Infinite ones are told apart by their priority.
+    this.score = ageingMs === null ? this.priority : this.priority * ageingMs - this.readyAt;
   }
 
   /** In order. */

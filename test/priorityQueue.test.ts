@@ -25,19 +25,22 @@ describe('PriorityQueue', () => {
     expect(popAll([entry(5, 6), entry(5, 7), entry(5, 1)]).map(({ seq }) => seq)).toEqual([2, 7, 8]);
   });
 
-  it('orders priorities of any size', () => {
-    const { MAX_VALUE, MIN_VALUE } = Number;
-    const priorities = [-MIN_VALUE, 0, MAX_VALUE, -MAX_VALUE, 1e308, MIN_VALUE, -1e308];
-    expect(popAll(priorities.map(numbered)).map(({ priority }) => priority)).toEqual([
-      MAX_VALUE,
-      1e308,
-      MIN_VALUE,
-      0,
-      -MIN_VALUE,
-      -1e308,
-      -MAX_VALUE
-    ]);
-  });
+  it.each([null, 1, 60_000, Number.MAX_SAFE_INTEGER])(
+    'orders priorities of any size, ageing in %s ms',
+    (ageingMs) => {
+      const { MAX_VALUE, MIN_VALUE } = Number;
+      const priorities = [-MIN_VALUE, 0, MAX_VALUE, -MAX_VALUE, 1e308, MIN_VALUE, -1e308];
+      expect(popAll(priorities.map(numbered), ageingMs).map(({ priority }) => priority)).toEqual([
+        MAX_VALUE,
+        1e308,
+        MIN_VALUE,
+        0,
+        -MIN_VALUE,
+        -1e308,
+        -MAX_VALUE
+      ]);
+    }
+  );
 
   it('cuts off what was read of a long queue, and loses nothing', () => {
     const queue = new PriorityQueue();
@@ -126,7 +129,7 @@ describe('PriorityQueue', () => {
 
 function byScore(ageingMs: number | null) {
   const score = ({ priority, readyAt }: Entry) =>
-    ageingMs === null ? priority : priority - readyAt / ageingMs;
+    ageingMs === null ? priority : priority * ageingMs - readyAt;
   return (left: Entry, right: Entry): number => {
     if (score(left) !== score(right)) return score(left) > score(right) ? -1 : 1;
     if (left.priority !== right.priority) return left.priority > right.priority ? -1 : 1;
@@ -146,8 +149,8 @@ function numbered(priority: number, index: number): Entry {
   return entry(priority, index);
 }
 
-function popAll(entries: Entry[]): Entry[] {
-  const queue = new PriorityQueue();
+function popAll(entries: Entry[], ageingMs: number | null = null): Entry[] {
+  const queue = new PriorityQueue(ageingMs);
   for (const pushed of entries) push(queue, pushed);
   return entries.map(() => {
     const seq = queue.pop();

@@ -29,6 +29,7 @@ describe('prepareTask', () => {
   it('keeps what the task says', () => {
     const options = {
       priority: -2.5,
+      tags: ['eu', 'gpu'],
       timeoutMs: 2 ** 31,
       maxRetries: 0,
       startAfter: now + 1,

@@ -62,7 +62,10 @@ describe('TaskTable', () => {
       newRow(9, { retryOf: 'b/1' }),
       newRow(10, { blockedBy: [1] }),
       newRow(11, { blockedBy: [1, 2] }),
-      newRow(12, { blockedBy: [] })
+      newRow(12, { blockedBy: [] }),
+      newRow(13, { readyAt: 5_000 }),
+      newRow(14, { tags: ['gpu'] }),
+      newRow(15, { tags: ['eu', 'gpu'] })
     ];
 
     for (const row of rows) table.set(row);

@@ -9,6 +9,8 @@ export interface ModelTask {
   status: TaskStatus;
   attempts: number;
   failures: number;
+  /** From when on it ages, epoch ms. */
+  readonly readyAt: number;
   /** Epoch ms, while it is blocked, scheduled or backs off. */
   dueAt: number;
 }
@@ -35,6 +37,7 @@ export function dependenciesOf({ behind = [] }: ModelTaskInput, index: number): 
 
 export const baseMs = 100;
 export const maxMs = 1_000;
+export const ageingMs = 100;
 
 /**
  * A fleet as plain data, with lists that are searched from their beginning: slow, and obviously right.
@@ -200,12 +203,13 @@ export class FleetModel {
     { priority, delayMs }: ModelTaskInput,
     dependsOn: readonly string[]
   ): void {
-    const dueAt = this.now + delayMs;
-    const status = dependsOn.length > 0 ? 'blocked' : this.#readyAt(dueAt);
-    this.tasks.push({ key, batchId, priority, dependsOn, status, attempts: 0, failures: 0, dueAt });
+    const readyAt = this.now + delayMs;
+    const status = dependsOn.length > 0 ? 'blocked' : this.#statusAt(readyAt);
+    const counts = { attempts: 0, failures: 0 };
+    this.tasks.push({ key, batchId, priority, dependsOn, status, ...counts, readyAt, dueAt: readyAt });
   }
 
-  #readyAt(dueAt: number): TaskStatus {
+  #statusAt(dueAt: number): TaskStatus {
     return dueAt > this.now ? 'scheduled' : 'queued';
   }
 
@@ -226,25 +230,29 @@ export class FleetModel {
         const isReady = other.dependsOn.every((awaited) =>
           this.tasks.some((each) => each.key === awaited && each.status === 'completed')
         );
-        if (isReady) other.status = this.#readyAt(other.dueAt);
+        if (isReady) other.status = this.#statusAt(other.dueAt);
         else if (status !== 'completed') this.#settle(other, 'cancelled');
       }
     }
   }
 
-  /** Highest priority first, then in order of submission, as long as a worker is free. */
+  /** Highest priority first, age counted in, then in order of submission, as long as a worker is free. */
   #claim(): void {
     this.#tell();
     while (!this.isPaused && this.running.length < this.workers) {
       const [task] = this.tasks
         .filter(({ status, batchId }) => status === 'queued' && !this.#isBatchPaused(batchId))
-        .sort((left, right) => right.priority - left.priority);
+        .sort((left, right) => this.#score(right) - this.#score(left) || right.priority - left.priority);
       if (task === undefined) return;
       task.status = 'running';
       task.attempts += 1;
       const batch = this.batches.find(({ id }) => id === task.batchId);
       if (batch !== undefined) batch.hasBegun = true;
     }
+  }
+
+  #score({ priority, readyAt }: ModelTask): number {
+    return priority * ageingMs + this.now - readyAt;
   }
 
   #isBatchPaused(batchId: string | null): boolean {
