@@ -532,7 +532,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
     const own = currentAttempt();
     const isSelf =
-      own?.executor === this.#options.executor &&
+      own?.owner === this.#options.executor &&
       (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
     return () => {
       // Code that a handler left behind may wait: its attempt is over.
