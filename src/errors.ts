@@ -73,6 +73,20 @@ export class NotRunningError extends FleetError {
   }
 }
 
+/** The worker takes no task now: it has as many as it may have, drains, or was not started. Nothing was started. */
+export class WorkerUnavailableError extends FleetError {
+  readonly code = 'ERR_WORKER_UNAVAILABLE';
+
+  readonly workerId: string;
+  readonly state: string;
+
+  constructor(workerId: string, state: string, remedy: string) {
+    super(`Worker ${quote(workerId)} is ${state} and takes no task; ${remedy}`);
+    this.workerId = workerId;
+    this.state = state;
+  }
+}
+
 /** The queue has no room and `onQueueFull` is `reject`: submit again later. Nothing was saved. */
 export class QueueFullError extends FleetError {
   readonly code = 'ERR_QUEUE_FULL';

@@ -43,11 +43,10 @@ import type { RegisterOptions } from './handlerRegistry.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { StoredResult } from './store.ts';
 import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
 import {
-  assertBoolean,
-  assertDuration,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
@@ -82,13 +81,6 @@ export interface BatchOptions {
   /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
   readonly batchId?: string;
   readonly metadata?: Json;
-}
-
-export interface StopOptions {
-  /** Whether running tasks may finish. Defaults to `true`. */
-  readonly graceful?: boolean;
-  /** How long they may take, ms; then they are aborted, uncharged. Defaults to 30,000. */
-  readonly timeoutMs?: number;
 }
 
 /**
@@ -139,10 +131,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
-    const read = readOptions('options', options, ['graceful', 'timeoutMs']);
-    const { graceful = true, timeoutMs = 30_000 } = read;
-    assertBoolean('graceful', graceful);
-    assertDuration('timeoutMs', timeoutMs, 0);
+    const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
     if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));

@@ -13,13 +13,7 @@ export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './ex
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
-export {
-  FleetManager,
-  type BatchOptions,
-  type FleetManagerOptions,
-  type StopOptions,
-  type TaskFor
-} from './fleetManager.ts';
+export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -35,8 +29,13 @@ export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
 export type { FleetStats } from './stats.ts';
+export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
 export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
 export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
+export { WorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
+export type { WorkerOptions } from './workerOptions.ts';
+export type { ExecutableTask, WorkerTask } from './workerTask.ts';
+export type { WorkerStatus } from './workerViews.ts';
