@@ -101,7 +101,7 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
  * type without a handler, which an earlier process had, until one is registered.
  */
 function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean {
-  if (!turn.context.types.has(context.type)) {
+  if (turn.context.types?.has(context.type) === false) {
     waitForHandler(turn, ledger, context);
     return false;
   }

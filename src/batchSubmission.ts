@@ -17,7 +17,8 @@ export interface SubmissionOptions {
   /** The id was minted for this submission. */
   readonly isMinted: boolean;
   readonly metadata: Json;
-  readonly types: ReadonlySet<string>;
+  /** `null`: any. */
+  readonly types: ReadonlySet<string> | null;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
   readonly clock: Clock;
@@ -165,7 +166,7 @@ export class BatchSubmission {
     const path = `tasks[${index}]`;
     const prepared = prepareTask(task, path, this.#options.batchId, now);
     const { types } = this.#options;
-    if (!types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
+    if (types !== null && !types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
     const first = ids.get(prepared.id);
     if (first !== undefined)
       refuse(`${path}.id`, prepared.id, `unique in its batch; tasks[${first}] has it too`);

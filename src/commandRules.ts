@@ -353,6 +353,7 @@ function withdraw(turn: Turn, isMeant: (input: CommandInput) => boolean, error: 
 
 function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {
   const { types } = turn.context;
+  if (types === null) return;
   const unknown = tasks.find(({ type }) => !types.has(type));
   if (unknown === undefined) return;
   throw new ValidationError(`type of task ${quoted(unknown)}`, show(unknown.type), oneOf(types));

@@ -11,14 +11,15 @@ import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
-import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
-import type { Handlers } from './handler.ts';
+import { handlerSource, withBefore, type AttemptSource } from './executors/attemptSource.ts';
+import { inProcessOf, type DetachedErrorPolicy } from './executors/inProcess.ts';
+import type { HandlerContext, Handlers } from './handler.ts';
 import { HandlerRegistry } from './handlerRegistry.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
-import type { Store } from './store.ts';
+import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
@@ -92,8 +93,16 @@ const optionNames = [
   'newId'
 ] satisfies (keyof FleetOptions)[];
 
+/** What a subclass of the fleet adds to how attempts run in this process. */
+export interface AttemptParts {
+  /** Workers that are objects. Absent: handlers alone do the work. */
+  readonly workers?: (handlers: HandlerRegistry, clock: Clock) => AttemptSource;
+  /** Awaited before each attempt. Never throws. */
+  readonly before?: ((data: unknown, context: HandlerContext) => Promise<void>) | null;
+}
+
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
-export function resolveOptions(options: FleetOptions): ResolvedOptions {
+export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}): ResolvedOptions {
   const given = readOptions('options', options, optionNames);
   const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
@@ -106,14 +115,18 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
       refuse('options.onDetachedError', onDetachedError, 'absent where an executor is given');
     }
   }
+  if (executor !== undefined && (parts.workers ?? parts.before)) {
+    refuse('options.executor', executor, 'absent where getWorkerInstance or onBeforeTask is overridden');
+  }
+  const clock = given.clock ?? systemClock;
   const registry = executor === undefined ? new HandlerRegistry(handlers) : null;
   return {
     name,
     handlers: registry,
-    executor: executor ?? inProcess(registry!, { shouldRetry, onDetachedError }),
+    executor: executor ?? inProcessOf(sourceOf(registry!, clock, parts), { shouldRetry, onDetachedError }),
     store: given.store ?? memoryStore(),
     config: resolveConfig(configOf(given)),
-    clock: given.clock ?? systemClock,
+    clock,
     random: given.random ?? random,
     newId: given.newId ?? uuid
   };
@@ -125,9 +138,11 @@ export interface Audience {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told of each committed turn that settled a task or made a fact true. Must not throw. */
+  readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
 
-const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {} };
+const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {}, onReleased: () => {} };
 
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(
@@ -192,6 +207,11 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
     restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
   });
+}
+
+function sourceOf(handlers: HandlerRegistry, clock: Clock, { workers, before }: AttemptParts): AttemptSource {
+  const source = workers?.(handlers, clock) ?? handlerSource(handlers);
+  return before ? withBefore(source, before) : source;
 }
 
 function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {

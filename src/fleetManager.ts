@@ -1,10 +1,11 @@
 import { createActor, type ActorRefFrom, type InspectionEvent } from 'xstate';
-import type { BatchStatus } from '../machines/batch.ts';
+import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
-import type { Json, TaskResult } from '../machines/task.ts';
+import type { Json, TaskError, TaskResult } from '../machines/task.ts';
 import type { workerMachine } from '../machines/workerMachine.ts';
 import { BatchSubmission } from './batchSubmission.ts';
+import { systemClock, type Clock } from './clock.ts';
 import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
 import { CoordinatorAgent } from './coordinatorAgent.ts';
@@ -28,7 +29,9 @@ import {
   TaskFailedError
 } from './errors.ts';
 import type { EventFilter, EventStream } from './eventStream.ts';
+import { WorkerInstances } from './executors/workerInstances.ts';
 import { FleetEvents, type FactOf } from './fleetEvents.ts';
+import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleetHooks.ts';
 import {
   FleetReader,
   keyOf,
@@ -38,8 +41,9 @@ import {
   type TaskFilter,
   type TaskRef
 } from './fleetReader.ts';
-import type { DataOf, Handlers, ResultOf } from './handler.ts';
-import type { RegisterOptions } from './handlerRegistry.ts';
+import type { AnyDataOf, AnyResultOf, DataOf, HandlerContext, Handlers, ResultOf } from './handler.ts';
+import type { HandlerRegistry, RegisterOptions } from './handlerRegistry.ts';
+import { Hooks } from './hooks.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
@@ -64,6 +68,8 @@ import {
   type WorkerInfo
 } from './views.ts';
 import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
+import type { AnyWorkerAgent } from './workerAgent.ts';
+import type { WorkerTask } from './workerTask.ts';
 
 /** Any task that the handlers can run. */
 export type TaskFor<THandlers extends Handlers> = {
@@ -97,6 +103,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
+  readonly #hooks: FleetHooks;
   readonly #reader: FleetReader;
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
@@ -106,9 +113,18 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   constructor(options: FleetManagerOptions<THandlers>) {
     const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
-    this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
+    this.#hooks = new FleetHooks(
+      new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
+      this.#hookMethods()
+    );
+    this.#options = resolveOptions(fleetOptions, {
+      before: this.#hooks.before,
+      ...(this.#isOverridden('getWorkerInstance') && {
+        workers: (handlers, clock) => this.#workerInstances(handlers, clock)
+      })
+    });
     this.#fleet = this.#createFleet();
     const { store, name } = this.#options;
     this.#reader = new FleetReader(store, name);
@@ -458,10 +474,91 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#requireActor('actor');
   }
 
+  /**
+   * Makes the worker of an id. Override it, and workers that are objects do the work that no handler is registered
+   * for, of tasks of any type.
+   *
+   * It is started and, when its place wants another or the fleet stops, stopped by the fleet. A throw, 30 s without an
+   * answer, and a worker of another id or with too low a `concurrency` are a `worker.lost`; another try follows.
+   *
+   * @param workerId - What the worker is to be made with. Each is asked for once; with `tasksPerWorker: 1` each task
+   * has a worker of its own.
+   */
+  protected getWorkerInstance(workerId: string): AnyWorkerAgent | Promise<AnyWorkerAgent> {
+    throw new ConflictError(
+      'fleet',
+      this.#options.name,
+      `does not override getWorkerInstance: no ${workerId}`
+    );
+  }
+
+  /**
+   * Has the worker do an attempt of a task. What it returns or throws is treated like a handler's; the `TaskResult` of
+   * the task counts as what is in it.
+   */
+  protected executeTaskOnWorker(
+    worker: AnyWorkerAgent,
+    task: WorkerTask<AnyDataOf<THandlers>>,
+    context: HandlerContext
+  ): unknown {
+    return worker.executeTask(task, context);
+  }
+
+  /** Called before each attempt, in the worker's time, and waited for. None of these hooks changes what becomes of a task. */
+  protected onBeforeTask(
+    _task: WorkerTask<AnyDataOf<THandlers>>,
+    _context: HandlerContext
+  ): void | Promise<void> {}
+
+  /** Called when a task has completed, durably. */
+  protected onAfterTask(_result: TaskResult<AnyResultOf<THandlers>>): void | Promise<void> {}
+
+  /** Called when an attempt has failed or timed out, durably. */
+  protected onTaskError(_attempt: FailedAttempt, _error: TaskError): void | Promise<void> {}
+
+  /** Called when a batch has settled, durably. */
+  protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
+
+  #workerInstances(handlers: HandlerRegistry, clock: Clock): WorkerInstances {
+    return new WorkerInstances({
+      handlers,
+      clock,
+      concurrency: () => this.#config.workerConcurrency,
+      getInstance: (workerId) => this.getWorkerInstance(workerId),
+      execute: (worker, task, context) =>
+        this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
+    });
+  }
+
+  /** The hooks that a subclass overrides. */
+  #hookMethods(): FleetHookMethods {
+    return {
+      ...(this.#isOverridden('onBeforeTask') && {
+        onBeforeTask: (task, context) => this.onBeforeTask(task as WorkerTask<AnyDataOf<THandlers>>, context)
+      }),
+      ...(this.#isOverridden('onAfterTask') && {
+        onAfterTask: (result) => this.onAfterTask(result as TaskResult<AnyResultOf<THandlers>>)
+      }),
+      ...(this.#isOverridden('onTaskError') && {
+        onTaskError: (attempt, error) => this.onTaskError(attempt, error)
+      }),
+      ...(this.#isOverridden('onBatchSettled') && {
+        onBatchSettled: (batchId, status) => this.onBatchSettled(batchId, status)
+      })
+    };
+  }
+
+  /** Whether a subclass has a method of its own. One that is a field is not there yet when the fleet is made. */
+  #isOverridden(method: OverridableMethod): boolean {
+    return this[method] !== FleetManager.prototype[method];
+  }
+
   #createFleet(): Fleet {
     return createFleet(this.#options, this.store, {
-      hasTaskListeners: () => this.#inspect !== undefined || this.#events.hasTaskListeners,
-      onListenerError: (error) => this.#events.report(error)
+      hasTaskListeners: () =>
+        this.#inspect !== undefined || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
+      onListenerError: (error) => this.#events.report(error),
+      onReleased: (results, facts) => this.#hooks.released(results, facts)
     });
   }
 
@@ -628,6 +725,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#actor;
   }
 }
+
+type OverridableMethod =
+  'getWorkerInstance' | 'onBeforeTask' | 'onAfterTask' | 'onTaskError' | 'onBatchSettled';
 
 function readBatchOptions(options: BatchOptions): BatchOptions {
   return readOptions('options', options, ['batchId', 'metadata']);

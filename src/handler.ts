@@ -44,5 +44,15 @@ export type Handlers = Readonly<Record<string, Handler>>;
 export type DataOf<THandler extends Handler> =
   Parameters<THandler> extends readonly [] ? unknown : Parameters<THandler>[0];
 
+/** Data of any task that the handlers can run. */
+export type AnyDataOf<THandlers extends Handlers> = {
+  [TType in keyof THandlers & string]: DataOf<THandlers[TType]>;
+}[keyof THandlers & string];
+
+/** What any of the handlers resolves with. */
+export type AnyResultOf<THandlers extends Handlers> = {
+  [TType in keyof THandlers & string]: ResultOf<THandlers[TType]>;
+}[keyof THandlers & string];
+
 /** What a task's handler resolves with. */
 export type ResultOf<THandler extends Handler> = Awaited<ReturnType<THandler>>;

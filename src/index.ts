@@ -12,6 +12,7 @@ export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } fro
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
+export type { FailedAttempt } from './fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
 export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
@@ -21,7 +22,16 @@ export {
   type TaskFilter,
   type TaskRef
 } from './fleetReader.ts';
-export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
+export type {
+  AnyDataOf,
+  AnyResultOf,
+  DataOf,
+  Handler,
+  HandlerContext,
+  Handlers,
+  HandlerTask,
+  ResultOf
+} from './handler.ts';
 export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
@@ -35,7 +45,7 @@ export { memoryStore } from './stores/memory.ts';
 export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
 export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
-export { WorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
+export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
 export type { WorkerOptions } from './workerOptions.ts';
 export type { ExecutableTask, WorkerTask } from './workerTask.ts';
 export type { WorkerStatus } from './workerViews.ts';

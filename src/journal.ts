@@ -27,7 +27,7 @@ import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
-import type { LedgerHead, Payload, Store } from './store.ts';
+import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
@@ -48,6 +48,8 @@ export interface JournalOptions {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber of the read model threw. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told what a committed turn settled and made true. */
+  readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
 
 /** A turn that was handed to the store, with what it came from. */
@@ -344,6 +346,7 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
+    if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
     // Before any time begins: the process may be stopped at any point from here on.
     if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);

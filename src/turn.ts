@@ -36,8 +36,8 @@ export interface TurnContext {
   readonly config: FleetConfig;
   /** Whether queued tasks may be claimed. */
   readonly isDispatching: boolean;
-  /** Task types that can be run. */
-  readonly types: ReadonlySet<string>;
+  /** Task types that can be run. `null`: any. */
+  readonly types: ReadonlySet<string> | null;
   /** Whether facts about single tasks are wanted. */
   readonly tellsTasks: boolean;
   readonly found: Found;

@@ -14,6 +14,10 @@ import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } 
 import type { ExecutableTask, WorkerTask } from './workerTask.ts';
 import { workerStatusOf, type WorkerStatus } from './workerViews.ts';
 
+/** A worker of any tasks. */
+// oxlint-disable-next-line typescript/no-explicit-any -- whoever makes it says what its tasks are
+export type AnyWorkerAgent = WorkerAgent<any, any>;
+
 /** A worker at a glance. Totals count over stops and starts. */
 export interface WorkerAgentInfo {
   readonly id: string;

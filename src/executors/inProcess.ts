@@ -5,6 +5,7 @@ import type { Handlers } from '../handler.ts';
 import { HandlerRegistry } from '../handlerRegistry.ts';
 import type { ShouldRetry } from '../outcome.ts';
 import { AttemptRunner } from './attemptRunner.ts';
+import { handlerSource, type AttemptSource } from './attemptSource.ts';
 import { watchDetachedErrors } from './detachedErrors.ts';
 
 /**
@@ -35,19 +36,24 @@ export interface InProcessOptions {
  */
 export function inProcess(handlers: Handlers | HandlerRegistry, options: InProcessOptions = {}): Executor {
   const registry = handlers instanceof HandlerRegistry ? handlers : new HandlerRegistry(handlers);
-  return new InProcessExecutor(registry, options);
+  return inProcessOf(handlerSource(registry), options);
+}
+
+/** The same for whatever runs the attempts. */
+export function inProcessOf(source: AttemptSource, options: InProcessOptions = {}): Executor {
+  return new InProcessExecutor(source, options);
 }
 
 class InProcessExecutor implements Executor {
-  readonly types: ReadonlySet<string>;
-  readonly #handlers: HandlerRegistry;
+  readonly types: ReadonlySet<string> | null;
+  readonly #source: AttemptSource;
   readonly #runner: AttemptRunner;
   readonly #isolates: boolean;
   #watch: Disposable | null = null;
 
-  constructor(handlers: HandlerRegistry, { shouldRetry, onDetachedError }: InProcessOptions) {
-    this.#handlers = handlers;
-    this.types = handlers.types;
+  constructor(source: AttemptSource, { shouldRetry, onDetachedError }: InProcessOptions) {
+    this.#source = source;
+    this.types = source.types;
     this.#isolates = onDetachedError !== 'exit';
     this.#runner = new AttemptRunner({
       owner: this,
@@ -62,16 +68,16 @@ class InProcessExecutor implements Executor {
     return Promise.resolve();
   }
 
-  startWorker(): Promise<void> {
-    return Promise.resolve();
+  startWorker(workerId: string): ReturnType<Executor['startWorker']> {
+    return this.#source.startWorker(workerId);
   }
 
-  stopWorker(): Promise<void> {
-    return Promise.resolve();
+  stopWorker(workerId: string): Promise<void> {
+    return this.#source.stopWorker(workerId);
   }
 
   dispatch(attempts: readonly Attempt[]): void {
-    for (const attempt of attempts) this.#runner.run(attempt, this.#handlers.get(attempt.type));
+    for (const attempt of attempts) this.#runner.run(attempt, this.#source.handlerOf(attempt));
   }
 
   abort(attempt: AttemptRef, cause: AbortCause): void {
@@ -84,6 +90,7 @@ class InProcessExecutor implements Executor {
 
   async stop(): Promise<void> {
     this.#runner.stop({ kind: 'stopped', message: 'The fleet stopped' });
+    await this.#source.stop();
     const watch = this.#watch;
     this.#watch = null;
     // What the aborts make detached code throw is still the handlers'.
