@@ -167,8 +167,10 @@ export function createFleet(
       worker: workerMachine.provide({
         actors: {
           startWorker: fromPromise(async ({ input: { workerId } }) => {
-            await executor.startWorker(workerId);
-            return { at: clock.now() };
+            const made = await executor.startWorker(workerId);
+            const at = clock.now();
+            journal.workers.recordSpawn(workerId, at, made?.tags);
+            return { at };
           }),
           stopWorker: fromPromise(({ input: { workerId } }) => executor.stopWorker(workerId))
         }

@@ -3,7 +3,6 @@ import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import type { Json, TaskError, TaskResult } from '../machines/task.ts';
-import type { workerMachine } from '../machines/workerMachine.ts';
 import { BatchSubmission } from './batchSubmission.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { SubmitReply } from './commandRules.ts';
@@ -59,17 +58,11 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
-import {
-  fleetStatisticsOf,
-  taskResultOf,
-  workerInfoOf,
-  type FleetStatistics,
-  type TaskView,
-  type WorkerInfo
-} from './views.ts';
+import { fleetStatisticsOf, taskResultOf, type FleetStatistics, type TaskView } from './views.ts';
 import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
 import type { AnyWorkerAgent } from './workerAgent.ts';
 import type { WorkerTask } from './workerTask.ts';
+import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './workerViews.ts';
 
 /** Any task that the handlers can run. */
 export type TaskFor<THandlers extends Handlers> = {
@@ -414,8 +407,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     };
   }
 
-  getTask(ref: TaskRef): Promise<TaskView> {
-    return this.#reader.getTask(ref);
+  async getTask(ref: TaskRef): Promise<TaskView> {
+    const task = await this.#reader.getTask(ref);
+    return { ...task, ...this.#fleet.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
   }
 
   /** @returns `false`: unknown or settled. */
@@ -439,17 +433,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** The workers that hold a task now. */
-  getActiveWorkers(): Promise<WorkerInfo[]> {
-    const children = this.#requireActor('getActiveWorkers').getSnapshot().children as Readonly<
-      Record<string, ActorRefFrom<typeof workerMachine> | undefined>
-    >;
-    const { ledger } = this.#fleet.journal;
-    const infos: WorkerInfo[] = [];
-    for (const place of ledger.roster.all()) {
-      const spawnedAt = children[place.slot]?.getSnapshot().context.spawnedAt ?? 0;
-      if (place.attempts.size > 0) infos.push(workerInfoOf(place, spawnedAt, ledger));
-    }
-    return Promise.resolve(infos);
+  async getActiveWorkers(): Promise<WorkerInfo[]> {
+    return this.#listWorkers('getActiveWorkers', {}).filter(({ taskIds }) => taskIds.length > 0);
+  }
+
+  /** The workers that exist, idle ones too; with `status`, also those that ended. @throws {ValidationError} */
+  async getWorkers(filter: WorkerFilter = {}): Promise<WorkerInfo[]> {
+    return this.#listWorkers('getWorkers', filter);
   }
 
   /** Calls back with every fact of a type, or of all (`*`), after the commit that made it true. */
@@ -518,6 +508,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Called when a batch has settled, durably. */
   protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
+
+  #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
+    const { children } = this.#requireActor(command).getSnapshot();
+    const { ledger, workers } = this.#fleet.journal;
+    return listWorkers(workerActorsOf(children), ledger, workers, filter);
+  }
 
   #workerInstances(handlers: HandlerRegistry, clock: Clock): WorkerInstances {
     return new WorkerInstances({

@@ -22,9 +22,9 @@ export interface HandlerContext {
   readonly workerId: string;
   /** Aborted when the attempt times out or is cancelled, and when the fleet stops. */
   readonly signal: AbortSignal;
-  /** Tells subscribers how far it is. */
+  /** Tells subscribers how far it is, at most 1,000 times a second together with `log`; `getTask` has the last value. */
   readonly progress: (value: Json) => void;
-  /** Tells subscribers a line, cut at 4,096 characters. */
+  /** Tells subscribers a line, cut at 4,096 characters; `getTask` has the last 20. */
   readonly log: (line: string) => void;
 }
 

@@ -15,6 +15,7 @@ import {
   releaseAttempts,
   settleAttempt
 } from './attemptRules.ts';
+import { AttemptNotes } from './attemptNotes.ts';
 import type { Clock } from './clock.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { outsideAttempts } from './currentAttempt.ts';
@@ -31,6 +32,7 @@ import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
+import { WorkerHistory } from './workerHistory.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
 const maxTurnRows = 4_000;
@@ -69,6 +71,8 @@ export class Journal {
   readonly ledger = new Ledger();
   readonly replies = new Replies();
   readonly waiters = new Waiters();
+  readonly notes = new AttemptNotes();
+  readonly workers = new WorkerHistory();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
 
@@ -128,6 +132,7 @@ export class Journal {
   }
 
   recordReport(report: WorkerReport): void {
+    this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
     this.#snapshots.markWorker(report.slot);
     this.#hasReports = true;
@@ -157,11 +162,18 @@ export class Journal {
     const { executor } = this.#options;
     try {
       await executor.start({
-        settled: ({ seq, attempt }, outcome) =>
-          this.collect({ type: 'attempt.settled', seq, attempt, outcome }),
+        settled: ({ seq, attempt }, outcome) => {
+          this.notes.forget({ seq, attempt });
+          this.collect({ type: 'attempt.settled', seq, attempt, outcome });
+        },
         progress: (attempt, value) =>
-          this.#tell(attempt, (task) => ({ type: 'task.progress', ...task, value })),
-        log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line })),
+          this.#tell(attempt, (task, now) =>
+            this.notes.keepProgress(attempt, value, now) ? { type: 'task.progress', ...task, value } : null
+          ),
+        log: (attempt, line) =>
+          this.#tell(attempt, (task, now) =>
+            this.notes.keepLine(attempt, line, now) ? { type: 'task.log', ...task, line } : null
+          ),
         detached: ({ key, batchId, attempt }, error, hasFailed) => {
           const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
           this.#send({ type: 'facts.released', facts: [fact] });
@@ -516,12 +528,13 @@ export class Journal {
     return 'committed';
   }
 
-  /** Emits what a handler tells while its attempt runs. It is not durable. */
-  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact) => FleetFact): void {
+  /** Keeps and emits what a handler tells while its attempt runs. It is not durable. */
+  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact, now: number) => FleetFact | null): void {
     const context = this.ledger.tasks.get(seq)?.context;
     if (context?.attempt !== attempt) return;
     const { key, batchId } = context;
-    this.#send({ type: 'facts.released', facts: [factOf({ key, batchId, attempt })] });
+    const fact = factOf({ key, batchId, attempt }, this.#options.clock.monotonic());
+    if (fact !== null) this.#send({ type: 'facts.released', facts: [fact] });
   }
 
   #wake(): void {

@@ -23,6 +23,8 @@ export interface Place {
   readonly told: { completed: number; failed: number };
   /** Whether its actor was last told that it is busy. */
   isBusy: boolean;
+  /** When a heartbeat was last heard, epoch ms; `null`: never, or its executor has none. */
+  lastHeartbeatAt: number | null;
 }
 
 /** The workers of the fleet: who has room, and who holds what. */
@@ -156,7 +158,8 @@ function newPlace(slot: string, workerId: string): Place {
     completed: 0,
     failed: 0,
     told: { completed: 0, failed: 0 },
-    isBusy: false
+    isBusy: false,
+    lastHeartbeatAt: null
   };
 }
 

@@ -310,7 +310,7 @@ describe('hooks of a fleet', () => {
       hang: () => new Promise(() => {})
     });
     await fleet.start();
-    await expect(fleet.submit('bad', null, { id: 'x' })).rejects.toThrow();
+    await expect(fleet.submit('bad', null, { id: 'x' })).rejects.toThrow('no');
     await fleet.submitAsync('hang', null, { id: 'y', delayMs: 1_000 });
     await fleet.cancelTask('y');
     await fleet.coordinator.submitResult('outside', {
@@ -426,7 +426,7 @@ class Worker extends WorkerAgent {
 }
 
 /** A fleet of two workers that are objects, on simulated time. */
-class InstanceFleet extends FleetManager<Handlers> {
+class InstanceFleet extends FleetManager {
   readonly made: Worker[] = [];
   readonly clock: SimulatedClock;
   make: (id: string) => AnyWorkerAgent | Promise<AnyWorkerAgent>;
@@ -453,7 +453,7 @@ class InstanceFleet extends FleetManager<Handlers> {
   }
 }
 
-class HookedFleet extends FleetManager<Handlers> {
+class HookedFleet extends FleetManager {
   readonly calls: string[] = [];
   readonly clock: SimulatedClock;
   fault: Error | null = null;
