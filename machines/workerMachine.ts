@@ -69,6 +69,8 @@ export interface WorkerReport {
   readonly tasksPerWorker: number | null;
   /** What it offers in all: it takes tasks whose tags are all among these. */
   readonly tags: readonly string[];
+  /** When it was ready, epoch ms; `null` before. */
+  readonly spawnedAt: number | null;
   /** Why it could not be made; `null` unless broken. */
   readonly problem: string | null;
 }
@@ -340,6 +342,7 @@ function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerRep
     concurrency: context.concurrency,
     tasksPerWorker: context.tasksPerWorker,
     tags: offeredTags(context),
+    spawnedAt: context.spawnedAt,
     problem: context.problem
   };
 }

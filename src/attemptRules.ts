@@ -1,5 +1,5 @@
 import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
-import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { TaskContext, TaskEvent } from '../machines/taskMachine.ts';
 import type { DispatchLane } from './dispatchQueue.ts';
 import type { Ledger } from './ledger.ts';
 import { isBefore } from './priorityQueue.ts';
@@ -77,10 +77,11 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
 
 /** Gives queued tasks to workers with room that have their tags, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at, activeNow, config } = turn.context;
+  const { at, activeNow, config, types } = turn.context;
   const { queue, typeUse } = ledger;
   queue.configure(config.ageingMs, config.typeLimits);
   typeUse.configure(config.typeLimits);
+  ledger.queueHandled(types);
   const isOpen = (type: string): boolean => typeUse.isOpen(type, activeNow);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
@@ -123,8 +124,15 @@ function nextMatch({ queue, roster }: Ledger, isOpen: (type: string) => boolean)
   return match;
 }
 
-/** A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption. */
+/**
+ * A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption, and those of a
+ * type without a handler, which an earlier process had, until one is registered.
+ */
 function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean {
+  if (turn.context.types?.has(context.type) === false) {
+    waitForHandler(turn, ledger, context);
+    return false;
+  }
   if (context.batchId === null) return true;
   const state = turn.batch(context.batchId)?.state;
   if (state === 'paused') {
@@ -133,6 +141,13 @@ function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean 
     else ledger.parked.set(context.batchId, [context]);
   }
   return state !== 'paused' && state !== 'cancelling';
+}
+
+function waitForHandler(turn: Turn, ledger: Ledger, context: TaskContext): void {
+  const waiting = ledger.unhandled.get(context.type);
+  if (waiting !== undefined) return void waiting.push(context);
+  ledger.unhandled.set(context.type, [context]);
+  turn.facts.push({ type: 'handler.missing', taskType: context.type });
 }
 
 function timeOut(turn: Turn, row: TaskRow): void {

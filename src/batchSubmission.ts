@@ -22,7 +22,8 @@ export interface SubmissionOptions {
   readonly metadata: Json;
   /** When those tasks start that do not say so. */
   readonly start: StartOptions;
-  readonly types: ReadonlySet<string>;
+  /** `null`: any. */
+  readonly types: ReadonlySet<string> | null;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
   readonly clock: Clock;
@@ -201,7 +202,7 @@ export class BatchSubmission {
     const path = `tasks[${index}]`;
     const { types, batchId, start } = this.#options;
     const prepared = prepareTask(task, path, batchId, now, start);
-    if (!types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
+    if (types !== null && !types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
     const first = ids.get(prepared.id);
     if (first !== undefined)
       refuse(`${path}.id`, prepared.id, `unique in its batch; tasks[${first}] has it too`);

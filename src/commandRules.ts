@@ -411,6 +411,7 @@ function withdraw(turn: Turn, isMeant: (input: CommandInput) => boolean, error: 
 
 function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {
   const { types } = turn.context;
+  if (types === null) return;
   const unknown = tasks.find(({ type }) => !types.has(type));
   if (unknown === undefined) return;
   throw new ValidationError(`type of task ${quoted(unknown)}`, show(unknown.type), oneOf(types));
@@ -418,7 +419,8 @@ function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {
 
 /** What a task's type may be. */
 export function oneOf(types: ReadonlySet<string>): string {
-  return `one of the types that have a handler: ${[...types].map((type) => quote(type)).join(', ')}`;
+  const listed = [...types].map((type) => quote(type)).join(', ');
+  return `one of the types that have a handler: ${listed || 'none is registered'}`;
 }
 
 function assertTotal(batchId: string, held: number, submitted: number | null): void {

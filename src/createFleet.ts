@@ -12,23 +12,24 @@ import { noTags } from '../machines/tags.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
-import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
-import type { Handlers } from './handler.ts';
+import { handlerSource, withBefore, type AttemptSource } from './executors/attemptSource.ts';
+import { inProcessOf, type DetachedErrorPolicy } from './executors/inProcess.ts';
+import type { HandlerContext, Handlers } from './handler.ts';
+import { HandlerRegistry } from './handlerRegistry.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
-import { showKey } from './show.ts';
-import type { Store } from './store.ts';
+import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { readTags } from './tags.ts';
 import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
-/** What a fleet is made of. Everything but the handlers has a default. */
+/** What a fleet is made of. Everything has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
   /** Names the fleet within its store. Defaults to `default`. */
   readonly name?: string;
-  /** By task type. They run in this process; give `executor` instead to run them elsewhere. */
+  /** By task type; more may be registered later. They run in this process; give `executor` instead to run them elsewhere. */
   readonly handlers?: THandlers;
   /** Where handlers run. Defaults to this process. Excludes `handlers`. */
   readonly executor?: Executor;
@@ -53,6 +54,8 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
 export interface ResolvedOptions {
   readonly name: string;
   readonly executor: Executor;
+  /** What the executor runs; `null` where one was given, which has its own. */
+  readonly handlers: HandlerRegistry | null;
   readonly store: Store;
   readonly config: FleetConfig;
   readonly clock: Clock;
@@ -92,8 +95,16 @@ const optionNames = [
   'newId'
 ] satisfies (keyof FleetOptions)[];
 
+/** What a subclass of the fleet adds to how attempts run in this process. */
+export interface AttemptParts {
+  /** Workers that are objects. Absent: handlers alone do the work. */
+  readonly workers?: (handlers: HandlerRegistry, clock: Clock) => AttemptSource;
+  /** Awaited before each attempt. Never throws. */
+  readonly before?: ((data: unknown, context: HandlerContext) => Promise<void>) | null;
+}
+
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
-export function resolveOptions(options: FleetOptions): ResolvedOptions {
+export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}): ResolvedOptions {
   const given = readOptions('options', options, optionNames);
   const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
@@ -106,12 +117,18 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
       refuse('options.onDetachedError', onDetachedError, 'absent where an executor is given');
     }
   }
+  if (executor !== undefined && (parts.workers ?? parts.before)) {
+    refuse('options.executor', executor, 'absent where getWorkerInstance or onBeforeTask is overridden');
+  }
+  const clock = given.clock ?? systemClock;
+  const registry = executor === undefined ? new HandlerRegistry(handlers) : null;
   return {
     name,
-    executor: executor ?? inProcess(readHandlers(handlers), { shouldRetry, onDetachedError }),
+    handlers: registry,
+    executor: executor ?? inProcessOf(sourceOf(registry!, clock, parts), { shouldRetry, onDetachedError }),
     store: given.store ?? memoryStore(),
     config: resolveConfig(configOf(given)),
-    clock: given.clock ?? systemClock,
+    clock,
     random: given.random ?? random,
     newId: given.newId ?? uuid
   };
@@ -123,9 +140,11 @@ export interface Audience {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told of each committed turn that settled a task or made a fact true. Must not throw. */
+  readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
 
-const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {} };
+const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {}, onReleased: () => {} };
 
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(
@@ -150,11 +169,9 @@ export function createFleet(
       worker: workerMachine.provide({
         actors: {
           startWorker: fromPromise(async ({ input: { workerId } }) => {
-            const { tags } = (await executor.startWorker(workerId)) ?? {};
-            return {
-              at: clock.now(),
-              tags: tags === undefined ? noTags : readTags('tags of the worker', tags)
-            };
+            const made = await executor.startWorker(workerId);
+            const tags = made?.tags === undefined ? noTags : readTags('tags of the worker', made.tags);
+            return { at: clock.now(), tags };
           }),
           stopWorker: fromPromise(({ input: { workerId } }) => executor.stopWorker(workerId))
         }
@@ -195,12 +212,9 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
   });
 }
 
-function readHandlers(handlers: Handlers | undefined): Handlers {
-  const read = readFields('options.handlers', handlers as Handlers);
-  for (const [type, handler] of Object.entries(read)) {
-    if (typeof handler !== 'function') refuse(`options.handlers${showKey(type)}`, handler, 'a function');
-  }
-  return read;
+function sourceOf(handlers: HandlerRegistry, clock: Clock, { workers, before }: AttemptParts): AttemptSource {
+  const source = workers?.(handlers, clock) ?? handlerSource(handlers);
+  return before ? withBefore(source, before) : source;
 }
 
 function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {

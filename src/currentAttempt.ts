@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Attempt, Executor } from './executor.ts';
+import type { Attempt } from './executor.ts';
 
 /** An attempt whose handler is the origin of the code that runs now. */
 export interface CurrentAttempt {
-  readonly executor: Executor;
+  /** What runs it: an executor, or a worker that stands alone. */
+  readonly owner: object;
   readonly attempt: Attempt;
   /** It has not settled. */
   readonly isRunning: boolean;

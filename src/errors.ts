@@ -47,7 +47,7 @@ export class NotFoundError extends FleetError {
 export class ConflictError extends FleetError {
   readonly code = 'ERR_CONFLICT';
 
-  readonly kind: 'batch' | 'task' | 'fleet' | 'idempotencyKey';
+  readonly kind: 'batch' | 'task' | 'fleet' | 'handler' | 'idempotencyKey';
   readonly id: string;
 
   constructor(kind: ConflictError['kind'], id: string, reason: string) {
@@ -69,6 +69,20 @@ export class NotRunningError extends FleetError {
     super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; call start() first`);
     this.fleet = fleet;
     this.command = command;
+    this.state = state;
+  }
+}
+
+/** The worker takes no task now: it has as many as it may have, drains, or was not started. Nothing was started. */
+export class WorkerUnavailableError extends FleetError {
+  readonly code = 'ERR_WORKER_UNAVAILABLE';
+
+  readonly workerId: string;
+  readonly state: string;
+
+  constructor(workerId: string, state: string, remedy: string) {
+    super(`Worker ${quote(workerId)} is ${state} and takes no task; ${remedy}`);
+    this.workerId = workerId;
     this.state = state;
   }
 }

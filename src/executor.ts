@@ -47,8 +47,8 @@ export interface AbortCause {
  * handler.
  */
 export interface Executor {
-  /** Task types that it can run. */
-  readonly types: ReadonlySet<string>;
+  /** Task types that it can run. `null`: any. */
+  readonly types: ReadonlySet<string> | null;
 
   start(reports: ExecutorReports): Promise<void>;
 

@@ -2,8 +2,8 @@ import type { Subscription } from 'xstate';
 import { factTypes, type FleetFact } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
-import { show } from './show.ts';
 import { assertOneOf, refuse } from './validation.ts';
+import { warnOf } from './warning.ts';
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
 
@@ -17,7 +17,9 @@ export class FleetEvents {
   readonly #onError: (error: unknown) => void;
 
   /** @param onError - Told what a subscriber threw. Defaults to a warning of the process. */
-  constructor(onError: (error: unknown) => void = warn) {
+  constructor(
+    onError: (error: unknown) => void = (error) => warnOf("A subscriber of the fleet's events", error)
+  ) {
     this.#onError = onError;
   }
 
@@ -63,7 +65,7 @@ export class FleetEvents {
     try {
       this.#onError(error);
     } catch (thrown) {
-      warn(thrown);
+      warnOf("A subscriber of the fleet's events", thrown);
     }
   }
 
@@ -74,18 +76,5 @@ export class FleetEvents {
         this.guarded(listener)(fact as never);
       }
     }
-  }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(`A subscriber of the fleet's events threw: ${messageOf(error)}`);
-}
-
-/** Never throws, whatever was thrown. */
-function messageOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error) : show(error);
-  } catch {
-    return show(error);
   }
 }

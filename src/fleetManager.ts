@@ -1,10 +1,10 @@
 import { createActor, type ActorRefFrom, type InspectionEvent } from 'xstate';
-import type { BatchStatus } from '../machines/batch.ts';
+import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
-import type { Json, TaskResult } from '../machines/task.ts';
-import type { workerMachine } from '../machines/workerMachine.ts';
+import type { Json, TaskError, TaskResult } from '../machines/task.ts';
 import { BatchSubmission } from './batchSubmission.ts';
+import { systemClock, type Clock } from './clock.ts';
 import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
 import { CoordinatorAgent } from './coordinatorAgent.ts';
@@ -28,7 +28,9 @@ import {
   TaskFailedError
 } from './errors.ts';
 import type { EventFilter, EventStream } from './eventStream.ts';
+import { WorkerInstances } from './executors/workerInstances.ts';
 import { FleetEvents, type FactOf } from './fleetEvents.ts';
+import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleetHooks.ts';
 import {
   FleetReader,
   keyOf,
@@ -38,10 +40,13 @@ import {
   type TaskFilter,
   type TaskRef
 } from './fleetReader.ts';
-import type { DataOf, Handlers, ResultOf } from './handler.ts';
+import type { AnyDataOf, AnyResultOf, DataOf, HandlerContext, Handlers, ResultOf } from './handler.ts';
+import type { HandlerRegistry, RegisterOptions } from './handlerRegistry.ts';
+import { Hooks } from './hooks.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { StoredResult } from './store.ts';
 import {
   prepareSingleTask,
@@ -51,8 +56,6 @@ import {
   type Task
 } from './task.ts';
 import {
-  assertBoolean,
-  assertDuration,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
@@ -61,15 +64,11 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
-import {
-  fleetStatisticsOf,
-  taskResultOf,
-  workerInfoOf,
-  type FleetStatistics,
-  type TaskView,
-  type WorkerInfo
-} from './views.ts';
+import { fleetStatisticsOf, taskResultOf, type FleetStatistics, type TaskView } from './views.ts';
 import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
+import type { AnyWorkerAgent } from './workerAgent.ts';
+import type { WorkerTask } from './workerTask.ts';
+import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './workerViews.ts';
 
 /** Any task that the handlers can run. */
 export type TaskFor<THandlers extends Handlers> = {
@@ -90,13 +89,6 @@ export interface BatchOptions extends StartOptions {
   readonly metadata?: Json;
 }
 
-export interface StopOptions {
-  /** Whether running tasks may finish. Defaults to `true`. */
-  readonly graceful?: boolean;
-  /** How long they may take, ms; then they are aborted, uncharged. Defaults to 30,000. */
-  readonly timeoutMs?: number;
-}
-
 /**
  * A fleet of workers: takes batches of tasks, spreads them over its workers, retries what fails, gathers the
  * results, and survives the loss of its process if its store does.
@@ -111,6 +103,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
+  readonly #hooks: FleetHooks;
   readonly #reader: FleetReader;
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
@@ -120,9 +113,18 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   constructor(options: FleetManagerOptions<THandlers>) {
     const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
-    this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
+    this.#hooks = new FleetHooks(
+      new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
+      this.#hookMethods()
+    );
+    this.#options = resolveOptions(fleetOptions, {
+      before: this.#hooks.before,
+      ...(this.#isOverridden('getWorkerInstance') && {
+        workers: (handlers, clock) => this.#workerInstances(handlers, clock)
+      })
+    });
     this.#fleet = this.#createFleet();
     const { store, name } = this.#options;
     this.#reader = new FleetReader(store, name);
@@ -145,10 +147,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
-    const read = readOptions('options', options, ['graceful', 'timeoutMs']);
-    const { graceful = true, timeoutMs = 30_000 } = read;
-    assertBoolean('graceful', graceful);
-    assertDuration('timeoutMs', timeoutMs, 0);
+    const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
     if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
@@ -396,8 +395,43 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
   }
 
-  getTask(ref: TaskRef): Promise<TaskView> {
-    return this.#reader.getTask(ref);
+  /**
+   * Adds the handler of a type of task, before the start or while the fleet runs. From then on the type can be
+   * submitted, and tasks of it that an earlier process left are dispatched.
+   *
+   * @throws {ValidationError} @throws {ConflictError} for a type that has a handler, unless `replace` is set:
+   * attempts that run then end with the old one. Also where the fleet has an executor of its own.
+   */
+  registerHandler<TType extends keyof THandlers & string>(
+    type: TType,
+    handler: THandlers[TType],
+    options: RegisterOptions = {}
+  ): void {
+    const { handlers, name } = this.#options;
+    if (handlers === null) {
+      throw new ConflictError('fleet', name, 'has an executor of its own, whose task types are fixed');
+    }
+    handlers.add(type, handler, options);
+    if (this.#actor?.getSnapshot().status === 'active') this.#fleet.journal.handlerRegistered();
+  }
+
+  /**
+   * The same with the function apart: `fleet.handler('resize')(async (data) => …)`. What it gives returns the
+   * function as it is.
+   */
+  handler<TType extends keyof THandlers & string>(
+    type: TType,
+    options: RegisterOptions = {}
+  ): <THandler extends THandlers[TType]>(handler: THandler) => THandler {
+    return (handler) => {
+      this.registerHandler(type, handler, options);
+      return handler;
+    };
+  }
+
+  async getTask(ref: TaskRef): Promise<TaskView> {
+    const task = await this.#reader.getTask(ref);
+    return { ...task, ...this.#fleet.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
   }
 
   /** @returns `false`: unknown or settled. */
@@ -421,17 +455,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   }
 
   /** The workers that hold a task now. */
-  getActiveWorkers(): Promise<WorkerInfo[]> {
-    const children = this.#requireActor('getActiveWorkers').getSnapshot().children as Readonly<
-      Record<string, ActorRefFrom<typeof workerMachine> | undefined>
-    >;
-    const { ledger } = this.#fleet.journal;
-    const infos: WorkerInfo[] = [];
-    for (const place of ledger.roster.all()) {
-      const spawnedAt = children[place.slot]?.getSnapshot().context.spawnedAt ?? 0;
-      if (place.attempts.size > 0) infos.push(workerInfoOf(place, spawnedAt, ledger));
-    }
-    return Promise.resolve(infos);
+  async getActiveWorkers(): Promise<WorkerInfo[]> {
+    return this.#listWorkers('getActiveWorkers', {}).filter(({ taskIds }) => taskIds.length > 0);
+  }
+
+  /** The workers that exist, idle ones too; with `status`, also those that ended. @throws {ValidationError} */
+  async getWorkers(filter: WorkerFilter = {}): Promise<WorkerInfo[]> {
+    return this.#listWorkers('getWorkers', filter);
   }
 
   /** Calls back with every fact of a type, or of all (`*`), after the commit that made it true. */
@@ -456,10 +486,97 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#requireActor('actor');
   }
 
+  /**
+   * Makes the worker of an id. Override it, and workers that are objects do the work that no handler is registered
+   * for, of tasks of any type.
+   *
+   * It is started and, when its place wants another or the fleet stops, stopped by the fleet. A throw, 30 s without an
+   * answer, and a worker of another id or with too low a `concurrency` are a `worker.lost`; another try follows.
+   *
+   * @param workerId - What the worker is to be made with. Each is asked for once; with `tasksPerWorker: 1` each task
+   * has a worker of its own.
+   */
+  protected getWorkerInstance(workerId: string): AnyWorkerAgent | Promise<AnyWorkerAgent> {
+    throw new ConflictError(
+      'fleet',
+      this.#options.name,
+      `does not override getWorkerInstance: no ${workerId}`
+    );
+  }
+
+  /**
+   * Has the worker do an attempt of a task. What it returns or throws is treated like a handler's; the `TaskResult` of
+   * the task counts as what is in it.
+   */
+  protected executeTaskOnWorker(
+    worker: AnyWorkerAgent,
+    task: WorkerTask<AnyDataOf<THandlers>>,
+    context: HandlerContext
+  ): unknown {
+    return worker.executeTask(task, context);
+  }
+
+  /** Called before each attempt, in the worker's time, and waited for. None of these hooks changes what becomes of a task. */
+  protected onBeforeTask(
+    _task: WorkerTask<AnyDataOf<THandlers>>,
+    _context: HandlerContext
+  ): void | Promise<void> {}
+
+  /** Called when a task has completed, durably. */
+  protected onAfterTask(_result: TaskResult<AnyResultOf<THandlers>>): void | Promise<void> {}
+
+  /** Called when an attempt has failed or timed out, durably. */
+  protected onTaskError(_attempt: FailedAttempt, _error: TaskError): void | Promise<void> {}
+
+  /** Called when a batch has settled, durably. */
+  protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
+
+  #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
+    const { children } = this.#requireActor(command).getSnapshot();
+    const { ledger, workers } = this.#fleet.journal;
+    return listWorkers(workerActorsOf(children), ledger, workers, filter);
+  }
+
+  #workerInstances(handlers: HandlerRegistry, clock: Clock): WorkerInstances {
+    return new WorkerInstances({
+      handlers,
+      clock,
+      concurrency: () => this.#config.workerConcurrency,
+      getInstance: (workerId) => this.getWorkerInstance(workerId),
+      execute: (worker, task, context) =>
+        this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
+    });
+  }
+
+  /** The hooks that a subclass overrides. */
+  #hookMethods(): FleetHookMethods {
+    return {
+      ...(this.#isOverridden('onBeforeTask') && {
+        onBeforeTask: (task, context) => this.onBeforeTask(task as WorkerTask<AnyDataOf<THandlers>>, context)
+      }),
+      ...(this.#isOverridden('onAfterTask') && {
+        onAfterTask: (result) => this.onAfterTask(result as TaskResult<AnyResultOf<THandlers>>)
+      }),
+      ...(this.#isOverridden('onTaskError') && {
+        onTaskError: (attempt, error) => this.onTaskError(attempt, error)
+      }),
+      ...(this.#isOverridden('onBatchSettled') && {
+        onBatchSettled: (batchId, status) => this.onBatchSettled(batchId, status)
+      })
+    };
+  }
+
+  /** Whether a subclass has a method of its own. One that is a field is not there yet when the fleet is made. */
+  #isOverridden(method: OverridableMethod): boolean {
+    return this[method] !== FleetManager.prototype[method];
+  }
+
   #createFleet(): Fleet {
     return createFleet(this.#options, this.store, {
-      hasTaskListeners: () => this.#inspect !== undefined || this.#events.hasTaskListeners,
-      onListenerError: (error) => this.#events.report(error)
+      hasTaskListeners: () =>
+        this.#inspect !== undefined || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
+      onListenerError: (error) => this.#events.report(error),
+      onReleased: (results, facts) => this.#hooks.released(results, facts)
     });
   }
 
@@ -519,7 +636,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
     const own = currentAttempt();
     const isSelf =
-      own?.executor === this.#options.executor &&
+      own?.owner === this.#options.executor &&
       (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
     return () => {
       // Code that a handler left behind may wait: its attempt is over.
@@ -622,6 +739,9 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#actor;
   }
 }
+
+type OverridableMethod =
+  'getWorkerInstance' | 'onBeforeTask' | 'onAfterTask' | 'onTaskError' | 'onBatchSettled';
 
 function readBatchOptions(options: BatchOptions): BatchOptions {
   const read = readOptions('options', options, ['batchId', 'metadata', 'startAfter', 'delayMs']);

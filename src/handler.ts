@@ -22,9 +22,9 @@ export interface HandlerContext {
   readonly workerId: string;
   /** Aborted when the attempt times out or is cancelled, and when the fleet stops. */
   readonly signal: AbortSignal;
-  /** Tells subscribers how far it is. */
+  /** Tells subscribers how far it is, at most 1,000 times a second together with `log`; `getTask` has the last value. */
   readonly progress: (value: Json) => void;
-  /** Tells subscribers a line, cut at 4,096 characters. */
+  /** Tells subscribers a line, cut at 4,096 characters; `getTask` has the last 20. */
   readonly log: (line: string) => void;
 }
 
@@ -43,6 +43,16 @@ export type Handlers = Readonly<Record<string, Handler>>;
 /** The type of a task's data, as its handler declares it. */
 export type DataOf<THandler extends Handler> =
   Parameters<THandler> extends readonly [] ? unknown : Parameters<THandler>[0];
+
+/** Data of any task that the handlers can run. */
+export type AnyDataOf<THandlers extends Handlers> = {
+  [TType in keyof THandlers & string]: DataOf<THandlers[TType]>;
+}[keyof THandlers & string];
+
+/** What any of the handlers resolves with. */
+export type AnyResultOf<THandlers extends Handlers> = {
+  [TType in keyof THandlers & string]: ResultOf<THandlers[TType]>;
+}[keyof THandlers & string];
 
 /** What a task's handler resolves with. */
 export type ResultOf<THandler extends Handler> = Awaited<ReturnType<THandler>>;

@@ -12,14 +12,9 @@ export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } fro
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
+export type { FailedAttempt } from './fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
-export {
-  FleetManager,
-  type BatchOptions,
-  type FleetManagerOptions,
-  type StopOptions,
-  type TaskFor
-} from './fleetManager.ts';
+export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -27,15 +22,30 @@ export {
   type TaskFilter,
   type TaskRef
 } from './fleetReader.ts';
-export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
+export type {
+  AnyDataOf,
+  AnyResultOf,
+  DataOf,
+  Handler,
+  HandlerContext,
+  Handlers,
+  HandlerTask,
+  ResultOf
+} from './handler.ts';
+export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
 export type { FleetStats } from './stats.ts';
+export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
-export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
+export type { FleetStatistics, TaskView } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
+export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
+export type { WorkerOptions } from './workerOptions.ts';
+export type { ExecutableTask, WorkerTask } from './workerTask.ts';
+export type { WorkerFilter, WorkerInfo, WorkerInfoStatus, WorkerStatus } from './workerViews.ts';

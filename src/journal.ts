@@ -15,6 +15,7 @@ import {
   releaseAttempts,
   settleAttempt
 } from './attemptRules.ts';
+import { AttemptNotes } from './attemptNotes.ts';
 import type { Clock } from './clock.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { tellDependents } from './dependencyRules.ts';
@@ -28,10 +29,11 @@ import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
-import type { LedgerHead, Payload, Store } from './store.ts';
+import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
+import { WorkerHistory } from './workerHistory.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
 const maxTurnRows = 4_000;
@@ -49,6 +51,8 @@ export interface JournalOptions {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber of the read model threw. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told what a committed turn settled and made true. */
+  readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
 
 /** A turn that was handed to the store, with what it came from. */
@@ -68,6 +72,8 @@ export class Journal {
   readonly ledger = new Ledger();
   readonly replies = new Replies();
   readonly waiters = new Waiters();
+  readonly notes = new AttemptNotes();
+  readonly workers = new WorkerHistory();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
 
@@ -86,7 +92,7 @@ export class Journal {
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** A worker has reported since the last turn looked for room. */
+  /** A worker has reported, or a handler came, since the last turn looked for what can be claimed. */
   #hasReports = false;
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
@@ -127,8 +133,15 @@ export class Journal {
   }
 
   recordReport(report: WorkerReport): void {
+    this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
     this.#snapshots.markWorker(report.slot);
+    this.#hasReports = true;
+    this.#wake();
+  }
+
+  /** A handler was registered: tasks may wait for it. */
+  handlerRegistered(): void {
     this.#hasReports = true;
     this.#wake();
   }
@@ -150,11 +163,18 @@ export class Journal {
     const { executor } = this.#options;
     try {
       await executor.start({
-        settled: ({ seq, attempt }, outcome) =>
-          this.collect({ type: 'attempt.settled', seq, attempt, outcome }),
+        settled: ({ seq, attempt }, outcome) => {
+          this.notes.forget({ seq, attempt });
+          this.collect({ type: 'attempt.settled', seq, attempt, outcome });
+        },
         progress: (attempt, value) =>
-          this.#tell(attempt, (task) => ({ type: 'task.progress', ...task, value })),
-        log: (attempt, line) => this.#tell(attempt, (task) => ({ type: 'task.log', ...task, line })),
+          this.#tell(attempt, (task, now) =>
+            this.notes.keepProgress(attempt, value, now) ? { type: 'task.progress', ...task, value } : null
+          ),
+        log: (attempt, line) =>
+          this.#tell(attempt, (task, now) =>
+            this.notes.keepLine(attempt, line, now) ? { type: 'task.log', ...task, line } : null
+          ),
         detached: ({ key, batchId, attempt }, error, hasFailed) => {
           const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
           this.#send({ type: 'facts.released', facts: [fact] });
@@ -340,6 +360,7 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
+    if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
     // Before any time begins: the process may be stopped at any point from here on.
     if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
@@ -511,12 +532,13 @@ export class Journal {
     return 'committed';
   }
 
-  /** Emits what a handler tells while its attempt runs. It is not durable. */
-  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact) => FleetFact): void {
+  /** Keeps and emits what a handler tells while its attempt runs. It is not durable. */
+  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact, now: number) => FleetFact | null): void {
     const context = this.ledger.tasks.get(seq)?.context;
     if (context?.attempt !== attempt) return;
     const { key, batchId } = context;
-    this.#send({ type: 'facts.released', facts: [factOf({ key, batchId, attempt })] });
+    const fact = factOf({ key, batchId, attempt }, this.#options.clock.monotonic());
+    if (fact !== null) this.#send({ type: 'facts.released', facts: [fact] });
   }
 
   #wake(): void {

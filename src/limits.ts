@@ -23,6 +23,10 @@ export const limits = {
   dependencies: 1_000,
   /** A line of a handler's log, characters; cut. */
   logLine: 4_096,
+  /** Lines of a running handler that are kept, the last ones. */
+  keptLines: 20,
+  /** Progress and lines of one attempt that subscribers are told in a second; what is beyond is only kept. */
+  toldPerSecond: 1_000,
   /** A handler's error: its message, its stack, and its name and code, characters; cut. */
   errorMessage: 8_192,
   errorStack: 16_384,

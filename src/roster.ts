@@ -27,6 +27,8 @@ export interface Place {
   readonly told: { completed: number; failed: number };
   /** Whether its actor was last told that it is busy. */
   isBusy: boolean;
+  /** When a heartbeat was last heard, epoch ms; `null`: never, or its executor has none. */
+  lastHeartbeatAt: number | null;
 }
 
 /** Workers that offer the same tags. */
@@ -198,7 +200,8 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
     completed: 0,
     failed: 0,
     told: { completed: 0, failed: 0 },
-    isBusy: false
+    isBusy: false,
+    lastHeartbeatAt: null
   };
 }
 

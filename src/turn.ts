@@ -38,8 +38,8 @@ export interface TurnContext {
   readonly config: FleetConfig;
   /** Whether queued tasks may be claimed. */
   readonly isDispatching: boolean;
-  /** Task types that can be run. */
-  readonly types: ReadonlySet<string>;
+  /** Task types that can be run. `null`: any. */
+  readonly types: ReadonlySet<string> | null;
   /** Whether facts about single tasks are wanted. */
   readonly tellsTasks: boolean;
   readonly found: Found;
@@ -364,6 +364,7 @@ export class Turn {
     this.#ledger.typeUse.forgetClaims();
     this.#ledger.restartSweeps();
     this.#ledger.forgetStrayParked();
+    this.#ledger.queueHandled(null);
     this.#ledger.undoneSeq = this.#seq;
   }
 

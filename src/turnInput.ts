@@ -58,3 +58,8 @@ export function submittedResultKey(workerId: string, taskId: string, attempt: nu
 export function externalKey(workerId: string, taskId: string): string {
   return `/${workerId}/${taskId}`;
 }
+
+/** Whether no task of the fleet has the key: a worker outside handed the result in. */
+export function isExternalKey(key: string): boolean {
+  return key.startsWith('/');
+}

@@ -2,7 +2,6 @@ import { activeTasks, settledTasks, type BatchStatus } from '../machines/batch.t
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
 import type { Ledger } from './ledger.ts';
 import { batchLifecycle } from './lifecycles.ts';
-import type { Place } from './roster.ts';
 import type { BatchRow, StoredResult, StoredTask } from './store.ts';
 import { taskIdOf } from './turn.ts';
 import { parseJson } from './jsonText.ts';
@@ -37,6 +36,9 @@ export interface TaskView {
   /** Ids of the tasks of its batch that had to complete before it. */
   readonly dependsOn?: readonly string[];
   readonly idempotencyKey?: string;
+  /** While it runs, what its handler told last: its progress, and its last 20 lines, oldest first. Not durable. */
+  readonly progress?: Json;
+  readonly log?: readonly string[];
   /** Its place in the order of submission: the cursor of `listTasks`. */
   readonly seq: number;
 }
@@ -161,24 +163,4 @@ export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
     activeWorkers,
     stuckWorkers: givenUp.size + overdue.size
   };
-}
-
-/** A worker that holds tasks. */
-export interface WorkerInfo {
-  readonly id: string;
-  /** Key of the task that it has held longest. */
-  readonly taskId: string;
-  readonly taskIds: readonly string[];
-  readonly status: 'active';
-  /** When it was ready, epoch ms. */
-  readonly spawnedAt: number;
-  /** Attempts that completed, and that failed or timed out. */
-  readonly completed: number;
-  readonly failed: number;
-}
-
-export function workerInfoOf(place: Place, spawnedAt: number, { tasks }: Ledger): WorkerInfo {
-  const { workerId, attempts, completed, failed } = place;
-  const taskIds = [...attempts.keys()].flatMap((seq) => tasks.get(seq)?.context.key ?? []);
-  return { id: workerId, taskId: taskIds[0] ?? '', taskIds, status: 'active', spawnedAt, completed, failed };
 }

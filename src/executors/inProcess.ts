@@ -1,24 +1,12 @@
-import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
+import type { AttemptRef } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
-import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAttempt.ts';
-import { NonRetryableError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
-import type { Handler, HandlerContext, HandlerTask, Handlers } from '../handler.ts';
-import { parseJson } from '../jsonText.ts';
-import { limits } from '../limits.ts';
-import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
-import { quote, show } from '../show.ts';
-import { assertText, jsonTextOf } from '../validation.ts';
+import type { Handlers } from '../handler.ts';
+import { HandlerRegistry } from '../handlerRegistry.ts';
+import type { ShouldRetry } from '../outcome.ts';
+import { AttemptRunner } from './attemptRunner.ts';
+import { handlerSource, type AttemptSource } from './attemptSource.ts';
 import { watchDetachedErrors } from './detachedErrors.ts';
-
-// Captured when the library loads: a handler may replace them.
-const resolvePromise = Promise.resolve.bind(Promise);
-// oxlint-disable-next-line typescript/unbound-method -- it is bound to each promise that it is called with
-const then = Function.prototype.call.bind(Promise.prototype.then) as (
-  promise: Promise<unknown>,
-  onFulfilled: (value: unknown) => void,
-  onRejected: (error: unknown) => void
-) => Promise<void>;
 
 /**
  * What becomes of an error that a handler's detached code throws, in a promise that it forgot or in a timer.
@@ -46,49 +34,54 @@ export interface InProcessOptions {
  * of a handler throws is told from other errors of the process as long as the executor runs, see
  * {@link DetachedErrorPolicy}; after its stop it is an error like any other.
  */
-export function inProcess(handlers: Handlers, options: InProcessOptions = {}): Executor {
-  return new InProcessExecutor(handlers, options);
+export function inProcess(handlers: Handlers | HandlerRegistry, options: InProcessOptions = {}): Executor {
+  const registry = handlers instanceof HandlerRegistry ? handlers : new HandlerRegistry(handlers);
+  return inProcessOf(handlerSource(registry), options);
+}
+
+/** The same for whatever runs the attempts. */
+export function inProcessOf(source: AttemptSource, options: InProcessOptions = {}): Executor {
+  return new InProcessExecutor(source, options);
 }
 
 class InProcessExecutor implements Executor {
-  readonly types: ReadonlySet<string>;
-  readonly #handlers: ReadonlyMap<string, Handler>;
-  readonly #shouldRetry: ShouldRetry;
+  readonly types: ReadonlySet<string> | null;
+  readonly #source: AttemptSource;
+  readonly #runner: AttemptRunner;
   readonly #isolates: boolean;
-  readonly #running = new Map<number, RunningAttempt>();
-  /** Types of tasks whose detached errors were warned of. */
-  readonly #warnedOf = new Set<string>();
-  #reports: ExecutorReports | null = null;
   #watch: Disposable | null = null;
 
-  constructor(handlers: Handlers, { shouldRetry, onDetachedError }: InProcessOptions) {
-    this.#handlers = new Map(Object.entries(handlers));
-    this.types = new Set(this.#handlers.keys());
-    this.#shouldRetry = shouldRetry ?? (() => true);
+  constructor(source: AttemptSource, { shouldRetry, onDetachedError }: InProcessOptions) {
+    this.#source = source;
+    this.types = source.types;
     this.#isolates = onDetachedError !== 'exit';
+    this.#runner = new AttemptRunner({
+      owner: this,
+      shouldRetry: shouldRetry ?? (() => true),
+      isolates: this.#isolates
+    });
   }
 
   start(reports: ExecutorReports): Promise<void> {
-    this.#reports = reports;
+    this.#runner.start(reports);
     if (this.#isolates) this.#watch ??= watchDetachedErrors();
     return Promise.resolve();
   }
 
-  startWorker(): Promise<void> {
-    return Promise.resolve();
+  startWorker(workerId: string): ReturnType<Executor['startWorker']> {
+    return this.#source.startWorker(workerId);
   }
 
-  stopWorker(): Promise<void> {
-    return Promise.resolve();
+  stopWorker(workerId: string): Promise<void> {
+    return this.#source.stopWorker(workerId);
   }
 
   dispatch(attempts: readonly Attempt[]): void {
-    for (const attempt of attempts) this.#run(attempt);
+    for (const attempt of attempts) this.#runner.run(attempt, this.#source.handlerOf(attempt));
   }
 
-  abort({ seq, attempt }: AttemptRef, cause: AbortCause): void {
-    const running = this.#running.get(seq);
-    if (running?.attempt.attempt === attempt) running.abort(cause);
+  abort(attempt: AttemptRef, cause: AbortCause): void {
+    this.#runner.abort(attempt, cause);
   }
 
   reattach(attempts: readonly AttemptRef[]): Promise<readonly Reattachment[]> {
@@ -96,189 +89,12 @@ class InProcessExecutor implements Executor {
   }
 
   async stop(): Promise<void> {
-    for (const running of this.#running.values()) {
-      running.abort({ kind: 'stopped', message: 'The fleet stopped' });
-    }
-    this.#running.clear();
-    this.#reports = null;
+    this.#runner.stop({ kind: 'stopped', message: 'The fleet stopped' });
+    await this.#source.stop();
     const watch = this.#watch;
     this.#watch = null;
     // What the aborts make detached code throw is still the handlers'.
     await new Promise<void>((resolve) => systemClock.setSoon(resolve));
     watch?.[Symbol.dispose]();
   }
-
-  #run(attempt: Attempt): void {
-    const running = new RunningAttempt(this, attempt, this.#reports!, (error) =>
-      this.#takeDetached(running, error)
-    );
-    this.#running.set(attempt.seq, running);
-    try {
-      const handler = this.#handlers.get(attempt.type) ?? missingHandler(attempt.type);
-      const data: unknown = parseJson(attempt.data);
-      const returned = this.#isolates
-        ? runInAttempt(running, call, handler, data, running.context)
-        : call(handler, data, running.context);
-      if (!(returned instanceof Returned)) return this.#complete(running, returned);
-      void then(
-        returned.promise,
-        (value) => this.#complete(running, value),
-        (error) => this.#fail(running, error)
-      );
-    } catch (error) {
-      this.#fail(running, error);
-    }
-  }
-
-  #complete(running: RunningAttempt, returned: unknown): void {
-    this.#settle(running, outcomeOf(returned, this.#shouldRetry));
-  }
-
-  #fail(running: RunningAttempt, thrown: unknown): void {
-    this.#settle(running, failedOutcome(thrown, this.#shouldRetry));
-  }
-
-  #settle(running: RunningAttempt, outcome: Outcome): void {
-    const { attempt } = running;
-    running.isRunning = false;
-    if (this.#running.get(attempt.seq) === running) this.#running.delete(attempt.seq);
-    this.#reports?.settled(attempt, outcome);
-  }
-
-  /** Fails the attempt; one that is over hears of it late, which is counted. */
-  #takeDetached(running: RunningAttempt, thrown: unknown): boolean {
-    if (!this.#isolates) return false;
-    const { attempt, isRunning } = running;
-    const outcome = failedOutcome(thrown, this.#shouldRetry);
-    const { error } = outcome;
-    this.#settle(running, outcome);
-    this.#reports?.detached(attempt, error, isRunning);
-    if (isRunning) running.abort({ kind: 'failed', message: 'Detached code of the handler threw' });
-    else this.#warn(attempt, error);
-    return true;
-  }
-
-  #warn({ type, key, attempt }: Attempt, { name, message }: TaskError): void {
-    if (this.#warnedOf.has(type)) return;
-    this.#warnedOf.add(type);
-    process.emitWarning(
-      `Code that the handler of task ${quote(key)} left behind threw when attempt ${attempt} was over: ` +
-        `${show(name)} ${show(message)}. More of it from tasks of type ${quote(type)} is only counted, as ` +
-        'late outcomes, and told as task.detachedError. Let handlers await all they begin'
-    );
-  }
-}
-
-/** A promise of what a handler returns, told apart from a value that is one. */
-class Returned {
-  readonly promise: Promise<unknown>;
-
-  constructor(promise: Promise<unknown>) {
-    this.promise = promise;
-  }
-}
-
-/** Calls a handler, and the `then` of what it returns, as code of its attempt. */
-function call(handler: Handler, data: unknown, context: HandlerContext): unknown {
-  const returned: unknown = handler(data, context);
-  return typeof returned === 'object' && returned !== null
-    ? new Returned(resolvePromise(returned))
-    : returned;
-}
-
-/** One attempt under way. What its handler may not ask for, such as a signal, is made when it asks. */
-class RunningAttempt implements CurrentAttempt {
-  readonly executor: Executor;
-  readonly attempt: Attempt;
-  readonly context: HandlerContext;
-  readonly takeDetached: (thrown: unknown) => boolean;
-  isRunning = true;
-  #controller: AbortController | null = null;
-  #cause: AbortCause | null = null;
-
-  constructor(
-    executor: Executor,
-    attempt: Attempt,
-    reports: ExecutorReports,
-    takeDetached: (thrown: unknown) => boolean
-  ) {
-    this.executor = executor;
-    this.attempt = attempt;
-    this.takeDetached = takeDetached;
-    this.context = new Context(attempt, reports, () => this.#signal());
-  }
-
-  abort(cause: AbortCause): void {
-    this.#cause ??= cause;
-    this.#controller?.abort(abortError(cause));
-  }
-
-  #signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#cause !== null) this.#controller.abort(abortError(this.#cause));
-    }
-    return this.#controller.signal;
-  }
-}
-
-class Context implements HandlerContext {
-  readonly #attempt: Attempt;
-  readonly #reports: ExecutorReports;
-  readonly #signal: () => AbortSignal;
-
-  constructor(attempt: Attempt, reports: ExecutorReports, signal: () => AbortSignal) {
-    this.#attempt = attempt;
-    this.#reports = reports;
-    this.#signal = signal;
-  }
-
-  get key(): string {
-    return this.#attempt.key;
-  }
-
-  get attempt(): number {
-    return this.#attempt.attempt;
-  }
-
-  get workerId(): string {
-    return this.#attempt.workerId;
-  }
-
-  get signal(): AbortSignal {
-    return this.#signal();
-  }
-
-  get task(): HandlerTask {
-    const { taskId, key, batchId, type, metadata } = this.#attempt;
-    return { id: taskId, key, batchId, type, metadata: parse(metadata) };
-  }
-
-  // Getters, so that a handler may take them out of the context.
-  get progress(): (value: Json) => void {
-    return (value) => {
-      const copy = parse(jsonTextOf('progress', value));
-      outsideAttempts(() => this.#reports.progress(this.#attempt, copy));
-    };
-  }
-
-  get log(): (line: string) => void {
-    return (line) => {
-      assertText('line', line);
-      outsideAttempts(() => this.#reports.log(this.#attempt, line.slice(0, limits.logLine)));
-    };
-  }
-}
-
-function parse(text: string | null): Json {
-  return text === null ? null : (parseJson(text) as Json);
-}
-
-function missingHandler(type: string): never {
-  throw new NonRetryableError(`No handler for tasks of type ${quote(type)} is registered any more`);
-}
-
-/** The reason of the handler's signal: an `AbortError`, as fetch and timers throw it on. */
-function abortError({ message }: AbortCause): Error {
-  return new DOMException(message, 'AbortError');
 }

@@ -110,8 +110,10 @@ describe('workers', () => {
         taskIds: ['b/0'],
         status: 'active',
         spawnedAt: clock.now(),
+        tags: [],
         completed: 0,
-        failed: 0
+        failed: 0,
+        lastHeartbeatAt: null
       }
     ]);
   });

@@ -376,6 +376,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     concurrency: 1,
     tasksPerWorker: null,
     tags: [],
+    spawnedAt: type === 'worker.broken' ? null : spawn.at,
     problem: null,
     ...changes
   };

@@ -1,0 +1,242 @@
+import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
+import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAttempt.ts';
+import { NonRetryableError } from '../errors.ts';
+import type { AbortCause, Attempt, ExecutorReports } from '../executor.ts';
+import type { Handler, HandlerContext, HandlerTask } from '../handler.ts';
+import { parseJson } from '../jsonText.ts';
+import { limits } from '../limits.ts';
+import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
+import { quote, show } from '../show.ts';
+import { assertText, jsonTextOf } from '../validation.ts';
+
+// Captured when the library loads: a handler may replace them.
+const resolvePromise = Promise.resolve.bind(Promise);
+// oxlint-disable-next-line typescript/unbound-method -- it is bound to each promise that it is called with
+const then = Function.prototype.call.bind(Promise.prototype.then) as (
+  promise: Promise<unknown>,
+  onFulfilled: (value: unknown) => void,
+  onRejected: (error: unknown) => void
+) => Promise<void>;
+
+/** What attempts report while they run. */
+export type AttemptReports = Pick<ExecutorReports, 'settled' | 'progress' | 'log' | 'detached'>;
+
+export interface AttemptRunnerOptions {
+  /** Whose attempts they are: what tells one of its own handlers from another's. */
+  readonly owner: object;
+  readonly shouldRetry: ShouldRetry;
+  /** Whether errors of detached code are given to their attempts: then somebody has to watch for them. */
+  readonly isolates: boolean;
+}
+
+/**
+ * Runs handlers on this process's event loop: every attempt in it, of a fleet or of a worker that stands alone.
+ *
+ * Nothing that a handler does throws out of it; each attempt is reported settled exactly once. Between `stop` and
+ * the next `start` nothing is reported.
+ */
+export class AttemptRunner {
+  readonly #options: AttemptRunnerOptions;
+  readonly #running = new Map<number, RunningAttempt>();
+  /** Types of tasks whose detached errors were warned of. */
+  readonly #warnedOf = new Set<string>();
+  #reports: AttemptReports | null = null;
+
+  constructor(options: AttemptRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(reports: AttemptReports): void {
+    this.#reports = reports;
+  }
+
+  /** @param isNested - It is part of another attempt that runs here: that one's is what its code throws. */
+  run(attempt: Attempt, handler: Handler | undefined, isNested = false): void {
+    const { owner, isolates } = this.#options;
+    const running = new RunningAttempt(owner, attempt, this.#reports!, (error) =>
+      this.#takeDetached(running, error)
+    );
+    this.#running.set(attempt.seq, running);
+    try {
+      const known = handler ?? missingHandler(attempt.type);
+      const data: unknown = parseJson(attempt.data);
+      const returned =
+        isolates && !isNested
+          ? runInAttempt(running, call, known, data, running.context)
+          : call(known, data, running.context);
+      if (!(returned instanceof Returned)) return this.#complete(running, returned);
+      void then(
+        returned.promise,
+        (value) => this.#complete(running, value),
+        (error) => this.#fail(running, error)
+      );
+    } catch (error) {
+      this.#fail(running, error);
+    }
+  }
+
+  /** Asks the handler to stop. An attempt that has settled is ignored. */
+  abort({ seq, attempt }: AttemptRef, cause: AbortCause): void {
+    const running = this.#running.get(seq);
+    if (running?.attempt.attempt === attempt) running.abort(cause);
+  }
+
+  /** Aborts what runs, and reports nothing more. */
+  stop(cause: AbortCause): void {
+    for (const running of this.#running.values()) running.abort(cause);
+    this.#running.clear();
+    this.#reports = null;
+  }
+
+  #complete(running: RunningAttempt, returned: unknown): void {
+    this.#settle(running, outcomeOf(returned, this.#options.shouldRetry));
+  }
+
+  #fail(running: RunningAttempt, thrown: unknown): void {
+    this.#settle(running, failedOutcome(thrown, this.#options.shouldRetry));
+  }
+
+  #settle(running: RunningAttempt, outcome: Outcome): void {
+    const { attempt } = running;
+    running.isRunning = false;
+    if (this.#running.get(attempt.seq) === running) this.#running.delete(attempt.seq);
+    this.#reports?.settled(attempt, outcome);
+  }
+
+  /** Fails the attempt; one that is over hears of it late, which is counted. */
+  #takeDetached(running: RunningAttempt, thrown: unknown): boolean {
+    if (!this.#options.isolates) return false;
+    const { attempt, isRunning } = running;
+    const outcome = failedOutcome(thrown, this.#options.shouldRetry);
+    const { error } = outcome;
+    this.#settle(running, outcome);
+    this.#reports?.detached(attempt, error, isRunning);
+    if (isRunning) running.abort({ kind: 'failed', message: 'Detached code of the handler threw' });
+    else this.#warn(attempt, error);
+    return true;
+  }
+
+  #warn({ type, key, attempt }: Attempt, { name, message }: TaskError): void {
+    if (this.#warnedOf.has(type)) return;
+    this.#warnedOf.add(type);
+    process.emitWarning(
+      `Code that the handler of task ${quote(key)} left behind threw when attempt ${attempt} was over: ` +
+        `${show(name)} ${show(message)}. More of it from tasks of type ${quote(type)} is only counted, as ` +
+        'late outcomes, and told as task.detachedError. Let handlers await all they begin'
+    );
+  }
+}
+
+/** A promise of what a handler returns, told apart from a value that is one. */
+class Returned {
+  readonly promise: Promise<unknown>;
+
+  constructor(promise: Promise<unknown>) {
+    this.promise = promise;
+  }
+}
+
+/** Calls a handler, and the `then` of what it returns, as code of its attempt. */
+function call(handler: Handler, data: unknown, context: HandlerContext): unknown {
+  const returned: unknown = handler(data, context);
+  return typeof returned === 'object' && returned !== null
+    ? new Returned(resolvePromise(returned))
+    : returned;
+}
+
+/** One attempt under way. What its handler may not ask for, such as a signal, is made when it asks. */
+class RunningAttempt implements CurrentAttempt {
+  readonly owner: object;
+  readonly attempt: Attempt;
+  readonly context: HandlerContext;
+  readonly takeDetached: (thrown: unknown) => boolean;
+  isRunning = true;
+  #controller: AbortController | null = null;
+  #cause: AbortCause | null = null;
+
+  constructor(
+    owner: object,
+    attempt: Attempt,
+    reports: AttemptReports,
+    takeDetached: (thrown: unknown) => boolean
+  ) {
+    this.owner = owner;
+    this.attempt = attempt;
+    this.takeDetached = takeDetached;
+    this.context = new Context(attempt, reports, () => this.#signal());
+  }
+
+  abort(cause: AbortCause): void {
+    this.#cause ??= cause;
+    this.#controller?.abort(abortError(cause));
+  }
+
+  #signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#cause !== null) this.#controller.abort(abortError(this.#cause));
+    }
+    return this.#controller.signal;
+  }
+}
+
+class Context implements HandlerContext {
+  readonly #attempt: Attempt;
+  readonly #reports: AttemptReports;
+  readonly #signal: () => AbortSignal;
+
+  constructor(attempt: Attempt, reports: AttemptReports, signal: () => AbortSignal) {
+    this.#attempt = attempt;
+    this.#reports = reports;
+    this.#signal = signal;
+  }
+
+  get key(): string {
+    return this.#attempt.key;
+  }
+
+  get attempt(): number {
+    return this.#attempt.attempt;
+  }
+
+  get workerId(): string {
+    return this.#attempt.workerId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
+
+  get task(): HandlerTask {
+    const { taskId, key, batchId, type, metadata } = this.#attempt;
+    return { id: taskId, key, batchId, type, metadata: parse(metadata) };
+  }
+
+  // Getters, so that a handler may take them out of the context.
+  get progress(): (value: Json) => void {
+    return (value) => {
+      const copy = parse(jsonTextOf('progress', value));
+      outsideAttempts(() => this.#reports.progress(this.#attempt, copy));
+    };
+  }
+
+  get log(): (line: string) => void {
+    return (line) => {
+      assertText('line', line);
+      outsideAttempts(() => this.#reports.log(this.#attempt, line.slice(0, limits.logLine)));
+    };
+  }
+}
+
+function parse(text: string | null): Json {
+  return text === null ? null : (parseJson(text) as Json);
+}
+
+function missingHandler(type: string): never {
+  throw new NonRetryableError(`No handler for tasks of type ${quote(type)} is registered`);
+}
+
+/** The reason of the handler's signal: an `AbortError`, as fetch and timers throw it on. */
+function abortError({ message }: AbortCause): Error {
+  return new DOMException(message, 'AbortError');
+}
