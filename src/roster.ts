@@ -21,6 +21,8 @@ export interface Place {
   failed: number;
   /** What its actor was told when it was last idle. */
   readonly told: { completed: number; failed: number };
+  /** Whether anything keeps a place of it. */
+  isHolding: boolean;
   /** Whether its actor was last told that it is busy. */
   isBusy: boolean;
 }
@@ -30,6 +32,7 @@ export class Roster {
   readonly #places = new Map<string, Place>();
   /** Places with room, least recently given a task first. */
   readonly #ready = new Set<Place>();
+  #busy = 0;
 
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
@@ -51,6 +54,11 @@ export class Roster {
 
   get size(): number {
     return this.#places.size;
+  }
+
+  /** Workers that hold something. */
+  get busy(): number {
+    return this.#busy;
   }
 
   all(): IterableIterator<Place> {
@@ -131,9 +139,13 @@ export class Roster {
     if (place === undefined) return;
     this.#places.delete(workerId);
     this.#ready.delete(place);
+    if (place.isHolding) this.#busy -= 1;
   }
 
   #refresh(place: Place): void {
+    const holds = isHolding(place);
+    if (holds !== place.isHolding) this.#busy += holds ? 1 : -1;
+    place.isHolding = holds;
     const room = Math.min(
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
@@ -156,6 +168,7 @@ function newPlace(slot: string, workerId: string): Place {
     completed: 0,
     failed: 0,
     told: { completed: 0, failed: 0 },
+    isHolding: false,
     isBusy: false
   };
 }
