@@ -4,11 +4,14 @@ import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';
 import { ConflictError } from './errors.ts';
 import { limits } from './limits.ts';
+import type { DataReader } from './schema.ts';
 import { prepareTask } from './task.ts';
 import { readItems, refuse } from './validation.ts';
 
 /** Tasks that are submitted together. */
 const chunkSize = 1_000;
+/** Tasks of an array whose data is read at once, where that takes its time. */
+const readAtOnce = 16;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -18,6 +21,7 @@ export interface SubmissionOptions {
   readonly isMinted: boolean;
   readonly metadata: Json;
   readonly types: ReadonlySet<string>;
+  readonly readData: DataReader;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
   readonly clock: Clock;
@@ -60,7 +64,13 @@ export class BatchSubmission {
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
     this.#isDistinct = true;
-    const prepared = items.map((task, index) => this.#prepare(task, index, ids, now));
+    const prepared: NewTask[] = [];
+    for (let from = 0; from < items.length; from += readAtOnce) {
+      const begun = items.slice(from, from + readAtOnce).map((task, n) => this.#begin(task, from + n, now));
+      for (const one of begun) {
+        prepared.push(this.#admit(one instanceof Promise ? await one : one, prepared.length, ids));
+      }
+    }
     for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
       const chunk = prepared.slice(from, from + this.#chunkSize);
       await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);
@@ -78,7 +88,9 @@ export class BatchSubmission {
     try {
       for await (const task of tasks) {
         if (this.#failure !== null) break;
-        this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, clock.now()));
+        const begun = this.#prepare(task, index, clock.now());
+        const prepared = begun instanceof Promise ? await begun : begun;
+        this.#chunk.push(this.#admit(prepared, index++, this.#chunkIds));
         this.#armTimer();
         if (this.#chunk.length < this.#chunkSize) continue;
         await this.#flushing;
@@ -161,9 +173,27 @@ export class BatchSubmission {
     refuse(`tasks[${from + index}].id`, tasks[index]!.id, 'unique in its batch; an earlier task has it too');
   }
 
-  #prepare(task: unknown, index: number, ids: Map<string, number>, now: number): NewTask {
+  /** The same, with its refusal in the promise: the first one of an array is told, not the first that comes. */
+  #begin(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    try {
+      const begun = this.#prepare(task, index, now);
+      // Nobody waits for it when an earlier one is refused.
+      if (begun instanceof Promise) begun.catch(() => {});
+      return begun;
+    } catch (error) {
+      const refused = Promise.reject<NewTask>(error as Error);
+      refused.catch(() => {});
+      return refused;
+    }
+  }
+
+  #prepare(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    const { batchId, readData } = this.#options;
+    return prepareTask(task, `tasks[${index}]`, batchId, now, readData);
+  }
+
+  #admit(prepared: NewTask, index: number, ids: Map<string, number>): NewTask {
     const path = `tasks[${index}]`;
-    const prepared = prepareTask(task, path, this.#options.batchId, now);
     const { types } = this.#options;
     if (!types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
     const first = ids.get(prepared.id);

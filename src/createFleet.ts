@@ -12,7 +12,7 @@ import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
 import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
-import type { Handlers } from './handler.ts';
+import { readHandler, type Handlers } from './handler.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
@@ -193,7 +193,7 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
 function readHandlers(handlers: Handlers | undefined): Handlers {
   const read = readFields('options.handlers', handlers as Handlers);
   for (const [type, handler] of Object.entries(read)) {
-    if (typeof handler !== 'function') refuse(`options.handlers${showKey(type)}`, handler, 'a function');
+    readHandler(`options.handlers${showKey(type)}`, handler);
   }
   return read;
 }

@@ -27,12 +27,21 @@ export {
   type TaskFilter,
   type TaskRef
 } from './fleetReader.ts';
-export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
+export type {
+  DataOf,
+  Handler,
+  HandlerContext,
+  Handlers,
+  HandlerTask,
+  ResultOf,
+  SchemaHandler
+} from './handler.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
+export { withSchema } from './schema.ts';
 export type { FleetStats } from './stats.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';

@@ -14,6 +14,8 @@ export const limits = {
   jsonValues: 200_000,
   /** Tasks of one array, which is held and validated whole. An iterable of tasks has no limit. */
   arrayTasks: 1_000_000,
+  /** How long a schema may take over the data of one task, ms. */
+  schemaMs: 30_000,
   /** A line of a handler's log, characters; cut. */
   logLine: 4_096,
   /** A handler's error: its message, its stack, and its name and code, characters; cut. */

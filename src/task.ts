@@ -1,5 +1,6 @@
 import type { NewTask } from '../machines/fleet.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
+import { asItIs, type DataReader } from './schema.ts';
 import {
   assertDuration,
   assertFinite,
@@ -54,27 +55,59 @@ const singleTaskFields = ['id', ...optionNames];
  *
  * @param path - What errors call it, such as `tasks[3]`.
  * @param nowMs - Epoch ms, from which `delayMs` counts.
+ * @param readData - Makes of its data what is stored. Without it, that is the data as it is.
+ * @returns A promise where `readData` does.
  * @throws {ValidationError} naming the field, the value and what is allowed.
  */
-export function prepareTask(task: unknown, path: string, batchId: string, nowMs: number): NewTask {
+export function prepareTask(task: unknown, path: string, batchId: string, nowMs: number): NewTask;
+export function prepareTask(
+  task: unknown,
+  path: string,
+  batchId: string,
+  nowMs: number,
+  readData: DataReader
+): NewTask | Promise<NewTask>;
+export function prepareTask(
+  task: unknown,
+  path: string,
+  batchId: string,
+  nowMs: number,
+  readData: DataReader = asItIs
+): NewTask | Promise<NewTask> {
   const fields = readOptions(path, task as Record<string, unknown>, taskFields);
   const { id } = fields;
   assertId(`${path}.id`, id);
-  return prepare(fields, path, id, `${batchId}/${id}`, nowMs);
+  return prepare(fields, path, id, `${batchId}/${id}`, nowMs, readData);
 }
 
-/** Validates a single task and makes it ready to be stored. @throws {ValidationError} */
+/** The same for a single task. @throws {ValidationError} */
 export function prepareSingleTask(
   type: unknown,
   data: unknown,
   options: unknown,
   mintedId: string,
   nowMs: number
-): NewTask {
+): NewTask;
+export function prepareSingleTask(
+  type: unknown,
+  data: unknown,
+  options: unknown,
+  mintedId: string,
+  nowMs: number,
+  readData: DataReader
+): NewTask | Promise<NewTask>;
+export function prepareSingleTask(
+  type: unknown,
+  data: unknown,
+  options: unknown,
+  mintedId: string,
+  nowMs: number,
+  readData: DataReader = asItIs
+): NewTask | Promise<NewTask> {
   const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
-  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs);
+  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs, readData);
 }
 
 function prepare(
@@ -82,23 +115,16 @@ function prepare(
   path: string,
   id: string,
   key: string,
-  nowMs: number
-): NewTask {
-  const {
-    type,
-    data = null,
-    metadata,
-    priority = taskPriority.normal,
-    timeoutMs,
-    maxRetries,
-    retryOf
-  } = task;
+  nowMs: number,
+  readData: DataReader
+): NewTask | Promise<NewTask> {
+  const { type, data, metadata, priority = taskPriority.normal, timeoutMs, maxRetries, retryOf } = task;
   assertId(`${path}.type`, type);
   assertFinite(`${path}.priority`, priority);
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
-  return {
+  const prepared = {
     id,
     key,
     type,
@@ -108,9 +134,12 @@ function prepare(
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter: startTime(task, path, nowMs),
     retryOf: retryOf ?? null,
-    data: jsonTextOf(`${path}.data`, data),
     metadata: metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata)
   };
+  const argument = `${path}.data`;
+  const store = (value: unknown): NewTask => ({ ...prepared, data: jsonTextOf(argument, value ?? null) });
+  const read = readData(type, data, argument);
+  return read instanceof Promise ? read.then(store) : store(read);
 }
 
 function startTime(task: Record<string, unknown>, path: string, nowMs: number): number | null {

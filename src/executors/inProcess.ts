@@ -1,13 +1,20 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
 import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAttempt.ts';
 import { NonRetryableError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
-import type { Handler, HandlerContext, HandlerTask, Handlers } from '../handler.ts';
+import {
+  readHandler,
+  type Handler,
+  type HandlerContext,
+  type Handlers,
+  type HandlerTask
+} from '../handler.ts';
 import { parseJson } from '../jsonText.ts';
 import { limits } from '../limits.ts';
 import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
-import { quote, show } from '../show.ts';
+import { quote, show, showKey } from '../show.ts';
 import { assertText, jsonTextOf } from '../validation.ts';
 import { watchDetachedErrors } from './detachedErrors.ts';
 
@@ -66,6 +73,11 @@ class InProcessExecutor implements Executor {
     this.types = new Set(this.#handlers.keys());
     this.#shouldRetry = shouldRetry ?? (() => true);
     this.#isolates = onDetachedError !== 'exit';
+  }
+
+  schemaOf(type: string): StandardSchemaV1 | undefined {
+    const handler = this.#handlers.get(type);
+    return handler && readHandler(`handlers${showKey(type)}`, handler).schema;
   }
 
   start(reports: ExecutorReports): Promise<void> {
