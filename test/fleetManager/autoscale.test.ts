@@ -1,8 +1,14 @@
 import fc from 'fast-check';
-import type { AnyActorRef } from 'xstate';
+import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
 import { describe, expect, it } from 'vitest';
-import type { Autoscale, FleetFact, FleetManager } from '../../src/index.ts';
-import { settled, startFleet, type SimulatedClock, type TestFleet } from '../harness.ts';
+import {
+  StoreError,
+  type Autoscale,
+  type FleetFact,
+  type FleetManager,
+  type Store
+} from '../../src/index.ts';
+import { faultyStore, settled, startFleet, type SimulatedClock, type TestFleet } from '../harness.ts';
 
 const autoscale: Autoscale = {
   minWorkers: 1,
@@ -252,15 +258,26 @@ describe('autoscaling', () => {
     expect(workersOf(fleet)).toBe(2);
   });
 
-  it('tells of a scaling once it is durable', async () => {
+  it('scales once that is durable, and not before', async () => {
+    const faulty = faultyStore();
+    const { fleet, clock, scalings } = await startScaled({}, { store: faulty.store });
+    await fleet.submitBatch(tasks(300, 600_000));
+    await clock.advance(999);
+    faulty.next(() => Promise.reject(new StoreError('ERR_STORE_FULL', 'no space', 'refused')));
+    await clock.advance(1);
+    expect(fleet.actor.getSnapshot().value.journal).toBe('storeUnavailable');
+    expect(await fleet.getStats()).toMatchObject({ workerCount: 1 });
+    expect(scalings).toEqual([]);
+
+    await clock.advance(100);
+    expect(await fleet.getStats()).toMatchObject({ workerCount: 20 });
+    expect(scalings).toEqual([{ type: 'workers.scaled', from: 1, to: 20, reason: 'queue' }]);
+  });
+
+  it('keeps the number of workers in the store', async () => {
     const { fleet, clock, store, scalings } = await startScaled({});
     await fleet.submitBatch(tasks(300, 600_000));
-    const durable: unknown[] = [];
-    fleet.on('workers.scaled', () => {
-      durable.push(clock.now());
-    });
     await clock.advance(1_000);
-    expect(durable).toHaveLength(1);
     const seen = scalings.at(-1);
     await fleet.stop({ graceful: false });
     const { agents } = await store.open('test', 'the test');
@@ -273,33 +290,39 @@ describe('autoscaling', () => {
 describe('under any load, autoscaling', () => {
   it('stays within its limits, does not turn round within a cooldown, reaches both ends, and settles', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...shapes), policies, fc.nat(1_000), async (shape, policy, seed) => {
-        const test = await startScaled(policy);
-        const { fleet, clock, scalings } = test;
-        const at: number[] = [];
-        fleet.on('workers.scaled', () => at.push(clock.now()));
-        const arrivals = arrivalsOf(shape, seed);
-        for (const { count, durationMs, pauseMs } of arrivals) {
-          await fleet.submitBatch(tasks(count, durationMs));
-          await clock.advance(pauseMs);
-          const workers = workersOf(fleet);
-          expect(workers).toBeGreaterThanOrEqual(policy.minWorkers);
-          expect(workers).toBeLessThanOrEqual(policy.maxWorkers);
-          expect(drainingOf(fleet)).toEqual([]);
-        }
-        expectNoTurnWithin(policy.cooldownMs, scalings, at);
+      fc.asyncProperty(
+        fc.constantFrom(...shapes),
+        policies,
+        concurrencies,
+        fc.nat(1_000),
+        async (shape, policy, workerConcurrency, seed) => {
+          const test = await startScaled(policy, { workerConcurrency });
+          const { fleet, clock, scalings } = test;
+          const at: number[] = [];
+          fleet.on('workers.scaled', () => at.push(clock.now()));
+          const arrivals = arrivalsOf(shape, seed);
+          for (const { count, durationMs, pauseMs } of arrivals) {
+            await fleet.submitBatch(tasks(count, durationMs));
+            await clock.advance(pauseMs);
+            const workers = workersOf(fleet);
+            expect(workers).toBeGreaterThanOrEqual(policy.minWorkers);
+            expect(workers).toBeLessThanOrEqual(policy.maxWorkers);
+            expect(drainingOf(fleet)).toEqual([]);
+          }
+          expectNoTurnWithin(policy.cooldownMs, scalings, at);
 
-        // Overload.
-        await fleet.submitBatch(tasks(400, 5_000));
-        await clock.advance(policy.cooldownMs + 3 * policy.intervalMs);
-        expect(workersOf(fleet)).toBe(policy.maxWorkers);
-        await clock.advanceUntil(() => isIdle(fleet), 1e9);
-        await clock.advance(2 * Math.max(policy.cooldownMs, policy.intervalMs));
-        expect(workersOf(fleet)).toBe(policy.minWorkers);
-        expect(clock.pending).toBe(0);
-        expectNoTurnWithin(policy.cooldownMs, scalings, at);
-        await fleet.stop();
-      }),
+          // Overload.
+          await fleet.submitBatch(tasks(400 * workerConcurrency, 5_000));
+          await clock.advance(policy.cooldownMs + 3 * policy.intervalMs);
+          expect(workersOf(fleet)).toBe(policy.maxWorkers);
+          await clock.advanceUntil(() => isIdle(fleet), 1e9);
+          await clock.advance(2 * Math.max(policy.cooldownMs, policy.intervalMs));
+          expect(workersOf(fleet)).toBe(policy.minWorkers);
+          expect(clock.pending).toBe(0);
+          expectNoTurnWithin(policy.cooldownMs, scalings, at);
+          await fleet.stop();
+        }
+      ),
       { numRuns: 25 }
     );
   }, 120_000);
@@ -311,21 +334,29 @@ describe('under any load, autoscaling', () => {
       pauseMs: fc.integer({ min: 500, max: 5_000 })
     });
     await fc.assert(
-      fc.asyncProperty(load, policies, async ({ count, durationMs, pauseMs }, policy) => {
-        const cooldownMs = Math.max(policy.cooldownMs, 5_000);
-        const { fleet, clock, scalings } = await startScaled({ ...policy, cooldownMs });
-        const submitFor = async (ms: number) => {
-          for (let passed = 0; passed < ms; passed += pauseMs) {
-            await fleet.submitBatch(tasks(count, durationMs));
-            await clock.advance(pauseMs);
-          }
-        };
-        await submitFor(12 * cooldownMs);
-        const before = scalings.length;
-        await submitFor(8 * cooldownMs);
-        expect(scalings.slice(before)).toEqual([]);
-        await fleet.stop({ graceful: false });
-      }),
+      fc.asyncProperty(
+        load,
+        policies,
+        concurrencies,
+        async ({ count, durationMs, pauseMs }, policy, workerConcurrency) => {
+          const cooldownMs = Math.max(policy.cooldownMs, 5_000);
+          const { fleet, clock, scalings } = await startScaled(
+            { ...policy, cooldownMs },
+            { workerConcurrency }
+          );
+          const submitFor = async (ms: number) => {
+            for (let passed = 0; passed < ms; passed += pauseMs) {
+              await fleet.submitBatch(tasks(count, durationMs));
+              await clock.advance(pauseMs);
+            }
+          };
+          await submitFor(12 * cooldownMs);
+          const before = scalings.length;
+          await submitFor(8 * cooldownMs);
+          expect(scalings.slice(before)).toEqual([]);
+          await fleet.stop({ graceful: false });
+        }
+      ),
       { numRuns: 15 }
     );
   }, 120_000);
@@ -341,6 +372,8 @@ const policies: fc.Arbitrary<Autoscale> = fc
     cooldownMs: fc.constantFrom(0, 3_000, 20_000)
   })
   .map(({ more, ...policy }) => ({ ...policy, maxWorkers: policy.minWorkers + more }));
+
+const concurrencies = fc.constantFrom(1, 3);
 
 const shapes = ['steps', 'bursts', 'sawtooth', 'random'] as const;
 
@@ -374,10 +407,14 @@ function expectNoTurnWithin(cooldownMs: number, scalings: readonly Scaling[], at
 type Scaling = Extract<FleetFact, { type: 'workers.scaled' }>;
 
 /** A fleet on the policy, whose tasks take as long as they say. */
-async function startScaled(policy: Partial<Autoscale>, config: { workerConcurrency?: number } = {}) {
+async function startScaled(
+  policy: Partial<Autoscale>,
+  { store, ...config }: { readonly workerConcurrency?: number; readonly store?: Store } = {}
+) {
   const test: TestFleet<ReturnType<typeof handlersOn>> = await startFleet({
     handlers: handlersOn(() => test.clock),
-    config: { ...config, autoscale: { ...autoscale, ...policy } }
+    config: { ...config, autoscale: { ...autoscale, ...policy } },
+    ...(store && { store })
   });
   const scalings: Scaling[] = [];
   test.fleet.on('workers.scaled', (fact) => scalings.push(fact));
@@ -413,7 +450,9 @@ function drainingOf(fleet: Pick<FleetManager, 'actor'>): string[] {
   const children = Object.entries(
     fleet.actor.getSnapshot().children as Readonly<Record<string, AnyActorRef>>
   );
-  return children.filter(([, child]) => child.getSnapshot().value === 'draining').map(([id]) => id);
+  return children
+    .filter(([, child]) => (child.getSnapshot() as AnyMachineSnapshot).value === 'draining')
+    .map(([id]) => id);
 }
 
 function isIdle(fleet: Pick<FleetManager, 'store'>): boolean {
