@@ -8,7 +8,7 @@ import {
   type FleetManager,
   type Store
 } from '../../src/index.ts';
-import { faultyStore, settled, startFleet, type SimulatedClock, type TestFleet } from '../harness.ts';
+import { faultyStore, gate, settled, startFleet, type SimulatedClock, type TestFleet } from '../harness.ts';
 
 const autoscale: Autoscale = {
   minWorkers: 1,
@@ -167,12 +167,16 @@ describe('autoscaling', () => {
     await fleet.submitBatch(tasks(1, 600_000, 'long'));
     const stopped: string[] = [];
     fleet.on('worker.stopped', ({ workerId }) => stopped.push(workerId));
-    await clock.advanceUntil(
-      () => fleet.actor.getSnapshot().context.config.maxConcurrentWorkers === 1,
-      90_000
-    );
-    await fleet.submitBatch(tasks(2, 600_000));
-    await settled();
+    // Comes with the turn that makes the decision durable.
+    const { actor } = fleet;
+    let hasCome = false;
+    const subscription = actor.subscribe(({ context }) => {
+      if (context.config.maxConcurrentWorkers > 1 || hasCome) return;
+      hasCome = true;
+      void fleet.submitBatch(tasks(2, 600_000));
+    });
+    await clock.advance(untilIdleMs);
+    subscription.unsubscribe();
 
     expect(stopped).toHaveLength(3);
     expect(await fleet.getStats()).toMatchObject({ workerCount: 1, runningTasks: 2, queuedTasks: 1 });
@@ -195,6 +199,23 @@ describe('autoscaling', () => {
     expect(workersOf(fleet)).toBe(20);
     await clock.advance(untilIdleMs);
     expect(workersOf(fleet)).toBe(1);
+  });
+
+  it('remembers what scaleWorkers has set while a commit was under way', async () => {
+    const faulty = faultyStore();
+    const first = await startScaled({}, { store: faulty.store });
+    const written = gate();
+    faulty.next((write) => written.promise.then(write));
+    const submitted = first.fleet.submitBatch(tasks(1, 600_000));
+    await settled();
+    const scaled = first.fleet.scaleWorkers(7);
+    written.open();
+    await Promise.all([submitted, scaled]);
+
+    await first.crash();
+    const { fleet, clock } = await first.restart();
+    await clock.advance(untilIdleMs);
+    expect(workersOf(fleet)).toBe(7);
   });
 
   it('leaves alone a maxConcurrentWorkers that updateConfig has set, and what is set when it is off', async () => {
