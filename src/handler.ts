@@ -2,6 +2,9 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Json } from '../machines/task.ts';
 import { refuse } from './validation.ts';
 
+// Captured when the library loads: a handler may replace it.
+const { hasOwn } = Object;
+
 /** The task that a handler runs. */
 export interface HandlerTask {
   readonly id: string;
@@ -71,9 +74,15 @@ export interface ReadHandler {
 /** Reads a handler, with or without a schema. @throws {ValidationError} */
 export function readHandler(argument: string, handler: unknown): ReadHandler {
   if (typeof handler !== 'function') refuse(argument, handler, 'a function');
-  const run = handler as Handler;
-  if (!('schema' in run)) return { run, schema: undefined };
-  const { schema } = run;
+  const run = handler as Handler & { readonly schema?: unknown };
+  let schema: unknown;
+  try {
+    // Its own: what is inherited may come from a polluted prototype.
+    if (!hasOwn(run, 'schema')) return { run, schema: undefined };
+    ({ schema } = run);
+  } catch {
+    refuse(argument, handler, 'readable; a getter or a Proxy throws');
+  }
   if (!isStandardSchema(schema)) refuse(`${argument}.schema`, schema, 'a Standard Schema, version 1');
   return { run, schema };
 }

@@ -12,7 +12,7 @@ export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } fro
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
-export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
+export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
 export {
   FleetManager,
   type BatchOptions,

@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import {
   limits,
+  submitBatchEvent,
   ValidationError,
   withSchema,
   type DataOf,
@@ -238,6 +239,38 @@ describe('a schema', () => {
     await expect(startFleet({ handlers: { work } })).rejects.toMatchObject({
       argument: 'options.handlers.work.schema'
     });
+  });
+
+  it('that cannot be read off its handler is refused, and an inherited one is none', async () => {
+    const work = new Proxy(() => 0, { getOwnPropertyDescriptor: () => fail(new Error('hands off')) });
+    await expect(startFleet({ handlers: { work } })).rejects.toMatchObject({
+      argument: 'options.handlers.work'
+    });
+    const heir: () => number = Object.setPrototypeOf(() => 1, { schema: {} });
+    const { fleet } = await startFleet({ handlers: { heir } });
+    expect(await fleet.submit('heir', null)).toBe(1);
+  });
+});
+
+describe('an event that submits a batch', () => {
+  const tasks = (data: unknown) => [{ id: 'a', type: 'mail', data }];
+
+  it('has its data validated where the handlers are given', () => {
+    const { tasks: stored } = submitBatchEvent('b', tasks({ to: 'A@B.C' }), { handlers });
+    expect(stored.map(({ data }) => data)).toEqual(['{"to":"a@b.c"}']);
+    expect(() => submitBatchEvent('b', tasks({ to: 5 }), { handlers })).toThrow('tasks[0].data is ');
+    expect(submitBatchEvent('b', tasks({ to: 5 })).tasks).toHaveLength(1);
+  });
+
+  it('is refused where a schema takes its time', () => {
+    const mail = withSchema(
+      v.pipeAsync(
+        v.number(),
+        v.checkAsync(() => Promise.resolve(false))
+      ),
+      () => 0
+    );
+    expect(() => submitBatchEvent('b', tasks(5), { handlers: { mail } })).toThrow('answers at once');
   });
 });
 
