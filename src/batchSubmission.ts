@@ -65,12 +65,15 @@ export class BatchSubmission {
     const ids = new Map<string, number>();
     this.#isDistinct = true;
     const prepared: NewTask[] = [];
-    for (let from = 0; from < items.length; from += readAtOnce) {
-      const begun = items.slice(from, from + readAtOnce).map((task, n) => this.#begin(task, from + n, now));
-      for (const one of begun) {
-        prepared.push(this.#admit(one instanceof Promise ? await one : one, prepared.length, ids));
-      }
+    const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids));
+    // From the first one on whose data takes its time to be read, so that the order is kept.
+    const begun: (NewTask | Promise<NewTask>)[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const task = this.#begin(items[index], index, now);
+      if (begun.length === 0 && !(task instanceof Promise)) admit(task);
+      else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
     }
+    for (const one of begun) admit(await one);
     for (let from = 0; from === 0 || from < prepared.length; from += this.#chunkSize) {
       const chunk = prepared.slice(from, from + this.#chunkSize);
       await this.#submit(chunk, from === 0 ? prepared.length : 0, from + chunk.length >= prepared.length);
@@ -192,14 +195,16 @@ export class BatchSubmission {
     return prepareTask(task, `tasks[${index}]`, batchId, now, readData);
   }
 
+  /** In the order of the tasks, so that it is the later one of two that is refused. */
   #admit(prepared: NewTask, index: number, ids: Map<string, number>): NewTask {
-    const path = `tasks[${index}]`;
+    const { id, type } = prepared;
     const { types } = this.#options;
-    if (!types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
-    const first = ids.get(prepared.id);
-    if (first !== undefined)
-      refuse(`${path}.id`, prepared.id, `unique in its batch; tasks[${first}] has it too`);
-    ids.set(prepared.id, index);
+    if (!types.has(type)) refuse(`tasks[${index}].type`, type, oneOf(types));
+    const first = ids.get(id);
+    if (first !== undefined) {
+      refuse(`tasks[${index}].id`, id, `unique in its batch; tasks[${first}] has it too`);
+    }
+    ids.set(id, index);
     return prepared;
   }
 }

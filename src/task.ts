@@ -124,7 +124,10 @@ function prepare(
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
-  const prepared = {
+  const startAfter = startTime(task, path, nowMs);
+  const metadataText = metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata);
+  const argument = `${path}.data`;
+  const store = (value: unknown): NewTask => ({
     id,
     key,
     type,
@@ -132,12 +135,11 @@ function prepare(
     priority: priority + 0,
     timeoutMs: timeoutMs ?? null,
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
-    startAfter: startTime(task, path, nowMs),
+    startAfter,
     retryOf: retryOf ?? null,
-    metadata: metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata)
-  };
-  const argument = `${path}.data`;
-  const store = (value: unknown): NewTask => ({ ...prepared, data: jsonTextOf(argument, value ?? null) });
+    data: jsonTextOf(argument, value ?? null),
+    metadata: metadataText
+  });
   const read = readData(type, data, argument);
   return read instanceof Promise ? read.then(store) : store(read);
 }

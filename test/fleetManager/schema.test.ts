@@ -246,7 +246,7 @@ describe('a schema', () => {
     await expect(startFleet({ handlers: { work } })).rejects.toMatchObject({
       argument: 'options.handlers.work'
     });
-    const heir: () => number = Object.setPrototypeOf(() => 1, { schema: {} });
+    const heir = Object.setPrototypeOf(() => 1, { schema: {} }) as () => number;
     const { fleet } = await startFleet({ handlers: { heir } });
     expect(await fleet.submit('heir', null)).toBe(1);
   });
