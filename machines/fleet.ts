@@ -44,10 +44,43 @@ export interface TypeLimit {
   readonly concurrency?: number;
   readonly rate?: StartRate;
 }
+/**
+ * How the number of workers follows the load.
+ *
+ * The queue is the tasks that could run at once if there were room: neither those that are scheduled for later or back
+ * off, nor those of a batch that is paused.
+ */
+export interface Autoscale {
+  /** Integers in [1, 100,000], `minWorkers` <= `maxWorkers`. Need to be given. */
+  readonly minWorkers: number;
+  readonly maxWorkers: number;
+  /**
+   * A queue longer than this for `intervalMs` adds workers: one for each so many tasks (times `workerConcurrency`)
+   * that wait. Integer >= 0. Defaults to 10.
+   */
+  readonly scaleUpThreshold: number;
+  /**
+   * With a queue shorter than this, workers go that were not needed for `cooldownMs`. Integer in
+   * [0, `scaleUpThreshold`]; 0: none ever goes. Defaults to 2.
+   */
+  readonly scaleDownThreshold: number;
+  /** How long a queue is too long before workers are added, ms. Finite, >= 1. Defaults to 1,000. */
+  readonly intervalMs: number;
+  /** How long it takes at least to turn from adding workers to removing some and back, ms. Finite, >= 0. Defaults to 30,000. */
+  readonly cooldownMs: number;
+}
+
+/** What need not be given. */
+export const defaultAutoscale: Omit<Autoscale, 'minWorkers' | 'maxWorkers'> = {
+  scaleUpThreshold: 10,
+  scaleDownThreshold: 2,
+  intervalMs: 1_000,
+  cooldownMs: 30_000
+};
 
 /** What may be changed while the fleet runs. Plain JSON, durable with the fleet's snapshot. */
 export interface FleetConfig {
-  /** Workers of the whole fleet. Integer in [1, 100,000]. Defaults to 10. */
+  /** Workers of the whole fleet. Integer in [1, 100,000]. Defaults to 10, with `autoscale` to its `minWorkers`. */
   readonly maxConcurrentWorkers: number;
   /**
    * What workers offer: the first slots belong to the first group, and so on; slots that are left offer no tags. When
@@ -84,6 +117,8 @@ export interface FleetConfig {
   /** By task type; at most 1,000. A type at its limit lets others pass. Defaults to none. */
   readonly typeLimits: Readonly<Record<string, TypeLimit>>;
   readonly retention: Retention;
+  /** Sets `maxConcurrentWorkers` by itself. `null`: it stays as it is set, the default. */
+  readonly autoscale: Autoscale | null;
 }
 
 export const defaultFleetConfig: FleetConfig = {
@@ -102,7 +137,8 @@ export const defaultFleetConfig: FleetConfig = {
   onQueueFull: 'wait',
   ageingMs: 60_000,
   typeLimits: {},
-  retention: defaultRetention
+  retention: defaultRetention,
+  autoscale: null
 };
 
 /** A task as it is submitted: validated, and its data already JSON text. */
@@ -191,6 +227,9 @@ export type OperationCommand =
 /** A command; `commandId` names the caller that waits for its reply. */
 export type FleetCommand = (LedgerCommand | OperationCommand) & { readonly commandId?: string };
 
+/** Why the number of workers changed. */
+export type ScalingReason = 'queue' | 'idle' | 'manual';
+
 /** What the fleet tells the world, always after the commit that made it true. */
 export type FleetFact =
   | { readonly type: 'batch.accepted'; readonly batchId: string; readonly totalTasks: number }
@@ -247,6 +286,13 @@ export type FleetFact =
       readonly type: 'handler.missing';
       readonly taskType: string;
     }
+  | {
+      /** `reason`: its queue was long, or workers had nothing to do; or somebody set the number, or the limits. */
+      readonly type: 'workers.scaled';
+      readonly from: number;
+      readonly to: number;
+      readonly reason: ScalingReason;
+    }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
@@ -264,6 +310,7 @@ export const factTypes = [
   'task.log',
   'task.detachedError',
   'handler.missing',
+  'workers.scaled',
   'worker.spawned',
   'worker.stopped',
   'worker.lost',

@@ -12,8 +12,9 @@ import {
   type ActorRefFrom,
   type SnapshotFrom
 } from 'xstate';
+import { autoscalerMachine, type AutoscalerReport, type RestoredAutoscaler } from './autoscalerMachine.ts';
 import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
-import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
+import type { Autoscale, FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
@@ -24,8 +25,10 @@ export interface FleetContext {
   /** What was declared at the last start: a field that changes there wins over what `config.update` had set. */
   readonly declared: FleetConfig;
   readonly config: FleetConfig;
-  /** Worker slots spawned so far, `worker-1` to `worker-<slots>`; slots beyond the limit are parked. */
+  /** Worker slots spawned so far, `worker-1` to `worker-<slots>`. */
   readonly slots: number;
+  /** Numbers of the slots that are not wanted now: their workers are gone, or finish what they hold. */
+  readonly parked: readonly number[];
   /** Of slots that an earlier run had and this one has not spawned yet, by name: their ids must not come again. */
   readonly formerWorkers: Readonly<Record<string, WorkerContext>>;
   /** Why it failed, or why the store is unavailable; `null` when all is well. */
@@ -44,6 +47,7 @@ export interface Recovered {
   /** The fleet's last persisted context; `null` for a new store. */
   readonly fleet: FleetContext | null;
   readonly coordinator: CoordinatorContext | null;
+  readonly autoscaler: RestoredAutoscaler | null;
   readonly workers: Readonly<Record<string, WorkerContext>>;
 }
 
@@ -55,10 +59,12 @@ export type FleetEvent =
   | { readonly type: 'commit.failed'; readonly problem: Problem }
   | { readonly type: 'facts.released'; readonly facts: readonly FleetFact[] }
   | { readonly type: 'deadline.changed'; readonly delayMs: number | null }
-  | { readonly type: 'workers.adjust' }
+  /** `spare`: slots that hold nothing and are parked before any other, if some have to be. */
+  | { readonly type: 'workers.adjust'; readonly spare?: readonly string[] }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
-  | WorkerReport;
+  | WorkerReport
+  | AutoscalerReport;
 
 /** What is left to do after a turn. */
 export interface TurnSummary {
@@ -85,11 +91,12 @@ export const fleetMachine = setup({
     emitted: FleetFact;
     input: FleetInput;
     output: { readonly problem: Problem | null };
-    children: { alarm: 'alarm'; coordinator: 'coordinator' };
+    children: { alarm: 'alarm'; coordinator: 'coordinator'; autoscaler: 'autoscaler' };
   },
   actors: {
     worker: workerMachine,
     coordinator: coordinatorMachine,
+    autoscaler: autoscalerMachine,
     /** Port. Sends `alarm.rang` to its parent once the delay of the last `alarm.set` has passed. */
     alarm: fromCallback<AlarmEvent>(() => {
       throw new Error(instruction('actor', 'alarm', 'wakes the fleet at the next deadline'));
@@ -175,20 +182,38 @@ export const fleetMachine = setup({
     recordConfig: assign({
       config: ({ context }, params: { config: Partial<FleetConfig> }) => ({
         ...context.config,
-        ...params.config
+        ...params.config,
+        ...(params.config.autoscale && {
+          maxConcurrentWorkers: withinLimits(
+            params.config.autoscale,
+            params.config.maxConcurrentWorkers ?? context.config.maxConcurrentWorkers
+          )
+        })
       })
     }),
     spawnCoordinator: assign(({ spawn }, params: Recovered) => {
       spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator } });
       return {};
     }),
+    /** Where autoscaling is on. It goes on as it was, unless the fleet is declared with another one. */
+    spawnAutoscaler: assign(({ context, spawn }, params: Recovered) => {
+      const { declared, config } = context;
+      if (config.autoscale === null) return {};
+      const isDeclaredAnew =
+        params.fleet === null || !isSame(declared.autoscale, params.fleet.declared.autoscale);
+      const restored = isDeclaredAnew ? null : params.autoscaler;
+      spawn('autoscaler', { id: 'autoscaler', input: { policy: config.autoscale, restored } });
+      if (restored?.manual) return {};
+      const maxConcurrentWorkers = withinLimits(config.autoscale, config.maxConcurrentWorkers);
+      return { config: { ...config, maxConcurrentWorkers } };
+    }),
     /** All that are missing in one `assign`: XState copies the children once per spawning action. */
-    spawnWorkers: assign(({ context, spawn, self }) => {
-      const { maxConcurrentWorkers, workerConcurrency, tasksPerWorker } = context.config;
+    spawnWorkers: assign(({ context, spawn, self }, params: { spare: readonly string[] }) => {
+      const { workerConcurrency, tasksPerWorker } = context.config;
+      const { slots, parked } = planSlots(context, params.spare);
       const existing = self.getSnapshot().children as Record<string, unknown>;
       const former = { ...context.formerWorkers };
-      for (let number = 1; number <= maxConcurrentWorkers; number++) {
-        const slot = slotName(number);
+      for (const slot of wantedSlots({ slots, parked })) {
         if (existing[slot] !== undefined) continue;
         const restored = former[slot] ?? null;
         delete former[slot];
@@ -198,12 +223,12 @@ export const fleetMachine = setup({
             slot,
             concurrency: workerConcurrency,
             tasksPerWorker,
-            tags: tagsOfSlot(context.config, number),
+            tags: tagsOfSlot(context.config, slotNumber(slot)!),
             restored
           }
         });
       }
-      return { slots: Math.max(context.slots, maxConcurrentWorkers), formerWorkers: former };
+      return { slots, parked, formerWorkers: former };
     }),
     setAlarm: sendTo('alarm', (_, params: { delayMs: number | null }) => ({
       type: 'alarm.set',
@@ -216,7 +241,8 @@ export const fleetMachine = setup({
     actions: {
       /** Tells every slot whether it is wanted, and under which limits. */
       instructWorkers: enqueueActions(({ context, self, enqueue }) => {
-        const { maxConcurrentWorkers, workerConcurrency, tasksPerWorker } = context.config;
+        const { workerConcurrency, tasksPerWorker } = context.config;
+        const parked = new Set(context.parked);
         for (const [id, child] of Object.entries(self.getSnapshot().children)) {
           const number = slotNumber(id);
           if (number === null || child === undefined) continue;
@@ -226,9 +252,25 @@ export const fleetMachine = setup({
             tasksPerWorker,
             tags: tagsOfSlot(context.config, number)
           });
-          enqueue.sendTo(child, { type: number <= maxConcurrentWorkers ? 'worker.start' : 'worker.drain' });
+          enqueue.sendTo(child, { type: parked.has(number) ? 'worker.drain' : 'worker.start' });
         }
       }),
+      /** Somebody set the number of workers: that is not undone. */
+      instructAutoscaler: enqueueActions(
+        ({ self, enqueue }, { config }: { config: Partial<FleetConfig> }) => {
+          const { autoscaler } = self.getSnapshot().children;
+          if (config.autoscale === undefined) {
+            if (autoscaler && config.maxConcurrentWorkers !== undefined) {
+              enqueue.sendTo(autoscaler, { type: 'workers.scale' });
+            }
+          } else if (autoscaler) {
+            enqueue.sendTo(autoscaler, { type: 'autoscale.configure', policy: config.autoscale });
+          } else if (config.autoscale !== null) {
+            const input = { policy: config.autoscale, restored: null };
+            enqueue.spawnChild('autoscaler', { id: 'autoscaler', input });
+          }
+        }
+      ),
       /** To subscribers, and to the machine that invoked the fleet, which is spared the single tasks. */
       emitFacts: enqueueActions(({ self, enqueue }, params: { facts: readonly FleetFact[] }) => {
         for (const fact of params.facts) {
@@ -247,6 +289,7 @@ export const fleetMachine = setup({
       declared: input.config,
       config: input.config,
       slots: 0,
+      parked: [],
       formerWorkers: {},
       problem: null,
       paused: false
@@ -301,6 +344,10 @@ export const fleetMachine = setup({
           guard: 'isOpen',
           actions: [
             { type: 'recordScale', params: ({ event }) => event },
+            {
+              type: 'instructAutoscaler',
+              params: ({ event }) => ({ config: { maxConcurrentWorkers: event.count } })
+            },
             { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
           ]
         },
@@ -311,6 +358,7 @@ export const fleetMachine = setup({
           guard: 'isOpen',
           actions: [
             { type: 'recordConfig', params: ({ event }) => event },
+            { type: 'instructAutoscaler', params: ({ event }) => event },
             { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
           ]
         },
@@ -319,7 +367,15 @@ export const fleetMachine = setup({
       'workers.adjust': {
         description: 'A change of the config is durable: workers are spawned, started, drained.',
         guard: 'isOpen',
-        actions: ['spawnWorkers', 'instructWorkers']
+        actions: [
+          { type: 'spawnWorkers', params: ({ event: { spare = [] } }) => ({ spare }) },
+          'instructWorkers'
+        ]
+      },
+      'scaling.decided': {
+        description: 'The autoscaler wants another number of workers; it counts once it is durable.',
+        guard: 'isOpen',
+        actions: { type: 'recordScale', params: ({ event }) => ({ count: event.to }) }
       },
       'fleet.*': {
         description: 'A command that the present state of the operation does not take.',
@@ -365,7 +421,8 @@ export const fleetMachine = setup({
                   actions: [
                     { type: 'recordRecovered', params: ({ event }) => event.output },
                     { type: 'spawnCoordinator', params: ({ event }) => event.output },
-                    'spawnWorkers'
+                    { type: 'spawnAutoscaler', params: ({ event }) => event.output },
+                    { type: 'spawnWorkers', params: { spare: [] } }
                   ]
                 },
                 {
@@ -373,7 +430,8 @@ export const fleetMachine = setup({
                   actions: [
                     { type: 'recordRecovered', params: ({ event }) => event.output },
                     { type: 'spawnCoordinator', params: ({ event }) => event.output },
-                    'spawnWorkers'
+                    { type: 'spawnAutoscaler', params: ({ event }) => event.output },
+                    { type: 'spawnWorkers', params: { spare: [] } }
                   ]
                 }
               ],
@@ -595,6 +653,41 @@ function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfi
 /** Config values are plain JSON, and validation writes their fields in one order. */
 function isSame(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** The slots that are to stay as they are or to be filled, lowest first. */
+export function wantedSlots({ slots, parked }: Pick<FleetContext, 'slots' | 'parked'>): string[] {
+  const isParked = new Set(parked);
+  const wanted: string[] = [];
+  for (let number = 1; number <= slots; number++) if (!isParked.has(number)) wanted.push(slotName(number));
+  return wanted;
+}
+
+/** Which slots there are to be: as many wanted ones as workers. The lowest are filled first, the highest go first. */
+function planSlots(
+  { config, slots: before, parked: parkedBefore }: FleetContext,
+  spare: readonly string[]
+): Pick<FleetContext, 'slots' | 'parked'> {
+  const wanted = wantedSlots({ slots: before, parked: parkedBefore });
+  const missing = config.maxConcurrentWorkers - wanted.length;
+  if (missing >= 0) {
+    const parked = parkedBefore.toSorted((left, right) => left - right);
+    const reused = Math.min(missing, parked.length);
+    return { slots: before + missing - reused, parked: parked.slice(reused) };
+  }
+  const isSpare = new Set(spare);
+  const leaving = [
+    ...wanted.filter((slot) => !isSpare.has(slot)),
+    ...wanted.filter((slot) => isSpare.has(slot))
+  ]
+    .slice(missing)
+    .map((slot) => slotNumber(slot)!);
+  return { slots: before, parked: [...parkedBefore, ...leaving] };
+}
+
+/** The number of workers that autoscaling begins with. */
+function withinLimits({ minWorkers, maxWorkers }: Autoscale, count: number): number {
+  return Math.min(maxWorkers, Math.max(minWorkers, count));
 }
 
 function spawned({ workerId }: WorkerReport): FleetFact {

@@ -1,3 +1,4 @@
+export * from './autoscalerMachine.ts';
 export * from './batch.ts';
 export * from './batchMachine.ts';
 export * from './coordinatorMachine.ts';

@@ -1,3 +1,4 @@
+import type { RestoredAutoscaler } from '../machines/autoscalerMachine.ts';
 import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import { defaultFleetConfig, type FleetConfig } from '../machines/fleet.ts';
 import type { FleetContext } from '../machines/fleetMachine.ts';
@@ -9,6 +10,7 @@ import {
   assertFinite,
   assertInteger,
   assertObject,
+  assertOneOf,
   assertText,
   refuse
 } from './validation.ts';
@@ -40,6 +42,12 @@ export function assertCoordinatorContext(path: string, value: unknown): asserts 
   for (const time of ['oldestResult', 'newestResult']) {
     if (value[time] !== null) assertFinite(`${path}.${time}`, value[time]);
   }
+}
+
+export function assertAutoscalerContext(path: string, value: unknown): asserts value is RestoredAutoscaler {
+  assertObject(path, value);
+  assertBoolean(`${path}.manual`, value.manual);
+  if (value.direction !== null) assertOneOf(`${path}.direction`, value.direction, ['up', 'down']);
 }
 
 /** @param slot - The place that it is the context of. */

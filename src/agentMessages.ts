@@ -91,12 +91,16 @@ export class AgentMessages {
   /**
    * Has the workers spawned, started and drained that the config asks for, and those made again that could not be.
    * Between turns, when no claim is under way that a stopping worker would have to take.
+   *
+   * @param spare - Slots that are drained before any other, if some have to be.
    */
-  adjustWorkers(config: FleetConfig): void {
+  adjustWorkers(config: FleetConfig, spare: readonly string[]): void {
     const isChanged = this.#appliedConfig !== config;
     this.#appliedConfig = config;
     const broken = this.#ledger.workerDeadlines.takeDue(this.#active.now());
-    if (isChanged || broken.length > 0) this.#fleet().send({ type: 'workers.adjust' } satisfies FleetEvent);
+    if (isChanged || broken.length > 0) {
+      this.#fleet().send({ type: 'workers.adjust', spare } satisfies FleetEvent);
+    }
   }
 
   /** A worker that had taken its last task before it was told so hears of no end that would replace it. */

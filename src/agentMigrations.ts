@@ -1,3 +1,4 @@
+import { autoscalerMachine } from '../machines/autoscalerMachine.ts';
 import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import { fleetMachine } from '../machines/fleetMachine.ts';
 import type { Json } from '../machines/task.ts';
@@ -17,6 +18,7 @@ export type SnapshotMigrations = Readonly<Record<string, readonly SnapshotMigrat
 export const agentMigrations: SnapshotMigrations = {
   [fleetMachine.id]: [],
   [coordinatorMachine.id]: [],
+  [autoscalerMachine.id]: [],
   [workerMachine.id]: []
 };
 

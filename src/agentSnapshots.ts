@@ -1,4 +1,5 @@
 import type { AnyActorRef, AnyMachineSnapshot } from 'xstate';
+import { autoscalerMachine, type RestoredAutoscaler } from '../machines/autoscalerMachine.ts';
 import { coordinatorMachine, type CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import {
   fleetMachine,
@@ -9,7 +10,12 @@ import {
 } from '../machines/fleetMachine.ts';
 import type { Json } from '../machines/task.ts';
 import { workerMachine, type WorkerContext } from '../machines/workerMachine.ts';
-import { assertCoordinatorContext, assertFleetContext, assertWorkerContext } from './agentContexts.ts';
+import {
+  assertAutoscalerContext,
+  assertCoordinatorContext,
+  assertFleetContext,
+  assertWorkerContext
+} from './agentContexts.ts';
 import {
   agentMigrations,
   migratedSnapshot,
@@ -24,6 +30,9 @@ import { assertOneOf, assertObject } from './validation.ts';
 export class AgentSnapshots {
   #fleetContext: FleetContext | null = null;
   #coordinatorContext: unknown = null;
+  #autoscalerContext: unknown = null;
+  /** The autoscaler's with the store: it may be told something while that writes. */
+  #offeredAutoscalerContext: unknown = null;
   readonly #changedSlots = new Set<string>();
   /** Slots whose snapshots are with the store. */
   #offeredSlots: readonly string[] = [];
@@ -45,6 +54,11 @@ export class AgentSnapshots {
     if (coordinator && coordinator.context !== this.#coordinatorContext) {
       agents.push(persist('coordinator', coordinatorMachine, coordinator));
     }
+    const autoscaler = snapshotOf(fleet, 'autoscaler');
+    this.#offeredAutoscalerContext = autoscaler?.context ?? null;
+    if (autoscaler && autoscaler.context !== this.#autoscalerContext) {
+      agents.push(persist('autoscaler', autoscalerMachine, autoscaler));
+    }
     this.#offeredSlots = [...this.#changedSlots];
     // What changes while the store writes is a change for the next commit.
     this.#changedSlots.clear();
@@ -58,6 +72,7 @@ export class AgentSnapshots {
   committed(fleet: FleetSnapshot): void {
     this.#fleetContext = fleet.context;
     this.#coordinatorContext = snapshotOf(fleet, 'coordinator')?.context ?? null;
+    this.#autoscalerContext = this.#offeredAutoscalerContext;
     this.#offeredSlots = [];
   }
 
@@ -80,6 +95,7 @@ export function restoreAgents(
 ): Recovered {
   let fleet: Recovered['fleet'] = null;
   let coordinator: CoordinatorContext | null = null;
+  let autoscaler: RestoredAutoscaler | null = null;
   const workers = new Map<string, WorkerContext>();
   for (const agent of agents) {
     const snapshot = migratedSnapshot(location, agent, migrations);
@@ -97,6 +113,10 @@ export function restoreAgents(
           assertCoordinatorContext('snapshot.context', context);
           coordinator = context;
           break;
+        case autoscalerMachine.id:
+          assertAutoscalerContext('snapshot.context', context);
+          autoscaler = { manual: context.manual, direction: context.direction };
+          break;
         case workerMachine.id:
           assertOneOf('snapshot.value', value, Object.keys(workerMachine.states));
           assertWorkerContext('snapshot.context', context, agent.id);
@@ -107,7 +127,7 @@ export function restoreAgents(
       throw new CorruptStoreError(location, `of agent ${agent.id}, ${error.message}`, { cause: error });
     }
   }
-  return { fleet, coordinator, workers: Object.fromEntries(workers) };
+  return { fleet, coordinator, autoscaler, workers: Object.fromEntries(workers) };
 }
 
 /** @param regions - Of a parallel machine: the value names a state of each. */

@@ -5,6 +5,7 @@ import { oneOf, type SubmitReply } from './commandRules.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
 import { ConflictError } from './errors.ts';
 import { limits } from './limits.ts';
+import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 import { readItems, refuse } from './validation.ts';
 
@@ -12,6 +13,8 @@ import { readItems, refuse } from './validation.ts';
 const chunkSize = 1_000;
 /** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
 const chunkDependencies = 4_000;
+/** Tasks of an array whose data is read at once, where that takes its time. */
+const readAtOnce = 16;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -24,6 +27,7 @@ export interface SubmissionOptions {
   readonly start: StartOptions;
   /** `null`: any. */
   readonly types: ReadonlySet<string> | null;
+  readonly readData: DataReader;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
   readonly clock: Clock;
@@ -68,7 +72,16 @@ export class BatchSubmission {
     const now = this.#options.clock.now();
     const ids = new Map<string, number>();
     const keys = new Map<string, number>();
-    const prepared = items.map((task, index) => this.#prepare(task, index, ids, keys, now));
+    const prepared: NewTask[] = [];
+    const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids, keys));
+    // From the first one on whose data takes its time to be read, so that the order is kept.
+    const begun: (NewTask | Promise<NewTask>)[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const task = this.#begin(items[index], index, now);
+      if (begun.length === 0 && !(task instanceof Promise)) admit(task);
+      else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
+    }
+    for (const one of begun) admit(await one);
     this.#indexes = ids;
     const ordered = inOrderOfDependencies(prepared, ids);
     let from = 0;
@@ -91,8 +104,10 @@ export class BatchSubmission {
     try {
       for await (const task of tasks) {
         if (this.#failure !== null) break;
-        this.#chunk.push(this.#prepare(task, index++, this.#chunkIds, this.#chunkKeys, clock.now()));
-        this.#chunkDependencies += dependenciesOf(this.#chunk.at(-1)!);
+        const begun = this.#prepare(task, index, clock.now());
+        const prepared = begun instanceof Promise ? await begun : begun;
+        this.#chunk.push(this.#admit(prepared, index++, this.#chunkIds, this.#chunkKeys));
+        this.#chunkDependencies += dependenciesOf(prepared);
         this.#armTimer();
         if (!this.#isChunkFull) continue;
         await this.#flushing;
@@ -192,22 +207,34 @@ export class BatchSubmission {
     refuse(`tasks[${index}].id`, id, 'unique in its batch; an earlier task has it too');
   }
 
-  #prepare(
-    task: unknown,
-    index: number,
-    ids: Map<string, number>,
-    keys: Map<string, number>,
-    now: number
-  ): NewTask {
+  /** The same, with its refusal in the promise: the first one of an array is told, not the first that comes. */
+  #begin(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    try {
+      const begun = this.#prepare(task, index, now);
+      // Nobody waits for it when an earlier one is refused.
+      if (begun instanceof Promise) begun.catch(() => {});
+      return begun;
+    } catch (error) {
+      const refused = Promise.reject<NewTask>(error as Error);
+      refused.catch(() => {});
+      return refused;
+    }
+  }
+
+  #prepare(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    const { batchId, start, readData } = this.#options;
+    return prepareTask(task, `tasks[${index}]`, batchId, now, { start, readData });
+  }
+
+  /** In the order of the tasks, so that it is the later one of two that is refused. */
+  #admit(prepared: NewTask, index: number, ids: Map<string, number>, keys: Map<string, number>): NewTask {
+    const { id, type, idempotencyKey } = prepared;
     const path = `tasks[${index}]`;
-    const { types, batchId, start } = this.#options;
-    const prepared = prepareTask(task, path, batchId, now, start);
-    if (types !== null && !types.has(prepared.type)) refuse(`${path}.type`, prepared.type, oneOf(types));
-    const first = ids.get(prepared.id);
-    if (first !== undefined)
-      refuse(`${path}.id`, prepared.id, `unique in its batch; tasks[${first}] has it too`);
-    ids.set(prepared.id, index);
-    const { idempotencyKey } = prepared;
+    const { types } = this.#options;
+    if (types !== null && !types.has(type)) refuse(`${path}.type`, type, oneOf(types));
+    const first = ids.get(id);
+    if (first !== undefined) refuse(`${path}.id`, id, `unique in its batch; tasks[${first}] has it too`);
+    ids.set(id, index);
     if (idempotencyKey === null) return prepared;
     const owner = keys.get(idempotencyKey);
     if (owner !== undefined) {

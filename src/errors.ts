@@ -20,13 +20,28 @@ export class ValidationError extends FleetError {
   readonly value: string;
   /** What is allowed. */
   readonly allowed: string;
+  /** What a schema has against the data of a task, the first ten; none where no schema refused it. */
+  readonly issues: readonly SchemaIssue[];
 
-  constructor(argument: string, value: string, allowed: string) {
-    super(`${argument} is ${value}; it must be ${allowed}`);
+  constructor(
+    argument: string,
+    value: string,
+    allowed: string,
+    { issues = [], ...options }: ErrorOptions & { readonly issues?: readonly SchemaIssue[] } = {}
+  ) {
+    super(`${argument} is ${value}; it must be ${allowed}`, options);
+    this.issues = issues;
     this.argument = argument;
     this.value = value;
     this.allowed = allowed;
   }
+}
+
+/** What a schema has against a value. */
+export interface SchemaIssue {
+  /** Path within the data, such as `.sizes[2].width`; empty: the data itself. */
+  readonly path: string;
+  readonly message: string;
 }
 
 /** The id names nothing that is stored, or nothing any more. */

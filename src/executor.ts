@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Json, Outcome, TaskError } from '../machines/task.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
@@ -49,6 +50,8 @@ export interface AbortCause {
 export interface Executor {
   /** Task types that it can run. `null`: any. */
   readonly types: ReadonlySet<string> | null;
+  /** By what the data of a type's tasks is read when they are submitted; `undefined`, or no method: it is not. */
+  schemaOf?(type: string): StandardSchemaV1 | undefined;
 
   start(reports: ExecutorReports): Promise<void>;
 

@@ -1,4 +1,4 @@
-import type { FleetCommand } from '../machines/fleet.ts';
+import type { FleetCommand, NewTask } from '../machines/fleet.ts';
 import type { Json } from '../machines/task.ts';
 import { systemClock } from './clock.ts';
 import {
@@ -9,9 +9,11 @@ import {
   type FleetOptions
 } from './createFleet.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
-import type { Handlers } from './handler.ts';
+import { readHandler, type Handlers } from './handler.ts';
+import { asItIs, dataReader, type DataReader } from './schema.ts';
+import { showKey } from './show.ts';
 import { prepareTask, type Task } from './task.ts';
-import { assertIdWithoutSlash, jsonTextOf } from './validation.ts';
+import { assertIdWithoutSlash, jsonTextOf, refuse } from './validation.ts';
 
 export type { FleetLogic } from './createFleet.ts';
 
@@ -27,6 +29,17 @@ export function createFleetLogic<THandlers extends Handlers>(options: FleetOptio
   return fleetLogic(resolved, () => createFleet(resolved));
 }
 
+export interface BatchEventOptions {
+  readonly metadata?: Json;
+  /** Epoch ms, from which `delayMs` counts. Defaults to the time of the machine. */
+  readonly now?: number;
+  /**
+   * The handlers of the fleet, if some have a schema: an event is not validated in the fleet. Schemas have to answer at
+   * once. Defaults to none, whose data is stored as it is.
+   */
+  readonly handlers?: Handlers;
+}
+
 /**
  * The event that submits a whole batch to a fleet's actor.
  *
@@ -35,10 +48,15 @@ export function createFleetLogic<THandlers extends Handlers>(options: FleetOptio
 export function submitBatchEvent(
   batchId: string,
   tasks: Iterable<Task>,
-  { metadata = null, now = systemClock.now() }: { readonly metadata?: Json; readonly now?: number } = {}
+  { metadata = null, now = systemClock.now(), handlers }: BatchEventOptions = {}
 ): Extract<FleetCommand, { type: 'batch.submit' }> {
   assertIdWithoutSlash('batchId', batchId);
-  const prepared = Array.from(tasks, (task, index) => prepareTask(task, `tasks[${index}]`, batchId, now));
+  const readData = handlers === undefined ? asItIs : readerAtOnce(handlers);
+  const prepared = Array.from(
+    tasks,
+    // Its reader answers at once.
+    (task, index) => prepareTask(task, `tasks[${index}]`, batchId, now, { readData }) as NewTask
+  );
   jsonTextOf('metadata', metadata);
   return {
     type: 'batch.submit',
@@ -50,5 +68,21 @@ export function submitBatchEvent(
     fresh: false,
     exclusive: false,
     announced: prepared.length
+  };
+}
+
+function readerAtOnce(handlers: Handlers): DataReader {
+  const read = dataReader({
+    schemaOf: (type) =>
+      Object.hasOwn(handlers, type)
+        ? readHandler(`handlers${showKey(type)}`, handlers[type]).schema
+        : undefined,
+    clock: systemClock
+  });
+  return (type, data, argument) => {
+    const output = read(type, data, argument);
+    if (!(output instanceof Promise)) return output;
+    output.catch(() => {});
+    refuse(argument, data, 'of a type whose schema answers at once; use submitBatch() of a FleetManager');
   };
 }

@@ -46,6 +46,7 @@ import { Hooks } from './hooks.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
+import { asItIs, dataReader, type DataReader } from './schema.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { StoredResult } from './store.ts';
 import {
@@ -184,24 +185,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
     options: BatchOptions = {}
   ): Promise<string> {
-    const given = readBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata, ...start } = given;
-    assertIdWithoutSlash('batchId', batchId);
-    const submission = new BatchSubmission({
-      batchId,
-      isMinted: given.batchId === undefined,
-      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
-      start,
-      types: this.#options.executor.types,
-      maxQueueSize: this.#config.maxQueueSize,
-      clock: this.#options.clock,
-      send: (command) => this.#send<SubmitReply>(command)
-    });
-    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
-    else if (isIterable(tasks)) {
-      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
-    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
-    return batchId;
+    return this.#submitTasks(tasks, options, this.#readerOfData());
   }
 
   getBatchStatus(batchId: string): Promise<BatchStatus> {
@@ -327,7 +311,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     if (status.settledAt === undefined) {
       throw new ConflictError('batch', batchId, `is ${status.status}; only a settled batch can be retried`);
     }
-    return this.submitBatch(this.#failedTasks(batchId), read);
+    // Their data is what its schema has made of it already.
+    return this.#submitTasks(this.#failedTasks(batchId), read, asItIs);
   }
 
   listBatches(filter?: BatchFilter): Promise<BatchStatus[]> {
@@ -356,7 +341,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   ): Promise<ResultOf<THandlers[TType]>> {
     const { signal, ...taskOptions } = readFields('options', options);
     if (signal !== undefined) assertSignal(signal);
-    const key = await this.#submitTask(type, data, taskOptions);
+    const key = await this.#submitTask(type, data, taskOptions, signal);
     return this.waitFor(key, signal === undefined ? {} : { signal });
   }
 
@@ -644,11 +629,44 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     };
   }
 
-  async #submitTask(type: string, data: unknown, options: SingleTaskOptions): Promise<string> {
+  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
+    const given = readBatchOptions(options);
+    const { batchId = this.#options.newId(), metadata, ...start } = given;
+    assertIdWithoutSlash('batchId', batchId);
+    const submission = new BatchSubmission({
+      batchId,
+      isMinted: given.batchId === undefined,
+      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
+      start,
+      types: this.#options.executor.types,
+      readData,
+      maxQueueSize: this.#config.maxQueueSize,
+      clock: this.#options.clock,
+      send: (command) => this.#send<SubmitReply>(command)
+    });
+    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
+    else if (isIterable(tasks)) {
+      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
+    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
+    return batchId;
+  }
+
+  async #submitTask(
+    type: string,
+    data: unknown,
+    options: SingleTaskOptions,
+    signal?: AbortSignal
+  ): Promise<string> {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
-    const task = prepareSingleTask(type, data, read, newId(), clock.now());
+    const readData = this.#readerOfData(signal);
+    const task = await prepareSingleTask(type, data, read, newId(), clock.now(), readData);
     return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
+  }
+
+  #readerOfData(signal?: AbortSignal): DataReader {
+    const { clock, executor } = this.#options;
+    return dataReader({ clock, signal, schemaOf: (type) => executor.schemaOf?.(type) });
   }
 
   async #submitAll(submission: BatchSubmission, batchId: string, submitted: Promise<void>): Promise<void> {

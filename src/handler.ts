@@ -1,4 +1,9 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Json } from '../machines/task.ts';
+import { refuse } from './validation.ts';
+
+// Captured when the library loads: a handler may replace it.
+const { hasOwn } = Object;
 
 /** The task that a handler runs. */
 export interface HandlerTask {
@@ -37,12 +42,24 @@ export interface HandlerContext {
 // oxlint-disable-next-line typescript/no-explicit-any -- the type of `data` is the handler's to say
 export type Handler = (data: any, context: HandlerContext) => unknown;
 
+/** A handler whose data is validated when its task is submitted, as `withSchema` makes it. */
+export interface SchemaHandler<TSchema extends StandardSchemaV1 = StandardSchemaV1, TResult = unknown> {
+  /** @param data - What the schema has made of what was submitted. */
+  (data: StandardSchemaV1.InferOutput<TSchema>, context: HandlerContext): TResult;
+  readonly schema: TSchema;
+}
+
 /** Handlers by task type. */
 export type Handlers = Readonly<Record<string, Handler>>;
 
-/** The type of a task's data, as its handler declares it. */
-export type DataOf<THandler extends Handler> =
-  Parameters<THandler> extends readonly [] ? unknown : Parameters<THandler>[0];
+/** The type of a task's data as it is submitted: what the handler's schema takes, or as the handler declares it. */
+export type DataOf<THandler extends Handler> = [THandler] extends [
+  { readonly schema: infer TSchema extends StandardSchemaV1 }
+]
+  ? StandardSchemaV1.InferInput<TSchema>
+  : Parameters<THandler> extends readonly []
+    ? unknown
+    : Parameters<THandler>[0];
 
 /** Data of any task that the handlers can run. */
 export type AnyDataOf<THandlers extends Handlers> = {
@@ -56,3 +73,36 @@ export type AnyResultOf<THandlers extends Handlers> = {
 
 /** What a task's handler resolves with. */
 export type ResultOf<THandler extends Handler> = Awaited<ReturnType<THandler>>;
+
+/** A handler with what comes with it. */
+export interface ReadHandler {
+  readonly run: Handler;
+  /** `undefined`: its data is taken as it comes. */
+  readonly schema: StandardSchemaV1 | undefined;
+}
+
+/** Reads a handler, with or without a schema. @throws {ValidationError} */
+export function readHandler(argument: string, handler: unknown): ReadHandler {
+  if (typeof handler !== 'function') refuse(argument, handler, 'a function');
+  const run = handler as Handler & { readonly schema?: unknown };
+  let schema: unknown;
+  try {
+    // Its own: what is inherited may come from a polluted prototype.
+    if (!hasOwn(run, 'schema')) return { run, schema: undefined };
+    ({ schema } = run);
+  } catch {
+    refuse(argument, handler, 'readable; a getter or a Proxy throws');
+  }
+  if (!isStandardSchema(schema)) refuse(`${argument}.schema`, schema, 'a Standard Schema, version 1');
+  return { run, schema };
+}
+
+/** Schemas of some libraries are functions. */
+function isStandardSchema(value: unknown): value is StandardSchemaV1 {
+  try {
+    const { version, validate } = (value as StandardSchemaV1)['~standard'];
+    return version === 1 && typeof validate === 'function';
+  } catch {
+    return false;
+  }
+}

@@ -1,7 +1,8 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ConflictError } from './errors.ts';
-import type { Handler, Handlers } from './handler.ts';
+import { readHandler, type Handler, type Handlers, type ReadHandler } from './handler.ts';
 import { showKey } from './show.ts';
-import { assertBoolean, assertId, readFields, readOptions, refuse } from './validation.ts';
+import { assertBoolean, assertId, readFields, readOptions } from './validation.ts';
 
 export interface RegisterOptions {
   /** Whether it takes the place of the type's handler, for attempts that start from now on. Defaults to `false`. */
@@ -10,14 +11,13 @@ export interface RegisterOptions {
 
 /** Handlers by task type. More of them may come at any time; none goes. */
 export class HandlerRegistry {
-  readonly #handlers = new Map<string, Handler>();
+  readonly #handlers = new Map<string, ReadHandler>();
   readonly #types = new Set<string>();
 
   /** @throws {ValidationError} naming the type whose handler is none. */
   constructor(handlers: Handlers = {}) {
     for (const [type, handler] of Object.entries(readFields('options.handlers', handlers))) {
-      assertHandler(`options.handlers${showKey(type)}`, handler);
-      this.#put(type, handler);
+      this.#put(type, readHandler(`options.handlers${showKey(type)}`, handler));
     }
   }
 
@@ -27,27 +27,28 @@ export class HandlerRegistry {
   }
 
   get(type: string): Handler | undefined {
-    return this.#handlers.get(type);
+    return this.#handlers.get(type)?.run;
+  }
+
+  /** By what the data of a type's tasks is read; `undefined`: it is taken as it comes. */
+  schemaOf(type: string): StandardSchemaV1 | undefined {
+    return this.#handlers.get(type)?.schema;
   }
 
   /** @throws {ValidationError} @throws {ConflictError} for a type that has one, unless it is to be replaced. */
   add(type: string, handler: Handler, options: RegisterOptions = {}): void {
     assertId('type', type);
-    assertHandler('handler', handler);
+    const read = readHandler('handler', handler);
     const { replace = false } = readOptions('options', options, ['replace']);
     assertBoolean('replace', replace);
     if (!replace && this.#handlers.has(type)) {
       throw new ConflictError('handler', type, 'is registered already; pass { replace: true } to replace it');
     }
-    this.#put(type, handler);
+    this.#put(type, read);
   }
 
-  #put(type: string, handler: Handler): void {
+  #put(type: string, handler: ReadHandler): void {
     this.#handlers.set(type, handler);
     this.#types.add(type);
   }
-}
-
-function assertHandler(argument: string, handler: unknown): asserts handler is Handler {
-  if (typeof handler !== 'function') refuse(argument, handler, 'a function');
 }

@@ -13,7 +13,7 @@ export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './ex
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export type { FailedAttempt } from './fleetHooks.ts';
-export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
+export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
 export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
@@ -30,7 +30,8 @@ export type {
   HandlerContext,
   Handlers,
   HandlerTask,
-  ResultOf
+  ResultOf,
+  SchemaHandler
 } from './handler.ts';
 export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
@@ -38,6 +39,7 @@ export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
+export { withSchema } from './schema.ts';
 export type { FleetStats } from './stats.ts';
 export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';

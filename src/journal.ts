@@ -16,6 +16,7 @@ import {
   settleAttempt
 } from './attemptRules.ts';
 import { AttemptNotes } from './attemptNotes.ts';
+import { Autoscaling } from './autoscaling.ts';
 import type { Clock } from './clock.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { tellDependents } from './dependencyRules.ts';
@@ -81,6 +82,7 @@ export class Journal {
   readonly #active: ActiveClock;
   readonly #agents: AgentMessages;
   readonly #snapshots = new AgentSnapshots();
+  readonly #autoscaling: Autoscaling;
   readonly #removals: Removals;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
@@ -101,6 +103,7 @@ export class Journal {
     this.#options = options;
     this.#active = new ActiveClock(options.clock);
     this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
+    this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -374,7 +377,9 @@ export class Journal {
     if (turn.results.length > 0) this.#agents.tellCoordinator(turn.results);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
-    this.#agents.adjustWorkers(turn.context.config);
+    const { config } = turn.context;
+    this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
+    this.#autoscaling.look(turn);
     this.#removals.take(turn);
     this.#end(turn);
   }
@@ -388,6 +393,7 @@ export class Journal {
       sweeps.size > 0 ||
       dependents.hasNews ||
       turn.isCutShort ||
+      this.#autoscaling.hasDecided ||
       this.#inbox.isWorthRetrying(turn);
     this.#isAwake = more;
     this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
@@ -451,7 +457,8 @@ export class Journal {
       attemptDeadlines.nextAt ?? Infinity,
       lingerDeadlines.nextAt ?? Infinity,
       workerDeadlines.nextAt ?? Infinity,
-      isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity
+      isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity,
+      this.#autoscaling.nextAt ?? Infinity
     );
     this.#active.watch(activeAt < Infinity);
     const { nextAt: lookAt } = this.#removals;

@@ -21,6 +21,8 @@ export const limits = {
   arrayTasks: 1_000_000,
   /** Tasks of its batch that one task depends on. */
   dependencies: 1_000,
+  /** How long a schema may take over the data of one task, ms. */
+  schemaMs: 30_000,
   /** A line of a handler's log, characters; cut. */
   logLine: 4_096,
   /** Lines of a running handler that are kept, the last ones. */

@@ -1,5 +1,7 @@
 import {
+  defaultAutoscale,
   defaultFleetConfig,
+  type Autoscale,
   type FleetConfig,
   type Retention,
   type StartRate,
@@ -23,15 +25,26 @@ import {
   refuse
 } from './validation.ts';
 
-/** Config as callers give it: `Infinity` for no limit is allowed, and a part of the retry policy or retention is enough. */
-export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry' | 'retention'>> {
+/**
+ * Config as callers give it: `Infinity` for no limit is allowed, and a part of the retry policy, of the retention or of
+ * the autoscaling is enough.
+ */
+export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry' | 'retention' | 'autoscale'>> {
   readonly retry?: Partial<RetryPolicy>;
   readonly retention?: Partial<Retention>;
+  /** Setting it, be it to `{}`, also has it go on after the number of workers was set by hand. */
+  readonly autoscale?: Partial<Autoscale> | null;
 }
 
 /** Validates what the fleet is declared with and fills in the defaults. @throws {ValidationError} */
 export function resolveConfig(patch: ConfigPatch): FleetConfig {
-  return { ...defaultFleetConfig, ...validateConfig(patch, defaultFleetConfig) };
+  const given = validateConfig(patch, defaultFleetConfig);
+  const minWorkers = given.autoscale?.minWorkers;
+  return {
+    ...defaultFleetConfig,
+    ...(minWorkers !== undefined && { maxConcurrentWorkers: minWorkers }),
+    ...given
+  };
 }
 
 /**
@@ -94,6 +107,8 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
       return value;
     case 'typeLimits':
       return validateTypeLimits(path, value);
+    case 'autoscale':
+      return value === null ? null : validateAutoscale(value, current.autoscale);
   }
 }
 
@@ -168,3 +183,29 @@ function validateRate(path: string, value: StartRate): StartRate {
 
 /** Of a rate: after a restart the first starts may wait for as long. */
 const longestInterval = 3_600_000;
+function validateAutoscale(value: unknown, current: Autoscale | null): Autoscale {
+  const path = 'config.autoscale';
+  const fields = readOptions(path, value as object, [
+    'minWorkers',
+    'maxWorkers',
+    ...Object.keys(defaultAutoscale)
+  ]);
+  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
+  // What is missing of a first one is refused with the others.
+  const policy = { ...defaultAutoscale, ...current, ...Object.fromEntries(given) } as Autoscale;
+  const { minWorkers, maxWorkers, scaleUpThreshold, scaleDownThreshold, intervalMs, cooldownMs } = policy;
+  assertInteger(`${path}.minWorkers`, minWorkers, 1, 100_000);
+  assertInteger(`${path}.maxWorkers`, maxWorkers, 1, 100_000);
+  if (maxWorkers < minWorkers) {
+    refuse(`${path}.maxWorkers`, maxWorkers, `at least minWorkers, which is ${minWorkers}`);
+  }
+  assertInteger(`${path}.scaleUpThreshold`, scaleUpThreshold, 0, Number.MAX_SAFE_INTEGER);
+  assertInteger(`${path}.scaleDownThreshold`, scaleDownThreshold, 0, Number.MAX_SAFE_INTEGER);
+  if (scaleDownThreshold > scaleUpThreshold) {
+    const allowed = `at most scaleUpThreshold, which is ${scaleUpThreshold}`;
+    refuse(`${path}.scaleDownThreshold`, scaleDownThreshold, allowed);
+  }
+  assertDuration(`${path}.intervalMs`, intervalMs, 1);
+  assertDuration(`${path}.cooldownMs`, cooldownMs, 0);
+  return policy;
+}

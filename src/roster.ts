@@ -25,6 +25,8 @@ export interface Place {
   failed: number;
   /** What its actor was told when it was last idle. */
   readonly told: { completed: number; failed: number };
+  /** Whether anything keeps a place of it. */
+  isHolding: boolean;
   /** Whether its actor was last told that it is busy. */
   isBusy: boolean;
   /** When a heartbeat was last heard, epoch ms; `null`: never, or its executor has none. */
@@ -44,6 +46,7 @@ export class Roster {
   readonly #offers = new Map<string, PlacesOfOffer>();
   /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
   #offersInOrder: readonly PlacesOfOffer[] = [];
+  #busy = 0;
 
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
@@ -65,6 +68,11 @@ export class Roster {
 
   get size(): number {
     return this.#places.size;
+  }
+
+  /** Workers that hold something. */
+  get busy(): number {
+    return this.#busy;
   }
 
   all(): IterableIterator<Place> {
@@ -149,9 +157,13 @@ export class Roster {
     if (place === undefined) return;
     this.#places.delete(workerId);
     this.#leaveOffer(place);
+    if (place.isHolding) this.#busy -= 1;
   }
 
   #refresh(place: Place): void {
+    const holds = isHolding(place);
+    if (holds !== place.isHolding) this.#busy += holds ? 1 : -1;
+    place.isHolding = holds;
     const room = Math.min(
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
@@ -200,6 +212,7 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
     completed: 0,
     failed: 0,
     told: { completed: 0, failed: 0 },
+    isHolding: false,
     isBusy: false,
     lastHeartbeatAt: null
   };

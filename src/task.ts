@@ -2,6 +2,7 @@ import type { NewTask } from '../machines/fleet.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
 import { noTags } from '../machines/tags.ts';
 import { readDependencies } from './dependencies.ts';
+import { asItIs, type DataReader } from './schema.ts';
 import { readTags } from './tags.ts';
 import {
   assertDuration,
@@ -78,12 +79,20 @@ const optionNames = [
 const taskFields = ['id', 'type', 'data', 'dependsOn', ...optionNames];
 const singleTaskFields = ['id', ...optionNames];
 
+/** What a submission says of all its tasks. */
+export interface SubmissionDefaults {
+  /** When those start that do not say so themselves. */
+  readonly start?: StartOptions;
+  /** Makes of a task's data what is stored. Without it, that is the data as it is. */
+  readonly readData?: DataReader;
+}
+
 /**
  * Validates a task of a batch and makes it ready to be stored.
  *
  * @param path - What errors call it, such as `tasks[3]`.
  * @param nowMs - Epoch ms, from which `delayMs` counts.
- * @param start - When it starts if it does not say so itself.
+ * @returns A promise where `readData` does.
  * @throws {ValidationError} naming the field, the value and what is allowed.
  */
 export function prepareTask(
@@ -91,27 +100,58 @@ export function prepareTask(
   path: string,
   batchId: string,
   nowMs: number,
-  start: StartOptions = {}
-): NewTask {
+  defaults?: Pick<SubmissionDefaults, 'start'>
+): NewTask;
+export function prepareTask(
+  task: unknown,
+  path: string,
+  batchId: string,
+  nowMs: number,
+  defaults: SubmissionDefaults
+): NewTask | Promise<NewTask>;
+export function prepareTask(
+  task: unknown,
+  path: string,
+  batchId: string,
+  nowMs: number,
+  { start = {}, readData = asItIs }: SubmissionDefaults = {}
+): NewTask | Promise<NewTask> {
   const fields = readOptions(path, task as Record<string, unknown>, taskFields);
   const { id } = fields;
   assertId(`${path}.id`, id);
   const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
-  return prepare({ __proto__: null, ...fields, ...(!says && start) }, path, id, `${batchId}/${id}`, nowMs);
+  const whole = { __proto__: null, ...fields, ...(!says && start) };
+  return prepare(whole, path, id, `${batchId}/${id}`, nowMs, readData);
 }
 
-/** Validates a single task and makes it ready to be stored. @throws {ValidationError} */
+/** The same for a single task. @throws {ValidationError} */
 export function prepareSingleTask(
   type: unknown,
   data: unknown,
   options: unknown,
   mintedId: string,
   nowMs: number
-): NewTask {
+): NewTask;
+export function prepareSingleTask(
+  type: unknown,
+  data: unknown,
+  options: unknown,
+  mintedId: string,
+  nowMs: number,
+  readData: DataReader
+): NewTask | Promise<NewTask>;
+export function prepareSingleTask(
+  type: unknown,
+  data: unknown,
+  options: unknown,
+  mintedId: string,
+  nowMs: number,
+  readData: DataReader = asItIs
+): NewTask | Promise<NewTask> {
   const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
-  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs);
+  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs, readData);
 }
 
 function prepare(
@@ -119,11 +159,12 @@ function prepare(
   path: string,
   id: string,
   key: string,
-  nowMs: number
-): NewTask {
+  nowMs: number,
+  readData: DataReader
+): NewTask | Promise<NewTask> {
   const {
     type,
-    data = null,
+    data,
     metadata,
     priority = taskPriority.normal,
     tags,
@@ -139,7 +180,10 @@ function prepare(
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
   if (idempotencyKey !== undefined) assertId(`${path}.idempotencyKey`, idempotencyKey);
-  return {
+  const startAfter = startTime(task, path, nowMs);
+  const metadataText = metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata);
+  const argument = `${path}.data`;
+  const store = (value: unknown): NewTask => ({
     id,
     key,
     type,
@@ -148,13 +192,15 @@ function prepare(
     tags: tags === undefined ? noTags : readTags(`${path}.tags`, tags),
     timeoutMs: timeoutMs ?? null,
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
-    startAfter: startTime(task, path, nowMs),
+    startAfter,
     retryOf: retryOf ?? null,
     dependsOn: readDependencies(`${path}.dependsOn`, dependsOn, id),
     idempotencyKey: idempotencyKey ?? null,
-    data: jsonTextOf(`${path}.data`, data),
-    metadata: metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata)
-  };
+    data: jsonTextOf(argument, value ?? null),
+    metadata: metadataText
+  });
+  const read = readData(type, data, argument);
+  return read instanceof Promise ? read.then(store) : store(read);
 }
 
 /**

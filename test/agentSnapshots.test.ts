@@ -20,7 +20,7 @@ describe('the snapshot of an agent', () => {
     expect(Object.keys(workers)).toEqual(['worker-1', 'worker-2']);
   });
 
-  it.each(['fleet', 'coordinator', 'worker-1'])(
+  it.each(['fleet', 'coordinator', 'autoscaler', 'worker-1'])(
     'of %s is refused with the name of the field, or restored as before, whatever becomes of one field',
     (id) => {
       const sound = restoreAgents(where, agents);
@@ -38,7 +38,7 @@ describe('the snapshot of an agent', () => {
         else misses.push({ path, outcome });
       }
       expect(misses).toEqual([]);
-      expect(counts.refused).toBeGreaterThan(10);
+      expect(counts.refused).toBeGreaterThan(id === 'autoscaler' ? 5 : 10);
       expect(counts.refused + counts.harmless).toBe(counts.tried);
     }
   );
@@ -68,6 +68,7 @@ describe('the snapshot of an agent', () => {
     const migrations = {
       fleet: [],
       worker: [],
+      autoscaler: [],
       coordinator: [
         (snapshot: Json) => ({ ...(snapshot as object), value: 'collecting' }) as Json,
         (snapshot: Json) => {
@@ -135,7 +136,7 @@ async function fleetStore() {
   const store = memoryStore();
   const { fleet } = await startFleet({
     handlers: { work: (n: number) => n },
-    config: { maxConcurrentWorkers: 2 },
+    config: { maxConcurrentWorkers: 2, autoscale: { minWorkers: 1, maxWorkers: 3 } },
     store
   });
   const tasks = [1, 2, 3].map((n) => ({ id: `t${n}`, type: 'work' as const, data: n }));

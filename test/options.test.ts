@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultFleetConfig } from '../machines/fleet.ts';
+import { defaultAutoscale, defaultFleetConfig, type Autoscale } from '../machines/fleet.ts';
 import { ValidationError } from '../src/errors.ts';
 import { resolveConfig, validateConfig, type ConfigPatch } from '../src/options.ts';
 
@@ -25,6 +25,48 @@ describe('resolveConfig', () => {
     expect(validateConfig({ retention: { maxAgeMs: Infinity } }, current)).toEqual({
       retention: { maxAgeMs: null, maxBatches: 7 }
     });
+  });
+
+  it('takes a part of the autoscaling, which has its limits to name at first, and begins with the least', () => {
+    const autoscale = { ...defaultAutoscale, minWorkers: 2, maxWorkers: 7 };
+    const config = resolveConfig({ autoscale: { minWorkers: 2, maxWorkers: 7 } });
+    expect(config).toEqual({ ...defaultFleetConfig, autoscale, maxConcurrentWorkers: 2 });
+    expect(validateConfig({ autoscale: { maxWorkers: 9, cooldownMs: undefined } } as never, config)).toEqual({
+      autoscale: { ...autoscale, maxWorkers: 9 }
+    });
+    expect(validateConfig({ autoscale: null }, config)).toEqual({ autoscale: null });
+    expect(resolveConfig({ autoscale, maxConcurrentWorkers: 5 }).maxConcurrentWorkers).toBe(5);
+  });
+
+  it.each<[argument: string, autoscale: object]>([
+    ['minWorkers', {}],
+    ['maxWorkers', { minWorkers: 1 }],
+    ['maxWorkers', { minWorkers: 5, maxWorkers: 4 }],
+    ['scaleDownThreshold', { minWorkers: 1, maxWorkers: 4, scaleUpThreshold: 1 }],
+    ['scaleDownThreshold', { minWorkers: 1, maxWorkers: 4, scaleDownThreshold: 11 }],
+    ['pollMs', { minWorkers: 1, maxWorkers: 4, pollMs: 1 }]
+  ])('refuses, by %s, the autoscaling %j', (argument, autoscale) => {
+    expect(refusal(() => resolveConfig({ autoscale })).argument).toBe(`config.autoscale.${argument}`);
+  });
+
+  it.each<[field: keyof Autoscale, good: number[], bad: unknown[]]>([
+    ['minWorkers', [1, 4], [0, -1, 1.5, Number.NaN, '1', null, 100_001]],
+    ['maxWorkers', [4, 100_000], [0, 100_001, Infinity, '4', null]],
+    ['scaleUpThreshold', [2, 2 ** 53 - 1], [-1, 2.5, Infinity, null]],
+    ['scaleDownThreshold', [0, 10], [-1, 0.5, Infinity, null]],
+    ['intervalMs', [1, 60_000], [0, 0.5, -1, Infinity, '1s', null]],
+    ['cooldownMs', [0, 60_000], [-1, Infinity, Number.NaN, null]]
+  ])('takes the bounds of autoscale.%s, and nothing beyond', (field, good, bad) => {
+    const base = { minWorkers: 1, maxWorkers: 4 };
+    for (const value of good) {
+      expect(resolveConfig({ autoscale: { ...base, [field]: value } }).autoscale).toMatchObject({
+        [field]: value
+      });
+    }
+    for (const value of bad) {
+      const refused = refusal(() => resolveConfig({ autoscale: { ...base, [field]: value } as never }));
+      expect(refused.argument).toBe(`config.autoscale.${field}`);
+    }
   });
 
   it('is plain JSON, whatever was given', () => {
@@ -90,6 +132,7 @@ describe('resolveConfig', () => {
     ['onQueueFull', ['drop', '', null, 1, ['wait'], 'constructor']],
     ['retry', [null, 5, 'fast', [], true]],
     ['retention', [null, 5, 'short', [], true]],
+    ['autoscale', [5, 'up', [], true, () => 1]],
     ['retention.maxAgeMs', [-1, Number.NaN, -Infinity, 2 ** 53, '1h', 5n, true]],
     ['retention.maxBatches', [-1, 0.5, Number.NaN, -Infinity, 2 ** 53, '5', 5n, true]],
     ['retry.baseMs', notDuration],

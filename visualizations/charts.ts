@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
+import { autoscalerMachine } from '../machines/autoscalerMachine.ts';
 import { batchMachine } from '../machines/batchMachine.ts';
 import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import { fleetMachine } from '../machines/fleetMachine.ts';
@@ -12,6 +13,7 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
   batchMachine,
   workerMachine,
   coordinatorMachine,
+  autoscalerMachine,
   fleetMachine
 };
 

@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts';
 
 const machines = ['test/machines', 'test/lifecycle.test.ts'];
 const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
+const autoscaling = ['test/fleetManager/autoscale.test.ts'];
 const recovery = ['test/fleetManager/recovery.test.ts', 'test/fleetManager/batchResults.test.ts'];
 const sqlite = ['test/stores/sqlite.test.ts', 'test/stores/memory.test.ts'];
 
@@ -192,6 +193,48 @@ export const mutants: readonly Mutant[] = [
   },
 
   // Slots.
+  {
+    name: 'autoscaling drains workers that hold something',
+    file: 'src/autoscaling.ts',
+    find: 'if (isHolding) busy.add(slot);',
+    replace: 'if (isHolding) busy.delete(slot);',
+    tests: autoscaling
+  },
+  {
+    name: 'workers that autoscaling lets go are given tasks',
+    file: 'src/autoscaling.ts',
+    find: 'if (spare.has(slot)) roster.setAccepting(workerId, false);',
+    replace: 'if (spare.has(slot)) roster.setAccepting(workerId, true);',
+    tests: autoscaling
+  },
+  {
+    name: 'autoscaling forgets how many workers were busy',
+    file: 'src/autoscaling.ts',
+    find: 'this.#watch.peak = Math.max(this.#watch.peak, busy);',
+    replace: 'this.#watch.peak = busy;',
+    tests: autoscaling
+  },
+  {
+    name: 'autoscaling turns round within a cooldown',
+    file: 'machines/autoscalerMachine.ts',
+    find: "      context.direction === 'up' && isOverloaded(context.policy!, params),",
+    replace: '      isOverloaded(context.policy!, params),',
+    tests: ['test/machines/autoscalerMachine.test.ts', ...autoscaling]
+  },
+  {
+    name: 'autoscaling undoes a manual scaling after a restart',
+    file: 'machines/autoscalerMachine.ts',
+    find: 'manual: input.restored?.manual ?? false,',
+    replace: 'manual: false,',
+    tests: ['test/machines/autoscalerMachine.test.ts', ...autoscaling]
+  },
+  {
+    name: 'what somebody sets while a commit is under way is taken for durable',
+    file: 'src/agentSnapshots.ts',
+    find: 'this.#autoscalerContext = this.#offeredAutoscalerContext;',
+    replace: "this.#autoscalerContext = snapshotOf(fleet, 'autoscaler')?.context;",
+    tests: autoscaling
+  },
   {
     name: 'a handler that ignores its abort gives its place away at once',
     file: 'src/roster.ts',

@@ -1,3 +1,7 @@
+import { systemClock } from '../clock.ts';
+import { readHandler, type Handlers, type ReadHandler } from '../handler.ts';
+import { dataReader } from '../schema.ts';
+import { showKey } from '../show.ts';
 import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
 import { assertId, assertIdWithoutSlash } from '../validation.ts';
 import { FleetRun } from './fleetRun.ts';
@@ -38,7 +42,9 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   assertId('--fleet', scope);
   if (options.batch !== undefined) assertIdWithoutSlash('--batch', options.batch);
   const handlers = await loadHandlers(options.handlers);
-  await using tasks = await openTaskFile(input, new Set(Object.keys(handlers)));
+  const schemas = schemasOf(handlers);
+  const readData = dataReader({ schemaOf: (type) => schemas.get(type), clock: systemClock });
+  await using tasks = await openTaskFile(input, new Set(schemas.keys()), readData);
   if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
@@ -62,4 +68,14 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   } finally {
     await store.close();
   }
+}
+
+/** The schema of each type; `undefined`: it has none. */
+function schemasOf(handlers: Handlers): ReadonlyMap<string, ReadHandler['schema']> {
+  return new Map(
+    Object.entries(handlers).map(([type, handler]) => [
+      type,
+      readHandler(`handlers${showKey(type)}`, handler).schema
+    ])
+  );
 }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { oneOf } from '../commandRules.ts';
 import { ValidationError } from '../errors.ts';
 import { quote } from '../show.ts';
+import { asItIs, type DataReader } from '../schema.ts';
 import { prepareTask, type Task } from '../task.ts';
 import { refuse } from '../validation.ts';
 import { UsageError } from './failure.ts';
@@ -28,12 +29,17 @@ export interface TaskFile extends AsyncDisposable {
  *
  * @param path - `-`: standard input.
  * @param types - Those that have a handler. When there is only one, tasks need not name it.
+ * @param readData - Validates their data, by the schemas of their handlers.
  * @throws {UsageError} naming the first bad lines.
  */
-export async function openTaskFile(path: string, types: ReadonlySet<string>): Promise<TaskFile> {
+export async function openTaskFile(
+  path: string,
+  types: ReadonlySet<string>,
+  readData: DataReader = asItIs
+): Promise<TaskFile> {
   const source = await openTaskSource(path);
   try {
-    const { digest, count } = await validate(source, types);
+    const { digest, count } = await validate(source, types, readData);
     return {
       name: source.name,
       digest,
@@ -47,13 +53,13 @@ export async function openTaskFile(path: string, types: ReadonlySet<string>): Pr
   }
 }
 
-async function validate(source: TaskSource, types: ReadonlySet<string>) {
+async function validate(source: TaskSource, types: ReadonlySet<string>, readData: DataReader) {
   const hash = createHash('sha256');
   const ids = new TaskIds();
   const problems: string[] = [];
   let count = 0;
   for await (const line of linesOf(hashed(source, hash))) {
-    const problem = problemOf(line, types, ids);
+    const problem = await problemOf(line, types, ids, readData);
     count += 1;
     if (problem === null) continue;
     problems.push(`${source.label}:${line.number}: ${problem}`);
@@ -85,11 +91,18 @@ async function* hashed(source: TaskSource, hash: Hash): AsyncGenerator<Buffer, v
 }
 
 /** What is wrong with a line; `null` when nothing is. */
-function problemOf(line: Line, types: ReadonlySet<string>, ids: TaskIds): string | null {
+async function problemOf(
+  line: Line,
+  types: ReadonlySet<string>,
+  ids: TaskIds,
+  readData: DataReader
+): Promise<string | null> {
   if ('problem' in line) return line.problem;
   try {
+    const task = taskOf(line.text, line.number, types);
     // The batch and the time are those of the submission: no line is good or bad by them.
-    const { id, dependsOn } = prepareTask(taskOf(line.text, line.number, types), 'task', 'batch', 0);
+    const begun = prepareTask(task, 'task', 'batch', 0, { readData });
+    const { id, dependsOn } = begun instanceof Promise ? await begun : begun;
     const unknown = dependsOn?.find((other) => ids.lineOf(other) === null);
     if (unknown !== undefined) return `task.dependsOn names ${quote(unknown)}, which no earlier line has`;
     const first = ids.add(id, line.number);

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Attempt } from '../executor.ts';
 import type { Handler, HandlerContext } from '../handler.ts';
 import type { HandlerRegistry } from '../handlerRegistry.ts';
@@ -6,6 +7,8 @@ import type { HandlerRegistry } from '../handlerRegistry.ts';
 export interface AttemptSource {
   /** Task types that it can run. `null`: any. */
   readonly types: ReadonlySet<string> | null;
+  /** By what the data of a type's tasks is read when they are submitted; `undefined`: it is taken as it comes. */
+  schemaOf(type: string): StandardSchemaV1 | undefined;
   /** The code that runs the attempt; `undefined`: there is none. */
   handlerOf(attempt: Attempt): Handler | undefined;
   startWorker(workerId: string): Promise<void | { readonly tags?: readonly string[] }>;
@@ -18,6 +21,7 @@ export interface AttemptSource {
 export function handlerSource(handlers: HandlerRegistry): AttemptSource {
   return {
     types: handlers.types,
+    schemaOf: (type) => handlers.schemaOf(type),
     handlerOf: ({ type }) => handlers.get(type),
     startWorker: () => Promise.resolve(),
     stopWorker: () => Promise.resolve(),
@@ -32,6 +36,7 @@ export function withBefore(
 ): AttemptSource {
   return {
     types: source.types,
+    schemaOf: (type) => source.schemaOf(type),
     handlerOf: (attempt) => {
       const handler = source.handlerOf(attempt);
       return (

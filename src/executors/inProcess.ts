@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
@@ -60,6 +61,10 @@ class InProcessExecutor implements Executor {
       shouldRetry: shouldRetry ?? (() => true),
       isolates: this.#isolates
     });
+  }
+
+  schemaOf(type: string): StandardSchemaV1 | undefined {
+    return this.#source.schemaOf(type);
   }
 
   start(reports: ExecutorReports): Promise<void> {

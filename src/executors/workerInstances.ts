@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from '../clock.ts';
 import { NonRetryableError } from '../errors.ts';
 import type { Attempt } from '../executor.ts';
@@ -32,6 +33,10 @@ export class WorkerInstances implements AttemptSource {
 
   constructor(options: WorkerInstancesOptions) {
     this.#options = options;
+  }
+
+  schemaOf(type: string): StandardSchemaV1 | undefined {
+    return this.#options.handlers.schemaOf(type);
   }
 
   handlerOf({ type, workerId }: Attempt): Handler | undefined {

@@ -10,6 +10,12 @@ import { Folder, jsonLines, numberedTasks } from './command.ts';
 
 const doubling = 'export const double = ({ n }) => n * 2;\n';
 
+/** Takes even numbers, halved before they are stored. */
+const halving = `const validate = ({ n }) =>
+  n % 2 === 0 ? { value: { half: n / 2 } } : { issues: [{ message: 'is odd', path: ['n'] }] };
+export const halve = Object.assign(({ half }) => half, { schema: { '~standard': { version: 1, validate } } });
+`;
+
 /** Fails tasks whose n is a multiple of 3, once and for all. */
 const picky = `export async function check({ n }) {
   if (n % 3 === 0) throw Object.assign(new Error('\\u001b[31m' + n + ' is\\na multiple'), { code: 'ERR_NON_RETRYABLE' });
@@ -40,6 +46,32 @@ describe('a run', () => {
     expect(second.stderr).toBe('30/30 done, 0 failed, 0 running, 0 retrying\n');
     expect(second.code).toBe(0);
     expect(folder.read('again.jsonl')).toBe(folder.read('out.jsonl'));
+  });
+
+  test('stores what the schema of a handler makes of a line, and names the lines that it refuses', async () => {
+    const folder = new Folder();
+    folder.write('h.mjs', halving);
+    folder.write('tasks.jsonl', [{ data: { n: 4 } }, { data: { n: 8 } }]);
+    const { code } = await folder.run(['run', 'tasks.jsonl', '--handlers', 'h.mjs', '--out', 'out.jsonl']);
+    expect(code).toBe(0);
+    expect(jsonLines<TaskResult>(folder.read('out.jsonl')).map(({ result }) => result)).toEqual([2, 4]);
+
+    folder.write('bad.jsonl', [{ data: { n: 4 } }, { data: { n: 3 } }]);
+    const refused = await folder.run(['run', 'bad.jsonl', '--handlers', 'h.mjs']);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('bad.jsonl:2: task.data is an object of class Object; it must be what ');
+    expect(refused.stderr).toContain('the schema of "halve" takes (.n: is odd)');
+  });
+
+  test('is refused where a handler has a schema that is none', async () => {
+    const folder = new Folder();
+    folder.write('h.mjs', 'export const check = Object.assign(() => 1, { schema: {} });\n');
+    folder.write('tasks.jsonl', numberedTasks(1));
+    const { code, stderr } = await folder.run(['run', 'tasks.jsonl', '--handlers', 'h.mjs']);
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      'handlers.check.schema is an object of class Object; it must be a Standard Schema'
+    );
   });
 
   test('ends with 1 when tasks failed, and says which and what to do', async () => {

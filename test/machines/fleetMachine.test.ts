@@ -54,7 +54,7 @@ const task: NewTask = {
   data: 'null',
   metadata: null
 };
-const nothing: Recovered = { fleet: null, coordinator: null, workers: {} };
+const nothing: Recovered = { fleet: null, coordinator: null, autoscaler: null, workers: {} };
 const problem = { code: 'ERR_STORE_FULL', message: 'no space' };
 const done = { type: 'turn.committed', more: false, held: 0 } as const;
 
@@ -282,6 +282,7 @@ describe('fleetMachine starting', () => {
       {
         fleet: null,
         coordinator,
+        autoscaler: null,
         workers: { 'worker-2': worker }
       }
     );
@@ -757,6 +758,7 @@ function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers =
     declared: config,
     config,
     slots: 0,
+    parked: [],
     formerWorkers: {},
     problem: null,
     paused: false,

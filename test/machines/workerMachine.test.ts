@@ -171,7 +171,7 @@ describe('workerMachine', () => {
     expect(reports()).toEqual([
       report('worker.withdrawn', { tasksPerWorker: 2 }),
       report('worker.stopped', { tasksPerWorker: 2 }),
-      report('worker.ready', { tasksPerWorker: 2, workerId: 'worker-1.2' })
+      report('worker.ready', { tasksPerWorker: 2, workerId: 'worker-1.2', spawnedAt: now + 1 })
     ]);
   });
 

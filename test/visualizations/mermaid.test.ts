@@ -251,7 +251,8 @@ function edgesOf(node: AnyStateNode): Edge[] {
         .join(' ');
       const names = list(actions).map(nameOf).join(', ');
       const effect = (condition && ` [${condition}]`) + (names && ` / ${names}`);
-      const frame = node.type === 'atomic' ? '' : '__any';
+      const leaves = target !== undefined && !resolve(node, target).path.join().startsWith(node.path.join());
+      const frame = node.type === 'atomic' || leaves ? '' : '__any';
       return {
         name: `${node.id}: ${trigger}${effect}${target === undefined ? '' : ` -> ${target}`}`,
         places: [idOf(node) + frame + (target === undefined ? '' : ` --> ${idOf(resolve(node, target))}`)],
@@ -288,7 +289,8 @@ function nameOf(reference: Reference): string {
 }
 
 function resolve(node: AnyStateNode, target: string): AnyStateNode {
-  return target.startsWith('.') ? node.states[target.slice(1)]! : node.parent!.states[target]!;
+  const [from, path] = target.startsWith('.') ? [node, target.slice(1)] : [node.parent!, target];
+  return path.split('.').reduce((frame: AnyStateNode, key) => frame.states[key]!, from);
 }
 
 function idOf({ path }: AnyStateNode): string {
