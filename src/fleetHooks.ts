@@ -30,10 +30,13 @@ export interface FleetHookMethods {
 export class FleetHooks {
   readonly #hooks: Hooks;
   readonly #methods: FleetHookMethods;
+  readonly #follows: boolean;
 
   constructor(hooks: Hooks, methods: FleetHookMethods) {
     this.#hooks = hooks;
     this.#methods = methods;
+    const { onAfterTask, onTaskError, onBatchSettled } = methods;
+    this.#follows = [onAfterTask, onTaskError, onBatchSettled].some((method) => method !== undefined);
   }
 
   /** What is awaited before each attempt; `null`: nothing. */
@@ -51,6 +54,7 @@ export class FleetHooks {
 
   /** Tells of a committed turn. */
   released(results: readonly StoredResult[], facts: readonly FleetFact[]): void {
+    if (!this.#follows) return;
     for (const result of results) {
       if (!isExternalKey(result.key)) this.#settled(result);
     }

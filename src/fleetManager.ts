@@ -43,6 +43,7 @@ import {
 import type { AnyDataOf, AnyResultOf, DataOf, HandlerContext, Handlers, ResultOf } from './handler.ts';
 import type { HandlerRegistry, RegisterOptions } from './handlerRegistry.ts';
 import { Hooks } from './hooks.ts';
+import { isHeld } from './ledger.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
@@ -416,6 +417,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   async getTask(ref: TaskRef): Promise<TaskView> {
     const task = await this.#reader.getTask(ref);
+    if (!isHeld(task.status)) return task;
     return { ...task, ...this.#fleet.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
   }
 

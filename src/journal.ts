@@ -166,8 +166,9 @@ export class Journal {
     const { executor } = this.#options;
     try {
       await executor.start({
-        settled: ({ seq, attempt }, outcome) => {
-          this.notes.forget({ seq, attempt });
+        settled: (ref, outcome) => {
+          this.notes.forget(ref);
+          const { seq, attempt } = ref;
           this.collect({ type: 'attempt.settled', seq, attempt, outcome });
         },
         progress: (attempt, value) =>

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from '../clock.ts';
-import { NonRetryableError } from '../errors.ts';
+import { NonRetryableError, WorkerUnavailableError } from '../errors.ts';
 import type { Attempt } from '../executor.ts';
 import type { Handler, HandlerContext } from '../handler.ts';
 import type { HandlerRegistry } from '../handlerRegistry.ts';
@@ -68,12 +68,12 @@ export class WorkerInstances implements AttemptSource {
           return { [Symbol.dispose]() {} };
         }
       );
-      if (isWanted()) this.#instances.set(workerId, instance);
-      else await stopInstance(instance);
+      if (!isWanted()) throw new WorkerUnavailableError(workerId, 'stopped', 'it is wanted no more');
+      this.#instances.set(workerId, instance);
       return { tags: instance.tags };
     } catch (error) {
       if (isWanted()) this.#wanted.delete(workerId);
-      // It may come late; nobody waits for it any more.
+      // It may come late, or have come too late; nobody waits for it any more.
       making.then(stopInstance, ignore);
       throw error;
     }

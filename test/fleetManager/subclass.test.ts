@@ -142,6 +142,28 @@ describe('getWorkerInstance', () => {
     expect(worker.getStatus()).toBe('stopped');
   });
 
+  it('whose worker is still starting when it is not wanted any more has that stopped', async () => {
+    const ready = gate();
+    const made: Worker[] = [];
+    class Slow extends Worker {
+      protected override prepare() {
+        return ready.promise;
+      }
+    }
+    const fleet = new InstanceFleet(() => 'done', { config: { maxConcurrentWorkers: 1 } });
+    fleet.make = (id) => {
+      made.push(new Slow(() => 'done', { id }));
+      return made[0]!;
+    };
+    await fleet.start();
+    await settled();
+    await fleet.stop();
+    expect(made.map(({ cleanups }) => cleanups)).toEqual([0]);
+    ready.open();
+    await settled();
+    expect(made.map(({ cleanups }) => cleanups)).toEqual([1]);
+  });
+
   it('refuses a worker that takes fewer tasks at once than the fleet gives', async () => {
     const fleet = new InstanceFleet(() => 1, { config: { workerConcurrency: 4 } });
     fleet.make = (id) => new Worker(() => 1, { id, concurrency: 2 });
@@ -412,7 +434,7 @@ class Worker extends WorkerAgent {
     return this.#work(data, context);
   }
 
-  protected override prepare() {
+  protected override prepare(): void | Promise<void> {
     this.#prepare();
   }
 

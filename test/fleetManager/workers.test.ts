@@ -182,6 +182,13 @@ describe('what a running handler tells', () => {
     const task = await fleet.getTask('a');
     expect(task).toMatchObject({ log: ['attempt 2'] });
     expect(task).not.toHaveProperty('progress');
+
+    await fleet.cancelTask('a');
+    await settled();
+    expect(await fleet.getTask('a')).toMatchObject({ status: 'cancelling', log: ['attempt 2'] });
+    await clock.advance(5_000);
+    await settled();
+    expect(await fleet.getTask('a')).not.toHaveProperty('log');
   });
 
   it('is told to subscribers 1,000 times a second at most; beyond that it is only kept', async () => {
