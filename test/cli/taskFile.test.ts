@@ -109,6 +109,11 @@ test.each<[string, string | Buffer, string]>([
   ['an id with half a character', '{"id":"\\ud800"}', 'free of control characters and lone surrogates'],
   ['an id of 257 bytes', `{"id":"${'x'.repeat(257)}"}`, 'at most 256 bytes of UTF-8'],
   ['an id that another line has', '{"id":"1"}', 'task.id is "1", which line 1 has already'],
+  [
+    'a dependency that no earlier line has',
+    '{"dependsOn":["99"]}',
+    'task.dependsOn names "99", which no earlier line has'
+  ],
   ['a type without a handler', '{"type":"resise"}', 'one of the types that have a handler: "resize"'],
   ['a type that is no string', '{"type":["resize"]}', 'task.type is an array of 1; it must be one of'],
   ['a priority in words', '{"priority":"high"}', 'task.priority is "high"; it must be a finite number'],

@@ -523,6 +523,26 @@ describe('a refused turn', () => {
     expect(await fleet.getStats()).toMatchObject({ blockedTasks: 0 });
   });
 
+  it('that cancelled a dependent cancels it again, though the rest of what it waits for completes', async () => {
+    const { store, next } = faultyStore();
+    const { fleet, clock, opened, statuses } = await dependentFleet({ store });
+    const batchId = await fleet.submitBatch([
+      task('a', [], { type: 'wait' }),
+      task('b', [], { type: 'wait' }),
+      task('c', ['a', 'b'])
+    ]);
+    await settled();
+    // The first commit is that of the command; the second one, that its handler has obeyed.
+    next((write) => write());
+    next(() => Promise.reject(new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused')));
+    await fleet.cancelTask({ batchId, id: 'a' });
+    await clock.advance(1_000);
+    opened.open();
+    await clock.advance(1_000);
+
+    expect(await statuses(batchId)).toEqual(['a cancelled', 'b completed', 'c cancelled']);
+  });
+
   it('that brought dependents leaves nothing of them', async () => {
     const { store, next } = faultyStore();
     const { fleet, clock, opened } = await dependentFleet({ store });

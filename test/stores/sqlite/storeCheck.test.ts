@@ -75,6 +75,31 @@ describe('checkStore', () => {
     expect(findings).toContainEqual(expect.objectContaining(finding));
   });
 
+  it('finds a blocked task that waits for what is gone, and would wait for ever', async () => {
+    const path = temporaryPath();
+    const store = sqliteStore(path, { durability: 'none' });
+    const fleet = new FleetManager({ store, handlers: { work: () => {} } });
+    await fleet.start();
+    await fleet.pause();
+    const tasks = [
+      { id: 'a', type: 'work' as const, data: null },
+      { id: 'b', type: 'work' as const, data: null, dependsOn: ['a'] }
+    ];
+    await fleet.submitBatch(tasks, { batchId: 'x' });
+    await fleet.stop();
+    await store.close();
+    expect(await checkStore(path)).toMatchObject({ isSound: true, findings: [] });
+
+    execute(path, "DELETE FROM tasks WHERE key = 'x/a'");
+
+    expect((await checkStore(path)).findings).toContainEqual(
+      expect.objectContaining({
+        kind: 'link',
+        problem: 'task "x/b" waits for tasks that are not there before it'
+      })
+    );
+  });
+
   it('finds a row of a shape that no fleet writes, though its sum fits', async () => {
     const path = await makeStore();
     const database = new DatabaseSync(path);
