@@ -209,8 +209,7 @@ export const taskMachine = setup({
       }
     },
     queued: {
-      description:
-        'Ready: a worker with room that has its tags takes it, by priority and age, unless its type is at a limit.',
+      description: 'Ready: a worker with room and its tags takes it, by priority and age.',
       tags: ['waiting'],
       on: {
         'task.claim': {

@@ -67,7 +67,7 @@ const badTasks: [
   ],
   ['a type that every object has', { type: 'constructor' }, 'tasks[1].type', '"constructor"', /"echo"/],
   ['no type', { type: undefined }, 'tasks[1].type', 'undefined', /a string/],
-  ['an unknown field', { priorty: 1 }, 'tasks[1].priorty', 'no known field', /priority, timeoutMs/],
+  ['an unknown field', { priorty: 1 }, 'tasks[1].priorty', 'no known field', /priority, tags, timeoutMs/],
   [
     'a prototype among its fields',
     JSON.parse('{"__proto__":{"priority":1}}') as Record<string, unknown>,

@@ -12,6 +12,15 @@ describe('the concurrency of a type', () => {
     expect(running()).toEqual(['slow1', 'fast0', 'fast1', 'fast2', 'slow2']);
   });
 
+  it('goes to the first in order, whichever workers can take it', async () => {
+    const workerGroups = [{ tags: ['gpu'], workers: 1 }];
+    const { fleet, running } = await limitedFleet({ slow: { concurrency: 1 } }, { workerGroups });
+    const [low, high] = tasks('slow', 2);
+    await fleet.submitBatch([low!, { ...high!, tags: ['gpu'], priority: 10 }], { batchId: 'b' });
+    await settled();
+    expect(running()).toEqual(['slow1']);
+  });
+
   it('is obeyed as soon as the config changes it, in both directions', async () => {
     const { fleet, running, end } = await limitedFleet({});
     await fleet.pause();
