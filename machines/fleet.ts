@@ -1,4 +1,5 @@
 import type { FinalBatchState } from './batch.ts';
+import { defaultHealthPolicy, type HealthFact, type HealthPolicy } from './coordinatorMachine.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
 import type { FinalTaskStatus, Json, TaskError } from './task.ts';
 
@@ -17,10 +18,15 @@ export interface Retention {
    * Single tasks and results from outside are not counted.
    */
   readonly maxBatches: number | null;
+  /**
+   * Results from outside go when so many results, of whatever kind, have come after them. Integer >= 0; `null`: none
+   * goes for its number, the default.
+   */
+  readonly maxResults: number | null;
 }
 
 /** Everything is kept until it is removed. */
-export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null };
+export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null, maxResults: null };
 
 /** What may be changed while the fleet runs. Plain JSON, durable with the fleet's snapshot. */
 export interface FleetConfig {
@@ -48,6 +54,8 @@ export interface FleetConfig {
   /** What a submission to a full queue does. Defaults to `wait`. */
   readonly onQueueFull: 'wait' | 'reject';
   readonly retention: Retention;
+  /** When the coordinator tells `coordinator.degraded` and `coordinator.recovered`. */
+  readonly health: HealthPolicy;
 }
 
 export const defaultFleetConfig: FleetConfig = {
@@ -63,7 +71,8 @@ export const defaultFleetConfig: FleetConfig = {
   maxStuck: null,
   maxQueueSize: null,
   onQueueFull: 'wait',
-  retention: defaultRetention
+  retention: defaultRetention,
+  health: defaultHealthPolicy
 };
 
 /** A task as it is submitted: validated, and its data already JSON text. */
@@ -134,10 +143,16 @@ export type LedgerCommand =
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
   | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
 
+/** Merged into the coordinator's metadata: a field that is `undefined` is removed. */
+export type MetadataPatch = Readonly<Record<string, Json | undefined>>;
+
 /** Commands that the fleet machine carries out itself; the turn only makes them durable. */
 export type OperationCommand =
   | { readonly type: 'workers.scale'; readonly count: number }
   | { readonly type: 'config.update'; readonly config: Partial<FleetConfig> }
+  /** The coordinator begins anew; the reply comes when the results from outside are removed. */
+  | { readonly type: 'results.clear' }
+  | { readonly type: 'metadata.update'; readonly patch: MetadataPatch }
   | { readonly type: 'fleet.pause' }
   | { readonly type: 'fleet.resume' }
   | { readonly type: 'fleet.drain' }
@@ -201,7 +216,8 @@ export type FleetFact =
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
-  | { readonly type: 'store.recovered' };
+  | { readonly type: 'store.recovered' }
+  | HealthFact;
 
 /** Every type of fact. */
 export const factTypes = [
@@ -217,5 +233,7 @@ export const factTypes = [
   'worker.stopped',
   'worker.lost',
   'store.unavailable',
-  'store.recovered'
+  'store.recovered',
+  'coordinator.degraded',
+  'coordinator.recovered'
 ] as const satisfies readonly FleetFact['type'][];

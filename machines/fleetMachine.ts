@@ -12,9 +12,10 @@ import {
   type ActorRefFrom,
   type SnapshotFrom
 } from 'xstate';
-import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
-import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
+import { coordinatorMachine, type CoordinatorContext, type HealthFact } from './coordinatorMachine.ts';
+import type { FleetCommand, FleetConfig, FleetFact, MetadataPatch } from './fleet.ts';
 import { problemOf, type Problem } from './problem.ts';
+import type { Json } from './task.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -31,6 +32,11 @@ export interface FleetContext {
   readonly problem: Problem | null;
   /** Whether nothing is to be dispatched, also after a restart: a fleet that drains is not in `paused` any more. */
   readonly paused: boolean;
+  /**
+   * What callers keep with the coordinator. Here and not there, because this snapshot is written when it changes, and
+   * the coordinator's with every result.
+   */
+  readonly metadata: Readonly<Record<string, Json>>;
 }
 
 export interface FleetInput {
@@ -57,6 +63,7 @@ export type FleetEvent =
   | { readonly type: 'workers.adjust' }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
+  | HealthFact
   | WorkerReport;
 
 /** What is left to do after a turn. */
@@ -159,7 +166,8 @@ export const fleetMachine = setup({
       config: ({ context }, params: Recovered) =>
         params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet),
       formerWorkers: (_, params: Recovered) => ({ ...params.fleet?.formerWorkers, ...params.workers }),
-      paused: (_, params: Recovered) => params.fleet?.paused === true
+      paused: (_, params: Recovered) => params.fleet?.paused === true,
+      metadata: (_, params: Recovered) => params.fleet?.metadata ?? {}
     }),
     recordPause: assign({ paused: true }),
     recordResumption: assign({ paused: false }),
@@ -177,6 +185,10 @@ export const fleetMachine = setup({
         ...params.config
       })
     }),
+    recordMetadata: assign({
+      metadata: ({ context }, params: { patch: MetadataPatch }) => mergeMetadata(context.metadata, params.patch)
+    }),
+    clearResults: sendTo('coordinator', { type: 'results.clear' }),
     spawnCoordinator: assign(({ spawn }, params: Recovered) => {
       spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator } });
       return {};
@@ -241,7 +253,8 @@ export const fleetMachine = setup({
       slots: 0,
       formerWorkers: {},
       problem: null,
-      paused: false
+      paused: false,
+      metadata: {}
     }),
     output: ({ context }) => ({ problem: context.problem }),
     invoke: { id: 'alarm', src: 'alarm' },
@@ -308,6 +321,30 @@ export const fleetMachine = setup({
         },
         { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
       ],
+      'results.clear': [
+        {
+          guard: 'isOpen',
+          actions: [
+            'clearResults',
+            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+          ]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'metadata.update': [
+        {
+          guard: 'isOpen',
+          actions: [
+            { type: 'recordMetadata', params: ({ event }) => event },
+            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+          ]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'coordinator.*': {
+        description: 'An alert of the coordinator, or its end.',
+        actions: { type: 'emitFacts', params: ({ event }) => ({ facts: [event] }) }
+      },
       'workers.adjust': {
         description: 'A change of the config is durable: workers are spawned, started, drained.',
         guard: 'isOpen',
@@ -582,6 +619,14 @@ function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfi
     ([field, value]) => !isSame(value, persisted.declared[field as keyof FleetConfig])
   );
   return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
+}
+
+function mergeMetadata(
+  metadata: FleetContext['metadata'],
+  patch: MetadataPatch
+): Readonly<Record<string, Json>> {
+  const merged = Object.entries({ ...metadata, ...patch }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(merged) as Record<string, Json>;
 }
 
 /** Config values are scalars, the retry policy or the retention: plain JSON, written in one order. */

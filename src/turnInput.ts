@@ -54,3 +54,8 @@ export function submittedResultKey(workerId: string, taskId: string, attempt: nu
 export function externalKey(workerId: string, taskId: string): string {
   return `/${workerId}/${taskId}`;
 }
+
+/** Whether the key is that of a result from outside the fleet. */
+export function isFromOutside(key: string): boolean {
+  return key.startsWith('/');
+}

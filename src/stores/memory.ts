@@ -62,6 +62,7 @@ export function memoryStore(): Store {
     removeBatch: async (scope, batchId) => owned(scope).removeBatch(batchId),
     listExpiredBatches: async (scope, query) => committed(scope).expiredBatches(query),
     removeExpiredResults: async (scope, query) => owned(scope).removeExpiredResults(query),
+    removeOutsideResults: async (scope, upToSettledSeq) => owned(scope).removeOutsideResults(upToSettledSeq),
     readPayloads: async (scope, seqs) => owned(scope).payloads(seqs),
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
     hasResult: async (scope, workerId, key, attempt) =>
