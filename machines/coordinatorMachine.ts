@@ -294,7 +294,8 @@ export const coordinatorMachine = setup({
   }
 });
 
-const nothingCollected: CoordinatorContext = {
+/** The context of a coordinator that begins. */
+export const nothingCollected: CoordinatorContext = {
   successCount: 0,
   failureCount: 0,
   totalDuration: 0,

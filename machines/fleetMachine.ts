@@ -186,7 +186,8 @@ export const fleetMachine = setup({
       })
     }),
     recordMetadata: assign({
-      metadata: ({ context }, params: { patch: MetadataPatch }) => mergeMetadata(context.metadata, params.patch)
+      metadata: ({ context }, params: { patch: MetadataPatch }) =>
+        mergeMetadata(context.metadata, params.patch)
     }),
     clearResults: sendTo('coordinator', { type: 'results.clear' }),
     spawnCoordinator: assign(({ spawn }, params: Recovered) => {
@@ -324,10 +325,7 @@ export const fleetMachine = setup({
       'results.clear': [
         {
           guard: 'isOpen',
-          actions: [
-            'clearResults',
-            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
-          ]
+          actions: ['clearResults', { type: 'collectCommand', params: ({ event }) => ({ command: event }) }]
         },
         { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
       ],

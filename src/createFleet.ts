@@ -18,7 +18,7 @@ import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import { showKey } from './show.ts';
-import type { Store } from './store.ts';
+import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
@@ -119,11 +119,13 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
 export interface Audience {
   /** Whether facts about single tasks are wanted: each costs a microsecond. */
   readonly hasTaskListeners: () => boolean;
+  /** Told of the results of each turn after its commit. They are never none. */
+  readonly onResults: (results: readonly StoredResult[]) => void;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
 }
 
-const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {} };
+const anybody: Audience = { hasTaskListeners: () => true, onResults: () => {}, onListenerError: () => {} };
 
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(

@@ -7,7 +7,8 @@ import type { workerMachine } from '../machines/workerMachine.ts';
 import { BatchSubmission } from './batchSubmission.ts';
 import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
-import { CoordinatorAgent } from './coordinatorAgent.ts';
+import { CoordinatorAgent, type CoordinatorOptions } from './coordinatorAgent.ts';
+import { FleetCoordination } from './coordinator/fleetCoordination.ts';
 import {
   createFleet,
   fleetLogic,
@@ -75,6 +76,11 @@ export interface FleetManagerOptions<THandlers extends Handlers = Handlers> exte
   readonly inspect?: (event: InspectionEvent) => void;
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
+  /**
+   * Makes the fleet's coordinator, with the options that it is called with: `(options) => new MyCoordinator(options)`.
+   * Defaults to a `CoordinatorAgent`.
+   */
+  readonly coordinator?: (options: CoordinatorOptions) => CoordinatorAgent;
 }
 
 export interface BatchOptions {
@@ -104,6 +110,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
+  readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
@@ -112,19 +119,25 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #inbox: Disposable | null = null;
 
   constructor(options: FleetManagerOptions<THandlers>) {
-    const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
+    const { inspect, onListenerError, coordinator, ...fleetOptions } = readFields('options', options);
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
-    this.#fleet = this.#createFleet();
-    const { store, name } = this.#options;
-    this.#reader = new FleetReader(store, name);
-    this.coordinator = new CoordinatorAgent({
-      scope: name,
+    const { store, name, clock } = this.#options;
+    this.#coordination = new FleetCoordination({
+      name,
       store,
+      clock,
+      events: this.#events,
       send: (command) => this.#send(command),
-      context: () => this.#snapshotOfCoordinator()
+      state: (command) => ({
+        fleet: this.#requireActor(command).getSnapshot(),
+        statistics: this.#fleet.journal.statistics
+      })
     });
+    this.coordinator = this.#coordination.join(coordinator);
+    this.#fleet = this.#createFleet();
+    this.#reader = new FleetReader(store, name);
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
@@ -437,6 +450,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #createFleet(): Fleet {
     return createFleet(this.#options, this.store, {
       hasTaskListeners: () => this.#inspect !== undefined || this.#events.hasTaskListeners,
+      onResults: (results) => this.#coordination.deliver(results),
       onListenerError: (error) => this.#events.report(error)
     });
   }
@@ -483,6 +497,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
     if (actor.getSnapshot().status === 'active') await isStopped;
     timer[Symbol.dispose]();
+    this.#coordination.end();
   }
 
   /** Sends a command and waits until it is carried out and durable, or refused. */
@@ -586,11 +601,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         signal?.removeEventListener('abort', onAbort);
       }
     };
-  }
-
-  #snapshotOfCoordinator() {
-    const { coordinator } = this.#requireActor('getSummary').getSnapshot().children;
-    return coordinator!.getSnapshot().context;
   }
 
   get #config(): FleetConfig {

@@ -16,6 +16,8 @@ import {
   settleAttempt
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
+import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import { ResultStatistics } from './coordinator/resultStatistics.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { outsideAttempts } from './currentAttempt.ts';
 import { NotRunningError, StoreError } from './errors.ts';
@@ -27,7 +29,7 @@ import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
-import type { LedgerHead, Payload, Store } from './store.ts';
+import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
@@ -46,6 +48,8 @@ export interface JournalOptions {
   readonly readModel: ReadModelStore;
   /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
   readonly hasTaskListeners: () => boolean;
+  /** Told of the results of each turn after its commit. They are never none. */
+  readonly onResults: (results: readonly StoredResult[]) => void;
   /** Told what a subscriber of the read model threw. */
   readonly onListenerError: (error: unknown) => void;
 }
@@ -67,13 +71,15 @@ export class Journal {
   readonly ledger = new Ledger();
   readonly replies = new Replies();
   readonly waiters = new Waiters();
+  /** Of the results, beside the coordinator's summary. */
+  statistics = new ResultStatistics();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
   readonly #agents: AgentMessages;
-  readonly #snapshots = new AgentSnapshots();
+  readonly #snapshots = new AgentSnapshots(() => this.statistics);
   readonly #removals: Removals;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
@@ -99,6 +105,9 @@ export class Journal {
       store: options.store,
       ledger: this.ledger,
       collect: (input) => this.collect(input),
+      clearedSeq: () => this.#coordinator()?.clearedSeq ?? 0,
+      countedSeq: () => this.statistics.checkpointSeq,
+      onCleared: (upToSettledSeq, askers) => this.#cleared(upToSettledSeq, askers),
       onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
       onFailed: (error, askers) => this.#removalFailed(error, askers)
     });
@@ -116,6 +125,8 @@ export class Journal {
 
   collectCommand(command: FleetCommand): void {
     const { commandId } = command;
+    // With the coordinator, which hears of it now: a turn that is under way counts for both or for none.
+    if (command.type === 'results.clear') this.statistics.clear(this.#coordinator()?.settledSeq ?? 0);
     this.collect({ type: 'command', command: command as LedgerCommand | OperationCommand, commandId });
   }
 
@@ -163,11 +174,16 @@ export class Journal {
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
       if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
-      const recovered = await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
+      const limits = this.#limits();
+      const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
         this.collect(input)
       );
+      const { recovered } = restored;
+      this.statistics = restored.statistics;
       const { stats } = this.ledger.head;
       this.#removals.resume(stored.removing);
+      const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
+      if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
       this.#updateReadModel({ stats, batches: stored.batches, results: [] });
       return recovered;
     } catch (error) {
@@ -199,7 +215,7 @@ export class Journal {
     try {
       const fleet = this.#snapshot();
       this.#snapshots.markAllWorkers(fleet);
-      const agents = this.#snapshots.changed(fleet);
+      const agents = this.#snapshots.changed(fleet, true);
       // Its parent may have stopped the actor meanwhile: then the store is given up already.
       if (this.#ownsStore && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
@@ -307,7 +323,8 @@ export class Journal {
   async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
     const { store, scope } = this.#options;
     const fleet = this.#snapshot();
-    const agents = this.#snapshots.changed(fleet);
+    const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
+    const agents = this.#snapshots.changed(fleet, isLast);
     if (turn.isIdle && agents.length === 0) return noPayloads;
 
     this.#undecided = { turn, inputs };
@@ -348,7 +365,9 @@ export class Journal {
       this.ledger.arm(turn.started, this.#limits());
       executor.dispatch(this.#attempts(turn, payloads));
     }
-    if (turn.results.length > 0) this.#agents.tellCoordinator(turn.results);
+    this.statistics.add(turn.results);
+    this.#agents.tellCoordinator(turn);
+    if (turn.results.length > 0) this.#options.onResults(turn.results);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
     this.#agents.adjustWorkers(turn.context.config);
@@ -406,6 +425,16 @@ export class Journal {
   #batchRemoved(batchId: string, askers: readonly CommandInput[]): void {
     if (this.#isHalted) return;
     this.#changeReadModel((readModel) => readModel.trigger.batchRemoved({ batchId }));
+    for (const { commandId } of askers) {
+      if (commandId !== undefined) this.replies.settle({ commandId });
+    }
+    this.#wake();
+  }
+
+  /** Tells the callers that nothing is left of what was cleared. */
+  #cleared(upToSettledSeq: number, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    this.#agents.tellRemoved(upToSettledSeq);
     for (const { commandId } of askers) {
       if (commandId !== undefined) this.replies.settle({ commandId });
     }
@@ -523,6 +552,10 @@ export class Journal {
 
   #send(event: FleetEvent): void {
     this.#fleet!.send(event);
+  }
+
+  #coordinator(): CoordinatorContext | undefined {
+    return this.#snapshot().children.coordinator?.getSnapshot().context;
   }
 
   #snapshot(): FleetSnapshot {

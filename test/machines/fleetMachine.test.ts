@@ -85,6 +85,8 @@ const commands = {
   },
   'workers.scale': { type: 'workers.scale', count: 3 },
   'config.update': { type: 'config.update', config: { maxRetries: 9 } },
+  'results.clear': { type: 'results.clear' },
+  'metadata.update': { type: 'metadata.update', patch: { owner: 'me' } },
   'fleet.pause': { type: 'fleet.pause' },
   'fleet.resume': { type: 'fleet.resume' },
   'fleet.drain': { type: 'fleet.drain' },
@@ -98,6 +100,8 @@ const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string
   recovering: {
     'workers.scale': 'reject',
     'config.update': 'reject',
+    'results.clear': 'reject',
+    'metadata.update': 'reject',
     'fleet.pause': 'reject',
     'fleet.resume': 'reject',
     'fleet.drain': 'closing',
@@ -111,6 +115,8 @@ const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string
     'task.retry': 'reject',
     'workers.scale': 'reject',
     'config.update': 'reject',
+    'results.clear': 'reject',
+    'metadata.update': 'reject',
     'fleet.pause': 'reject',
     'fleet.resume': 'reject',
     'fleet.drain': 'ignore',
@@ -208,7 +214,10 @@ describe('fleetMachine starting', () => {
 
     expect(operation()).toBe('running');
     expect(Object.keys(workers())).toEqual(['worker-1', 'worker-2', 'worker-3']);
-    expect(fleet.getSnapshot().children.coordinator?.getSnapshot().value).toBe('collecting');
+    expect(fleet.getSnapshot().children.coordinator?.getSnapshot().value).toEqual({
+      health: 'healthy',
+      intake: 'collecting'
+    });
     expect(fleet.getSnapshot().hasTag('dispatching')).toBe(true);
     expect(journal()).toBe('committing');
     expect(calls.turns).toBe(1);
@@ -254,7 +263,11 @@ describe('fleetMachine starting', () => {
       totalDuration: 9,
       oldestResult: 1,
       newestResult: 2,
-      settledSeq: 4
+      settledSeq: 4,
+      clearedSeq: 0,
+      removedSeq: 0,
+      recent: '+-++',
+      degradedAt: null
     };
     const worker: WorkerContext = {
       slot: 'worker-2',
@@ -734,6 +747,7 @@ function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers =
     formerWorkers: {},
     problem: null,
     paused: false,
+    metadata: {},
     ...changes
   };
 }

@@ -326,10 +326,7 @@ function first<T>(log: OrderedLog<T>, count: number): readonly T[] {
   return items;
 }
 
-function isWanted(
-  result: StoredResult,
-  { workerId, success, taskType, since, until }: ResultQuery
-): boolean {
+function isWanted(result: StoredResult, { workerId, success, taskType, since, until }: ResultQuery): boolean {
   return (
     (workerId === undefined || result.workerId === workerId) &&
     (success === undefined || result.success === success) &&
