@@ -70,7 +70,8 @@ describe('the snapshot of an agent', () => {
       worker: [],
       statistics: [],
       coordinator: [
-        (snapshot: Json) => ({ ...(snapshot as object), value: 'collecting' }) as Json,
+        (snapshot: Json) =>
+          ({ ...(snapshot as object), value: { health: 'healthy', intake: 'collecting' } }) as Json,
         (snapshot: Json) => {
           const { context, ...rest } = snapshot as { context: Record<string, Json> };
           context.successCount = 41;
