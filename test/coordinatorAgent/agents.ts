@@ -31,8 +31,24 @@ export const stores: readonly [name: string, make: () => Store][] = [
   ['SQLite', () => sqliteStore(temporaryPath(), { durability: 'none' })]
 ];
 
+export interface TestAgent<TAgent extends CoordinatorAgent> {
+  readonly agent: TAgent;
+  readonly clock: SimulatedClock;
+  readonly store: Store;
+  /** Another process on the same store, after the end of this one. */
+  restart(): Promise<TestAgent<TAgent>>;
+}
+
 /** A started coordinator on simulated time. */
-export async function startAgent(options: CoordinatorOptions = {}, Agent = CoordinatorAgent) {
+export function startAgent(options?: CoordinatorOptions): Promise<TestAgent<CoordinatorAgent>>;
+export function startAgent<TAgent extends CoordinatorAgent>(
+  options: CoordinatorOptions,
+  Agent: new (options: CoordinatorOptions) => TAgent
+): Promise<TestAgent<TAgent>>;
+export async function startAgent(
+  options: CoordinatorOptions = {},
+  Agent: new (options: CoordinatorOptions) => CoordinatorAgent = CoordinatorAgent
+): Promise<TestAgent<CoordinatorAgent>> {
   const clock = (options.clock as SimulatedClock | undefined) ?? new SimulatedClock();
   const store = options.store ?? memoryStore();
   const agent = new Agent({ ...options, clock, store });
@@ -41,7 +57,6 @@ export async function startAgent(options: CoordinatorOptions = {}, Agent = Coord
     agent,
     clock,
     store,
-    /** Another process on the same store. */
     async restart() {
       await agent.stop();
       return startAgent({ ...options, clock, store }, Agent);
