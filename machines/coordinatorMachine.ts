@@ -96,8 +96,11 @@ export type CoordinatorEvent =
   | { readonly type: 'results.removed'; readonly upToSettledSeq: number };
 
 /** An alert, and its end. */
-export interface HealthFact {
-  readonly type: 'coordinator.degraded' | 'coordinator.recovered';
+export type HealthFact =
+  | ({ readonly type: 'coordinator.degraded' } & HealthNews)
+  | ({ readonly type: 'coordinator.recovered' } & HealthNews);
+
+export interface HealthNews {
   /** Of the window, per cent. */
   readonly successRate: number;
   /** Results in the window. */

@@ -11,11 +11,10 @@ import type { Clock } from './clock.ts';
 import type { DurationPercentiles } from './coordinator/durationSketch.ts';
 import type { CoordinatorHost, ResultListener } from './coordinator/fleetCoordination.ts';
 import type { HourStats } from './coordinator/hourlySums.ts';
-import { createOwnFleet, type ResultPolicies } from './coordinator/ownFleet.ts';
+import { OwnFleet, type ResultPolicies } from './coordinator/ownFleet.ts';
 import { ResultFeed } from './coordinator/resultFeed.ts';
 import { maxWorkers, type TopWorker } from './coordinator/workerRanking.ts';
 import { ConflictError } from './errors.ts';
-import type { FleetManager, StopOptions } from './fleetManager.ts';
 import { taskErrorOf } from './outcome.ts';
 import type { ResultQuery, Store, StoredResult } from './store.ts';
 import {
@@ -111,13 +110,15 @@ const metadataBytes = 65_536;
 export class CoordinatorAgent<TResult = unknown> {
   readonly #host: CoordinatorHost;
   /** Of a coordinator that serves no other fleet. */
-  readonly #fleet: FleetManager | null;
+  readonly #fleet: OwnFleet | null;
 
   /** @throws {ValidationError} by the name of the option. */
   constructor(options: CoordinatorOptions = {}) {
     const { host, ...own } = readOptions('options', options, optionNames);
-    if (host === undefined) ({ fleet: this.#fleet, host: this.#host } = createOwnFleet(this, own));
-    else {
+    if (host === undefined) {
+      this.#fleet = new OwnFleet(own);
+      this.#host = this.#fleet.host;
+    } else {
       const [other] = Object.keys(own);
       if (other !== undefined)
         refuse(`options.${other}`, own[other as keyof typeof own], 'absent in a fleet');
@@ -133,8 +134,8 @@ export class CoordinatorAgent<TResult = unknown> {
   }
 
   /** Ends it; it may be started again. Idempotent. @throws {ConflictError} in a fleet. */
-  async stop(options?: StopOptions): Promise<void> {
-    await this.#ownFleet().stop(options);
+  async stop(): Promise<void> {
+    await this.#ownFleet().stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -321,7 +322,7 @@ export class CoordinatorAgent<TResult = unknown> {
     };
   }
 
-  #ownFleet(): FleetManager {
+  #ownFleet(): OwnFleet {
     if (this.#fleet !== null) return this.#fleet;
     throw new ConflictError('coordinator', this.#host.name, 'lives with its fleet: start and stop that');
   }

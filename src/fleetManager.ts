@@ -7,7 +7,8 @@ import type { workerMachine } from '../machines/workerMachine.ts';
 import { BatchSubmission } from './batchSubmission.ts';
 import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
-import { CoordinatorAgent, type CoordinatorOptions } from './coordinatorAgent.ts';
+import type { CoordinatorAgent, CoordinatorOptions } from './coordinatorAgent.ts';
+import { createCoordinator } from './coordinator/createCoordinator.ts';
 import { FleetCoordination } from './coordinator/fleetCoordination.ts';
 import {
   createFleet,
@@ -29,6 +30,7 @@ import {
   TaskFailedError
 } from './errors.ts';
 import type { EventFilter, EventStream } from './eventStream.ts';
+import { startActor, stopActor } from './fleetActor.ts';
 import { FleetEvents, type FactOf } from './fleetEvents.ts';
 import {
   FleetReader,
@@ -135,7 +137,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         statistics: this.#fleet.journal.statistics
       })
     });
-    this.coordinator = this.#coordination.join(coordinator);
+    this.coordinator = createCoordinator(this.#coordination.host, coordinator);
     this.#fleet = this.#createFleet();
     this.#reader = new FleetReader(store, name);
   }
@@ -459,29 +461,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     await this.#stopping;
     // A fleet that has run is spent: the next one takes up from the store.
     if (this.#actor !== null) this.#fleet = this.#createFleet();
-    const { journal } = this.#fleet;
     const logic = fleetLogic(this.#options, () => this.#fleet);
     const inspect = this.#inspect && this.#events.guarded(this.#inspect);
     const actor = createActor(logic, inspect ? { inspect } : {});
     this.#actor = actor;
     this.#stopping = null;
     this.#events.attach(actor as unknown as FleetRef);
-    const isReady = new Promise<void>((resolve, reject) => {
-      actor.subscribe({
-        next: ({ value }) => {
-          if (value.operation === 'running' || value.operation === 'paused') resolve();
-          if (value.operation === 'failed' || value.operation === 'closing') {
-            reject(
-              (journal.startError as Error | null) ??
-                new NotRunningError(this.#options.name, 'start', 'stopped')
-            );
-          }
-        },
-        error: reject
-      });
-    });
-    actor.start();
-    await isReady;
+    await startActor(actor, this.#fleet, this.#options.name);
     this.#inbox = obeyInbox(this.#options.store, this.#options.name, this);
   }
 
@@ -490,13 +476,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     // A start that comes meanwhile waits for the end of this, and begins anew.
     this.#starting = null;
     this.#inbox?.[Symbol.dispose]();
-    const isStopped = new Promise<void>((resolve) => {
-      actor.subscribe({ complete: resolve, error: () => resolve() });
-    });
-    actor.send({ type: graceful ? 'fleet.drain' : 'fleet.stop' });
-    const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
-    if (actor.getSnapshot().status === 'active') await isStopped;
-    timer[Symbol.dispose]();
+    await stopActor(actor, this.#options.clock, graceful, timeoutMs);
     this.#coordination.end();
   }
 

@@ -2,11 +2,9 @@ import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
 import type { FleetFact, LedgerCommand, OperationCommand } from '../../machines/fleet.ts';
 import type { FleetContext, FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
-import { CoordinatorAgent, type CoordinatorOptions } from '../coordinatorAgent.ts';
 import { NotRunningError } from '../errors.ts';
 import type { FleetEvents } from '../fleetEvents.ts';
 import type { Store, StoredResult } from '../store.ts';
-import { refuse } from '../validation.ts';
 import type { ResultStatistics } from './resultStatistics.ts';
 
 /** What a coordinator needs of the fleet that it serves. A fleet gives it to the factory of its coordinator. */
@@ -38,7 +36,7 @@ export interface ResultListener {
   end(): void;
 }
 
-export interface FleetCoordinationOptions extends Pick<CoordinatorHost, 'name' | 'store' | 'clock' | 'send'> {
+interface FleetCoordinationOptions extends Pick<CoordinatorHost, 'name' | 'store' | 'clock' | 'send'> {
   readonly events: FleetEvents;
   /** @throws {NotRunningError} */
   readonly state: (command: string) => {
@@ -47,20 +45,16 @@ export interface FleetCoordinationOptions extends Pick<CoordinatorHost, 'name' |
   };
 }
 
-/** Between a fleet and its coordinator: makes it, feeds it, and lets it ask. */
+/** Between a fleet and its coordinator: feeds it, and lets it ask. */
 export class FleetCoordination {
+  readonly host: CoordinatorHost;
   readonly #options: FleetCoordinationOptions;
   #listener: ResultListener | null = null;
 
   constructor(options: FleetCoordinationOptions) {
     this.#options = options;
-  }
-
-  /** @param create - Makes the coordinator. @throws {ValidationError} unless it makes one. */
-  join(create: (options: CoordinatorOptions) => CoordinatorAgent = createAgent): CoordinatorAgent {
-    if (typeof create !== 'function') refuse('options.coordinator', create, 'a function');
-    const { name, store, clock, send, events } = this.#options;
-    const host: CoordinatorHost = {
+    const { name, store, clock, send, events } = options;
+    this.host = {
       name,
       store,
       clock,
@@ -72,9 +66,6 @@ export class FleetCoordination {
       },
       report: (error) => events.report(error)
     };
-    const agent = create({ host });
-    if (!(agent instanceof CoordinatorAgent)) refuse('options.coordinator', agent, 'of a CoordinatorAgent');
-    return agent;
   }
 
   deliver(results: readonly StoredResult[]): void {
@@ -93,5 +84,3 @@ export class FleetCoordination {
     return { context: coordinator.context, metadata: fleet.context.metadata, statistics };
   }
 }
-
-const createAgent = (options: CoordinatorOptions): CoordinatorAgent => new CoordinatorAgent(options);

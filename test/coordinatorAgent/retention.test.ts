@@ -2,12 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { settled } from '../harness.ts';
 import { done, startAgent, stores } from './agents.ts';
 
+const hourMs = 3_600_000;
+
 describe('retention', () => {
   it.each(stores)('by number keeps the newest in a store of %s; what went stays counted', async (_, make) => {
     const first = await startAgent({ store: make(), retention: { maxResults: 10 } });
     for (let id = 1; id <= 50; id++) await first.agent.submitResult('w', { ...done, taskId: `${id}` });
-    await first.clock.advance(61_000);
-    while ((await first.agent.getResults()).length > 10) await settled();
+    while ((await first.agent.getResults()).length > 10) {
+      await first.clock.advance(60_000);
+      await settled();
+    }
 
     expect((await first.agent.getResults()).map(({ result }) => result.taskId)).toEqual(
       Array.from({ length: 10 }, (_, index) => `${index + 41}`)
@@ -19,13 +23,15 @@ describe('retention', () => {
     await agent.stop();
   });
 
-  it.each(stores)('by age removes the old in a store of %s, within a minute', async (_, make) => {
-    const { agent, clock } = await startAgent({ store: make(), retention: { maxAgeMs: 120_000 } });
+  it.each(stores)('by age removes the old in a store of %s', async (_, make) => {
+    const { agent, clock } = await startAgent({ store: make(), retention: { maxAgeMs: 10 * hourMs } });
     await agent.submitResult('w', { ...done, taskId: 'old' });
-    await clock.advance(100_000);
+    await clock.advance(9 * hourMs);
     await agent.submitResult('w', { ...done, taskId: 'new' });
-    await clock.advance(90_000);
-    while ((await agent.getResults()).length > 1) await settled();
+    while ((await agent.getResults()).length > 1) {
+      await clock.advance(60_000);
+      await settled();
+    }
 
     expect((await agent.getResults()).map(({ result }) => result.taskId)).toEqual(['new']);
     expect(await agent.getCount()).toBe(2);

@@ -89,7 +89,7 @@ describe('a coordinator alone', () => {
     ['a blank name', { name: ' ' }, 'options.name'],
     ['a negative age', { retention: { maxAgeMs: -1 } }, 'config.retention.maxAgeMs'],
     ['half a result', { retention: { maxResults: 0.5 } }, 'config.retention.maxResults'],
-    ['a retention of batches', { retention: { maxBatches: 1 } }, 'retention.maxBatches'],
+    ['a retention of batches', { retention: { maxBatches: 1 } }, 'config.retention.maxBatches'],
     ['a window of 0', { health: { window: 0 } }, 'config.health.window'],
     ['a threshold to recover below that to degrade', { health: { recoverAt: 10 } }, 'config.health.recoverAt']
   ])('refuses %s', (_, options, argument) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CoordinatorAgent, memoryStore } from '../../src/index.ts';
+import { memoryStore, type CoordinatorAgent } from '../../src/index.ts';
 import { startFleet } from '../harness.ts';
 import { done, failed, startAgent, stores } from './agents.ts';
 
