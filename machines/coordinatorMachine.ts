@@ -1,4 +1,5 @@
-import { assign, setup } from 'xstate';
+import { assign, enqueueActions, setup } from 'xstate';
+import type { FinalTaskStatus } from './task.ts';
 
 /** Aggregates over all results. Kept in O(1): a result is added once and never looked at again. */
 export interface ResultSummary {
@@ -12,6 +13,39 @@ export interface ResultSummary {
   readonly newestResult: number | null;
 }
 
+/** When the coordinator raises an alarm, and when it takes it back. What was cancelled says nothing of health. */
+export interface HealthPolicy {
+  /** How many of the last results are looked at. Integer in [1, 1,000]. Defaults to 100. */
+  readonly window: number;
+  /** With fewer results than this in the window nothing changes. Integer in [1, `window`]. Defaults to 20. */
+  readonly minResults: number;
+  /** Degraded below this success rate, per cent in [0, 100]; 0: never. Defaults to 50. */
+  readonly degradeBelow: number;
+  /** Healthy again from this success rate on, per cent in [`degradeBelow`, 100]. Defaults to 80. */
+  readonly recoverAt: number;
+}
+
+export const defaultHealthPolicy: HealthPolicy = {
+  window: 100,
+  minResults: 20,
+  degradeBelow: 50,
+  recoverAt: 80
+};
+
+/** The widest window of a {@link HealthPolicy}. */
+export const maxHealthWindow = 1_000;
+
+/** How the last results went. */
+export interface ResultHealth {
+  readonly status: 'healthy' | 'degraded';
+  /** Of the window, per cent; 100 while it is empty. */
+  readonly successRate: number;
+  /** Results in the window. */
+  readonly results: number;
+  /** Since when it is degraded, epoch ms; `null` while it is healthy. */
+  readonly degradedAt: number | null;
+}
+
 /** Persisted with the snapshot, so plain JSON only. The results themselves live in the store. */
 export interface CoordinatorContext {
   readonly successCount: number;
@@ -22,6 +56,14 @@ export interface CoordinatorContext {
   readonly newestResult: number | null;
   /** The last `settledSeq` that is counted here: after a restart the coordinator catches up from it. */
   readonly settledSeq: number;
+  /** Results up to this `settledSeq` were cleared: they are neither counted nor shown. */
+  readonly clearedSeq: number;
+  /** Cleared results from outside are gone from the store up to this `settledSeq`. */
+  readonly removedSeq: number;
+  /** The window of the health policy: `+` and `-` for each result, the last one last. */
+  readonly recent: string;
+  /** Epoch ms; `null` while it is healthy. */
+  readonly degradedAt: number | null;
 }
 
 export interface CoordinatorInput {
@@ -37,10 +79,33 @@ export interface ResultsAdded {
   readonly oldestResult: number;
   readonly newestResult: number;
   readonly settledSeq: number;
+  /** See {@link outcomesOf}. */
+  readonly outcomes: string;
+  /** The policy that holds now. */
+  readonly health: HealthPolicy;
+  /** Epoch ms. */
+  readonly at: number;
 }
 
-/** `results.added` is a fact: it is told once per turn that settled something. */
-export type CoordinatorEvent = { readonly type: 'results.added' } & ResultsAdded;
+export type CoordinatorEvent =
+  | { readonly type: 'results.clear' }
+  // Facts, told to the coordinator
+  /** Told once per turn that settled something. */
+  | ({ readonly type: 'results.added' } & ResultsAdded)
+  /** What was cleared is gone from the store. */
+  | { readonly type: 'results.removed'; readonly upToSettledSeq: number };
+
+/** An alert, and its end. */
+export type HealthFact =
+  | ({ readonly type: 'coordinator.degraded' } & HealthNews)
+  | ({ readonly type: 'coordinator.recovered' } & HealthNews);
+
+export interface HealthNews {
+  /** Of the window, per cent. */
+  readonly successRate: number;
+  /** Results in the window. */
+  readonly results: number;
+}
 
 /** The summary as callers see it. */
 export function summaryOf(context: CoordinatorContext): ResultSummary {
@@ -55,16 +120,52 @@ export function summaryOf(context: CoordinatorContext): ResultSummary {
   };
 }
 
+/** The health as callers see it. */
+export function healthOf({ recent, degradedAt }: CoordinatorContext): ResultHealth {
+  return {
+    status: degradedAt === null ? 'healthy' : 'degraded',
+    successRate: successRateOf(recent),
+    results: recent.length,
+    degradedAt
+  };
+}
+
+/** What became of the last results: `+` and `-` for each of at most {@link maxHealthWindow}, the last one last. */
+export function outcomesOf(results: readonly { readonly status: FinalTaskStatus }[]): string {
+  let outcomes = '';
+  for (const { status } of results.slice(-maxHealthWindow)) {
+    if (status !== 'cancelled') outcomes += status === 'completed' ? '+' : '-';
+  }
+  return outcomes;
+}
+
 /**
- * Keeps the summary of all results of a fleet.
+ * Keeps the summary of all results of a fleet, and tells when too many of the last ones failed.
  *
  * It never holds a result and never reads one back: what was already counted (by `settledSeq`) is ignored, so
  * being told twice, as after a crash, changes nothing.
  */
 export const coordinatorMachine = setup({
-  types: {} as { context: CoordinatorContext; events: CoordinatorEvent; input: CoordinatorInput },
+  types: {} as {
+    context: CoordinatorContext;
+    events: CoordinatorEvent;
+    emitted: HealthFact;
+    input: CoordinatorInput;
+  },
   guards: {
-    isNew: ({ context }, params: ResultsAdded) => params.settledSeq > context.settledSeq
+    isNew: ({ context }, params: ResultsAdded) => params.settledSeq > context.settledSeq,
+    isDegrading: ({ context }, params: ResultsAdded) => {
+      const recent = windowAfter(context, params);
+      return isEnough(recent, params) && successRateOf(recent) < params.health.degradeBelow;
+    },
+    isRecovering: ({ context }, params: ResultsAdded) => {
+      const recent = windowAfter(context, params);
+      return isEnough(recent, params) && successRateOf(recent) >= params.health.recoverAt;
+    },
+    wasDegraded: ({ context }) => context.degradedAt !== null,
+    hasCleared: ({ context }) => context.clearedSeq > context.removedSeq,
+    isAllRemoved: ({ context }, params: { upToSettledSeq: number }) =>
+      params.upToSettledSeq >= context.clearedSeq
   },
   actions: {
     recordResults: assign({
@@ -79,32 +180,148 @@ export const coordinatorMachine = setup({
         context.newestResult === null
           ? params.newestResult
           : Math.max(context.newestResult, params.newestResult),
-      settledSeq: (_, params: ResultsAdded) => params.settledSeq
-    })
+      settledSeq: (_, params: ResultsAdded) => params.settledSeq,
+      recent: ({ context }, params: ResultsAdded) => windowAfter(context, params)
+    }),
+    /** The window stays: how the last results went is no statistic. */
+    clearResults: assign(({ context }) => ({
+      ...nothingCollected,
+      settledSeq: context.settledSeq,
+      clearedSeq: context.settledSeq,
+      removedSeq: context.removedSeq,
+      recent: context.recent,
+      degradedAt: context.degradedAt
+    })),
+    recordRemoval: assign({
+      removedSeq: ({ context }, params: { upToSettledSeq: number }) =>
+        Math.max(context.removedSeq, params.upToSettledSeq)
+    }),
+    recordDegradation: assign({ degradedAt: (_, params: { at: number }) => params.at }),
+    clearDegradation: assign({ degradedAt: null }),
+    emitHealth: enqueueActions(
+      ({ context, self, enqueue }, params: { type: HealthFact['type']; added: ResultsAdded }) => {
+        const recent = windowAfter(context, params.added);
+        const fact: HealthFact = {
+          type: params.type,
+          successRate: successRateOf(recent),
+          results: recent.length
+        };
+        enqueue.emit(fact);
+        // `_parent` is undefined for a coordinator that was started alone: there is no fleet to tell.
+        if (self._parent) enqueue.sendTo(self._parent, fact);
+      }
+    )
   }
 }).createMachine({
   id: 'coordinator',
-  description: 'Adds up the results of the fleet.',
+  description: 'Adds up the results of the fleet, and watches how the last ones went.',
+  type: 'parallel',
   context: ({ input }) => input.restored ?? nothingCollected,
-  initial: 'collecting',
   states: {
-    collecting: {
+    health: {
+      description: 'Whether enough of the last results are successes.',
+      initial: 'resuming',
+      states: {
+        resuming: {
+          description: 'Goes on as it was left.',
+          always: [{ guard: 'wasDegraded', target: 'degraded' }, { target: 'healthy' }]
+        },
+        healthy: {
+          description: 'All is well, or too few results are known.',
+          on: {
+            'results.added': {
+              guard: { type: 'isDegrading', params: ({ event }) => event },
+              target: 'degraded',
+              actions: [
+                { type: 'recordDegradation', params: ({ event }) => event },
+                {
+                  type: 'emitHealth',
+                  params: ({ event }) => ({ type: 'coordinator.degraded', added: event })
+                }
+              ]
+            }
+          }
+        },
+        degraded: {
+          description: 'The success rate fell below one threshold, and has not reached the other since.',
+          on: {
+            'results.added': {
+              guard: { type: 'isRecovering', params: ({ event }) => event },
+              target: 'healthy',
+              actions: [
+                'clearDegradation',
+                {
+                  type: 'emitHealth',
+                  params: ({ event }) => ({ type: 'coordinator.recovered', added: event })
+                }
+              ]
+            }
+          }
+        }
+      }
+    },
+    intake: {
       description: 'Counts each result once.',
+      initial: 'resuming',
       on: {
         'results.added': {
           guard: { type: 'isNew', params: ({ event }) => event },
           actions: { type: 'recordResults', params: ({ event }) => event }
+        },
+        'results.clear': { target: '.clearing', actions: 'clearResults' }
+      },
+      states: {
+        resuming: {
+          description: 'Goes on as it was left.',
+          always: [{ guard: 'hasCleared', target: 'clearing' }, { target: 'collecting' }]
+        },
+        collecting: { description: 'All that is kept is counted.' },
+        clearing: {
+          description: 'Begun anew; results from outside that were cleared are being removed from the store.',
+          on: {
+            'results.removed': [
+              {
+                guard: { type: 'isAllRemoved', params: ({ event }) => event },
+                target: 'collecting',
+                actions: { type: 'recordRemoval', params: ({ event }) => event }
+              },
+              {
+                description: 'It was cleared again meanwhile.',
+                actions: { type: 'recordRemoval', params: ({ event }) => event }
+              }
+            ]
+          }
         }
       }
     }
   }
 });
 
-const nothingCollected: CoordinatorContext = {
+/** The context of a coordinator that begins. */
+export const nothingCollected: CoordinatorContext = {
   successCount: 0,
   failureCount: 0,
   totalDuration: 0,
   oldestResult: null,
   newestResult: null,
-  settledSeq: 0
+  settledSeq: 0,
+  clearedSeq: 0,
+  removedSeq: 0,
+  recent: '',
+  degradedAt: null
 };
+
+/** The window once the results are in it; what was counted before is in it already. */
+function windowAfter({ recent, settledSeq }: CoordinatorContext, added: ResultsAdded): string {
+  return added.settledSeq > settledSeq ? (recent + added.outcomes).slice(-added.health.window) : recent;
+}
+
+function isEnough(recent: string, { health }: ResultsAdded): boolean {
+  return recent.length >= health.minResults;
+}
+
+function successRateOf(recent: string): number {
+  let successes = 0;
+  for (const outcome of recent) if (outcome === '+') successes += 1;
+  return recent.length === 0 ? 100 : (successes / recent.length) * 100;
+}

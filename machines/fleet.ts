@@ -1,4 +1,5 @@
 import type { FinalBatchState } from './batch.ts';
+import { defaultHealthPolicy, type HealthFact, type HealthPolicy } from './coordinatorMachine.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
 import type { FinalTaskStatus, Json, TaskError } from './task.ts';
 
@@ -17,10 +18,15 @@ export interface Retention {
    * Single tasks and results from outside are not counted.
    */
   readonly maxBatches: number | null;
+  /**
+   * Results from outside go when so many results, of whatever kind, have come after them. Integer >= 0; `null`: none
+   * goes for its number, the default.
+   */
+  readonly maxResults: number | null;
 }
 
 /** Everything is kept until it is removed. */
-export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null };
+export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null, maxResults: null };
 
 /** Workers that offer the same. */
 export interface WorkerGroup {
@@ -119,6 +125,8 @@ export interface FleetConfig {
   readonly retention: Retention;
   /** Sets `maxConcurrentWorkers` by itself. `null`: it stays as it is set, the default. */
   readonly autoscale: Autoscale | null;
+  /** When the coordinator tells `coordinator.degraded` and `coordinator.recovered`. */
+  readonly health: HealthPolicy;
 }
 
 export const defaultFleetConfig: FleetConfig = {
@@ -138,7 +146,8 @@ export const defaultFleetConfig: FleetConfig = {
   ageingMs: 60_000,
   typeLimits: {},
   retention: defaultRetention,
-  autoscale: null
+  autoscale: null,
+  health: defaultHealthPolicy
 };
 
 /** A task as it is submitted: validated, and its data already JSON text. */
@@ -215,10 +224,16 @@ export type LedgerCommand =
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
   | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
 
+/** Merged into the coordinator's metadata: a field that is `undefined` is removed. */
+export type MetadataPatch = Readonly<Record<string, Json | undefined>>;
+
 /** Commands that the fleet machine carries out itself; the turn only makes them durable. */
 export type OperationCommand =
   | { readonly type: 'workers.scale'; readonly count: number }
   | { readonly type: 'config.update'; readonly config: Partial<FleetConfig> }
+  /** The coordinator begins anew; the reply comes when the results from outside are removed. */
+  | { readonly type: 'results.clear' }
+  | { readonly type: 'metadata.update'; readonly patch: MetadataPatch }
   | { readonly type: 'fleet.pause' }
   | { readonly type: 'fleet.resume' }
   | { readonly type: 'fleet.drain' }
@@ -297,7 +312,8 @@ export type FleetFact =
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
-  | { readonly type: 'store.recovered' };
+  | { readonly type: 'store.recovered' }
+  | HealthFact;
 
 /** Every type of fact. */
 export const factTypes = [
@@ -315,5 +331,7 @@ export const factTypes = [
   'worker.stopped',
   'worker.lost',
   'store.unavailable',
-  'store.recovered'
+  'store.recovered',
+  'coordinator.degraded',
+  'coordinator.recovered'
 ] as const satisfies readonly FleetFact['type'][];

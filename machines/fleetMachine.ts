@@ -13,10 +13,11 @@ import {
   type SnapshotFrom
 } from 'xstate';
 import { autoscalerMachine, type AutoscalerReport, type RestoredAutoscaler } from './autoscalerMachine.ts';
-import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
-import type { Autoscale, FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
+import { coordinatorMachine, type CoordinatorContext, type HealthFact } from './coordinatorMachine.ts';
+import type { Autoscale, FleetCommand, FleetConfig, FleetFact, MetadataPatch } from './fleet.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
+import type { Json } from './task.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -35,6 +36,11 @@ export interface FleetContext {
   readonly problem: Problem | null;
   /** Whether nothing is to be dispatched, also after a restart: a fleet that drains is not in `paused` any more. */
   readonly paused: boolean;
+  /**
+   * What callers keep with the coordinator. Here and not there, because this snapshot is written when it changes, and
+   * the coordinator's with every result.
+   */
+  readonly metadata: Readonly<Record<string, Json>>;
 }
 
 export interface FleetInput {
@@ -63,6 +69,7 @@ export type FleetEvent =
   | { readonly type: 'workers.adjust'; readonly spare?: readonly string[] }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
+  | HealthFact
   | WorkerReport
   | AutoscalerReport;
 
@@ -167,7 +174,8 @@ export const fleetMachine = setup({
       config: ({ context }, params: Recovered) =>
         params.fleet === null ? context.config : mergeConfig(context.declared, params.fleet),
       formerWorkers: (_, params: Recovered) => ({ ...params.fleet?.formerWorkers, ...params.workers }),
-      paused: (_, params: Recovered) => params.fleet?.paused === true
+      paused: (_, params: Recovered) => params.fleet?.paused === true,
+      metadata: (_, params: Recovered) => params.fleet?.metadata ?? {}
     }),
     recordPause: assign({ paused: true }),
     recordResumption: assign({ paused: false }),
@@ -191,6 +199,11 @@ export const fleetMachine = setup({
         })
       })
     }),
+    recordMetadata: assign({
+      metadata: ({ context }, params: { patch: MetadataPatch }) =>
+        mergeMetadata(context.metadata, params.patch)
+    }),
+    clearResults: sendTo('coordinator', { type: 'results.clear' }),
     spawnCoordinator: assign(({ spawn }, params: Recovered) => {
       spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator } });
       return {};
@@ -292,7 +305,8 @@ export const fleetMachine = setup({
       parked: [],
       formerWorkers: {},
       problem: null,
-      paused: false
+      paused: false,
+      metadata: {}
     }),
     output: ({ context }) => ({ problem: context.problem }),
     invoke: { id: 'alarm', src: 'alarm' },
@@ -364,6 +378,27 @@ export const fleetMachine = setup({
         },
         { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
       ],
+      'results.clear': [
+        {
+          guard: 'isOpen',
+          actions: ['clearResults', { type: 'collectCommand', params: ({ event }) => ({ command: event }) }]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'metadata.update': [
+        {
+          guard: 'isOpen',
+          actions: [
+            { type: 'recordMetadata', params: ({ event }) => event },
+            { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+          ]
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
+      'coordinator.*': {
+        description: 'An alert of the coordinator, or its end.',
+        actions: { type: 'emitFacts', params: ({ event }) => ({ facts: [event] }) }
+      },
       'workers.adjust': {
         description: 'A change of the config is durable: workers are spawned, started, drained.',
         guard: 'isOpen',
@@ -648,6 +683,14 @@ function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfi
     ([field, value]) => !isSame(value, persisted.declared[field as keyof FleetConfig])
   );
   return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
+}
+
+function mergeMetadata(
+  metadata: FleetContext['metadata'],
+  patch: MetadataPatch
+): Readonly<Record<string, Json>> {
+  const merged = Object.entries({ ...metadata, ...patch }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(merged) as Record<string, Json>;
 }
 
 /** Config values are plain JSON, and validation writes their fields in one order. */

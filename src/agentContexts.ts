@@ -1,5 +1,5 @@
 import type { RestoredAutoscaler } from '../machines/autoscalerMachine.ts';
-import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import { maxHealthWindow, type CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import { defaultFleetConfig, type FleetConfig } from '../machines/fleet.ts';
 import type { FleetContext } from '../machines/fleetMachine.ts';
 import type { WorkerContext } from '../machines/workerMachine.ts';
@@ -19,6 +19,7 @@ import {
 // field. A field that is not looked at is not used after a restart.
 
 const maxInteger = Number.MAX_SAFE_INTEGER;
+const isWindow = new RegExp(`^[+-]{0,${maxHealthWindow}}$`);
 
 export function assertFleetContext(path: string, value: unknown): asserts value is FleetContext {
   assertObject(path, value);
@@ -28,6 +29,7 @@ export function assertFleetContext(path: string, value: unknown): asserts value 
   assertBoolean(`${path}.paused`, value.paused);
   assertInteger(`${path}.slots`, value.slots, 0, maxInteger);
   assertObject(`${path}.formerWorkers`, value.formerWorkers);
+  assertObject(`${path}.metadata`, value.metadata);
   for (const [slot, worker] of Object.entries(value.formerWorkers)) {
     assertWorkerContext(`${path}.formerWorkers.${slot}`, worker, slot);
   }
@@ -35,9 +37,13 @@ export function assertFleetContext(path: string, value: unknown): asserts value 
 
 export function assertCoordinatorContext(path: string, value: unknown): asserts value is CoordinatorContext {
   assertObject(path, value);
-  for (const count of ['successCount', 'failureCount', 'settledSeq']) {
+  for (const count of ['successCount', 'failureCount', 'settledSeq', 'clearedSeq', 'removedSeq']) {
     assertInteger(`${path}.${count}`, value[count], 0, maxInteger);
   }
+  const { recent, degradedAt } = value;
+  assertText(`${path}.recent`, recent);
+  if (!isWindow.test(recent)) refuse(`${path}.recent`, recent, 'signs of the last results');
+  if (degradedAt !== null) assertFinite(`${path}.degradedAt`, degradedAt);
   assertDuration(`${path}.totalDuration`, value.totalDuration, 0);
   for (const time of ['oldestResult', 'newestResult']) {
     if (value[time] !== null) assertFinite(`${path}.${time}`, value[time]);

@@ -1,12 +1,11 @@
 import type { AnyActorRef } from 'xstate';
-import type { CoordinatorEvent } from '../machines/coordinatorMachine.ts';
+import { outcomesOf, type CoordinatorEvent } from '../machines/coordinatorMachine.ts';
 import type { FleetConfig } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef } from '../machines/fleetMachine.ts';
 import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
 import type { ActiveClock } from './activeClock.ts';
 import type { Ledger } from './ledger.ts';
 import { isHolding, workDoneOf } from './roster.ts';
-import type { StoredResult } from './store.ts';
 import type { Turn } from './turn.ts';
 
 /** How long the place of a worker that could not be made stays empty, ms of active time. */
@@ -65,8 +64,9 @@ export class AgentMessages {
     }
   }
 
-  /** The coordinator hears once per turn, in sums. @param results - At least one. */
-  tellCoordinator(results: readonly StoredResult[]): void {
+  /** The coordinator hears once per turn, in sums. */
+  tellCoordinator({ results, context: { config, at } }: Turn): void {
+    if (results.length === 0) return;
     let successCount = 0;
     let totalDuration = 0;
     let oldestResult = Infinity;
@@ -84,8 +84,16 @@ export class AgentMessages {
       totalDuration,
       oldestResult,
       newestResult,
-      settledSeq: results.at(-1)!.settledSeq
+      settledSeq: results.at(-1)!.settledSeq,
+      outcomes: outcomesOf(results),
+      health: config.health,
+      at
     });
+  }
+
+  /** Results from outside that were cleared are gone from the store. */
+  tellRemoved(upToSettledSeq: number): void {
+    this.#tell('coordinator', { type: 'results.removed', upToSettledSeq });
   }
 
   /**

@@ -3,6 +3,7 @@ import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import { fleetMachine } from '../machines/fleetMachine.ts';
 import type { Json } from '../machines/task.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
+import { statisticsAgent } from './coordinator/resultStatistics.ts';
 import { CorruptStoreError, StoreVersionError } from './errors.ts';
 import type { StoredAgent } from './store.ts';
 
@@ -19,7 +20,8 @@ export const agentMigrations: SnapshotMigrations = {
   [fleetMachine.id]: [],
   [coordinatorMachine.id]: [],
   [autoscalerMachine.id]: [],
-  [workerMachine.id]: []
+  [workerMachine.id]: [],
+  [statisticsAgent]: []
 };
 
 /** The version in which snapshots of a machine are written. */

@@ -22,20 +22,28 @@ import {
   snapshotVersionOf,
   type SnapshotMigrations
 } from './agentMigrations.ts';
+import { ResultStatistics, statisticsAgent } from './coordinator/resultStatistics.ts';
 import { CorruptStoreError, ValidationError } from './errors.ts';
 import type { StoredAgent } from './store.ts';
 import { assertOneOf, assertObject } from './validation.ts';
 
 /** Persists the agents that changed since the last commit, each without its children. */
 export class AgentSnapshots {
+  readonly #statistics: () => ResultStatistics;
   #fleetContext: FleetContext | null = null;
   #coordinatorContext: unknown = null;
+  /** Of the snapshot that is offered: the coordinator may be told to clear while the store writes. */
+  #offeredCoordinator: unknown = null;
   #autoscalerContext: unknown = null;
-  /** The autoscaler's with the store: it may be told something while that writes. */
-  #offeredAutoscalerContext: unknown = null;
+  /** The same: the autoscaler may be told something meanwhile. */
+  #offeredAutoscaler: unknown = null;
   readonly #changedSlots = new Set<string>();
   /** Slots whose snapshots are with the store. */
   #offeredSlots: readonly string[] = [];
+
+  constructor(statistics: () => ResultStatistics) {
+    this.#statistics = statistics;
+  }
 
   /** A worker began, or ended, or was replaced. What it holds is in the rows, so that is no change. */
   markWorker(slot: string): void {
@@ -46,19 +54,26 @@ export class AgentSnapshots {
     for (let number = 1; number <= fleet.context.slots; number++) this.#changedSlots.add(slotName(number));
   }
 
-  /** The snapshots to commit. Call {@link AgentSnapshots.committed} when they are. */
-  changed(fleet: FleetSnapshot): StoredAgent[] {
+  /**
+   * The snapshots to commit. Call {@link AgentSnapshots.committed} when they are.
+   *
+   * @param isLast - Whether results that are counted may be gone after the commit: the statistics are written whole.
+   */
+  changed(fleet: FleetSnapshot, isLast: boolean): StoredAgent[] {
     const agents: StoredAgent[] = [];
     if (fleet.context !== this.#fleetContext) agents.push(persist('fleet', fleetMachine, fleet));
     const coordinator = snapshotOf(fleet, 'coordinator');
     if (coordinator && coordinator.context !== this.#coordinatorContext) {
       agents.push(persist('coordinator', coordinatorMachine, coordinator));
     }
+    this.#offeredCoordinator = coordinator?.context ?? null;
     const autoscaler = snapshotOf(fleet, 'autoscaler');
-    this.#offeredAutoscalerContext = autoscaler?.context ?? null;
     if (autoscaler && autoscaler.context !== this.#autoscalerContext) {
       agents.push(persist('autoscaler', autoscalerMachine, autoscaler));
     }
+    this.#offeredAutoscaler = autoscaler?.context ?? null;
+    const statistics = this.#statistics().checkpoint(isLast);
+    if (statistics !== null) agents.push(checkpointOf(statistics));
     this.#offeredSlots = [...this.#changedSlots];
     // What changes while the store writes is a change for the next commit.
     this.#changedSlots.clear();
@@ -71,16 +86,24 @@ export class AgentSnapshots {
 
   committed(fleet: FleetSnapshot): void {
     this.#fleetContext = fleet.context;
-    this.#coordinatorContext = snapshotOf(fleet, 'coordinator')?.context ?? null;
-    this.#autoscalerContext = this.#offeredAutoscalerContext;
+    this.#coordinatorContext = this.#offeredCoordinator;
+    this.#autoscalerContext = this.#offeredAutoscaler;
+    this.#statistics().committed();
     this.#offeredSlots = [];
   }
 
   /** The store does not have them: they are changes still. */
   refused(): void {
+    this.#statistics().refused();
     for (const slot of this.#offeredSlots) this.#changedSlots.add(slot);
     this.#offeredSlots = [];
   }
+}
+
+/** What the agents of a store are spawned with, and what is counted beside them. */
+export interface RestoredAgents {
+  readonly recovered: Recovered;
+  readonly statistics: ResultStatistics;
 }
 
 /**
@@ -92,11 +115,12 @@ export function restoreAgents(
   location: string,
   agents: readonly StoredAgent[],
   migrations: SnapshotMigrations = agentMigrations
-): Recovered {
+): RestoredAgents {
   let fleet: Recovered['fleet'] = null;
   let coordinator: CoordinatorContext | null = null;
   let autoscaler: RestoredAutoscaler | null = null;
   const workers = new Map<string, WorkerContext>();
+  const statistics = new ResultStatistics();
   for (const agent of agents) {
     const snapshot = migratedSnapshot(location, agent, migrations);
     try {
@@ -109,7 +133,7 @@ export function restoreAgents(
           fleet = context;
           break;
         case coordinatorMachine.id:
-          assertOneOf('snapshot.value', value, Object.keys(coordinatorMachine.states));
+          assertStates('snapshot.value', value, coordinatorMachine.states);
           assertCoordinatorContext('snapshot.context', context);
           coordinator = context;
           break;
@@ -121,13 +145,17 @@ export function restoreAgents(
           assertOneOf('snapshot.value', value, Object.keys(workerMachine.states));
           assertWorkerContext('snapshot.context', context, agent.id);
           workers.set(agent.id, context);
+          break;
+        case statisticsAgent:
+          statistics.restore('snapshot', snapshot);
       }
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
       throw new CorruptStoreError(location, `of agent ${agent.id}, ${error.message}`, { cause: error });
     }
   }
-  return { fleet, coordinator, autoscaler, workers: Object.fromEntries(workers) };
+  const recovered = { fleet, coordinator, autoscaler, workers: Object.fromEntries(workers) };
+  return { recovered, statistics };
 }
 
 /** @param regions - Of a parallel machine: the value names a state of each. */
@@ -154,6 +182,11 @@ function persist(id: string, machine: Persistable, snapshot: AnyMachineSnapshot)
     schemaVersion: snapshotVersionOf(machine.id),
     snapshot: machine.getPersistedSnapshot(childless as never) as Json
   };
+}
+
+function checkpointOf(snapshot: Json): StoredAgent {
+  const schemaVersion = snapshotVersionOf(statisticsAgent);
+  return { id: statisticsAgent, machine: statisticsAgent, schemaVersion, snapshot };
 }
 
 function snapshotOf(fleet: FleetSnapshot, id: string): AnyMachineSnapshot | undefined {

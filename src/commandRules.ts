@@ -32,7 +32,7 @@ export function carryOut(turn: Turn, ledger: Ledger, input: CommandInput): void 
   }
 }
 
-/** The command is answered later: by another turn, or when the batch is removed. */
+/** The command is answered later: by another turn, or when what it removes is gone. */
 const deferred = Symbol('deferred');
 
 function reply(turn: Turn, input: CommandInput, answer: { value: unknown } | { error: Error }): void {
@@ -64,6 +64,9 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
       return resumeBatch(turn, ledger, command);
     case 'batch.remove':
       return removeBatch(turn, input, command);
+    case 'results.clear':
+      turn.clears.push(input);
+      return deferred;
     case 'task.submit':
       return submitTask(turn, input, command);
     case 'task.cancel':

@@ -62,7 +62,7 @@ export class NotFoundError extends FleetError {
 export class ConflictError extends FleetError {
   readonly code = 'ERR_CONFLICT';
 
-  readonly kind: 'batch' | 'task' | 'fleet' | 'handler' | 'idempotencyKey';
+  readonly kind: 'batch' | 'coordinator' | 'fleet' | 'handler' | 'idempotencyKey' | 'task';
   readonly id: string;
 
   constructor(kind: ConflictError['kind'], id: string, reason: string) {

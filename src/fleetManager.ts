@@ -7,7 +7,9 @@ import { BatchSubmission } from './batchSubmission.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
-import { CoordinatorAgent } from './coordinatorAgent.ts';
+import type { CoordinatorAgent, CoordinatorOptions } from './coordinatorAgent.ts';
+import { createCoordinator } from './coordinator/createCoordinator.ts';
+import { FleetCoordination } from './coordinator/fleetCoordination.ts';
 import {
   createFleet,
   fleetLogic,
@@ -29,6 +31,7 @@ import {
 } from './errors.ts';
 import type { EventFilter, EventStream } from './eventStream.ts';
 import { WorkerInstances } from './executors/workerInstances.ts';
+import { startActor, stopActor } from './fleetActor.ts';
 import { FleetEvents, type FactOf } from './fleetEvents.ts';
 import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleetHooks.ts';
 import {
@@ -82,6 +85,11 @@ export interface FleetManagerOptions<THandlers extends Handlers = Handlers> exte
   readonly inspect?: (event: InspectionEvent) => void;
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
+  /**
+   * Makes the fleet's coordinator, with the options that it is called with: `(options) => new MyCoordinator(options)`.
+   * Defaults to a `CoordinatorAgent`.
+   */
+  readonly coordinator?: (options: CoordinatorOptions) => CoordinatorAgent;
 }
 
 /** `startAfter` and `delayMs` are those of its tasks that have neither. */
@@ -106,6 +114,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
   readonly #hooks: FleetHooks;
+  readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
@@ -114,7 +123,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #inbox: Disposable | null = null;
 
   constructor(options: FleetManagerOptions<THandlers>) {
-    const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
+    const { inspect, onListenerError, coordinator, ...fleetOptions } = readFields('options', options);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
     this.#hooks = new FleetHooks(
@@ -127,15 +136,21 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         workers: (handlers, clock) => this.#workerInstances(handlers, clock)
       })
     });
-    this.#fleet = this.#createFleet();
-    const { store, name } = this.#options;
-    this.#reader = new FleetReader(store, name);
-    this.coordinator = new CoordinatorAgent({
-      scope: name,
+    const { store, name, clock } = this.#options;
+    this.#coordination = new FleetCoordination({
+      name,
       store,
+      clock,
+      events: this.#events,
       send: (command) => this.#send(command),
-      context: () => this.#snapshotOfCoordinator()
+      state: (command) => ({
+        fleet: this.#requireActor(command).getSnapshot(),
+        statistics: this.#fleet.journal.statistics
+      })
     });
+    this.coordinator = createCoordinator(this.#coordination.host, coordinator);
+    this.#fleet = this.#createFleet();
+    this.#reader = new FleetReader(store, name);
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
@@ -563,7 +578,10 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
       hasTaskListeners: () =>
         this.#inspect !== undefined || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
       onListenerError: (error) => this.#events.report(error),
-      onReleased: (results, facts) => this.#hooks.released(results, facts)
+      onReleased: (results, facts) => {
+        this.#coordination.deliver(results);
+        this.#hooks.released(results, facts);
+      }
     });
   }
 
@@ -571,29 +589,13 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     await this.#stopping;
     // A fleet that has run is spent: the next one takes up from the store.
     if (this.#actor !== null) this.#fleet = this.#createFleet();
-    const { journal } = this.#fleet;
     const logic = fleetLogic(this.#options, () => this.#fleet);
     const inspect = this.#inspect && this.#events.guarded(this.#inspect);
     const actor = createActor(logic, inspect ? { inspect } : {});
     this.#actor = actor;
     this.#stopping = null;
     this.#events.attach(actor as unknown as FleetRef);
-    const isReady = new Promise<void>((resolve, reject) => {
-      actor.subscribe({
-        next: ({ value }) => {
-          if (value.operation === 'running' || value.operation === 'paused') resolve();
-          if (value.operation === 'failed' || value.operation === 'closing') {
-            reject(
-              (journal.startError as Error | null) ??
-                new NotRunningError(this.#options.name, 'start', 'stopped')
-            );
-          }
-        },
-        error: reject
-      });
-    });
-    actor.start();
-    await isReady;
+    await startActor(actor, this.#fleet, this.#options.name);
     this.#inbox = obeyInbox(this.#options.store, this.#options.name, this);
   }
 
@@ -602,13 +604,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     // A start that comes meanwhile waits for the end of this, and begins anew.
     this.#starting = null;
     this.#inbox?.[Symbol.dispose]();
-    const isStopped = new Promise<void>((resolve) => {
-      actor.subscribe({ complete: resolve, error: () => resolve() });
-    });
-    actor.send({ type: graceful ? 'fleet.drain' : 'fleet.stop' });
-    const timer = this.#options.clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
-    if (actor.getSnapshot().status === 'active') await isStopped;
-    timer[Symbol.dispose]();
+    await stopActor(actor, this.#options.clock, graceful, timeoutMs);
+    this.#coordination.end();
   }
 
   /** Sends a command and waits until it is carried out and durable, or refused. */
@@ -741,11 +738,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
         signal?.removeEventListener('abort', onAbort);
       }
     };
-  }
-
-  #snapshotOfCoordinator() {
-    const { coordinator } = this.#requireActor('getSummary').getSnapshot().children;
-    return coordinator!.getSnapshot().context;
   }
 
   get #config(): FleetConfig {

@@ -1,7 +1,14 @@
 export * from '../machines/index.ts';
 export { systemClock, type Clock } from './clock.ts';
+export type { DurationPercentiles } from './coordinator/durationSketch.ts';
+export type { CoordinatorHost } from './coordinator/fleetCoordination.ts';
+export type { HourStats } from './coordinator/hourlySums.ts';
+export type { ResultPolicies, ResultRetention } from './coordinator/ownFleet.ts';
+export type { TopWorker } from './coordinator/workerRanking.ts';
 export {
   CoordinatorAgent,
+  type CoordinatorOptions,
+  type HourFilter,
   type ResultEntry,
   type ResultEntryFilter,
   type SubmittedTaskResult

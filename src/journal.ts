@@ -18,6 +18,8 @@ import {
 import { AttemptNotes } from './attemptNotes.ts';
 import { Autoscaling } from './autoscaling.ts';
 import type { Clock } from './clock.ts';
+import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import { ResultStatistics } from './coordinator/resultStatistics.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { tellDependents } from './dependencyRules.ts';
 import { outsideAttempts } from './currentAttempt.ts';
@@ -75,13 +77,15 @@ export class Journal {
   readonly waiters = new Waiters();
   readonly notes = new AttemptNotes();
   readonly workers = new WorkerHistory();
+  /** Of the results, beside the coordinator's summary. */
+  statistics = new ResultStatistics();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
   readonly #agents: AgentMessages;
-  readonly #snapshots = new AgentSnapshots();
+  readonly #snapshots = new AgentSnapshots(() => this.statistics);
   readonly #autoscaling: Autoscaling;
   readonly #removals: Removals;
   #fleet: FleetRef | null = null;
@@ -109,6 +113,9 @@ export class Journal {
       store: options.store,
       ledger: this.ledger,
       collect: (input) => this.collect(input),
+      clearedSeq: () => this.#coordinator()?.clearedSeq ?? 0,
+      countedSeq: () => this.statistics.checkpointSeq,
+      onCleared: (upToSettledSeq, askers) => this.#cleared(upToSettledSeq, askers),
       onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
       onFailed: (error, askers) => this.#removalFailed(error, askers)
     });
@@ -126,6 +133,8 @@ export class Journal {
 
   collectCommand(command: FleetCommand): void {
     const { commandId } = command;
+    // With the coordinator, which hears of it now: a turn that is under way counts for both or for none.
+    if (command.type === 'results.clear') this.statistics.clear(this.#coordinator()?.settledSeq ?? 0);
     this.collect({ type: 'command', command: command as LedgerCommand | OperationCommand, commandId });
   }
 
@@ -188,11 +197,16 @@ export class Journal {
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
       if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
-      const recovered = await recover(stored, this.#options, this.ledger, this.#limits(), (input) =>
+      const limits = this.#limits();
+      const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
         this.collect(input)
       );
+      const { recovered } = restored;
+      this.statistics = restored.statistics;
       const { stats } = this.ledger.head;
       this.#removals.resume(stored.removing);
+      const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
+      if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
       this.#updateReadModel({ stats, batches: stored.batches, results: [] });
       return recovered;
     } catch (error) {
@@ -224,7 +238,7 @@ export class Journal {
     try {
       const fleet = this.#snapshot();
       this.#snapshots.markAllWorkers(fleet);
-      const agents = this.#snapshots.changed(fleet);
+      const agents = this.#snapshots.changed(fleet, true);
       // Its parent may have stopped the actor meanwhile: then the store is given up already.
       if (this.#ownsStore && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
@@ -333,7 +347,8 @@ export class Journal {
   async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
     const { store, scope } = this.#options;
     const fleet = this.#snapshot();
-    const agents = this.#snapshots.changed(fleet);
+    const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
+    const agents = this.#snapshots.changed(fleet, isLast);
     if (turn.isIdle && agents.length === 0) return noPayloads;
 
     this.#undecided = { turn, inputs };
@@ -364,7 +379,6 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
-    if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
     // Before any time begins: the process may be stopped at any point from here on.
     if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
@@ -375,7 +389,9 @@ export class Journal {
       this.ledger.arm(turn.started, this.#limits());
       executor.dispatch(this.#attempts(turn, payloads));
     }
-    if (turn.results.length > 0) this.#agents.tellCoordinator(turn.results);
+    this.statistics.add(turn.results);
+    this.#agents.tellCoordinator(turn);
+    if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
     const { config } = turn.context;
@@ -437,6 +453,16 @@ export class Journal {
   #batchRemoved(batchId: string, askers: readonly CommandInput[]): void {
     if (this.#isHalted) return;
     this.#changeReadModel((readModel) => readModel.trigger.batchRemoved({ batchId }));
+    for (const { commandId } of askers) {
+      if (commandId !== undefined) this.replies.settle({ commandId });
+    }
+    this.#wake();
+  }
+
+  /** Tells the callers that nothing is left of what was cleared. */
+  #cleared(upToSettledSeq: number, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    this.#agents.tellRemoved(upToSettledSeq);
     for (const { commandId } of askers) {
       if (commandId !== undefined) this.replies.settle({ commandId });
     }
@@ -557,6 +583,10 @@ export class Journal {
 
   #send(event: FleetEvent): void {
     this.#fleet!.send(event);
+  }
+
+  #coordinator(): CoordinatorContext | undefined {
+    return this.#snapshot().children.coordinator?.getSnapshot().context;
   }
 
   #snapshot(): FleetSnapshot {

@@ -1,3 +1,4 @@
+import { maxHealthWindow, type HealthPolicy } from '../machines/coordinatorMachine.ts';
 import {
   defaultAutoscale,
   defaultFleetConfig,
@@ -25,15 +26,15 @@ import {
   refuse
 } from './validation.ts';
 
-/**
- * Config as callers give it: `Infinity` for no limit is allowed, and a part of the retry policy, of the retention or of
- * the autoscaling is enough.
- */
-export interface ConfigPatch extends Partial<Omit<FleetConfig, 'retry' | 'retention' | 'autoscale'>> {
+/** Config as callers give it: `Infinity` for no limit is allowed, and a part of a policy is enough. */
+export interface ConfigPatch extends Partial<
+  Omit<FleetConfig, 'retry' | 'retention' | 'autoscale' | 'health'>
+> {
   readonly retry?: Partial<RetryPolicy>;
   readonly retention?: Partial<Retention>;
   /** Setting it, be it to `{}`, also has it go on after the number of workers was set by hand. */
   readonly autoscale?: Partial<Autoscale> | null;
+  readonly health?: Partial<HealthPolicy>;
 }
 
 /** Validates what the fleet is declared with and fills in the defaults. @throws {ValidationError} */
@@ -109,6 +110,8 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
       return validateTypeLimits(path, value);
     case 'autoscale':
       return value === null ? null : validateAutoscale(value, current.autoscale);
+    case 'health':
+      return validateHealth(value, current.health);
   }
 }
 
@@ -130,15 +133,19 @@ function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
 function validateRetention(value: unknown, current: Retention): Retention {
   const fields = readOptions('config.retention', value as object, Object.keys(defaultFleetConfig.retention));
   const given = Object.entries(fields).filter(([, part]) => part !== undefined);
-  const { maxAgeMs, maxBatches }: Retention = { ...current, ...Object.fromEntries(given) };
+  const { maxAgeMs, maxBatches, maxResults }: Retention = { ...current, ...Object.fromEntries(given) };
   const isLimited = (limit: number | null): limit is number => limit !== null && limit !== Infinity;
   if (isLimited(maxAgeMs)) assertDuration('config.retention.maxAgeMs', maxAgeMs, 0);
   if (isLimited(maxBatches)) {
     assertInteger('config.retention.maxBatches', maxBatches, 0, Number.MAX_SAFE_INTEGER);
   }
+  if (isLimited(maxResults)) {
+    assertInteger('config.retention.maxResults', maxResults, 0, Number.MAX_SAFE_INTEGER);
+  }
   return {
     maxAgeMs: isLimited(maxAgeMs) ? maxAgeMs : null,
-    maxBatches: isLimited(maxBatches) ? maxBatches : null
+    maxBatches: isLimited(maxBatches) ? maxBatches : null,
+    maxResults: isLimited(maxResults) ? maxResults : null
   };
 }
 
@@ -208,4 +215,19 @@ function validateAutoscale(value: unknown, current: Autoscale | null): Autoscale
   assertDuration(`${path}.intervalMs`, intervalMs, 1);
   assertDuration(`${path}.cooldownMs`, cooldownMs, 0);
   return policy;
+}
+function validateHealth(value: unknown, current: HealthPolicy): HealthPolicy {
+  const fields = readOptions('config.health', value as object, Object.keys(defaultFleetConfig.health));
+  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
+  const policy: HealthPolicy = { ...current, ...Object.fromEntries(given) };
+  assertInteger('config.health.window', policy.window, 1, maxHealthWindow);
+  assertInteger('config.health.minResults', policy.minResults, 1, policy.window);
+  assertPerCent('config.health.degradeBelow', policy.degradeBelow, 0);
+  assertPerCent('config.health.recoverAt', policy.recoverAt, policy.degradeBelow);
+  return policy;
+}
+
+function assertPerCent(argument: string, value: unknown, min: number): asserts value is number {
+  if (Number.isFinite(value) && (value as number) >= min && (value as number) <= 100) return;
+  refuse(argument, value, `a number from ${min} to 100`);
 }

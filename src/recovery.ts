@@ -1,7 +1,11 @@
-import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
-import type { Recovered } from '../machines/fleetMachine.ts';
-import { restoreAgents } from './agentSnapshots.ts';
+import {
+  maxHealthWindow,
+  nothingCollected,
+  type CoordinatorContext
+} from '../machines/coordinatorMachine.ts';
+import { restoreAgents, type RestoredAgents } from './agentSnapshots.ts';
 import type { Clock } from './clock.ts';
+import type { ResultStatistics } from './coordinator/resultStatistics.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Executor } from './executor.ts';
 import { LiveCounts } from './liveCounts.ts';
@@ -11,6 +15,8 @@ import type { TurnInput } from './turnInput.ts';
 
 /** Rows that are read from the store at once. */
 const pageSize = 1_000;
+/** Results that are read at once: each may hold a megabyte. */
+const missedAtOnce = 100;
 
 interface RecoveryOptions {
   readonly scope: string;
@@ -32,8 +38,8 @@ export async function recover(
   ledger: Ledger,
   limits: AttemptLimits,
   collect: (input: TurnInput) => void
-): Promise<Recovered> {
-  const recovered = restoreAgents(store.location, stored.agents);
+): Promise<RestoredAgents> {
+  const { recovered, statistics } = restoreAgents(store.location, stored.agents);
   if (stored.head) {
     // The first turn of a fleet commits its snapshot. Without it, a paused fleet would run.
     if (recovered.fleet === null)
@@ -59,7 +65,8 @@ export async function recover(
   const coordinator = await catchUp(store, scope, ledger, recovered.coordinator);
   startedBy = Math.max(startedBy, coordinator?.newestResult ?? -Infinity);
   ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
-  return { ...recovered, coordinator };
+  await countMissed(store, scope, ledger, statistics);
+  return { recovered: { ...recovered, coordinator }, statistics };
 }
 
 /** Up to when the last attempt of a task may have been started, epoch ms: its row says when it was claimed. */
@@ -114,12 +121,36 @@ async function catchUp(
   if (head.settledSeq <= settledSeq) return coordinator;
   const missed = await store.sumResults(scope, settledSeq);
   if (missed.successCount + missed.failureCount === 0) return coordinator;
+  const counted = coordinator ?? nothingCollected;
   return {
-    successCount: (coordinator?.successCount ?? 0) + missed.successCount,
-    failureCount: (coordinator?.failureCount ?? 0) + missed.failureCount,
-    totalDuration: (coordinator?.totalDuration ?? 0) + missed.totalDuration,
-    oldestResult: Math.min(coordinator?.oldestResult ?? Infinity, missed.oldestResult),
-    newestResult: Math.max(coordinator?.newestResult ?? -Infinity, missed.newestResult),
-    settledSeq: head.settledSeq
+    ...counted,
+    successCount: counted.successCount + missed.successCount,
+    failureCount: counted.failureCount + missed.failureCount,
+    totalDuration: counted.totalDuration + missed.totalDuration,
+    oldestResult: Math.min(counted.oldestResult ?? Infinity, missed.oldestResult),
+    newestResult: Math.max(counted.newestResult ?? -Infinity, missed.newestResult),
+    settledSeq: head.settledSeq,
+    recent: (counted.recent + missed.outcomes).slice(-maxHealthWindow)
   };
+}
+
+/** The checkpoint of the statistics is older than the results: those that came since are read. */
+async function countMissed(
+  store: Store,
+  scope: string,
+  { head }: Ledger,
+  statistics: ResultStatistics
+): Promise<void> {
+  const { settledSeq } = statistics;
+  if (settledSeq > head.settledSeq) {
+    const reason = `agent statistics has counted result ${settledSeq}, and ${head.settledSeq} is the last one`;
+    throw new CorruptStoreError(store.location, reason);
+  }
+  while (statistics.settledSeq < head.settledSeq) {
+    const query = { afterSettledSeq: statistics.settledSeq, limit: missedAtOnce };
+    const results = await store.readResults(scope, query);
+    statistics.add(results);
+    // What is not there any more was removed after it was counted.
+    if (results.length < missedAtOnce) return;
+  }
 }

@@ -17,6 +17,12 @@ export interface RemovalOptions {
   readonly collect: (input: TurnInput) => void;
   /** The batch is gone, durably. */
   readonly onRemoved: (batchId: string, askers: readonly CommandInput[]) => void;
+  /** Results from outside up to this position, which were cleared, are gone. */
+  readonly onCleared: (upToSettledSeq: number, askers: readonly CommandInput[]) => void;
+  /** The last result that was cleared. */
+  readonly clearedSeq: () => number;
+  /** The last result that the store's statistics count: what retention counts off goes up to it. */
+  readonly countedSeq: () => number;
   /** It may be there whole, or half removed and seen by nobody; it is tried again. */
   readonly onFailed: (error: Error, askers: readonly CommandInput[]) => void;
 }
@@ -28,11 +34,19 @@ export interface Removal {
   readonly asker: CommandInput | null;
 }
 
+/** Results from outside that were cleared, and who waits for their removal. */
+interface Clearing {
+  readonly upToSettledSeq: number;
+  readonly askers: readonly CommandInput[];
+}
+
 /** What the look at the clock that is under way lets go. */
 interface Expiry {
   /** Epoch ms; `null`: nothing goes for its age. */
   readonly settledBefore: number | null;
   readonly maxBatches: number | null;
+  /** Results from outside go up to this position; `null`: none goes for its number. */
+  readonly outsideUpTo: number | null;
   /** What settles while it is under way stays, though the clock is set back. */
   readonly upToSettledSeq: number;
 }
@@ -52,6 +66,9 @@ export class Removals {
   readonly #askers = new Map<string, CommandInput[]>();
   #retention: FleetConfig['retention'] | null = null;
   #expiry: Expiry | null = null;
+  #clearing: Clearing | null = null;
+  /** The store failed while it removed what was cleared up to there. It is tried again. */
+  #unfinishedClearing: number | null = null;
   /** Batches that retention found are with a turn. */
   #isOffered = false;
   /** When retention last looked, epoch ms. */
@@ -70,9 +87,27 @@ export class Removals {
     for (const batchId of batchIds) this.#add({ batchId, asker: null });
   }
 
+  /** Goes on with what an earlier process cleared. */
+  resumeClearing(upToSettledSeq: number): void {
+    this.#clearing = { upToSettledSeq, askers: [] };
+  }
+
+  /** Whether results may be removed when the turn is committed, and be it those that came last. */
+  reaches({ removals, results, context: { at, config } }: Turn, settledSeq: number): boolean {
+    const { maxAgeMs, maxResults } = config.retention;
+    if (removals.length > 0) return true;
+    if (maxAgeMs !== null && (config.retention !== this.#retention || this.#isDue(at))) return true;
+    const { head } = this.#options.ledger;
+    return maxResults !== null && head.settledSeq + results.length - maxResults > settledSeq;
+  }
+
   /** Takes over what a turn let go, now that it is durable. */
   take(turn: Turn): void {
     for (const removal of turn.removals) this.#add(removal);
+    if (turn.clears.length > 0) {
+      const askers = [...(this.#clearing?.askers ?? []), ...turn.clears];
+      this.#clearing = { upToSettledSeq: this.#options.clearedSeq(), askers };
+    }
     if (turn.hasExpired) this.#isOffered = false;
     this.#look(turn);
     if (this.#isWorking || !this.#hasWork) return;
@@ -82,8 +117,8 @@ export class Removals {
 
   /** When a turn is to look at the clock, epoch ms; `undefined`: whenever there is one. */
   get nextAt(): number | undefined {
-    const isAging = this.#retention !== null && this.#retention.maxAgeMs !== null;
-    return isAging || this.#hasFailed ? this.#lookedAt + pauseMs : undefined;
+    const { maxAgeMs = null, maxResults = null } = this.#retention ?? {};
+    return maxAgeMs !== null || maxResults !== null || this.#hasFailed ? this.#lookedAt + pauseMs : undefined;
   }
 
   /** No further slice is begun. What is left of a batch goes after the next start. */
@@ -104,18 +139,21 @@ export class Removals {
     this.#options.ledger.removing.set(batchId, 'underway');
   }
 
-  #look({ context: { at, config }, facts }: Turn): void {
+  #look({ context: { at, config }, facts, results }: Turn): void {
     const { ledger } = this.#options;
     const { retention } = config;
-    const { maxAgeMs, maxBatches } = retention;
+    const { maxAgeMs, maxBatches, maxResults } = retention;
     const isChanged = retention !== this.#retention;
     this.#retention = retention;
-    // Before the last look only when the clock was set back.
-    const isDue = at >= this.#lookedAt + pauseMs || at < this.#lookedAt;
-    const isCrowded = maxBatches !== null && facts.some(({ type }) => type === 'batch.settled');
+    const isDue = this.#isDue(at);
+    const isCrowded =
+      (maxBatches !== null && facts.some(({ type }) => type === 'batch.settled')) ||
+      (maxResults !== null && results.length > 0);
     if (isDue) {
       this.#lookedAt = at;
       this.#hasFailed = false;
+      if (this.#unfinishedClearing !== null) this.resumeClearing(this.#unfinishedClearing);
+      this.#unfinishedClearing = null;
       for (const [batchId, state] of ledger.removing) {
         if (state === 'interrupted' && !this.#askers.has(batchId)) this.#askers.set(batchId, []);
       }
@@ -125,22 +163,30 @@ export class Removals {
     const expiry: Expiry = {
       settledBefore: isAging ? at - maxAgeMs : null,
       maxBatches,
+      outsideUpTo: maxResults === null ? null : ledger.head.settledSeq - maxResults,
       upToSettledSeq: ledger.head.settledSeq
     };
     if (isChanged || isDue || this.#expiry === null) this.#expiry = expiry;
-    else this.#expiry = { ...this.#expiry, maxBatches };
-    if (maxAgeMs === null && maxBatches === null) this.#expiry = null;
+    else this.#expiry = { ...this.#expiry, maxBatches, outsideUpTo: expiry.outsideUpTo };
+    if (maxAgeMs === null && maxBatches === null && maxResults === null) this.#expiry = null;
+  }
+
+  /** Before the last look only when the clock was set back. */
+  #isDue(at: number): boolean {
+    return at >= this.#lookedAt + pauseMs || at < this.#lookedAt;
   }
 
   get #hasWork(): boolean {
-    return !this.#isHalted && (this.#askers.size > 0 || (this.#expiry !== null && !this.#isOffered));
+    if (this.#isHalted) return false;
+    return this.#askers.size > 0 || this.#clearing !== null || (this.#expiry !== null && !this.#isOffered);
   }
 
   async #work(): Promise<void> {
     while (this.#hasWork) {
       const [next] = this.#askers.keys();
-      if (next === undefined) await this.#expire(this.#expiry!);
-      else await this.#remove(next);
+      if (next !== undefined) await this.#remove(next);
+      else if (this.#clearing !== null) await this.#clear(this.#clearing);
+      else await this.#expire(this.#expiry!);
     }
     this.#isWorking = false;
   }
@@ -171,14 +217,36 @@ export class Removals {
     }
   }
 
+  async #clear(clearing: Clearing): Promise<void> {
+    const { store, scope, onCleared, onFailed } = this.#options;
+    try {
+      while (await store.removeOutsideResults(scope, clearing.upToSettledSeq)) if (this.#isHalted) return;
+      // Who has cleared it again meanwhile waits for the rest.
+      if (this.#clearing !== clearing) return;
+      this.#clearing = null;
+      onCleared(clearing.upToSettledSeq, clearing.askers);
+    } catch (error) {
+      const { askers, upToSettledSeq } = this.#clearing ?? clearing;
+      this.#clearing = null;
+      this.#unfinishedClearing = upToSettledSeq;
+      this.#giveUp();
+      onFailed(error as Error, askers);
+    }
+  }
+
   /** Removes the single tasks and the results from outside that are due, then offers the batches to a turn. */
   async #expire(expiry: Expiry): Promise<void> {
     const { store, scope, collect, onFailed } = this.#options;
-    const { settledBefore, maxBatches, upToSettledSeq } = expiry;
+    const { settledBefore, maxBatches, outsideUpTo, upToSettledSeq } = expiry;
     try {
       if (settledBefore !== null) {
         const query = { receivedBefore: settledBefore, upToSettledSeq };
         if (await store.removeExpiredResults(scope, query)) return;
+      }
+      if (this.#isHalted) return;
+      if (outsideUpTo !== null) {
+        const upTo = Math.min(outsideUpTo, this.#options.countedSeq());
+        if (await store.removeOutsideResults(scope, upTo)) return;
       }
       if (this.#isHalted) return;
       const query = { settledBefore, keep: maxBatches, limit: batchesAtOnce };

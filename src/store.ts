@@ -112,8 +112,11 @@ export interface ResultQuery {
   readonly batchId?: string;
   readonly workerId?: string;
   readonly success?: boolean;
+  readonly taskType?: string;
   /** Received at or after this time, epoch ms. */
   readonly since?: number;
+  /** Received before this time, epoch ms. */
+  readonly until?: number;
   /** Only results after this position in the order of settling. */
   readonly afterSettledSeq?: number;
   /** `newest` takes the last ones, newest first. Defaults to `oldest`: in order of settling. */
@@ -245,6 +248,14 @@ export interface Store extends StoreReader {
    */
   removeExpiredResults(scope: string, query: ExpiredResultQuery): Promise<boolean>;
 
+  /**
+   * Removes results from outside the fleet up to a position in the order of settling, the first ones first, a slice
+   * at a time. Those of the fleet's tasks stay.
+   *
+   * @returns Whether there is more to remove: call it again.
+   */
+  removeOutsideResults(scope: string, upToSettledSeq: number): Promise<boolean>;
+
   /** The payloads of tasks that exist, by `seq`. */
   readPayloads(scope: string, seqs: readonly number[]): Promise<ReadonlyMap<number, Payload>>;
 
@@ -279,4 +290,6 @@ export interface ResultsSum {
   readonly oldestResult: number;
   readonly newestResult: number;
   readonly settledSeq: number;
+  /** Of the last results, as `outcomesOf` of the coordinator's machine gives them. */
+  readonly outcomes: string;
 }

@@ -87,6 +87,8 @@ export class Turn {
   deferred: CommandInput[] = [];
   /** Settled batches to remove. */
   readonly removals: Removal[] = [];
+  /** Who waits until the results from outside that were cleared are removed. */
+  readonly clears: CommandInput[] = [];
   /** Retention's batches were looked at. */
   hasExpired = false;
   /** A budget ran out: there is more to do than this turn did. */

@@ -14,13 +14,13 @@ describe('the snapshot of an agent', () => {
   });
 
   it('is restored as it was', () => {
-    const { fleet, coordinator, workers } = restoreAgents(where, agents);
+    const { fleet, coordinator, workers } = restoreAgents(where, agents).recovered;
     expect(fleet).toMatchObject({ paused: true, config: { maxRetries: 7 } });
     expect(coordinator).toMatchObject({ successCount: 3 });
     expect(Object.keys(workers)).toEqual(['worker-1', 'worker-2']);
   });
 
-  it.each(['fleet', 'coordinator', 'autoscaler', 'worker-1'])(
+  it.each(['fleet', 'coordinator', 'autoscaler', 'worker-1', 'statistics'])(
     'of %s is refused with the name of the field, or restored as before, whatever becomes of one field',
     (id) => {
       const sound = restoreAgents(where, agents);
@@ -69,8 +69,10 @@ describe('the snapshot of an agent', () => {
       fleet: [],
       worker: [],
       autoscaler: [],
+      statistics: [],
       coordinator: [
-        (snapshot: Json) => ({ ...(snapshot as object), value: 'collecting' }) as Json,
+        (snapshot: Json) =>
+          ({ ...(snapshot as object), value: { health: 'healthy', intake: 'collecting' } }) as Json,
         (snapshot: Json) => {
           const { context, ...rest } = snapshot as { context: Record<string, Json> };
           context.successCount = 41;
@@ -79,15 +81,24 @@ describe('the snapshot of an agent', () => {
       ]
     };
 
-    expect(restoreAgents(where, [oldest], migrations).coordinator).toMatchObject({ successCount: 41 });
+    expect(restoreAgents(where, [oldest], migrations).recovered.coordinator).toMatchObject({
+      successCount: 41
+    });
     expect(oldest).toEqual(before);
-    expect(restoreAgents(where, [{ ...original, schemaVersion: 3 }], migrations).coordinator).toMatchObject({
+    expect(
+      restoreAgents(where, [{ ...original, schemaVersion: 3 }], migrations).recovered.coordinator
+    ).toMatchObject({
       successCount: 3
     });
   });
 
   it('that a migration cannot take is refused with the name of the agent', () => {
-    const migrations = { fleet: [() => JSON.parse('{') as Json], worker: [], coordinator: [] };
+    const migrations = {
+      fleet: [() => JSON.parse('{') as Json],
+      worker: [],
+      coordinator: [],
+      statistics: []
+    };
     expect(() => restoreAgents(where, agents, migrations)).toThrow(
       'the snapshot of agent fleet cannot be brought from version 1 to 2'
     );
@@ -224,7 +235,7 @@ function isAlike(outcome: unknown, sound: unknown): boolean {
 
 /** A fleet that is started with it has a config, counts and ids that it may have. */
 function isPlausible(outcome: unknown): boolean {
-  const { fleet, coordinator, workers } = outcome as ReturnType<typeof restoreAgents>;
+  const { fleet, coordinator, workers } = (outcome as ReturnType<typeof restoreAgents>).recovered;
   const counts = [
     fleet!.slots,
     coordinator!.successCount,

@@ -21,9 +21,9 @@ describe('resolveConfig', () => {
   });
 
   it('takes a part of the retention, and Infinity for no limit', () => {
-    const current = { ...defaultFleetConfig, retention: { maxAgeMs: 5, maxBatches: 7 } };
+    const current = { ...defaultFleetConfig, retention: { maxAgeMs: 5, maxBatches: 7, maxResults: 9 } };
     expect(validateConfig({ retention: { maxAgeMs: Infinity } }, current)).toEqual({
-      retention: { maxAgeMs: null, maxBatches: 7 }
+      retention: { maxAgeMs: null, maxBatches: 7, maxResults: 9 }
     });
   });
 
@@ -101,6 +101,14 @@ describe('resolveConfig', () => {
       'retention.maxBatches',
       [{ retention: { maxBatches: 0 } }, { retention: { maxBatches: Number.MAX_SAFE_INTEGER } }]
     ],
+    [
+      'retention.maxResults',
+      [{ retention: { maxResults: 0 } }, { retention: { maxResults: Number.MAX_SAFE_INTEGER } }]
+    ],
+    ['health.window', [{ health: { window: 20 } }, { health: { window: 1_000 } }]],
+    ['health.minResults', [{ health: { minResults: 1 } }, { health: { minResults: 100 } }]],
+    ['health.degradeBelow', [{ health: { degradeBelow: 0 } }, { health: { degradeBelow: 80 } }]],
+    ['health.recoverAt', [{ health: { recoverAt: 50 } }, { health: { recoverAt: 100 } }]],
     ['retry.baseMs', [{ retry: { baseMs: 0 } }, { retry: { baseMs: 60_000 } }]],
     ['retry.maxMs', [{ retry: { maxMs: 1_000 } }, { retry: { maxMs: Number.MAX_SAFE_INTEGER } }]],
     ['retry.factor', [{ retry: { factor: 1 } }, { retry: { factor: 1e308 } }]],
@@ -134,6 +142,12 @@ describe('resolveConfig', () => {
     ['retention', [null, 5, 'short', [], true]],
     ['autoscale', [5, 'up', [], true, () => 1]],
     ['retention.maxAgeMs', [-1, Number.NaN, -Infinity, 2 ** 53, '1h', 5n, true]],
+    ['retention.maxResults', [-1, 0.5, Number.NaN, -Infinity, 2 ** 53, '5', 5n, true]],
+    ['health', [null, 5, 'good', [], true]],
+    ['health.window', [0, 1_001, 0.5, Number.NaN, '9', null]],
+    ['health.minResults', [0, 101, 0.5, Number.NaN, '9', null]],
+    ['health.degradeBelow', [-1, 100.5, Number.NaN, '9', null]],
+    ['health.recoverAt', [49, 100.5, Number.NaN, Infinity, '9', null]],
     ['retention.maxBatches', [-1, 0.5, Number.NaN, -Infinity, 2 ** 53, '5', 5n, true]],
     ['retry.baseMs', notDuration],
     ['retry.maxMs', notDuration],

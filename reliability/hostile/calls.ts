@@ -91,6 +91,20 @@ export const calls: readonly Call[] = [
     }
   },
   {
+    name: 'coordinator.updateMetadata',
+    arguments: (random, id) => [{ [id]: anyJson(random, 2) }],
+    run: ({ api }, args) => api.coordinator.updateMetadata(...(args as [never])),
+    check: async ({ api }, [patch]) => {
+      const metadata = await api.coordinator.getMetadata();
+      const fields = Object.keys(patch as object);
+      await api.coordinator.updateMetadata(Object.fromEntries(fields.map((field) => [field, undefined])));
+      for (const field of fields) {
+        if (!sameData((patch as Record<string, unknown>)[field], metadata[field])) return field;
+      }
+      return null;
+    }
+  },
+  {
     name: 'scaleWorkers',
     arguments: (random) => [random.integer(1, 5)],
     run: ({ api }, [count]) => api.scaleWorkers(count as number)
@@ -158,8 +172,23 @@ export const calls: readonly Call[] = [
   ),
   reading(
     'coordinator.getResults',
-    () => [{ workerId: 'w', success: true, since: 1, limit: 1, offset: 0 }],
+    () => [{ workerId: 'w', success: true, taskType: 'echo', since: 1, until: 2, limit: 1, offset: 0 }],
     ({ api }, [filter]) => api.coordinator.getResults(filter)
+  ),
+  reading(
+    'coordinator.getResultsByWorker',
+    () => ['w', 1],
+    ({ api }, [workerId, limit]) => api.coordinator.getResultsByWorker(workerId, limit)
+  ),
+  reading(
+    'coordinator.getHourlyStats',
+    () => [{ since: 1, until: 2 }],
+    ({ api }, [filter]) => api.coordinator.getHourlyStats(filter)
+  ),
+  reading(
+    'coordinator.getTopWorkers',
+    () => [1],
+    ({ api }, [limit]) => api.coordinator.getTopWorkers(limit)
   ),
   reading(
     'cancelBatch',

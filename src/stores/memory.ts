@@ -63,6 +63,7 @@ export function memoryStore(): Store {
     listExpiredBatches: async (scope, query) => committed(scope).expiredBatches(query),
     removeExpiredResults: async (scope, query) => owned(scope).removeExpiredResults(query),
     readKeyHolders: async (scope, idempotencyKeys) => committed(scope).keyHolders(idempotencyKeys),
+    removeOutsideResults: async (scope, upToSettledSeq) => owned(scope).removeOutsideResults(upToSettledSeq),
     readPayloads: async (scope, seqs) => owned(scope).payloads(seqs),
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
     hasResult: async (scope, workerId, key, attempt) =>

@@ -71,6 +71,8 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
       return rows.map(([id, settledAt]) => ({ id: id as string, settledAt: settledAt as number }));
     },
     removeExpiredResults: (scope, query) => thread.call('removeExpiredResults', scope, query),
+    removeOutsideResults: (scope, upToSettledSeq) =>
+      thread.call('removeOutsideResults', scope, upToSettledSeq),
     async release(scope) {
       // A connection that is closed keeps its descriptors until it is collected: the end of its thread frees them.
       if (await thread.release(scope)) await Promise.all([thread.rest(), queries.rest()]);
@@ -91,7 +93,8 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
         totalDuration: totalDuration!,
         oldestResult: oldestResult!,
         newestResult: newestResult!,
-        settledSeq: (cells[5] as number | null) ?? afterSettledSeq
+        settledSeq: (cells[5] as number | null) ?? afterSettledSeq,
+        outcomes: cells[6] as string
       };
     },
     hasResult: (scope, workerId, key, attempt) => thread.call('hasResult', scope, workerId, key, attempt),

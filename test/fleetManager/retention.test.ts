@@ -158,7 +158,7 @@ describe('the retention of a fleet', () => {
 
     const next = await restart();
     const { config } = next.fleet.actor.getSnapshot().context;
-    expect(config.retention).toEqual({ maxAgeMs: hour, maxBatches: 2 });
+    expect(config.retention).toEqual({ maxAgeMs: hour, maxBatches: 2, maxResults: null });
     await clock.block(2 * hour);
     expect(await idsOf(next.fleet)).toEqual([]);
   });

@@ -93,6 +93,8 @@ const commands = {
   },
   'workers.scale': { type: 'workers.scale', count: 3 },
   'config.update': { type: 'config.update', config: { maxRetries: 9 } },
+  'results.clear': { type: 'results.clear' },
+  'metadata.update': { type: 'metadata.update', patch: { owner: 'me' } },
   'fleet.pause': { type: 'fleet.pause' },
   'fleet.resume': { type: 'fleet.resume' },
   'fleet.drain': { type: 'fleet.drain' },
@@ -106,6 +108,8 @@ const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string
   recovering: {
     'workers.scale': 'reject',
     'config.update': 'reject',
+    'results.clear': 'reject',
+    'metadata.update': 'reject',
     'fleet.pause': 'reject',
     'fleet.resume': 'reject',
     'fleet.drain': 'closing',
@@ -119,6 +123,8 @@ const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string
     'task.retry': 'reject',
     'workers.scale': 'reject',
     'config.update': 'reject',
+    'results.clear': 'reject',
+    'metadata.update': 'reject',
     'fleet.pause': 'reject',
     'fleet.resume': 'reject',
     'fleet.drain': 'ignore',
@@ -216,7 +222,10 @@ describe('fleetMachine starting', () => {
 
     expect(operation()).toBe('running');
     expect(Object.keys(workers())).toEqual(['worker-1', 'worker-2', 'worker-3']);
-    expect(fleet.getSnapshot().children.coordinator?.getSnapshot().value).toBe('collecting');
+    expect(fleet.getSnapshot().children.coordinator?.getSnapshot().value).toEqual({
+      health: 'healthy',
+      intake: 'collecting'
+    });
     expect(fleet.getSnapshot().hasTag('dispatching')).toBe(true);
     expect(journal()).toBe('committing');
     expect(calls.turns).toBe(1);
@@ -262,7 +271,11 @@ describe('fleetMachine starting', () => {
       totalDuration: 9,
       oldestResult: 1,
       newestResult: 2,
-      settledSeq: 4
+      settledSeq: 4,
+      clearedSeq: 0,
+      removedSeq: 0,
+      recent: '+-++',
+      degradedAt: null
     };
     const worker: WorkerContext = {
       slot: 'worker-2',
@@ -762,6 +775,7 @@ function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers =
     formerWorkers: {},
     problem: null,
     paused: false,
+    metadata: {},
     ...changes
   };
 }

@@ -422,15 +422,16 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.listTasks(fleet, { batchId: 'thin', limit: 9 })).toEqual([]);
       });
 
-      it.each(['removeBatch', 'removeExpiredResults'] as const)(
+      it.each(['removeBatch', 'removeExpiredResults', 'removeOutsideResults'] as const)(
         'is refused to who does not own the scope: %s',
         async (call) => {
           const query = { receivedBefore: now, upToSettledSeq: 9 };
-          const called =
-            call === 'removeBatch'
-              ? store.removeBatch(otherFleet, 'b')
-              : store.removeExpiredResults(otherFleet, query);
-          await expect(called).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
+          const calls = {
+            removeBatch: () => store.removeBatch(otherFleet, 'b'),
+            removeExpiredResults: () => store.removeExpiredResults(otherFleet, query),
+            removeOutsideResults: () => store.removeOutsideResults(otherFleet, 9)
+          };
+          await expect(calls[call]()).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
         }
       );
     });
@@ -771,7 +772,16 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         [{ limit: 9, since: now + 3 }, [3, 4, 6]],
         [{ limit: 9, since: now + 3, order: 'newest', batchId: 'b' }, [6]],
         [{ limit: 9, since: now - 1_000 }, [1, 2, 3, 4, 5, 6]],
-        [{ limit: 9, since: now + 7 }, []]
+        [{ limit: 9, since: now + 7 }, []],
+        [{ limit: 9, until: now + 3 }, [1, 2, 5]],
+        [{ limit: 2, until: now + 3, order: 'newest' }, [5, 2]],
+        [{ limit: 9, until: now - 1_000 }, []],
+        [{ limit: 9, until: now + 9 }, [1, 2, 3, 4, 5, 6]],
+        [{ limit: 9, since: now + 2, until: now + 4 }, [2, 3]],
+        [{ limit: 9, taskType: 'check' }, [1, 2, 3, 4, 5, 6]],
+        [{ limit: 2, taskType: 'check', order: 'newest', offset: 1 }, [5, 4]],
+        [{ limit: 9, taskType: 'check', workerId: 'w2', success: false }, [3]],
+        [{ limit: 9, taskType: 'other' }, []]
       ])('reads those of %j', async (query, numbers) => {
         const found = await store.readResults(fleet, query);
         expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
@@ -783,6 +793,29 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
 
         const found = await store.readResults(fleet, { since: now + 3, limit: 9 });
         expect(found.map(({ settledSeq }) => settledSeq)).toEqual([4, 6]);
+      });
+
+      it('removes those from outside up to a position, and no other', async () => {
+        const outside = [7, 8, 9].map((seq) => resultOf(seq, { key: `/w/${seq}`, workerId: 'w' }));
+        await store.commit(commitOf(3, { results: outside }));
+
+        expect(await store.removeOutsideResults(fleet, 8)).toBe(false);
+        const left = await store.readResults(fleet, { limit: 99 });
+        expect(left.map(({ settledSeq }) => settledSeq)).toEqual([1, 2, 3, 4, 5, 6, 9]);
+        expect(await store.hasResult(fleet, 'w', '/w/7', 1)).toBe(false);
+        expect(await store.hasResult(fleet, 'w', '/w/9', 1)).toBe(true);
+      });
+
+      it('removes those from outside in slices', async () => {
+        const outside = Array.from({ length: 1_500 }, (_, index) =>
+          resultOf(7 + index, { key: `/w/${index}` })
+        );
+        await store.commit(commitOf(3, { results: outside }));
+
+        expect(await store.removeOutsideResults(fleet, 9_999)).toBe(true);
+        expect(await store.readResults(fleet, { limit: 999, afterSettledSeq: 6 })).toHaveLength(500);
+        expect(await store.removeOutsideResults(fleet, 9_999)).toBe(false);
+        expect(await store.readResults(fleet, { limit: 9, afterSettledSeq: 6 })).toEqual([]);
       });
 
       it('reads the latest result of one task', async () => {
@@ -812,15 +845,35 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
       });
 
       it.each([
-        [0, { successCount: 4, failureCount: 2, totalDuration: 18, oldestResult: now + 1, settledSeq: 6 }],
-        [4, { successCount: 1, failureCount: 1, totalDuration: 6, oldestResult: now + 5, settledSeq: 6 }]
+        [
+          0,
+          {
+            successCount: 4,
+            failureCount: 2,
+            totalDuration: 18,
+            oldestResult: now + 1,
+            settledSeq: 6,
+            outcomes: '++-++-'
+          }
+        ],
+        [
+          4,
+          {
+            successCount: 1,
+            failureCount: 1,
+            totalDuration: 6,
+            oldestResult: now + 5,
+            settledSeq: 6,
+            outcomes: '+-'
+          }
+        ]
       ])('sums those after %i', async (after, sum) => {
         expect(await store.sumResults(fleet, after)).toEqual({ ...sum, newestResult: now + 6 });
       });
 
       it('sums none as nothing', async () => {
         const none = { successCount: 0, failureCount: 0, totalDuration: 0, oldestResult: 0, newestResult: 0 };
-        expect(await store.sumResults(fleet, 6)).toEqual({ ...none, settledSeq: 6 });
+        expect(await store.sumResults(fleet, 6)).toEqual({ ...none, settledSeq: 6, outcomes: '' });
       });
     });
 

@@ -1,4 +1,5 @@
 import type { BatchState } from '../../../machines/batch.ts';
+import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { TaskStatus } from '../../../machines/task.ts';
 import { StoreError } from '../../errors.ts';
 import type {
@@ -19,6 +20,7 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
+import { isExternalKey } from '../../turnInput.ts';
 import { OrderedLog } from './orderedLog.ts';
 import { SettledBatches } from './settledBatches.ts';
 
@@ -115,6 +117,17 @@ export class MemoryScope {
     }
     for (const result of expired) this.#removeSingle(result);
     return expired.length === sliceRows;
+  }
+
+  /** @returns Whether more may be left. */
+  removeOutsideResults(upToSettledSeq: number): boolean {
+    const found: StoredResult[] = [];
+    for (const result of this.#singleResults.after(0)) {
+      if (found.length === sliceRows || result.settledSeq > upToSettledSeq) break;
+      if (isExternalKey(result.key)) found.push(result);
+    }
+    for (const result of found) this.#removeSingle(result);
+    return found.length === sliceRows;
   }
 
   batch(id: string): BatchRow | null {
@@ -218,6 +231,7 @@ export class MemoryScope {
     let oldestResult = Infinity;
     let newestResult = 0;
     let settledSeq = afterSettledSeq;
+    let outcomes = '';
     for (const result of this.#results.after(afterSettledSeq)) {
       if (result.success) successCount += 1;
       else failureCount += 1;
@@ -225,9 +239,10 @@ export class MemoryScope {
       oldestResult = Math.min(oldestResult, result.timestamp);
       newestResult = Math.max(newestResult, result.timestamp);
       settledSeq = result.settledSeq;
+      outcomes = (outcomes + outcomesOf([result])).slice(-maxHealthWindow);
     }
     if (oldestResult === Infinity) oldestResult = 0;
-    return { successCount, failureCount, totalDuration, oldestResult, newestResult, settledSeq };
+    return { successCount, failureCount, totalDuration, oldestResult, newestResult, settledSeq, outcomes };
   }
 
   #refuseOlder({ head: { turn } }: Commit): void {
@@ -342,11 +357,13 @@ function first<T>(log: OrderedLog<T>, count: number): readonly T[] {
   return items;
 }
 
-function isWanted(result: StoredResult, { workerId, success, since }: ResultQuery): boolean {
+function isWanted(result: StoredResult, { workerId, success, taskType, since, until }: ResultQuery): boolean {
   return (
     (workerId === undefined || result.workerId === workerId) &&
     (success === undefined || result.success === success) &&
-    (since === undefined || result.receivedAt >= since)
+    (taskType === undefined || result.type === taskType) &&
+    (since === undefined || result.receivedAt >= since) &&
+    (until === undefined || result.receivedAt < until)
   );
 }
 

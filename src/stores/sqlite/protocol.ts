@@ -37,6 +37,7 @@ export interface DriverCalls {
   commit(commit: EncodedCommit): void;
   removeBatch(scope: string, batchId: string): boolean;
   removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean;
+  removeOutsideResults(scope: string, upToSettledSeq: number): boolean;
   liveTasks(scope: string, after: number, limit: number): readonly Cell[];
   payloads(scope: string, seqs: readonly number[]): Rows;
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[];

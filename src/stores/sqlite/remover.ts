@@ -27,6 +27,9 @@ const deleteResults =
 const expiredResults =
   'SELECT id, key FROM results INDEXED BY results_single ' +
   'WHERE scope = ? AND batch IS NULL AND received_at < ? AND id <= ? ORDER BY received_at LIMIT ?';
+const outsideResults =
+  'SELECT id FROM results INDEXED BY results_outside ' +
+  "WHERE scope = ? AND key >= '/' AND key < '0' AND id <= ? ORDER BY id LIMIT ?";
 const settledTasks =
   'SELECT t.id FROM json_each(?) k CROSS JOIN tasks t ON t.scope = ? AND t.key = k.value ' +
   'WHERE t.batch IS NULL AND t.outcome IS NOT NULL';
@@ -74,6 +77,16 @@ export class Remover {
       this.#statements.run(deleteTasksOf, keys!, this.#scope);
       this.#statements.run(deleteResultsOf, ids!);
     });
+    return found.length === sliceRows;
+  }
+
+  /** @returns Whether more may be left. */
+  removeOutsideResults(upToSettledSeq: number): boolean {
+    const upTo = this.#base + upToSettledSeq;
+    const found = this.#statements.all(outsideResults, this.#scope, upTo, sliceRows);
+    if (found.length === 0) return false;
+    const ids = JSON.stringify(found.map(([id]) => id));
+    inTransaction(this.#database, this.#statements, () => void this.#statements.run(deleteResultsOf, ids));
     return found.length === sliceRows;
   }
 

@@ -1,4 +1,5 @@
 import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery, TaskSelection } from '../../store.ts';
+import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
 import { damaged } from './damage.ts';
@@ -225,18 +226,21 @@ export class RowReader {
 
   results(scope: number, query: ResultQuery): Rows {
     const base = scope * scopeSpan;
-    const { batchId, workerId, success, since } = query;
+    const { batchId, workerId, success, taskType, since, until } = query;
     let after = base + (query.afterSettledSeq ?? 0);
     if (since !== undefined) after = Math.max(after, this.#beforeFirstSince(base, since));
-    const where = ['id > ?', 'id < ?', isKept('results')];
-    const values: Cell[] = [after, base + scopeSpan];
+    const upTo = until === undefined ? base + scopeSpan - 1 : this.#lastUntil(scope, base, until);
+    const where = ['id > ?', 'id <= ?', isKept('results')];
+    const values: Cell[] = [after, upTo];
     const narrow = (term: string, ...added: readonly Cell[]) => {
       where.push(term);
       values.push(...added);
     };
     if (batchId !== undefined) narrow('scope = ? AND batch = ?', scope, batchId);
-    if (workerId !== undefined) narrow('worker = ?', workerId);
+    if (workerId !== undefined) narrow('scope = ? AND worker = ?', scope, workerId);
+    if (taskType !== undefined) narrow('scope = ? AND type = ?', scope, taskType);
     if (since !== undefined) narrow('received_at >= ?', since);
+    if (until !== undefined) narrow('received_at < ?', until);
     // Literal, because an index over failures alone is found only by its own condition.
     if (success !== undefined) narrow(success ? 'success = 1' : 'success = 0');
     const sql =
@@ -268,24 +272,29 @@ export class RowReader {
     return cells !== undefined && resultCheck.row(scope, cells).length > 0;
   }
 
-  /** Successes, failures, duration, oldest and newest timestamp, last number. */
+  /** Successes, failures, duration, oldest and newest timestamp, last number, and the last outcomes. */
   sumResults(scope: number, afterSettledSeq: number): readonly Cell[] {
     let [successes, failures, duration, oldest, newest] = [0, 0, 0, Infinity, -Infinity];
     let last: number | null = null;
+    let outcomes = '';
     for (;;) {
       const page = this.results(scope, { afterSettledSeq: last ?? afterSettledSeq, limit: sumPage });
       for (const cells of page) {
-        const { success, duration: ms, timestamp } = decodeResult(cells);
+        const result = decodeResult(cells);
+        const { success, duration: ms, timestamp } = result;
         if (success) successes += 1;
         else failures += 1;
         duration += ms;
         oldest = Math.min(oldest, timestamp);
         newest = Math.max(newest, timestamp);
         last = cells[0] as number;
+        outcomes = (outcomes + outcomesOf([result])).slice(-maxHealthWindow);
       }
       if (page.length < sumPage) break;
     }
-    return last === null ? [0, 0, 0, 0, 0, null] : [successes, failures, duration, oldest, newest, last];
+    return last === null
+      ? [0, 0, 0, 0, 0, null, '']
+      : [successes, failures, duration, oldest, newest, last, outcomes];
   }
 
   /** Where a batch is in the order of creation. */
@@ -324,6 +333,18 @@ export class RowReader {
     if (batch === null) return undefined;
     const [, , first, last] = batch as [string, string, number, number];
     return [base + Math.max(after, first - 1), base + last];
+  }
+
+  /**
+   * An id up to which all results that were received before a time are found: where `received_high` reaches the time,
+   * unless a later one came while the clock was set back.
+   */
+  #lastUntil(scope: number, base: number, until: number): number {
+    const last = this.#beforeFirstSince(base, until);
+    const sql =
+      'SELECT id FROM results INDEXED BY results_set_back WHERE scope = ? AND received_at < received_high ' +
+      'ORDER BY id DESC LIMIT 1';
+    return Math.max(last, (this.#statements.get(sql, scope)?.[0] as number | undefined) ?? 0);
   }
 
   /**
@@ -392,8 +413,12 @@ function taskIndex({ status }: TaskQuery): string {
   return isFinal(status) ? 'INDEXED BY tasks_unhappy' : 'INDEXED BY tasks_live';
 }
 
-function resultIndex({ batchId, success }: ResultQuery): string {
-  if (success === false)
-    return batchId === undefined ? 'INDEXED BY results_failed' : 'INDEXED BY results_failed_batch';
-  return batchId === undefined ? 'NOT INDEXED' : 'INDEXED BY results_batch';
+/** The same. The fewest rows are expected of a batch, then of a worker, then of a type. */
+function resultIndex({ batchId, workerId, taskType, success }: ResultQuery): string {
+  if (batchId !== undefined) {
+    return success === false ? 'INDEXED BY results_failed_batch' : 'INDEXED BY results_batch';
+  }
+  if (workerId !== undefined) return 'INDEXED BY results_worker';
+  if (success === false) return 'INDEXED BY results_failed';
+  return taskType === undefined ? 'NOT INDEXED' : 'INDEXED BY results_type';
 }

@@ -31,6 +31,8 @@ export const scopeIn = (id: string): string => `${id} / ${scopeSpan}`;
  * - Tasks of a batch need none: the batch knows the range of their numbers.
  * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
  *   found by bisection, though clocks are set back.
+ * - A result that came while the clock was set back is in `results_set_back`, so that those before a time are found
+ *   as well. It is empty as a rule, and so is `results_outside` in a fleet: what neither takes in costs nothing.
  * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
  * - `payloads_idempotency` has only the tasks that have such a key.
  * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
@@ -138,6 +140,10 @@ const tables = `
   CREATE INDEX results_key ON results (scope, key);
   CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
   CREATE INDEX results_single ON results (scope, received_at) WHERE batch IS NULL;
+  CREATE INDEX results_worker ON results (scope, worker) WHERE worker IS NOT NULL;
+  CREATE INDEX results_type ON results (scope, type);
+  CREATE INDEX results_outside ON results (scope) WHERE key >= '/' AND key < '0';
+  CREATE INDEX results_set_back ON results (scope) WHERE received_at < received_high;
   CREATE INDEX results_failed ON results (success) WHERE success = 0;
   CREATE INDEX results_failed_batch ON results (scope, batch) WHERE success = 0;
 

@@ -128,6 +128,10 @@ export class StoreDriver implements DriverCalls {
     return this.#write(scope, ({ remover }) => remover.removeExpiredResults(query));
   }
 
+  removeOutsideResults(scope: string, upToSettledSeq: number): boolean {
+    return this.#write(scope, ({ remover }) => remover.removeOutsideResults(upToSettledSeq));
+  }
+
   liveTasks(scope: string, after: number, limit: number): readonly Cell[] {
     return this.#read(scope, [null, '[]'], (rows, number) => rows.liveTasks(number, after, limit));
   }
@@ -137,7 +141,7 @@ export class StoreDriver implements DriverCalls {
   }
 
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[] {
-    return this.#read(scope, [0, 0, 0, 0, 0, null], (rows, number) =>
+    return this.#read(scope, [0, 0, 0, 0, 0, null, ''], (rows, number) =>
       rows.sumResults(number, afterSettledSeq)
     );
   }

@@ -59,6 +59,26 @@ describe('the statements of a store', () => {
     expect(scans).toEqual([]);
   });
 
+  it.each([
+    ['a worker', 'worker = ?', 'results_worker'],
+    ['a type', 'type = ?', 'results_type'],
+    ['failures', 'success = 0', 'results_failed'],
+    ['a batch', 'batch = ?', 'results_batch'],
+    ['a time', 'received_at >= ?', 'INTEGER PRIMARY KEY'],
+    ['an end', 'received_at < ?', 'INTEGER PRIMARY KEY']
+  ])('find the results of %s alone without looking at others', (_, term, index) => {
+    const conditions = / (worker|type) = \?|success = [01]|AND batch = \?|received_at (>=|<) \?/g;
+    const alone = [...plans].filter(
+      ([sql]) =>
+        sql.includes('LIMIT ? OFFSET ?') &&
+        sql.includes('FROM results') &&
+        (sql.match(conditions) ?? []).length === 1 &&
+        sql.includes(term)
+    );
+    expect(alone.length).toBeGreaterThan(0);
+    for (const [, plan] of alone) expect(plan[0]).toMatch(new RegExp(`^SEARCH results USING .*${index}`));
+  });
+
   it('never sort what they find, but for the batches that have not settled', () => {
     const sorts = [...plans].filter(([, plan]) => plan.some((step) => step.includes('TEMP B-TREE')));
     expect(sorts.map(([sql]) => sql)).toEqual([expect.stringContaining("state IN ('accepting'")]);
@@ -119,10 +139,12 @@ function exercise(driver: StoreDriver): void {
       for (const success of [undefined, true, false]) {
         for (const since of [undefined, 1]) {
           for (const order of ['oldest', 'newest'] as const) {
-            driver.results(
-              fleet,
-              defined<ResultQuery>({ batchId, workerId, success, since, order, limit: 9 })
-            );
+            for (const taskType of [undefined, 'check']) {
+              for (const until of [undefined, now * 2]) {
+                const query = { batchId, workerId, success, taskType, since, until, order, limit: 9 };
+                driver.results(fleet, defined<ResultQuery>(query));
+              }
+            }
           }
         }
       }
@@ -151,6 +173,7 @@ function exercise(driver: StoreDriver): void {
   driver.commit(encodeCommit(commitOf(fleet, 3, { batches: [settled] })));
   driver.expiredBatches(fleet, { settledBefore: 2, keep: 0, limit: 9 });
   driver.removeBatch(fleet, 'b');
+  driver.removeOutsideResults(fleet, 9);
   driver.removeExpiredResults(fleet, { receivedBefore: now * 2, upToSettledSeq: 9 });
 }
 
