@@ -67,6 +67,11 @@ export function settledTasks(counts: TaskCounts): number {
   return counts.completed + counts.failed + counts.timedOut + counts.cancelled;
 }
 
+/** Tasks that wait for a worker or for a time. */
+export function waitingTasks({ scheduled, queued, backingOff }: TaskCounts): number {
+  return scheduled + queued + backingOff;
+}
+
 /** Tasks that a worker holds now. */
 export function activeTasks(counts: TaskCounts): number {
   return counts.dispatched + counts.running + counts.cancelling;

@@ -5,6 +5,7 @@ import type { TaskError } from '../machines/task.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
+import { pauseSchedule, putSchedule, removeSchedule, resumeSchedule } from './scheduleRules.ts';
 import { quote, show } from './show.ts';
 import type { BatchRow, TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
@@ -68,6 +69,14 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
       return cancelTask(turn, command.key);
     case 'task.retry':
       return retryTask(turn, command);
+    case 'schedule.put':
+      return putSchedule(turn, command);
+    case 'schedule.remove':
+      return removeSchedule(turn, command);
+    case 'schedule.pause':
+      return pauseSchedule(turn, command);
+    case 'schedule.resume':
+      return resumeSchedule(turn, command);
     case 'result.submit':
       return submitResult(turn, command);
     default:
@@ -102,7 +111,7 @@ export function expireBatches(turn: Turn, { batches }: BatchesExpired): void {
 }
 
 /** Adds the tasks that are new. The same tasks again change nothing; other tasks under a taken id conflict. */
-function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
+export function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
   const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
   const removal = turn.removalOf(batchId);
   if (removal === 'interrupted') {
@@ -208,7 +217,7 @@ function removeBatch(turn: Turn, input: CommandInput, { batchId }: CommandOf<'ba
   return deferred;
 }
 
-function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
+export function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
   if (isThere(turn, task)) return task.key;
   assertRunnable(turn, [task]);
   if (roomFor(turn, 1, 1) === 0) return defer(turn, input);

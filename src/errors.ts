@@ -33,10 +33,10 @@ export class ValidationError extends FleetError {
 export class NotFoundError extends FleetError {
   readonly code = 'ERR_NOT_FOUND';
 
-  readonly kind: 'batch' | 'task';
+  readonly kind: 'batch' | 'task' | 'schedule';
   readonly id: string;
 
-  constructor(kind: 'batch' | 'task', id: string) {
+  constructor(kind: NotFoundError['kind'], id: string) {
     super(`There is no ${kind} ${quote(id)}: it was never submitted, or it was removed`);
     this.kind = kind;
     this.id = id;
@@ -47,10 +47,10 @@ export class NotFoundError extends FleetError {
 export class ConflictError extends FleetError {
   readonly code = 'ERR_CONFLICT';
 
-  readonly kind: 'batch' | 'task' | 'fleet';
+  readonly kind: 'batch' | 'task' | 'fleet' | 'schedule';
   readonly id: string;
 
-  constructor(kind: 'batch' | 'task' | 'fleet', id: string, reason: string) {
+  constructor(kind: ConflictError['kind'], id: string, reason: string) {
     super(`${kind} ${quote(id)} ${reason}`);
     this.kind = kind;
     this.id = id;

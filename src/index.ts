@@ -33,6 +33,14 @@ export { limits } from './limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
+export type { ScheduledFor, ScheduleTemplate } from './scheduleTemplate.ts';
+export type {
+  ScheduleDetails,
+  ScheduleFilter,
+  ScheduleOptions,
+  ScheduleStatus,
+  ScheduleTiming
+} from './schedules.ts';
 export type { FleetStats } from './stats.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';

@@ -36,6 +36,7 @@ export async function recover(
     ledger.head = stored.head;
   }
   for (const row of stored.batches) ledger.loadBatch(row);
+  for (const row of stored.schedules) ledger.schedules.set(row);
   const counts = new LiveCounts();
   const attempts: TurnInput[] = [];
   for await (const rows of stored.tasks) {

@@ -1,4 +1,10 @@
-import { activeTasks, noTaskCounts, type FinalBatchState, type TaskCounts } from '../machines/batch.ts';
+import {
+  activeTasks,
+  noTaskCounts,
+  waitingTasks,
+  type FinalBatchState,
+  type TaskCounts
+} from '../machines/batch.ts';
 import type { BatchEvent } from '../machines/batchMachine.ts';
 import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
@@ -14,6 +20,7 @@ import {
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
+import { StagedSchedules } from './stagedSchedules.ts';
 import type { FleetStats } from './stats.ts';
 import type {
   BatchRow,
@@ -89,6 +96,7 @@ export class Turn {
   hasExpired = false;
   /** A budget ran out: there is more to do than this turn did. */
   isCutShort = false;
+  readonly schedules: StagedSchedules;
   /** Counts that change by what happened, not by a task's state. */
   readonly stats: Mutable<FleetStats>;
 
@@ -119,6 +127,7 @@ export class Turn {
     };
     this.#seq = Math.max(seq, ledger.undoneSeq);
     this.#settledSeq = settledSeq;
+    this.schedules = new StagedSchedules(ledger.schedules);
     this.stats = { ...stats };
     this.#fleetCounts = { ...stats.counts };
     this.#waitingBefore = this.waiting;
@@ -152,6 +161,11 @@ export class Turn {
     return this.#batches.get(id) ?? this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
   }
 
+  /** What a schedule submits: staged, or found in the store. */
+  templateOf(scheduleId: string): string | undefined {
+    return this.schedules.template(scheduleId) ?? this.context.found.templates.get(scheduleId);
+  }
+
   /** How far the removal of a batch is; `undefined`: it is not to be removed. */
   removalOf(id: string): RemovalState | undefined {
     const isStaged = this.removals.some(({ batchId }) => batchId === id);
@@ -160,8 +174,7 @@ export class Turn {
 
   /** Tasks that wait for a worker or for a time. */
   get waiting(): number {
-    const { scheduled, queued, backingOff } = this.#fleetCounts;
-    return scheduled + queued + backingOff;
+    return waitingTasks(this.#fleetCounts);
   }
 
   /** Tasks that workers hold. */
@@ -279,6 +292,7 @@ export class Turn {
       tasks,
       batches: [...this.#batches.values()],
       results: this.results,
+      schedules: this.schedules.changes,
       agents
     };
   }
@@ -303,6 +317,7 @@ export class Turn {
       this.#tasks.size === 0 &&
       this.#batches.size === 0 &&
       this.results.length === 0 &&
+      this.schedules.isEmpty &&
       this.stats.lateOutcomes === this.#ledger.head.stats.lateOutcomes
     );
   }
@@ -323,6 +338,7 @@ export class Turn {
       if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
       else this.#ledger.forgetBatch(id);
     }
+    this.schedules.apply();
     this.#ledger.head = this.#head();
     this.#ledger.tidy();
   }

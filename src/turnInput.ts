@@ -44,6 +44,8 @@ export interface Found {
   readonly batches: ReadonlyMap<string, BatchRow>;
   /** Submitted results that are there already, as {@link submittedResultKey}. */
   readonly results: ReadonlySet<string>;
+  /** What schedules submit, by their ids. */
+  readonly templates: ReadonlyMap<string, string>;
 }
 
 export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {

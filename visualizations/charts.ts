@@ -2,6 +2,7 @@ import type { AnyStateMachine } from 'xstate';
 import { batchMachine } from '../machines/batchMachine.ts';
 import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import { fleetMachine } from '../machines/fleetMachine.ts';
+import { scheduleMachine } from '../machines/scheduleMachine.ts';
 import { taskMachine } from '../machines/taskMachine.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { toMermaid } from './mermaid.ts';
@@ -10,6 +11,7 @@ import { toMermaid } from './mermaid.ts';
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
   taskMachine,
   batchMachine,
+  scheduleMachine,
   workerMachine,
   coordinatorMachine,
   fleetMachine

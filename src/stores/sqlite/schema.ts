@@ -30,6 +30,9 @@ export const numberIn = (id: string): string => `${id} & ${scopeSpan - 1}`;
  * - `received_high` is the latest `received_at` so far. It never falls, so the first result since a time is
  *   found by bisection, though clocks are set back.
  * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
+ * - `schedules` are rewritten with each firing, so what they submit, which may be long, is in `templates`.
+ * - `dropped` has the scopes that are being removed: nobody finds them by name any more, and their numbers are not
+ *   given again until all is gone.
  * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
  *   more seen.
  *
@@ -130,6 +133,25 @@ const tables = `
   CREATE INDEX results_single ON results (scope, received_at) WHERE batch IS NULL;
   CREATE INDEX results_failed ON results (success) WHERE success = 0;
   CREATE INDEX results_failed_batch ON results (scope, batch) WHERE success = 0;
+
+  CREATE TABLE schedules (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    context TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (scope, id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE templates (
+    scope INTEGER NOT NULL,
+    schedule TEXT NOT NULL,
+    template TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (scope, schedule)
+  );
+
+  CREATE TABLE dropped (number INTEGER PRIMARY KEY);
 
   CREATE TABLE agents (
     scope INTEGER NOT NULL,
