@@ -1,4 +1,18 @@
 export * from '../machines/index.ts';
+export {
+  createAgentRegistry,
+  getAgentByName,
+  type Agent,
+  type AgentNames,
+  type AgentNamespace,
+  type AgentOf,
+  type AgentOptions,
+  type AgentRegistry,
+  type AgentRegistryOptions,
+  type AgentSource,
+  type AgentSources,
+  type RegistryMembers
+} from './agentRegistry.ts';
 export { systemClock, type Clock } from './clock.ts';
 export {
   CoordinatorAgent,

@@ -401,5 +401,12 @@ export const mutants: readonly Mutant[] = [
     find: '        this.#mark.forget(number);\n',
     replace: '',
     tests: ['test/stores/sqlite/storeDriver.test.ts']
+  },
+  {
+    name: 'an agent whose start failed is handed out',
+    file: 'src/agentRegistry.ts',
+    find: '      this.#forget(live, name);\n      throw error;',
+    replace: '      throw error;',
+    tests: ['test/agentRegistry.test.ts']
   }
 ];
