@@ -70,6 +70,11 @@ export function settledTasks(counts: TaskCounts): number {
   return counts.completed + counts.failed + counts.timedOut + counts.cancelled;
 }
 
+/** Tasks that wait for a worker, for a time or for other tasks. */
+export function waitingTasks({ blocked, scheduled, queued, backingOff }: TaskCounts): number {
+  return blocked + scheduled + queued + backingOff;
+}
+
 /** Tasks that a worker holds now. */
 export function activeTasks(counts: TaskCounts): number {
   return counts.dispatched + counts.running + counts.cancelling;

@@ -1,6 +1,7 @@
 import type { FinalBatchState } from './batch.ts';
 import { defaultHealthPolicy, type HealthFact, type HealthPolicy } from './coordinatorMachine.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retryPolicy.ts';
+import type { ScheduleKind, ScheduleRun, ScheduleSpec, SkipReason } from './schedule.ts';
 import type { FinalTaskStatus, Json, TaskError } from './task.ts';
 
 /**
@@ -186,6 +187,17 @@ export interface SubmittedResult {
   readonly attempt: number;
 }
 
+/** A schedule as it is put in: validated. */
+export interface NewSchedule {
+  readonly id: string;
+  readonly spec: ScheduleSpec;
+  readonly kind: ScheduleKind;
+  /** How many tasks each firing submits. */
+  readonly tasks: number;
+  /** What each firing submits, as JSON text. */
+  readonly template: string;
+}
+
 /** Commands that the ledger carries out, in a turn. */
 export type LedgerCommand =
   | {
@@ -222,6 +234,10 @@ export type LedgerCommand =
     }
   | { readonly type: 'task.cancel'; readonly key: string }
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
+  | { readonly type: 'schedule.put'; readonly schedule: NewSchedule }
+  | { readonly type: 'schedule.remove'; readonly scheduleId: string }
+  | { readonly type: 'schedule.pause'; readonly scheduleId: string }
+  | { readonly type: 'schedule.resume'; readonly scheduleId: string }
   | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
 
 /** Merged into the coordinator's metadata: a field that is `undefined` is removed. */
@@ -308,6 +324,16 @@ export type FleetFact =
       readonly to: number;
       readonly reason: ScalingReason;
     }
+  | { readonly type: 'schedule.fired'; readonly scheduleId: string; readonly run: ScheduleRun }
+  | {
+      readonly type: 'schedule.skipped';
+      readonly scheduleId: string;
+      /** The first of the times that did not fire, epoch ms, and how many there were. */
+      readonly at: number;
+      readonly count: number;
+      readonly reason: SkipReason;
+    }
+  | { readonly type: 'schedule.ended'; readonly scheduleId: string }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
@@ -327,6 +353,9 @@ export const factTypes = [
   'task.detachedError',
   'handler.missing',
   'workers.scaled',
+  'schedule.fired',
+  'schedule.skipped',
+  'schedule.ended',
   'worker.spawned',
   'worker.stopped',
   'worker.lost',

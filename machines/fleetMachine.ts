@@ -346,6 +346,13 @@ export const fleetMachine = setup({
         },
         { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
       ],
+      'schedule.*': [
+        {
+          guard: 'isTakingCommands',
+          actions: { type: 'collectCommand', params: ({ event }) => ({ command: event }) }
+        },
+        { actions: { type: 'rejectCommand', params: ({ event }) => ({ command: event }) } }
+      ],
       'result.submit': [
         {
           guard: 'isTakingCommands',

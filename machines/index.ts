@@ -6,6 +6,8 @@ export * from './fleet.ts';
 export * from './fleetMachine.ts';
 export * from './problem.ts';
 export * from './retryPolicy.ts';
+export * from './schedule.ts';
+export * from './scheduleMachine.ts';
 export * from './task.ts';
 export * from './taskMachine.ts';
 export * from './workerMachine.ts';

@@ -6,6 +6,7 @@ import { addDependent, assertDependencies } from './dependencyRules.ts';
 import { ConflictError, NotFoundError, QueueFullError, ValidationError } from './errors.ts';
 import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
+import { pauseSchedule, putSchedule, removeSchedule, resumeSchedule } from './scheduleRules.ts';
 import { quote, show } from './show.ts';
 import type { BatchRow, StoredTask, TaskRow } from './store.ts';
 import { tagsKey } from './tags.ts';
@@ -73,6 +74,14 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
       return cancelTask(turn, command.key);
     case 'task.retry':
       return retryTask(turn, command);
+    case 'schedule.put':
+      return putSchedule(turn, command);
+    case 'schedule.remove':
+      return removeSchedule(turn, command);
+    case 'schedule.pause':
+      return pauseSchedule(turn, command);
+    case 'schedule.resume':
+      return resumeSchedule(turn, command);
     case 'result.submit':
       return submitResult(turn, command);
     default:
@@ -107,7 +116,7 @@ export function expireBatches(turn: Turn, { batches }: BatchesExpired): void {
 }
 
 /** Adds the tasks that are new. The same tasks again change nothing; other tasks under a taken id conflict. */
-function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
+export function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.submit'>): unknown {
   const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
   const removal = turn.removalOf(batchId);
   if (removal === 'interrupted') {
@@ -131,7 +140,7 @@ function submitBatch(turn: Turn, input: CommandInput, command: CommandOf<'batch.
     const repeated = tasks.find((task) => !added.includes(task))!;
     throw new ConflictError('task', repeated.key, 'is in its batch already');
   }
-  assertRunnable(turn, added);
+  if (!input.isScheduled) assertRunnable(turn, added);
   assertDependencies(turn, batchId, added);
   if (!haveFreeKeys(turn, added)) return defer(turn, input);
   if (existing !== undefined && existing.state !== 'accepting') {
@@ -215,7 +224,7 @@ function removeBatch(turn: Turn, input: CommandInput, { batchId }: CommandOf<'ba
   return deferred;
 }
 
-function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
+export function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.submit'>): unknown {
   if (isThere(turn, task)) return task.key;
   const holder = task.idempotencyKey === null ? undefined : turn.keyHolder(task.idempotencyKey);
   if (holder !== undefined) {
@@ -225,7 +234,7 @@ function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<'task.s
     const reason = `is that of task ${quote(key)}, which has another type or other data`;
     throw new ConflictError('idempotencyKey', task.idempotencyKey!, reason);
   }
-  assertRunnable(turn, [task]);
+  if (!input.isScheduled) assertRunnable(turn, [task]);
   if (roomFor(turn, 1, 1) === 0) return defer(turn, input);
   turn.addTask(task, null);
   return task.key;

@@ -48,10 +48,10 @@ export interface SchemaIssue {
 export class NotFoundError extends FleetError {
   readonly code = 'ERR_NOT_FOUND';
 
-  readonly kind: 'batch' | 'task';
+  readonly kind: 'batch' | 'task' | 'schedule';
   readonly id: string;
 
-  constructor(kind: 'batch' | 'task', id: string) {
+  constructor(kind: NotFoundError['kind'], id: string) {
     super(`There is no ${kind} ${quote(id)}: it was never submitted, or it was removed`);
     this.kind = kind;
     this.id = id;
@@ -62,7 +62,7 @@ export class NotFoundError extends FleetError {
 export class ConflictError extends FleetError {
   readonly code = 'ERR_CONFLICT';
 
-  readonly kind: 'batch' | 'coordinator' | 'fleet' | 'handler' | 'idempotencyKey' | 'task';
+  readonly kind: 'batch' | 'coordinator' | 'fleet' | 'handler' | 'idempotencyKey' | 'schedule' | 'task';
   readonly id: string;
 
   constructor(kind: ConflictError['kind'], id: string, reason: string) {

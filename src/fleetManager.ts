@@ -51,6 +51,15 @@ import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import { asItIs, dataReader, type DataReader } from './schema.ts';
+import {
+  Schedules,
+  type ScheduleDetails,
+  type ScheduleFilter,
+  type ScheduleOptions,
+  type ScheduleStatus,
+  type ScheduleTiming
+} from './schedules.ts';
+import type { ScheduleTemplate } from './scheduleTemplate.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { StoredResult } from './store.ts';
 import {
@@ -116,6 +125,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
+  readonly #schedules: Schedules;
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
   #starting: Promise<void> | null = null;
@@ -151,6 +161,14 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     this.coordinator = createCoordinator(this.#coordination.host, coordinator);
     this.#fleet = this.#createFleet();
     this.#reader = new FleetReader(store, name);
+    this.#schedules = new Schedules({
+      scope: name,
+      store,
+      types: () => this.#options.executor.types,
+      readData: this.#readerOfData(),
+      maxQueueSize: () => this.#config.maxQueueSize,
+      send: (command) => this.#send(command)
+    });
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
@@ -439,6 +457,52 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   /** @returns `false`: unknown or settled. */
   async cancelTask(ref: TaskRef): Promise<boolean> {
     return this.#send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
+  }
+
+  /**
+   * Submits a task, or a batch, again and again. Durable when it resolves.
+   *
+   * What is submitted is named `<id>@<time, ISO 8601>` by the time that it was due at, and has
+   * `schedule: { id, at }` in its metadata. Each time fires once, whatever crashes; those that fire nothing are counted
+   * as `skipped`. The same again changes nothing; another timing, template or option changes the schedule, which keeps
+   * what it has counted. One that has ended begins anew.
+   *
+   * @param id - No slash, at most 200 bytes.
+   * @returns Whether anything changed.
+   * @throws {ValidationError} also for a timing that never comes. @throws {ConflictError} beyond 10,000 schedules.
+   */
+  schedule(
+    id: string,
+    timing: ScheduleTiming,
+    template: ScheduleTemplate<TaskFor<THandlers>>,
+    options: ScheduleOptions = {}
+  ): Promise<boolean> {
+    return this.#schedules.put(id, timing, template, options);
+  }
+
+  /** Removes a schedule. What it has submitted goes on. @returns `false`: unknown. */
+  unschedule(id: string): Promise<boolean> {
+    return this.#schedules.remove(id);
+  }
+
+  /** Its times pass without a run, and are not counted, until it is resumed. @throws {NotFoundError} */
+  pauseSchedule(id: string): Promise<void> {
+    return this.#schedules.pause(id);
+  }
+
+  /** It goes on with its first time from now. @throws {NotFoundError} */
+  resumeSchedule(id: string): Promise<void> {
+    return this.#schedules.resume(id);
+  }
+
+  /** @throws {NotFoundError} */
+  getSchedule(id: string): Promise<ScheduleDetails> {
+    return this.#schedules.get(id);
+  }
+
+  /** In order of their ids, by UTF-8. */
+  listSchedules(filter: ScheduleFilter = {}): Promise<ScheduleStatus[]> {
+    return this.#schedules.list(filter);
   }
 
   /** Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold. */

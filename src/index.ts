@@ -1,4 +1,18 @@
 export * from '../machines/index.ts';
+export {
+  createAgentRegistry,
+  getAgentByName,
+  type Agent,
+  type AgentNames,
+  type AgentNamespace,
+  type AgentOf,
+  type AgentOptions,
+  type AgentRegistry,
+  type AgentRegistryOptions,
+  type AgentSource,
+  type AgentSources,
+  type RegistryMembers
+} from './agentRegistry.ts';
 export { systemClock, type Clock } from './clock.ts';
 export type { DurationPercentiles } from './coordinator/durationSketch.ts';
 export type { CoordinatorHost } from './coordinator/fleetCoordination.ts';
@@ -47,6 +61,14 @@ export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
 export { withSchema } from './schema.ts';
+export type { ScheduledFor, ScheduleTemplate } from './scheduleTemplate.ts';
+export type {
+  ScheduleDetails,
+  ScheduleFilter,
+  ScheduleOptions,
+  ScheduleStatus,
+  ScheduleTiming
+} from './schedules.ts';
 export type { FleetStats } from './stats.ts';
 export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';

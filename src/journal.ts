@@ -1,4 +1,4 @@
-import { activeTasks } from '../machines/batch.ts';
+import { activeTasks, waitingTasks } from '../machines/batch.ts';
 import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
@@ -30,6 +30,8 @@ import { Ledger, type AttemptLimits } from './ledger.ts';
 import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
+import { fireDue } from './scheduleFiring.ts';
+import { emptyPlan, planSchedules, type SchedulePlan } from './schedulePlan.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
 import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
@@ -196,6 +198,7 @@ export class Journal {
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
+      this.ledger.schedules.openedAt = this.#options.clock.now();
       if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
       const limits = this.#limits();
       const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
@@ -279,10 +282,12 @@ export class Journal {
     let turn: Turn | null = null;
     let payloads: ReadonlyMap<number, Payload>;
     try {
-      const found = needsStore(inputs) ? await this.#find(inputs) : nothingFound;
+      const plan = this.#plan();
+      const isLacking = needsStore(inputs) || plan.schedules.length > 0;
+      const found = isLacking ? await this.#find(inputs, plan) : nothingFound;
       if (this.#isHalted) return;
       turn = this.#newTurn(found);
-      this.#step(turn, inputs);
+      this.#step(turn, inputs, plan);
       payloads = await this.#write(turn, inputs);
     } catch (error) {
       this.#fail(error, turn, inputs);
@@ -291,12 +296,26 @@ export class Journal {
     if (!this.#isHalted) this.#release(turn, payloads);
   }
 
+  /** What the schedules have due. A full queue is waited for, and a fleet that stops leaves it to the next start. */
+  #plan(): SchedulePlan {
+    const { schedules, head } = this.ledger;
+    const { maxQueueSize } = this.#snapshot().context.config;
+    schedules.isWaitingForRoom = maxQueueSize !== null && waitingTasks(head.stats.counts) >= maxQueueSize;
+    if (!this.#isOpen || schedules.isWaitingForRoom) return emptyPlan;
+    return planSchedules(schedules, this.#options.clock.now(), maxTurnRows);
+  }
+
+  get #isOpen(): boolean {
+    const { operation } = this.#snapshot().value;
+    return operation === 'running' || operation === 'paused';
+  }
+
   /** What was read while a removal ended may be the removed batch: it is read again. */
-  async #find(inputs: readonly TurnInput[]): Promise<Found> {
+  async #find(inputs: readonly TurnInput[], plan: SchedulePlan): Promise<Found> {
     const { store, scope } = this.#options;
     for (;;) {
       const { ended } = this.#removals;
-      const found = await find(inputs, store, scope, this.ledger);
+      const found = await find(inputs, store, scope, this.ledger, plan);
       if (this.#removals.ended === ended) return found;
     }
   }
@@ -316,7 +335,7 @@ export class Journal {
     });
   }
 
-  #step(turn: Turn, inputs: readonly TurnInput[]): void {
+  #step(turn: Turn, inputs: readonly TurnInput[], plan: SchedulePlan): void {
     for (const input of inputs) {
       switch (input.type) {
         case 'attempt.settled':
@@ -336,6 +355,7 @@ export class Journal {
       }
     }
     enforceDeadlines(turn, this.ledger);
+    fireDue(turn, this.ledger, plan);
     queueDue(turn, this.ledger, maxTurnRows);
     sweepCancelled(turn, this.ledger, maxTurnRows);
     tellDependents(turn, maxTurnRows);
@@ -402,7 +422,8 @@ export class Journal {
   }
 
   #end(turn: Turn): void {
-    const { head, sweeps, dependents } = this.ledger;
+    const { head, sweeps, dependents, schedules } = this.ledger;
+    if (turn.hasMadeRoom || turn.started.length > 0) schedules.isWaitingForRoom = false;
     this.#setAlarm(turn);
     const more =
       !this.#inbox.isEmpty ||
@@ -479,7 +500,10 @@ export class Journal {
   /** One alarm, for the earliest of all deadlines. */
   #setAlarm({ context: { isDispatching, activeNow } }: Turn): void {
     const { clock } = this.#options;
-    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due, typeUse, queue } = this.ledger;
+    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due, typeUse, queue, schedules } =
+      this.ledger;
+    const firesAt = this.#isOpen && !schedules.isWaitingForRoom ? schedules.nextAt : undefined;
+    const dueAt = Math.min(due.nextAt ?? Infinity, firesAt ?? Infinity);
     const activeAt = Math.min(
       attemptDeadlines.nextAt ?? Infinity,
       lingerDeadlines.nextAt ?? Infinity,
@@ -495,7 +519,7 @@ export class Journal {
         lookAt === undefined ? Infinity : lookAt - clock.now(),
         activeAt - this.#active.now(),
         // Looked at once a minute at least, so that a change of the wall clock is noticed.
-        due.nextAt === undefined ? Infinity : Math.min(due.nextAt - clock.now(), 60_000)
+        dueAt === Infinity ? Infinity : Math.min(dueAt - clock.now(), 60_000)
       )
     );
     const monotonicNow = clock.monotonic();
@@ -609,6 +633,10 @@ interface TaskRefOfFact {
 
 function isSubmission({ type }: FleetCommand): boolean {
   return (
-    type === 'batch.submit' || type === 'task.submit' || type === 'task.retry' || type === 'result.submit'
+    type === 'batch.submit' ||
+    type === 'task.submit' ||
+    type === 'task.retry' ||
+    type === 'result.submit' ||
+    type === 'schedule.put'
   );
 }

@@ -6,6 +6,7 @@ import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
 import { QueuedTags } from './queuedTags.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
+import { ScheduleBook } from './scheduleBook.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
 import { TaskTable } from './taskTable.ts';
 import { TypeUse } from './typeUse.ts';
@@ -44,6 +45,7 @@ export interface AttemptLimits {
 export class Ledger {
   readonly tasks = new TaskTable();
   readonly batches = new Map<string, BatchRow>();
+  readonly schedules = new ScheduleBook();
   head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
   /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */
   undoneSeq = 0;

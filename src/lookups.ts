@@ -2,6 +2,8 @@ import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleet
 import { outsideDependencies } from './dependencyRules.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import type { SchedulePlan } from './schedulePlan.ts';
+import { firingId } from './scheduleTemplate.ts';
 import type { BatchRow, Payload, Store, StoredTask, TaskRow } from './store.ts';
 import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
 
@@ -11,7 +13,8 @@ export const nothingFound: Found = {
   dependencies: new Map(),
   keyHolders: new Map(),
   batches: new Map(),
-  results: new Set()
+  results: new Set(),
+  templates: new Map()
 };
 
 /** Whether a turn with these inputs has to read the store before it steps. */
@@ -20,20 +23,22 @@ export function needsStore(inputs: readonly TurnInput[]): boolean {
 }
 
 /**
- * Reads what the inputs name and memory lacks: settled tasks and batches, what a submission may repeat, and what its
- * tasks depend on.
+ * Reads what the inputs and the plan name and memory lacks: settled tasks and batches, what a submission may repeat, what
+ * its tasks depend on, and what schedules submit.
  */
 export async function find(
   inputs: readonly TurnInput[],
   store: Store,
   scope: string,
-  ledger: Ledger
+  ledger: Ledger,
+  plan: SchedulePlan
 ): Promise<Found> {
   const keys = new Set<string>();
   const batchIds = new Set<string>();
   const results = new Set<string>();
   const dependencies = new Set<string>();
   const idempotencyKeys = new Set<string>();
+  const templates = new Set<string>();
   for (const input of inputs) {
     if (input.type === 'batches.expired') for (const { id } of input.batches) batchIds.add(id);
     if (input.type !== 'command' || isFresh(input)) continue;
@@ -49,6 +54,9 @@ export async function find(
     if (command.type === 'task.submit') keys.add(command.task.key);
     if (command.type === 'task.cancel' || command.type === 'task.retry') keys.add(command.key);
     if (command.type === 'task.retry') keys.add(command.newKey);
+    if (command.type === 'schedule.put' && ledger.schedules.get(command.schedule.id)) {
+      templates.add(command.schedule.id);
+    }
     if (command.type === 'result.submit') {
       const { taskId, attempt } = command.result;
       const { workerId } = command;
@@ -57,11 +65,20 @@ export async function find(
       }
     }
   }
-  const [tasks, rows, holders, batches] = await Promise.all([
+  for (const { row, times } of plan.schedules) {
+    const { id, kind } = row.context;
+    for (const { at, skipped } of times) {
+      if (skipped > 0) continue;
+      templates.add(id);
+      (kind === 'task' ? keys : batchIds).add(firingId(id, at));
+    }
+  }
+  const [tasks, rows, holders, batches, foundTemplates] = await Promise.all([
     keys.size === 0 ? [] : store.readTasks(scope, [...keys]),
     dependencies.size === 0 ? [] : store.readTaskRows(scope, { keys: [...dependencies] }),
     idempotencyKeys.size === 0 ? [] : store.readKeyHolders(scope, [...idempotencyKeys]),
-    Promise.all([...batchIds].map((id) => store.readBatch(scope, id)))
+    Promise.all([...batchIds].map((id) => store.readBatch(scope, id))),
+    findTemplates(store, scope, [...templates])
   ]);
   return {
     tasks: new Map(tasks.map((task): [string, StoredTask] => [task.row.context.key, task])),
@@ -70,7 +87,8 @@ export async function find(
     batches: new Map(
       batches.filter((row) => row !== null).map((row): [string, BatchRow] => [row.context.id, row])
     ),
-    results
+    results,
+    templates: foundTemplates
   };
 }
 
@@ -94,6 +112,23 @@ export async function findPayloads(
   }
 }
 
+/** Reads templates. One that is damaged is left out: its schedule alone is to pay for it. */
+async function findTemplates(
+  store: Store,
+  scope: string,
+  ids: readonly string[]
+): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  try {
+    return await store.readTemplates(scope, ids);
+  } catch (error) {
+    if (!(error instanceof CorruptStoreError)) throw error;
+    if (ids.length === 1) return new Map();
+    const found = await Promise.all(ids.map((id) => findTemplates(store, scope, [id])));
+    return new Map(found.flatMap((templates) => [...templates]));
+  }
+}
+
 /** Names nothing that the store may know: a fact, or a submission under ids that were minted for it. */
 function isFresh(input: TurnInput): boolean {
   if (input.type !== 'command') return input.type !== 'batches.expired';
@@ -108,6 +143,7 @@ function isFresh(input: TurnInput): boolean {
     case 'batch.remove':
     case 'task.cancel':
     case 'task.retry':
+    case 'schedule.put':
     case 'result.submit':
       return false;
     default:

@@ -47,6 +47,7 @@ export async function recover(
     ledger.head = stored.head;
   }
   for (const row of stored.batches) ledger.loadBatch(row);
+  for (const row of stored.schedules) ledger.schedules.set(row);
   const counts = new LiveCounts();
   const attempts: TurnInput[] = [];
   let startedBy = -Infinity;

@@ -1,5 +1,7 @@
 import type { BatchState } from '../machines/batch.ts';
 import type { BatchContext } from '../machines/batchMachine.ts';
+import type { ScheduleState } from '../machines/schedule.ts';
+import type { ScheduleContext } from '../machines/scheduleMachine.ts';
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
 import type { TaskContext } from '../machines/taskMachine.ts';
 import type { FleetStats } from './stats.ts';
@@ -12,6 +14,7 @@ export interface Row<TState extends string, TContext> {
 
 export type TaskRow = Row<TaskStatus, TaskContext>;
 export type BatchRow = Row<BatchState, BatchContext>;
+export type ScheduleRow = Row<ScheduleState, ScheduleContext>;
 
 /** What a task carries and never changes: JSON text, kept beside its row and read when it is dispatched. */
 export interface Payload {
@@ -27,6 +30,22 @@ export interface Payload {
 export interface StoredTask {
   readonly row: TaskRow;
   readonly payload: Payload;
+}
+
+/** A schedule with what each of its firings submits. */
+export interface StoredSchedule {
+  readonly row: ScheduleRow;
+  /** JSON text. */
+  readonly template: string;
+}
+
+/** What a turn did to one schedule. */
+export interface ScheduleChange {
+  readonly id: string;
+  /** Its new row, there before or not; `null`: it is removed. */
+  readonly row: ScheduleRow | null;
+  /** JSON text; `null`: it stays as it is, or goes with its row. */
+  readonly template: string | null;
 }
 
 /** A settled result with its value still as JSON text. */
@@ -70,6 +89,7 @@ export interface Commit {
   /** New rows of batches, there before or not. */
   readonly batches: readonly BatchRow[];
   readonly results: readonly StoredResult[];
+  readonly schedules: readonly ScheduleChange[];
   /** Snapshots of agents that changed. */
   readonly agents: readonly StoredAgent[];
 }
@@ -81,6 +101,8 @@ export interface StoredFleet {
   readonly agents: readonly StoredAgent[];
   /** Batches that have not settled. */
   readonly batches: readonly BatchRow[];
+  /** All schedules, without their templates. */
+  readonly schedules: readonly ScheduleRow[];
   /** Batches whose removal was begun and has not ended: to be gone on with by {@link Store.removeBatch}. */
   readonly removing: readonly string[];
   /** Tasks that have not settled, in order of `seq`, in pages so that a million do not come at once. */
@@ -105,6 +127,13 @@ export interface BatchQuery {
   /** Integer in [1, 1,000]. */
   readonly limit: number;
   /** Id of the last batch of the page before. Batches are listed in order of creation. */
+  readonly after?: string;
+}
+
+export interface ScheduleQuery {
+  /** Integer in [1, 1,000]. */
+  readonly limit: number;
+  /** Id of the last schedule of the page before. Schedules are listed in order of their ids' UTF-8. */
   readonly after?: string;
 }
 
@@ -192,6 +221,8 @@ export interface StoreReader {
   readResults(scope: string, query: ResultQuery): Promise<readonly StoredResult[]>;
   /** The result of one task; `null` until it settled. */
   readResult(scope: string, key: string): Promise<StoredResult | null>;
+  readSchedule(scope: string, id: string): Promise<StoredSchedule | null>;
+  listSchedules(scope: string, query: ScheduleQuery): Promise<readonly ScheduleRow[]>;
   readHead(scope: string): Promise<LedgerHead | null>;
   /** Names of the fleets that the store holds. */
   listScopes(): Promise<readonly string[]>;
@@ -264,6 +295,8 @@ export interface Store extends StoreReader {
    * idempotency keys are not free yet.
    */
   readKeyHolders(scope: string, idempotencyKeys: readonly string[]): Promise<readonly StoredTask[]>;
+  /** The templates of schedules that exist, by id. */
+  readTemplates(scope: string, ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 
   /** Counts the results after a position: what a coordinator whose snapshot is older has missed. */
   sumResults(scope: string, afterSettledSeq: number): Promise<ResultsSum>;
@@ -277,6 +310,16 @@ export interface Store extends StoreReader {
    */
   watchCommands(scope: string, onCommand: (command: InboxCommand) => void): Disposable;
   answerCommand(scope: string, commandId: string, reply: CommandReply): Promise<void>;
+
+  /**
+   * Removes everything of a scope that its caller has open, a slice at a time, so that other calls are served between.
+   *
+   * The first slice is the last that anybody sees of it, and it is durable: from then on the scope is closed, and new
+   * to whoever opens it. What a crash leaves unseen goes with the next removal.
+   *
+   * @returns Whether there is more to remove: call it again.
+   */
+  removeScope(scope: string): Promise<boolean>;
 
   /** Gives up ownership of a scope. Idempotent. The store stays open for other scopes. */
   release(scope: string): Promise<void>;

@@ -1,4 +1,10 @@
-import { activeTasks, noTaskCounts, type FinalBatchState, type TaskCounts } from '../machines/batch.ts';
+import {
+  activeTasks,
+  noTaskCounts,
+  waitingTasks,
+  type FinalBatchState,
+  type TaskCounts
+} from '../machines/batch.ts';
 import type { BatchEvent } from '../machines/batchMachine.ts';
 import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
@@ -16,6 +22,7 @@ import { stringifyJson } from './jsonText.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
+import { StagedSchedules } from './stagedSchedules.ts';
 import type { FleetStats } from './stats.ts';
 import type {
   BatchRow,
@@ -93,6 +100,7 @@ export class Turn {
   hasExpired = false;
   /** A budget ran out: there is more to do than this turn did. */
   isCutShort = false;
+  readonly schedules: StagedSchedules;
   /** Counts that change by what happened, not by a task's state. */
   readonly stats: Mutable<FleetStats>;
 
@@ -125,6 +133,7 @@ export class Turn {
     };
     this.#seq = Math.max(seq, ledger.undoneSeq);
     this.#settledSeq = settledSeq;
+    this.schedules = new StagedSchedules(ledger.schedules);
     this.stats = { ...stats };
     this.#fleetCounts = { ...stats.counts };
     this.#waitingBefore = this.waiting;
@@ -166,6 +175,11 @@ export class Turn {
     return this.#batches.get(id) ?? this.#ledger.batches.get(id) ?? this.context.found.batches.get(id);
   }
 
+  /** What a schedule submits: staged, or found in the store. */
+  templateOf(scheduleId: string): string | undefined {
+    return this.schedules.template(scheduleId) ?? this.context.found.templates.get(scheduleId);
+  }
+
   /** How far the removal of a batch is; `undefined`: it is not to be removed. */
   removalOf(id: string): RemovalState | undefined {
     const isStaged = this.removals.some(({ batchId }) => batchId === id);
@@ -174,8 +188,7 @@ export class Turn {
 
   /** Tasks that wait for a worker, for a time or for other tasks. */
   get waiting(): number {
-    const { blocked, scheduled, queued, backingOff } = this.#fleetCounts;
-    return blocked + scheduled + queued + backingOff;
+    return waitingTasks(this.#fleetCounts);
   }
 
   /** Tasks that workers hold. */
@@ -305,6 +318,7 @@ export class Turn {
       tasks,
       batches: [...this.#batches.values()],
       results: this.results,
+      schedules: this.schedules.changes,
       agents
     };
   }
@@ -329,6 +343,7 @@ export class Turn {
       this.#tasks.size === 0 &&
       this.#batches.size === 0 &&
       this.results.length === 0 &&
+      this.schedules.isEmpty &&
       this.stats.lateOutcomes === this.#ledger.head.stats.lateOutcomes
     );
   }
@@ -349,6 +364,7 @@ export class Turn {
       if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
       else this.#ledger.forgetBatch(id);
     }
+    this.schedules.apply();
     this.#ledger.head = this.#head();
     this.#ledger.tidy();
   }

@@ -13,6 +13,8 @@ export interface CommandInput {
   readonly commandId: string | undefined;
   /** Tasks of the submission that found room in turns before; the command holds the others. */
   readonly admitted?: number;
+  /** A schedule submits what was looked at when it was put in: what has no handler here waits for one. */
+  readonly isScheduled?: true;
 }
 
 /** A handler ended. */
@@ -48,6 +50,8 @@ export interface Found {
   readonly batches: ReadonlyMap<string, BatchRow>;
   /** Submitted results that are there already, as {@link submittedResultKey}. */
   readonly results: ReadonlySet<string>;
+  /** What schedules submit, by their ids. */
+  readonly templates: ReadonlyMap<string, string>;
 }
 
 export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {

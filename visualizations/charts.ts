@@ -3,6 +3,7 @@ import { autoscalerMachine } from '../machines/autoscalerMachine.ts';
 import { batchMachine } from '../machines/batchMachine.ts';
 import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import { fleetMachine } from '../machines/fleetMachine.ts';
+import { scheduleMachine } from '../machines/scheduleMachine.ts';
 import { taskMachine } from '../machines/taskMachine.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { toMermaid } from './mermaid.ts';
@@ -11,6 +12,7 @@ import { toMermaid } from './mermaid.ts';
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
   taskMachine,
   batchMachine,
+  scheduleMachine,
   workerMachine,
   coordinatorMachine,
   autoscalerMachine,

@@ -486,5 +486,42 @@ export const mutants: readonly Mutant[] = [
     find: '    context.priority === kind.priority &&\n',
     replace: '',
     tests: ['test/taskTable.test.ts']
+  },
+
+  // Schedules.
+  {
+    name: 'times that a turn has no room for are lost',
+    file: 'src/schedulePlan.ts',
+    find: 'nextAt: rest ?? nextAt,',
+    replace: 'nextAt,',
+    tests: ['test/schedules']
+  },
+  {
+    name: 'times of an interval that are passed over are not counted',
+    file: 'src/schedulePlan.ts',
+    find: 'const skipped = passed + keep;',
+    replace: 'const skipped = keep;',
+    tests: ['test/schedules']
+  },
+  {
+    name: 'a schedule submits under a name that is taken',
+    file: 'src/scheduleFiring.ts',
+    find: "  if (isTaken) return skip({ at }, 'taken');\n",
+    replace: '',
+    tests: ['test/schedules']
+  },
+  {
+    name: 'a removed scope leaves its turns in the mark',
+    file: 'src/stores/sqlite/storeDriver.ts',
+    find: '        this.#mark.forget(number);\n',
+    replace: '',
+    tests: ['test/stores/sqlite/storeDriver.test.ts']
+  },
+  {
+    name: 'an agent whose start failed is handed out',
+    file: 'src/agentRegistry.ts',
+    find: '      this.#forget(live, name);\n      throw error;',
+    replace: '      throw error;',
+    tests: ['test/agentRegistry.test.ts']
   }
 ];

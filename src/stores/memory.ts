@@ -54,6 +54,7 @@ export function memoryStore(): Store {
         head: rows.head,
         agents: [...rows.agents.values()],
         batches: rows.liveBatches(),
+        schedules: rows.schedules(),
         removing: rows.removing(),
         tasks: pagesOf(rows)
       };
@@ -65,6 +66,10 @@ export function memoryStore(): Store {
     readKeyHolders: async (scope, idempotencyKeys) => committed(scope).keyHolders(idempotencyKeys),
     removeOutsideResults: async (scope, upToSettledSeq) => owned(scope).removeOutsideResults(upToSettledSeq),
     readPayloads: async (scope, seqs) => owned(scope).payloads(seqs),
+    async readTemplates(scope, ids) {
+      const found = ids.flatMap((id) => committed(scope).schedule(id) ?? []);
+      return new Map(found.map(({ row, template }) => [row.context.id, template]));
+    },
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
     hasResult: async (scope, workerId, key, attempt) =>
       committed(scope)
@@ -79,6 +84,13 @@ export function memoryStore(): Store {
       owned(scope);
       inboxOf(scope).answer(commandId, reply);
     },
+    async removeScope(scope) {
+      if (scopes.has(scope) || !owners.has(scope)) owned(scope);
+      scopes.delete(scope);
+      inboxes.get(scope)?.unwatch();
+      inboxes.delete(scope);
+      return false;
+    },
     async release(scope) {
       owners.delete(scope);
       inboxes.get(scope)?.unwatch();
@@ -91,6 +103,8 @@ export function memoryStore(): Store {
     listTasks: async (scope, query) => committed(scope).listTasks(query),
     readResults: async (scope, query) => committed(scope).listResults(query),
     readResult: async (scope, key) => committed(scope).resultsOf(key).at(-1) ?? null,
+    readSchedule: async (scope, id) => committed(scope).schedule(id),
+    listSchedules: async (scope, query) => committed(scope).listSchedules(query),
     readHead: async (scope) => committed(scope).head,
     async listScopes() {
       refuseClosed();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertOneOf, assertText, readOptions, refuse } from '../validation.ts';
@@ -5,6 +6,7 @@ import { requireStorable } from './sqlite/cells.ts';
 import { encodeCommit } from './sqlite/encodedCommit.ts';
 import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
 import { decodeResult } from './sqlite/resultRows.ts';
+import { decodeSchedule } from './sqlite/scheduleRows.ts';
 import { decodePayload, decodeStoredTask, decodeTask, decodeTaskPage } from './sqlite/taskRows.ts';
 import type { Durability } from './sqlite/storeFile.ts';
 import type { StoreReport } from './sqlite/storeReport.ts';
@@ -53,13 +55,16 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     ...readerOf(thread, queries),
     location: resolved.path,
 
+    // Nothing is there before the first `open`.
+    listScopes: async () => (existsSync(resolved.path) ? thread.call('scopes') : []),
     async open(scope, owner) {
       requireStorable('scope', scope);
-      const { head, agents, batches, removing } = await thread.call('open', scope, owner);
+      const { head, agents, batches, schedules, removing } = await thread.call('open', scope, owner);
       return {
         head: decodeHead(head),
         agents: agents.map(decodeAgent),
         batches: batches.map(decodeBatch),
+        schedules: schedules.map(decodeSchedule),
         removing,
         tasks: pagesOf(thread, scope)
       };
@@ -70,6 +75,7 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
       const rows = await queries.call('expiredBatches', scope, query);
       return rows.map(([id, settledAt]) => ({ id: id as string, settledAt: settledAt as number }));
     },
+    removeScope: (scope) => thread.call('removeScope', scope),
     removeExpiredResults: (scope, query) => thread.call('removeExpiredResults', scope, query),
     removeOutsideResults: (scope, upToSettledSeq) =>
       thread.call('removeOutsideResults', scope, upToSettledSeq),
@@ -83,6 +89,10 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     },
     async readKeyHolders(scope, idempotencyKeys) {
       return (await thread.call('keyHolders', scope, idempotencyKeys)).map(decodeStoredTask);
+    },
+    async readTemplates(scope, ids) {
+      const rows = await thread.call('templates', scope, ids);
+      return new Map(rows.map(([id, template]) => [id as string, template as string]));
     },
     async sumResults(scope, afterSettledSeq) {
       const cells = await thread.call('sumResults', scope, afterSettledSeq);
@@ -160,6 +170,13 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
     async readResult(scope, key) {
       const cells = await thread.call('result', scope, key);
       return cells && decodeResult(cells);
+    },
+    async readSchedule(scope, id) {
+      const cells = await thread.call('schedule', scope, id);
+      return cells && { row: decodeSchedule(cells), template: cells.at(-1) as string };
+    },
+    async listSchedules(scope, query) {
+      return (await thread.call('listSchedules', scope, query)).map(decodeSchedule);
     },
     async readHead(scope) {
       return decodeHead(await thread.call('head', scope));

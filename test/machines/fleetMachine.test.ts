@@ -77,6 +77,28 @@ const commands = {
   'task.submit': { type: 'task.submit', task, fresh: true },
   'task.cancel': { type: 'task.cancel', key: 't1' },
   'task.retry': { type: 'task.retry', key: 't1', newKey: 't2' },
+  'schedule.put': {
+    type: 'schedule.put',
+    schedule: {
+      id: 's1',
+      spec: {
+        cron: null,
+        timeZone: null,
+        everyMs: 1_000,
+        catchUp: 'last',
+        overlap: 'allow',
+        startAt: null,
+        endAt: null,
+        maxRuns: null
+      },
+      kind: 'task',
+      tasks: 1,
+      template: '{"type":"echo"}'
+    }
+  },
+  'schedule.remove': { type: 'schedule.remove', scheduleId: 's1' },
+  'schedule.pause': { type: 'schedule.pause', scheduleId: 's1' },
+  'schedule.resume': { type: 'schedule.resume', scheduleId: 's1' },
   'result.submit': {
     type: 'result.submit',
     workerId: 'elsewhere',

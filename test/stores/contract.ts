@@ -21,6 +21,7 @@ import {
   range,
   resultOf,
   rowOf,
+  scheduleOf,
   settledBatchOf,
   taskOf
 } from './rows.ts';
@@ -434,6 +435,163 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           await expect(calls[call]()).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'refused' });
         }
       );
+    });
+
+    describe('schedules', () => {
+      const nightly = scheduleOf('nightly');
+
+      beforeEach(async () => {
+        await store.open(fleet, 'me');
+        await store.open(otherFleet, 'me');
+      });
+
+      it('are kept with what they submit, and are there when it is opened again', async () => {
+        await store.commit(commitOf(1, { schedules: [nightly, scheduleOf('hourly')] }));
+        await store.commit(commitOfScope(otherFleet, 1, { schedules: [scheduleOf('nightly', { runs: 7 })] }));
+        await store.release(fleet);
+
+        const { schedules } = await store.open(fleet, 'me');
+        const { row, template } = nightly;
+        expect(schedules).toHaveLength(2);
+        expect(schedules).toContainEqual(row);
+        expect(await store.readSchedule(fleet, 'nightly')).toEqual({ row, template });
+        expect(await store.readTemplates(fleet, ['hourly', 'nightly', 'none'])).toEqual(
+          new Map([
+            ['hourly', scheduleOf('hourly').template],
+            ['nightly', template]
+          ])
+        );
+      });
+
+      it('that are not there are not found', async () => {
+        expect(await store.readSchedule(fleet, 'nightly')).toBeNull();
+        expect(await store.readTemplates(fleet, ['nightly'])).toEqual(new Map());
+        expect(await store.listSchedules(fleet, { limit: 9 })).toEqual([]);
+        expect(await store.listSchedules('never opened', { limit: 9 })).toEqual([]);
+      });
+
+      it('keep what they submit when only their row changes', async () => {
+        await store.commit(commitOf(1, { schedules: [nightly] }));
+        const { row } = scheduleOf('nightly', { runs: 1, dueAt: null });
+        await store.commit(commitOf(2, { schedules: [{ id: 'nightly', row, template: null }] }));
+
+        expect(await store.readSchedule(fleet, 'nightly')).toEqual({ row, template: nightly.template });
+      });
+
+      it('are changed whole with the rest of their commit, or not at all', async () => {
+        await store.commit(commitOf(1, { schedules: [nightly], newTasks: [taskOf(1)] }));
+        const schedules = [scheduleOf('nightly', { runs: 1 })];
+
+        await expect(store.commit(commitOf(2, { schedules, newTasks: [taskOf(1)] }))).rejects.toMatchObject({
+          code: 'ERR_STORE_IO'
+        });
+        expect((await store.readSchedule(fleet, 'nightly'))!.row).toEqual(nightly.row);
+      });
+
+      it('are removed with what they submit', async () => {
+        await store.commit(commitOf(1, { schedules: [nightly, scheduleOf('hourly')] }));
+        await store.commit(commitOf(2, { schedules: [{ id: 'nightly', row: null, template: null }] }));
+
+        expect(await store.readSchedule(fleet, 'nightly')).toBeNull();
+        expect(await store.readTemplates(fleet, ['nightly'])).toEqual(new Map());
+        expect(await store.listSchedules(fleet, { limit: 9 })).toEqual([scheduleOf('hourly').row]);
+      });
+
+      it('are listed in pages, in the order of their ids as UTF-8', async () => {
+        const ids = ['b', '\u{1F600}', '\uFF21', 'B', 'a'];
+        await store.commit(commitOf(1, { schedules: ids.map((id) => scheduleOf(id)) }));
+        const idsOf = async (query: { readonly limit: number; readonly after?: string }) =>
+          (await store.listSchedules(fleet, query)).map(({ context }) => context.id);
+
+        expect(await idsOf({ limit: 3 })).toEqual(['B', 'a', 'b']);
+        expect(await idsOf({ limit: 3, after: 'b' })).toEqual(['\uFF21', '\u{1F600}']);
+        expect(await idsOf({ limit: 3, after: 'aa' })).toEqual(['b', '\uFF21', '\u{1F600}']);
+      });
+    });
+
+    describe('removal of a scope', () => {
+      const removeAll = async () => {
+        let slices = 1;
+        while (await store.removeScope(fleet)) slices += 1;
+        return slices;
+      };
+      const fill = async (scope: string, tasks: number) => {
+        await store.open(scope, 'me');
+        const newTasks = range(1, tasks).map((seq) => taskOf(seq, { key: `b/${seq}`, batchId: 'b' }));
+        await store.commit(
+          commitOfScope(scope, 9, {
+            newTasks,
+            batches: [batchOf('b', { firstSeq: 1, lastSeq: tasks })],
+            results: [resultOf(1)],
+            schedules: [scheduleOf('nightly')],
+            agents: [agentOf('fleet')]
+          })
+        );
+        await store.sendCommand(scope, cancel('c1'));
+      };
+
+      it('leaves nothing of it, and all of the others', async () => {
+        await fill(fleet, 2_500);
+        await fill(otherFleet, 3);
+        await removeAll();
+        await store.release(fleet);
+
+        expect(await store.listScopes()).not.toContain(fleet);
+        expect(await store.readHead(fleet)).toBeNull();
+        expect(await store.readTasks(fleet, ['b/1'])).toEqual([]);
+        expect(await store.listTasks(fleet, { limit: 9 })).toEqual([]);
+        expect(await store.readResults(fleet, { limit: 9 })).toEqual([]);
+        expect(await store.listBatches(fleet, { limit: 9 })).toEqual([]);
+        expect(await store.readSchedule(fleet, 'nightly')).toBeNull();
+        expect(await store.readHead(otherFleet)).toMatchObject({ turn: 9 });
+        expect(seqsOf(await store.listTasks(otherFleet, { limit: 9 }))).toEqual([1, 2, 3]);
+        expect(await store.readSchedule(otherFleet, 'nightly')).not.toBeNull();
+      });
+
+      it('has nobody see anything of it from the first slice on', async () => {
+        await fill(fleet, 2_500);
+        for (let isLeft = true; isLeft;) {
+          isLeft = await store.removeScope(fleet);
+          expect(await store.listScopes()).not.toContain(fleet);
+          expect(await store.readHead(fleet)).toBeNull();
+          expect(await store.listTasks(fleet, { limit: 9 })).toEqual([]);
+          expect(await store.readResults(fleet, { limit: 9 })).toEqual([]);
+        }
+      });
+
+      it('makes it new to whoever opens it, also when it was not gone on with', async () => {
+        await fill(fleet, 2_500);
+        await store.removeScope(fleet);
+        await store.release(fleet);
+
+        const opened = await store.open(fleet, 'me');
+        expect(opened).toMatchObject({ head: null, agents: [], batches: [], schedules: [], removing: [] });
+        expect(await liveSeqs(opened)).toEqual([]);
+        await store.commit(commitOf(1, { newTasks: [taskOf(1)] }));
+        expect(seqsOf(await store.listTasks(fleet, { limit: 9 }))).toEqual([1]);
+        const commands: string[] = [];
+        using _ = store.watchCommands(fleet, ({ id }) => commands.push(id));
+        await store.readHead(fleet);
+        expect(commands).toEqual([]);
+      });
+
+      it('lets commits of other scopes through between two slices', async () => {
+        await fill(fleet, 2_500);
+        await store.removeScope(fleet);
+        await fill(otherFleet, 5);
+        await removeAll();
+
+        expect(seqsOf(await store.listTasks(otherFleet, { limit: 9 }))).toEqual([1, 2, 3, 4, 5]);
+      });
+
+      it('is refused to who does not own it, and refuses its commits from then on', async () => {
+        await store.open(otherFleet, 'me');
+        await expect(store.removeScope(fleet)).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED' });
+        await fill(fleet, 1);
+        await removeAll();
+
+        await expect(store.commit(commitOf(10))).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED' });
+      });
     });
 
     describe('retention', () => {

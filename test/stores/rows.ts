@@ -1,6 +1,15 @@
 import { noTaskCounts } from '../../machines/batch.ts';
 import { noStats } from '../../src/stats.ts';
-import type { BatchRow, Commit, StoredAgent, StoredResult, StoredTask, TaskRow } from '../../src/store.ts';
+import type {
+  BatchRow,
+  Commit,
+  ScheduleChange,
+  ScheduleRow,
+  StoredAgent,
+  StoredResult,
+  StoredTask,
+  TaskRow
+} from '../../src/store.ts';
 
 /** Epoch ms at which everything in these tests happens. */
 export const now = 1_700_000_000_000;
@@ -108,6 +117,44 @@ export function failureOf(settledSeq: number, result: Partial<StoredResult> = {}
   });
 }
 
+/** A schedule with what it submits, new or changed. */
+export function scheduleOf(
+  id: string,
+  context: Partial<ScheduleRow['context']> = {}
+): ScheduleChange & { readonly row: ScheduleRow; readonly template: string } {
+  const template = JSON.stringify({ type: 'check', data: id });
+  return {
+    id,
+    row: {
+      state: 'active',
+      context: {
+        id,
+        spec: {
+          cron: '*/5 * * * *',
+          timeZone: 'Europe/Berlin',
+          everyMs: null,
+          catchUp: 'last',
+          overlap: 'skip',
+          startAt: null,
+          endAt: null,
+          maxRuns: null
+        },
+        kind: 'task',
+        tasks: 1,
+        size: template.length,
+        createdAt: now,
+        updatedAt: now,
+        dueAt: now + 0.5,
+        runs: 0,
+        skipped: 0,
+        lastRun: null,
+        ...context
+      }
+    },
+    template
+  };
+}
+
 export function agentOf(id: string, snapshot: StoredAgent['snapshot'] = { value: 'idle' }): StoredAgent {
   return { id, machine: 'worker', schemaVersion: 1, snapshot };
 }
@@ -121,6 +168,7 @@ export function commitOf(scope: string, turn: number, changes: Partial<Commit> =
     tasks: [],
     batches: [],
     results: [],
+    schedules: [],
     agents: [],
     ...changes
   };

@@ -13,8 +13,11 @@ import type {
   Payload,
   ResultQuery,
   ResultsSum,
+  ScheduleQuery,
+  ScheduleRow,
   StoredAgent,
   StoredResult,
+  StoredSchedule,
   StoredTask,
   TaskQuery,
   TaskRow,
@@ -53,6 +56,7 @@ const settledBatch: ReadonlySet<BatchState> = new Set(['completed', 'failed', 'p
 export class MemoryScope {
   head: LedgerHead | null = null;
   readonly agents = new Map<string, StoredAgent>();
+  readonly #schedules = new Map<string, StoredSchedule>();
   readonly #batches = new Map<string, BatchEntry>();
   #lastBatch = 0;
   readonly #settledBatches = new SettledBatches();
@@ -78,6 +82,10 @@ export class MemoryScope {
     }
     for (const row of commit.batches) this.#setBatch(row);
     for (const result of commit.results) this.#addResult(result);
+    for (const { id, row, template } of commit.schedules) {
+      if (row === null) this.#schedules.delete(id);
+      else this.#schedules.set(id, { row, template: template ?? this.#schedules.get(id)?.template ?? '' });
+    }
     for (const agent of commit.agents) this.agents.set(agent.id, agent);
     this.head = commit.head;
   }
@@ -128,6 +136,23 @@ export class MemoryScope {
     }
     for (const result of found) this.#removeSingle(result);
     return found.length === sliceRows;
+  }
+
+  schedule(id: string): StoredSchedule | null {
+    return this.#schedules.get(id) ?? null;
+  }
+
+  schedules(): readonly ScheduleRow[] {
+    return [...this.#schedules.values()].map(({ row }) => row);
+  }
+
+  listSchedules({ limit, after }: ScheduleQuery): readonly ScheduleRow[] {
+    // In the order that a database has them in: of their bytes, not of UTF-16.
+    const ids = [...this.#schedules.keys()].map((id) => ({ id, bytes: Buffer.from(id) }));
+    ids.sort((left, right) => left.bytes.compare(right.bytes));
+    const last = after === undefined ? null : Buffer.from(after);
+    const page = ids.filter(({ bytes }) => last === null || bytes.compare(last) > 0).slice(0, limit);
+    return page.map(({ id }) => this.#schedules.get(id)!.row);
   }
 
   batch(id: string): BatchRow | null {

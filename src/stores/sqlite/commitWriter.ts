@@ -22,6 +22,14 @@ const upsertAgent =
   'INSERT INTO agents (scope, id, machine, schema_version, snapshot, sum) VALUES (?, ?, ?, ?, ?, ?) ' +
   'ON CONFLICT (scope, id) DO UPDATE SET machine = excluded.machine, ' +
   'schema_version = excluded.schema_version, snapshot = excluded.snapshot, sum = excluded.sum';
+const upsertSchedule =
+  'INSERT INTO schedules (scope, id, state, context, sum) VALUES (?, ?, ?, ?, ?) ' +
+  'ON CONFLICT (scope, id) DO UPDATE SET state = excluded.state, context = excluded.context, sum = excluded.sum';
+const upsertTemplate =
+  'INSERT INTO templates (scope, schedule, template, sum) VALUES (?, ?, ?, ?) ' +
+  'ON CONFLICT (scope, schedule) DO UPDATE SET template = excluded.template, sum = excluded.sum';
+const deleteSchedule = 'DELETE FROM schedules WHERE scope = ? AND id = ?';
+const deleteTemplate = 'DELETE FROM templates WHERE scope = ? AND schedule = ?';
 const updateHead =
   'UPDATE scopes SET turn = ?1, seq = ?2, settled_seq = ?3, stats = ?4, sum = ?5 ' +
   'WHERE number = ?6 AND coalesce(turn, 0) < ?1';
@@ -93,7 +101,13 @@ export class CommitWriter {
       this.#receivedHigh = Math.max(this.#receivedHigh, cells[at + 2] as number);
       return this.#insertResult.run(cells, at, this.#receivedHigh);
     });
-    this.#upsertAgents(commit.agents);
+    this.#upsertAll(upsertSchedule, commit.schedules, cellsOf.schedule);
+    this.#upsertAll(upsertTemplate, commit.templates, cellsOf.template);
+    for (const id of commit.removedSchedules) {
+      this.#statements.run(deleteSchedule, this.scope, id);
+      this.#statements.run(deleteTemplate, this.scope, id);
+    }
+    this.#upsertAll(upsertAgent, commit.agents, cellsOf.agent);
     this.#writeHead(commit);
   }
 
@@ -123,11 +137,12 @@ export class CommitWriter {
     }
   }
 
-  #upsertAgents(cells: readonly Cell[]): void {
-    const agent = this.#statements.prepare(upsertAgent);
-    for (let at = 0; at < cells.length; at += cellsOf.agent) {
-      const row = cells.slice(at, at + cellsOf.agent);
-      agent.run(this.scope, ...row, sumOf(this.scope, row));
+  /** Rows that are told apart by their scope and their first cell. */
+  #upsertAll(sql: string, cells: readonly Cell[], width: number): void {
+    const statement = this.#statements.prepare(sql);
+    for (let at = 0; at < cells.length; at += width) {
+      const row = cells.slice(at, at + width);
+      statement.run(this.scope, ...row, sumOf(this.scope, row));
     }
   }
 

@@ -2,6 +2,7 @@ import type { Commit } from '../../store.ts';
 import type { Cell } from './cells.ts';
 import { encodeAgent, encodeBatch, encodeHead } from './fleetRows.ts';
 import { encodeResult } from './resultRows.ts';
+import { encodeSchedule, encodeTemplate } from './scheduleRows.ts';
 import { encodeNewTask, encodePayload, encodeTask, isFinal } from './taskRows.ts';
 
 /**
@@ -20,11 +21,15 @@ export interface EncodedCommit {
   readonly settledTasks: readonly Cell[];
   readonly batches: readonly Cell[];
   readonly results: readonly Cell[];
+  /** New rows of schedules, and what those submit that are new or changed. */
+  readonly schedules: readonly Cell[];
+  readonly templates: readonly Cell[];
+  readonly removedSchedules: readonly string[];
   readonly agents: readonly Cell[];
 }
 
 /** Cells of a row, of the kinds that are not sparse. */
-export const cellsOf = { payload: 5, batch: 6, agent: 4 } as const;
+export const cellsOf = { payload: 5, batch: 6, schedule: 3, template: 2, agent: 4 } as const;
 
 /** @throws {ValidationError} when an id cannot be kept as it is. */
 export function encodeCommit(commit: Commit): EncodedCommit {
@@ -40,6 +45,9 @@ export function encodeCommit(commit: Commit): EncodedCommit {
     settledTasks,
     batches: encodeAll(commit.batches, encodeBatch),
     results: encodeAll(commit.results, encodeResult),
+    schedules: encodeAll(commit.schedules, encodeSchedule),
+    templates: encodeAll(commit.schedules, encodeTemplate),
+    removedSchedules: commit.schedules.flatMap(({ id, row }) => (row === null ? [id] : [])),
     agents: encodeAll(commit.agents, encodeAgent)
   };
 }

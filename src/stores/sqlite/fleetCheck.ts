@@ -18,6 +18,7 @@ import {
 import type { Findings } from './findings.ts';
 import { resultCellsAndSum, resultCheck } from './resultRows.ts';
 import type { RowCheck, Rows } from './rowCheck.ts';
+import { scheduleCellsAndSum, scheduleCheck, templateCellsAndSum, templateCheck } from './scheduleRows.ts';
 import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import type { FleetReport } from './storeReport.ts';
@@ -31,6 +32,8 @@ export interface CheckedFleet {
 
 /** Rows that are read at once. */
 const pageSize = 1_000;
+/** The same of templates, each of which may have 1 MiB. */
+const namedPageSize = 20;
 
 /** What is left of a batch that is being removed lacks this and that. */
 const isRemoved = 'EXISTS (SELECT 1 FROM removals d WHERE d.scope = t.scope AND d.batch = t.batch)';
@@ -53,6 +56,14 @@ const resultPage =
   'SELECT id, batch IS NULL OR NOT EXISTS (SELECT 1 FROM batches b WHERE b.scope = r.scope AND b.name = r.batch) ' +
   `OR EXISTS (SELECT 1 FROM tasks t WHERE t.scope = r.scope AND t.key = r.key), ${resultCellsAndSum} ` +
   'FROM results r WHERE r.id > ? AND r.id < ? ORDER BY r.id LIMIT ?';
+
+/** A schedule, and whether what it submits is there. */
+const schedulePage =
+  'SELECT EXISTS (SELECT 1 FROM templates t WHERE t.scope = s.scope AND t.schedule = s.id), ' +
+  `${scheduleCellsAndSum} FROM schedules s WHERE s.scope = ? AND s.id > ? ORDER BY s.id LIMIT ?`;
+const templatePage =
+  'SELECT EXISTS (SELECT 1 FROM schedules s WHERE s.scope = t.scope AND s.id = t.schedule), ' +
+  `${templateCellsAndSum} FROM templates t WHERE t.scope = ? AND t.schedule > ? ORDER BY t.schedule LIMIT ?`;
 
 /** Checks the rows of one fleet: each by its sum, and whether they belong together. */
 export function checkFleet(statements: Statements, scope: number, findings: Findings): CheckedFleet {
@@ -77,13 +88,15 @@ class FleetCheck {
   check(): CheckedFleet {
     const head = this.#checkHead();
     const counts: Record<TaskStatus, number> = { ...noTaskCounts };
-    let [tasks, batches, results] = [0, 0, 0];
+    let [tasks, batches, results, schedules] = [0, 0, 0, 0];
     let agents: Rows = [];
     this.#findings.attempt('tasks', () => (tasks = this.#checkTasks(head, counts)));
     this.#findings.attempt('payloads', () => this.#checkPayloads());
     this.#findings.attempt('batches', () => (batches = this.#checkBatches()));
     this.#findings.attempt('removals', () => this.#checkRemovals());
     this.#findings.attempt('results', () => (results = this.#checkResults(head)));
+    this.#findings.attempt('schedules', () => (schedules = this.#checkSchedules()));
+    this.#findings.attempt('templates', () => this.#checkTemplates());
     this.#findings.attempt('agents', () => (agents = this.#checkAgents(head)));
     if (head) this.#checkStats(head, counts, batches);
     const report = {
@@ -94,6 +107,7 @@ class FleetCheck {
       removedTasks: Math.max(0, (head?.stats.totalTasks ?? 0) - tasks),
       batches,
       results,
+      schedules,
       agents: agents.length
     };
     return { report, agents };
@@ -180,6 +194,23 @@ class FleetCheck {
     });
   }
 
+  #checkSchedules(): number {
+    return this.#forEachNamed(schedulePage, ([hasTemplate, ...cells]) => {
+      const schedule = `schedule ${JSON.stringify(cells[0])}`;
+      if (hasTemplate === 0) this.#note('link', `${schedule} has no template`);
+      this.#sound(scheduleCheck, cells);
+    });
+  }
+
+  #checkTemplates(): void {
+    this.#forEachNamed(templatePage, ([hasSchedule, ...cells]) => {
+      if (hasSchedule === 0) {
+        this.#note('link', `there is a template of schedule ${JSON.stringify(cells[0])}, which is not there`);
+      }
+      this.#sound(templateCheck, cells);
+    });
+  }
+
   #checkAgents(head: LedgerHead | null): Rows {
     const sql = `SELECT ${agentCellsAndSum} FROM agents WHERE scope = ?`;
     const rows = this.#statements.all(sql, this.#scope);
@@ -216,6 +247,20 @@ class FleetCheck {
       // Damaged pages may lead round in a circle.
       if ((page.at(-1)![0] as number) <= after) throw damaged('the order of its rows');
       after = page.at(-1)![0] as number;
+      count += page.length;
+      for (const cells of page) check(cells);
+    }
+  }
+
+  /** The same, of a table whose rows have names. @param sql - Takes the scope, the name to go on after, and a limit. */
+  #forEachNamed(sql: string, check: (cells: Cell[]) => void): number {
+    let [after, count] = ['', 0];
+    for (;;) {
+      const page = this.#statements.all(sql, this.#scope, after, namedPageSize);
+      if (page.length === 0) return count;
+      const last = String(page.at(-1)![1]);
+      if (last === after) throw damaged('the order of its rows');
+      after = last;
       count += page.length;
       for (const cells of page) check(cells);
     }

@@ -5,6 +5,7 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
+  ScheduleQuery,
   TaskQuery,
   TaskSelection
 } from '../../store.ts';
@@ -36,10 +37,12 @@ export interface DriverCalls {
   release(scope: string): boolean;
   commit(commit: EncodedCommit): void;
   removeBatch(scope: string, batchId: string): boolean;
+  removeScope(scope: string): boolean;
   removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean;
   removeOutsideResults(scope: string, upToSettledSeq: number): boolean;
   liveTasks(scope: string, after: number, limit: number): readonly Cell[];
   payloads(scope: string, seqs: readonly number[]): Rows;
+  templates(scope: string, ids: readonly string[]): Rows;
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[];
   hasResult(scope: string, workerId: string, key: string, attempt: number): boolean;
 
@@ -52,6 +55,8 @@ export interface DriverCalls {
   listTasks(scope: string, query: TaskQuery): Rows;
   results(scope: string, query: ResultQuery): Rows;
   result(scope: string, key: string): readonly Cell[] | null;
+  schedule(scope: string, id: string): readonly Cell[] | null;
+  listSchedules(scope: string, query: ScheduleQuery): Rows;
   head(scope: string): readonly Cell[];
   scopes(): readonly string[];
   owner(scope: string): string | null;
@@ -70,6 +75,7 @@ export interface OpenedScope {
   readonly head: readonly Cell[];
   readonly agents: Rows;
   readonly batches: Rows;
+  readonly schedules: Rows;
   readonly removing: readonly string[];
 }
 

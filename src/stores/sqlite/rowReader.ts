@@ -1,4 +1,11 @@
-import type { BatchQuery, ExpiredBatchQuery, ResultQuery, TaskQuery, TaskSelection } from '../../store.ts';
+import type {
+  BatchQuery,
+  ExpiredBatchQuery,
+  ResultQuery,
+  ScheduleQuery,
+  TaskQuery,
+  TaskSelection
+} from '../../store.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from './cells.ts';
@@ -16,6 +23,7 @@ import {
 } from './fleetRows.ts';
 import { decodeResult, resultCellsAndSum, resultCheck } from './resultRows.ts';
 import type { Rows } from './rowCheck.ts';
+import { scheduleCellsAndSum, scheduleCheck, templateCellsAndSum, templateCheck } from './scheduleRows.ts';
 import {
   isFinal,
   payloadCellsAndSums,
@@ -65,7 +73,9 @@ export class RowReader {
   /** A fleet's number in this file, or `undefined` when there is none of that name. */
   scopeNumber(scope: string): number | undefined {
     const known = this.#numbers.get(scope);
-    if (known !== undefined) return known;
+    // It may have been removed, here or in another thread or process.
+    if (known !== undefined && this.#nameOf(known) === scope) return known;
+    this.#numbers.delete(scope);
     // Not through the index: damaged, it would make a fleet that is there look new.
     let unreadable: number | undefined;
     for (const [number, ...cells] of this.#scopeRows()) {
@@ -101,6 +111,34 @@ export class RowReader {
   liveBatches(scope: number): Rows {
     const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
     return batchCheck.rows(scope, this.#statements.all(sql, scope));
+  }
+
+  schedules(scope: number): Rows {
+    const sql = `SELECT ${scheduleCellsAndSum} FROM schedules WHERE scope = ?`;
+    return scheduleCheck.rows(scope, this.#statements.all(sql, scope));
+  }
+
+  /** The cells of a schedule, and its template. */
+  schedule(scope: number, id: string): readonly Cell[] | null {
+    const sql = `SELECT ${scheduleCellsAndSum} FROM schedules WHERE scope = ? AND id = ?`;
+    const cells = this.#statements.get(sql, scope, id);
+    if (!cells) return null;
+    const [found] = this.templates(scope, [id]);
+    if (!found) throw damaged(`the template of schedule ${JSON.stringify(id)}`);
+    return [...scheduleCheck.row(scope, cells), found[1]!];
+  }
+
+  listSchedules(scope: number, { limit, after = '' }: ScheduleQuery): Rows {
+    const sql = `SELECT ${scheduleCellsAndSum} FROM schedules WHERE scope = ? AND id > ? ORDER BY id LIMIT ?`;
+    return scheduleCheck.rows(scope, this.#statements.all(sql, scope, after, limit));
+  }
+
+  /** Id and template of each schedule that is there. */
+  templates(scope: number, ids: readonly string[]): Rows {
+    const sql =
+      `SELECT ${templateCellsAndSum} FROM json_each(?) i ` +
+      'CROSS JOIN templates t ON t.scope = ? AND t.schedule = i.value';
+    return templateCheck.rows(scope, this.#statements.all(sql, JSON.stringify([...new Set(ids)]), scope));
   }
 
   /** Batches whose removal was begun and has not ended. */
@@ -295,6 +333,10 @@ export class RowReader {
     return last === null
       ? [0, 0, 0, 0, 0, null, '']
       : [successes, failures, duration, oldest, newest, last, outcomes];
+  }
+
+  #nameOf(scope: number): Cell | undefined {
+    return this.#statements.get('SELECT name FROM scopes WHERE number = ?', scope)?.[0];
   }
 
   /** Where a batch is in the order of creation. */

@@ -35,6 +35,9 @@ export const scopeIn = (id: string): string => `${id} / ${scopeSpan}`;
  *   as well. It is empty as a rule, and so is `results_outside` in a fleet: what neither takes in costs nothing.
  * - What retention looks for is in `batches_settled` and `results_single`: a task of a batch is in neither.
  * - `payloads_idempotency` has only the tasks that have such a key.
+ * - `schedules` are rewritten with each firing, so what they submit, which may be long, is in `templates`.
+ * - `dropped` has the scopes that are being removed: nobody finds them by name any more, and their numbers are not
+ *   given again until all is gone.
  * - `removals` has the batches that are being removed, and where their tasks are that are left. Their rows are no
  *   more seen.
  *
@@ -146,6 +149,25 @@ const tables = `
   CREATE INDEX results_set_back ON results (scope) WHERE received_at < received_high;
   CREATE INDEX results_failed ON results (success) WHERE success = 0;
   CREATE INDEX results_failed_batch ON results (scope, batch) WHERE success = 0;
+
+  CREATE TABLE schedules (
+    scope INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    context TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (scope, id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE templates (
+    scope INTEGER NOT NULL,
+    schedule TEXT NOT NULL,
+    template TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (scope, schedule)
+  );
+
+  CREATE TABLE dropped (number INTEGER PRIMARY KEY);
 
   CREATE TABLE agents (
     scope INTEGER NOT NULL,

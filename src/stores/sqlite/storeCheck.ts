@@ -102,7 +102,7 @@ function checkRows(database: Database, findings: Findings) {
     for (const [number] of statements.all('SELECT number FROM scopes ORDER BY number')) {
       checked.push(checkFleet(statements, number as number, findings));
     }
-    checkStrays(statements, checked.length, findings);
+    checkStrays(statements, findings);
   });
   findings.attempt('commands', () => checkCommands(statements, findings));
   const agents = checked.map(({ report, agents }): { fleet: string; rows: Rows } => ({
@@ -129,14 +129,21 @@ function checkPages(statements: Statements, findings: Findings): void {
 const reindex =
   'if there are findings about indexes alone: stop the fleet, keep a copy of the file, run REINDEX on it with the sqlite3 program, and check again';
 
-/** Rows of no fleet. */
-function checkStrays(statements: Statements, scopes: number, findings: Findings): void {
+/** Rows of no fleet, and of none that is being removed: they are looked for in the gaps between those. */
+function checkStrays(statements: Statements, findings: Findings): void {
+  const numbers = statements.all(
+    'SELECT number FROM scopes UNION SELECT number FROM dropped ORDER BY number'
+  );
+  const ends = [...numbers.map(([number]) => (number as number) * scopeSpan), Number.MAX_SAFE_INTEGER];
   for (const table of ['tasks', 'payloads', 'batches', 'results']) {
-    const sql = `SELECT (SELECT min(id) FROM ${table}), (SELECT max(id) FROM ${table})`;
-    const [first, last] = statements.get(sql) as [number | null, number | null];
-    if (first === null || last === null) continue;
-    if (first > scopeSpan && last < (scopes + 1) * scopeSpan) continue;
-    findings.add('link', null, `there are ${table} of a fleet that is not there`);
+    const sql = `SELECT 1 FROM ${table} WHERE id >= ? AND id <= ? LIMIT 1`;
+    let from = Number.MIN_SAFE_INTEGER;
+    const isStray = ends.some((end) => {
+      const found = from <= end && statements.get(sql, from, end) !== undefined;
+      from = end + scopeSpan;
+      return found;
+    });
+    if (isStray) findings.add('link', null, `there are ${table} of a fleet that is not there`);
   }
 }
 

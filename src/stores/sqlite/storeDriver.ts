@@ -9,6 +9,7 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
+  ScheduleQuery,
   TaskQuery,
   TaskSelection
 } from '../../store.ts';
@@ -24,6 +25,7 @@ import { RowReader } from './rowReader.ts';
 import type { Cell } from './cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import { maxScopes } from './schema.ts';
+import { ScopeRemover } from './scopeRemover.ts';
 import { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
 import { canonicalPath, StoreFile, type FileIdentity } from './storeFile.ts';
@@ -90,13 +92,14 @@ export class StoreDriver implements DriverCalls {
     const connection = this.#own(owner);
     const { rows, statements, writers } = connection;
     try {
-      const number = rows.scopeNumber(scope) ?? addScope(rows, statements, scope);
+      const number = rows.scopeNumber(scope) ?? addScope(statements, scope);
       writers.set(scope, writersOf(connection, number));
       this.#owners.set(scope, owner);
       return {
         head: rows.head(number),
         agents: rows.agents(number),
         batches: rows.liveBatches(number),
+        schedules: rows.schedules(number),
         removing: rows.removing(number)
       };
     } catch (error) {
@@ -124,6 +127,25 @@ export class StoreDriver implements DriverCalls {
     return this.#write(scope, ({ remover }) => remover.removeBatch(batchId));
   }
 
+  removeScope(scope: string): boolean {
+    const { database, statements, writers } = this.#connected();
+    if (!this.#owners.has(scope)) throw notOpen(scope);
+    this.#requireSameFile();
+    const remover = new ScopeRemover(database, statements);
+    const number = writers.get(scope)?.writer.scope;
+    try {
+      if (number !== undefined) {
+        this.#mark.forget(number);
+        remover.begin(number, scope);
+        writers.delete(scope);
+      }
+      return remover.removeSlice();
+    } catch (error) {
+      this.#isUncertain = isUncertain(error);
+      throw error;
+    }
+  }
+
   removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean {
     return this.#write(scope, ({ remover }) => remover.removeExpiredResults(query));
   }
@@ -138,6 +160,10 @@ export class StoreDriver implements DriverCalls {
 
   payloads(scope: string, seqs: readonly number[]): Rows {
     return this.#read(scope, [], (rows, number) => rows.payloads(number, seqs));
+  }
+
+  templates(scope: string, ids: readonly string[]): Rows {
+    return this.#read(scope, [], (rows, number) => rows.templates(number, ids));
   }
 
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[] {
@@ -184,6 +210,14 @@ export class StoreDriver implements DriverCalls {
 
   result(scope: string, key: string): readonly Cell[] | null {
     return this.#read(scope, null, (rows, number) => rows.result(number, key));
+  }
+
+  schedule(scope: string, id: string): readonly Cell[] | null {
+    return this.#read(scope, null, (rows, number) => rows.schedule(number, id));
+  }
+
+  listSchedules(scope: string, query: ScheduleQuery): Rows {
+    return this.#read(scope, [], (rows, number) => rows.listSchedules(number, query));
   }
 
   head(scope: string): readonly Cell[] {
@@ -390,13 +424,18 @@ function writersOf({ database, statements, rows }: Connection, scope: number): S
   };
 }
 
-function addScope(rows: RowReader, statements: Statements, name: string): number {
-  const count = rows.scopes().length;
-  if (count >= maxScopes) {
+function addScope(statements: Statements, name: string): number {
+  const taken = new Set(
+    [...statements.all('SELECT number FROM scopes'), ...statements.all('SELECT number FROM dropped')].map(
+      ([number]) => number
+    )
+  );
+  if (taken.size >= maxScopes) {
     const message = `A store holds at most ${maxScopes} fleets; use another file for ${JSON.stringify(name)}`;
     throw refusal('ERR_STORE_FULL', message);
   }
-  const number = count + 1;
+  let number = 1;
+  while (taken.has(number)) number += 1;
   const sql = 'INSERT INTO scopes (number, name, sum) VALUES (?, ?, ?)';
   statements.run(sql, number, name, sumOf(number, [name, null, null, null, null]));
   return number;

@@ -37,6 +37,7 @@ export interface FleetReport {
   readonly removedTasks: number;
   readonly batches: number;
   readonly results: number;
+  readonly schedules: number;
   readonly agents: number;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { sumOf } from './sums.ts';
 
 /** Of a fleet: its last turn, and a sum of it. */
@@ -40,6 +40,16 @@ export class TurnMark {
     } catch {
       // The commit is durable all the same; an older mark only says less.
     }
+  }
+
+  /**
+   * The scope is about to be removed: none of its turns is to be found any more. Flushed, so that the mark is never
+   * newer than the store.
+   */
+  forget(scope: number): void {
+    if (this.#file === null) return;
+    writeSync(this.#file, Buffer.alloc(slotBytes), 0, slotBytes, scope * slotBytes);
+    fsyncSync(this.#file);
   }
 
   /** The turns that were noted, by number of the fleet. A slot that is not whole says nothing. */

@@ -15,13 +15,14 @@ import {
   now,
   resultOf,
   rowOf,
+  scheduleOf,
   settledBatchOf,
   taskOf
 } from '../rows.ts';
 
 const fleet = 'fleet-1';
 /** Bounded by the number of fleets in a file, by what is in an argument, or by the limit of a page. */
-const smallTables = /^SCAN (scopes|meta|sqlite_schema|[ks] VIRTUAL TABLE|\(subquery-1\))/;
+const smallTables = /^SCAN (scopes|dropped|meta|sqlite_schema|[iks] VIRTUAL TABLE|\(subquery-1\))/;
 
 describe('the statements of a store', () => {
   const statements = new Set<string>();
@@ -110,6 +111,7 @@ function exercise(driver: StoreDriver): void {
         newTasks: tasks,
         batches: [batchOf('b')],
         agents: [agentOf('fleet')],
+        schedules: [scheduleOf('nightly'), { id: 'gone', row: null, template: null }],
         results: [resultOf(1)]
       })
     )
@@ -162,6 +164,8 @@ function exercise(driver: StoreDriver): void {
   driver.result(fleet, 'task-1');
   driver.hasResult(fleet, 'w', 'task-1', 1);
   driver.sumResults(fleet, 0);
+  driver.schedule(fleet, 'nightly');
+  driver.listSchedules(fleet, { limit: 9, after: 'a' });
   driver.head(fleet);
   driver.owner(fleet);
   driver.scopes();
@@ -175,6 +179,7 @@ function exercise(driver: StoreDriver): void {
   driver.removeBatch(fleet, 'b');
   driver.removeOutsideResults(fleet, 9);
   driver.removeExpiredResults(fleet, { receivedBefore: now * 2, upToSettledSeq: 9 });
+  while (driver.removeScope(fleet));
 }
 
 /** A connection that notes what it prepares. */

@@ -66,6 +66,15 @@ describe('checkStore', () => {
     ['with rows of no fleet', "INSERT INTO payloads (id, data, sum) VALUES (7, '1', 0)", { kind: 'link' }],
     ['without the snapshot of its fleet', "DELETE FROM agents WHERE id = 'fleet'", { kind: 'agent' }],
     ['with a command that was changed', "UPDATE commands SET command = '{}'", { kind: 'row' }],
+    ['with a schedule that was changed', "UPDATE schedules SET state = 'paused'", { kind: 'row' }],
+    ['with a template that was changed', "UPDATE templates SET template = '{}'", { kind: 'row' }],
+    ['with a schedule whose template is gone', 'DELETE FROM templates', { kind: 'link' }],
+    ['with a template whose schedule is gone', 'DELETE FROM schedules', { kind: 'link' }],
+    [
+      'with rows of a fleet that is between two others',
+      "INSERT INTO payloads VALUES (3 * 8796093022208 + 1, '1', NULL, 0); INSERT INTO dropped VALUES (2), (4)",
+      { kind: 'link' }
+    ],
     ['with another table', 'CREATE TABLE more (a)', { kind: 'schema' }]
   ])('finds a store %s', async (_, sql, finding) => {
     const path = await makeStore();
@@ -198,6 +207,7 @@ async function makeStore(tasks = 6): Promise<string> {
   await fleet.waitForBatch(await fleet.submitBatch(work(tasks)));
   await fleet.pause();
   await fleet.submitBatch(work(2), { batchId: 'held' });
+  await fleet.schedule('nightly', { cron: '@daily' }, { type: 'work', data: 1 });
   await store.sendCommand('nobody', { id: 'c1', command: { type: 'fleet.pause' }, sentAt: 1 });
   await fleet.stop();
   await store.close();

@@ -119,6 +119,91 @@ describe('a removal', () => {
   );
 });
 
+describe('a removal of a scope', () => {
+  const count = 2_500;
+
+  it.each([
+    ['BEGIN', 1],
+    ['BEGIN', 2],
+    ['INSERT OR IGNORE INTO dropped', 1],
+    ['DELETE FROM scopes', 1],
+    ['DELETE FROM tasks', 1],
+    ['DELETE FROM tasks', 2],
+    ['DELETE FROM dropped', 1],
+    ['COMMIT', 1],
+    ['COMMIT', 2],
+    ['after COMMIT', 1],
+    ['after COMMIT', 2]
+  ])(
+    'that fails at %j from slice %i on leaves all of it or nothing to be seen, and is ended by the next one',
+    (at, slice) => {
+      const path = temporaryPath();
+      const first = openDriver(path);
+      commitBatch(first.driver, 1, count);
+      for (let done = 1; done < slice; done++) first.driver.removeScope(fleet);
+      first.failNext(at, 10 | (4 << 8));
+      expect(() => removeScope(first.driver)).toThrow(/injected|COMMIT failed/);
+      first.driver.close();
+
+      const { driver } = openDriver(path);
+      const isWhole = driver.head(fleet)[0] !== null;
+      expect(seenOf(driver)).toEqual(isWhole ? { tasks: 1_000, results: 1_000 } : { tasks: 0, results: 0 });
+      removeScope(driver);
+      driver.close();
+      const database = new DatabaseSync(path);
+      for (const table of ['scopes', 'dropped', 'tasks', 'payloads', 'batches', 'results']) {
+        expect(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()).toMatchObject({ rows: 0 });
+      }
+      database.close();
+    }
+  );
+
+  it('leaves no turn behind that would be missed after a crash', () => {
+    const path = temporaryPath();
+    const driver = openFull(path);
+    driver.commit(encodeCommit(commitOf(fleet, 7)));
+    removeScope(driver);
+    // As a crash leaves it: the mark lies beside a store that has been changed since.
+    const copy = temporaryPath();
+    for (const end of ['', '-wal', '-mark']) cpSync(path + end, copy + end);
+    driver.close();
+
+    const next = openFull(copy);
+    expect(decodeHead(next.head(fleet))).toBeNull();
+    next.close();
+  });
+
+  it('has its number given again only when nothing is left of it', () => {
+    const { driver } = openDriver();
+    commitBatch(driver, 1, count);
+    driver.removeScope(fleet);
+    driver.release(fleet);
+    driver.open('other', 'me');
+    driver.commit(encodeCommit(commitOf('other', 1, { newTasks: [taskOf(1)] })));
+    driver.open(fleet, 'me');
+    while (driver.removeScope(fleet));
+
+    expect(driver.listTasks('other', { limit: 9 })).toHaveLength(1);
+    expect(driver.scopes()).toEqual(['other']);
+  });
+});
+
+function removeScope(driver: StoreDriver): void {
+  while (driver.removeScope(fleet));
+}
+
+/** A driver that notes which turns it acknowledges. */
+function openFull(path: string): StoreDriver {
+  const driver = new StoreDriver(
+    { path, durability: 'full', busyTimeoutMs: 0 },
+    (location, options) => new DatabaseSync(location, options),
+    () => undefined
+  );
+  driver.open(fleet, 'me');
+  opened.push(driver);
+  return driver;
+}
+
 /** Commits the batch `b`, which has settled. */
 function commitBatch(driver: StoreDriver, turn: number, count: number): void {
   const tasks = range(1, count).map((seq) => {
