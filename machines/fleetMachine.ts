@@ -331,6 +331,18 @@ export const fleetMachine = setup({
           { type: 'emitFacts', params: ({ event }) => ({ facts: [stopped(event)] }) }
         ]
       },
+      'worker.unresponsive': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [unresponsive(event)] }) }
+        ]
+      },
+      'worker.lost': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [lost(event)] }) }
+        ]
+      },
       'worker.broken': {
         actions: [
           { type: 'recordReport', params: ({ event }) => ({ report: event }) },
@@ -595,6 +607,10 @@ function spawned({ workerId }: WorkerReport): FleetFact {
 
 function stopped({ workerId }: WorkerReport): FleetFact {
   return { type: 'worker.stopped', workerId };
+}
+
+function unresponsive({ workerId }: WorkerReport): FleetFact {
+  return { type: 'worker.unresponsive', workerId };
 }
 
 function lost({ workerId, problem }: WorkerReport): FleetFact {

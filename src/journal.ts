@@ -31,6 +31,7 @@ import type { LedgerHead, Payload, Store } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
+import { WorkerHealth } from './workerHealth.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
 const maxTurnRows = 4_000;
@@ -75,6 +76,7 @@ export class Journal {
   readonly #agents: AgentMessages;
   readonly #snapshots = new AgentSnapshots();
   readonly #removals: Removals;
+  readonly #health: WorkerHealth;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** A turn is due or under way: whatever comes in needs no further call. */
@@ -94,6 +96,14 @@ export class Journal {
     this.#options = options;
     this.#active = new ActiveClock(options.clock);
     this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
+    this.#health = new WorkerHealth({
+      executor: options.executor,
+      ledger: this.ledger,
+      clock: options.clock,
+      active: this.#active,
+      tell: (slot, event) => this.#agents.tellWorker(slot, event),
+      collect: (input) => this.collect(input)
+    });
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -127,6 +137,7 @@ export class Journal {
 
   recordReport(report: WorkerReport): void {
     this.#agents.record(report);
+    this.#health.record(report);
     this.#snapshots.markWorker(report.slot);
     this.#hasReports = true;
     this.#wake();
@@ -157,7 +168,10 @@ export class Journal {
         detached: ({ key, batchId, attempt }, error, hasFailed) => {
           const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
           this.#send({ type: 'facts.released', facts: [fact] });
-        }
+        },
+        lost: ({ seq, attempt }, reason) => this.collect({ type: 'attempt.lost', seq, attempt, reason }),
+        workerLost: (workerId, reason) => this.#health.lose(workerId, reason),
+        heartbeat: (workerId) => this.#health.heard(workerId)
       });
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
@@ -272,6 +286,7 @@ export class Journal {
       config: context.config,
       isDispatching: value.operation === 'running',
       types: executor.types,
+      canEndHandlers: executor.probe !== undefined,
       tellsTasks: this.#options.hasTaskListeners(),
       found
     });
@@ -284,7 +299,7 @@ export class Journal {
           settleAttempt(turn, this.ledger, input);
           break;
         case 'attempt.lost':
-          loseAttempt(turn, input);
+          loseAttempt(turn, this.ledger, input);
           break;
         case 'attempts.released':
           releaseAttempts(turn, this.ledger);
@@ -352,6 +367,7 @@ export class Journal {
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
     this.#agents.adjustWorkers(turn.context.config);
+    this.#health.look(turn.context.config);
     this.#removals.take(turn);
     this.#end(turn);
   }
@@ -426,7 +442,8 @@ export class Journal {
     const activeAt = Math.min(
       attemptDeadlines.nextAt ?? Infinity,
       lingerDeadlines.nextAt ?? Infinity,
-      workerDeadlines.nextAt ?? Infinity
+      workerDeadlines.nextAt ?? Infinity,
+      this.#health.nextAt ?? Infinity
     );
     this.#active.watch(activeAt < Infinity);
     const { nextAt: lookAt } = this.#removals;

@@ -34,6 +34,7 @@ export function validateConfig(patch: ConfigPatch, current: FleetConfig): Partia
     if (value === undefined) continue;
     given[field] = normalize(field, value, current);
   }
+  assertHeartbeats({ ...current, ...given });
   return given;
 }
 
@@ -56,6 +57,10 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
     case 'workerTimeout':
       assertDuration(path, value, Number.MIN_VALUE);
       return value;
+    case 'heartbeatMs':
+    case 'heartbeatTimeoutMs':
+      assertDuration(path, value, 1);
+      return value;
     case 'cancelGraceMs':
       assertDuration(path, value, 0);
       return value;
@@ -74,6 +79,12 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
     case 'retention':
       return validateRetention(value, current.retention);
   }
+}
+
+function assertHeartbeats({ heartbeatMs, heartbeatTimeoutMs }: FleetConfig): void {
+  if (heartbeatTimeoutMs > 2 * heartbeatMs) return;
+  const allowed = `more than twice heartbeatMs, which is ${heartbeatMs}`;
+  refuse('config.heartbeatTimeoutMs', heartbeatTimeoutMs, allowed);
 }
 
 function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {

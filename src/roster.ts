@@ -23,6 +23,12 @@ export interface Place {
   readonly told: { completed: number; failed: number };
   /** Whether its actor was last told that it is busy. */
   isBusy: boolean;
+  /** When a heartbeat was last heard, epoch ms; `null`: never, or its executor has none. */
+  lastHeartbeatAt: number | null;
+  /** When it was asked for the heartbeat that it owes, in active time; `null`: it owes none. */
+  askedAt: number | null;
+  /** It has owed one for so long that its actor was told. */
+  isUnresponsive: boolean;
 }
 
 /** The workers of the fleet: who has room, and who holds what. */
@@ -38,7 +44,9 @@ export class Roster {
       case 'worker.offering':
         return this.#admit(report);
       case 'worker.withdrawn':
+      case 'worker.unresponsive':
         return this.setAccepting(report.workerId, false);
+      case 'worker.lost':
       case 'worker.stopped':
       case 'worker.broken':
         return this.#dismiss(report.workerId);
@@ -156,7 +164,10 @@ function newPlace(slot: string, workerId: string): Place {
     completed: 0,
     failed: 0,
     told: { completed: 0, failed: 0 },
-    isBusy: false
+    isBusy: false,
+    lastHeartbeatAt: null,
+    askedAt: null,
+    isUnresponsive: false
   };
 }
 

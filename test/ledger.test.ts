@@ -52,6 +52,7 @@ function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
     config: defaultFleetConfig,
     isDispatching: true,
     types: new Set(['work']),
+    canEndHandlers: false,
     tellsTasks: false,
     found: nothingFound
   });
