@@ -8,9 +8,12 @@ import type { Channel, FromIsolate, IsolateSetup, OpenChannel, ToIsolate } from 
 /** How long an isolate that is asked to end may take before it is ended, ms. */
 const partingMs = 1_000;
 
-/** What an isolate that was ready brings, to the executor that made it. */
+/** What an isolate tells once it is ready. */
+export type IsolateNews = Exclude<FromIsolate, { readonly type: 'ready' | 'unfit' }>;
+
+/** Who hears what an isolate tells: the executor that made it. */
 export interface IsolateListener {
-  receive(isolate: Isolate, message: FromIsolate): void;
+  receive(isolate: Isolate, news: IsolateNews): void;
   /** It ended. @param reason - How. What it was running is in {@link Isolate.running} still. */
   ended(isolate: Isolate, reason: string): void;
 }
@@ -84,17 +87,18 @@ export class Isolate {
   }
 
   #receive(message: FromIsolate, listener: IsolateListener): void {
-    switch (message?.type) {
-      case 'ready':
-        this.isReady = true;
-        return this.#accept(new Set(message.types));
-      case 'unfit':
-        this.#refuse(unfit(this.#module, message.error));
-        return this.#channel.terminate();
-      case 'heartbeat':
-        this.isAsked = false;
+    // Handlers may post to the same port.
+    if (typeof message !== 'object' || message === null) return;
+    if (message.type === 'ready') {
+      this.isReady = true;
+      this.#accept(new Set(message.types));
+    } else if (message.type === 'unfit') {
+      this.#refuse(unfit(this.#module, message.error));
+      this.#channel.terminate();
+    } else {
+      if (message.type === 'heartbeat') this.isAsked = false;
+      listener.receive(this, message);
     }
-    listener.receive(this, message);
   }
 }
 

@@ -4,9 +4,9 @@ import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } fro
 import { attemptKey } from '../roster.ts';
 import { show } from '../show.ts';
 import { assertInteger, assertOneOf, readOptions, refuse } from '../validation.ts';
-import type { FromIsolate, IsolateSetup, OpenChannel } from './channel.ts';
+import type { IsolateSetup, OpenChannel } from './channel.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
-import { Isolate, type IsolateListener } from './isolate.ts';
+import { Isolate, type IsolateListener, type IsolateNews } from './isolate.ts';
 
 /** What `threads` and `processes` are made of. */
 export interface IsolatedOptions {
@@ -124,21 +124,17 @@ export class IsolatedExecutor implements Executor, IsolateListener {
     await Promise.all(Array.from(this.#isolates, (isolate) => isolate.stop()));
   }
 
-  receive(isolate: Isolate, message: FromIsolate): void {
-    switch (message.type) {
+  receive(isolate: Isolate, news: IsolateNews): void {
+    switch (news.type) {
       case 'settled':
-        for (const { seq, attempt, outcome } of message.ends)
-          this.#settle(isolate, { seq, attempt }, outcome);
+        for (const { seq, attempt, outcome } of news.ends) this.#settle(isolate, { seq, attempt }, outcome);
         return;
       case 'progress':
-        this.#reports?.progress(message, message.value);
-        return;
+        return this.#reports?.progress(news, news.value);
       case 'log':
-        this.#reports?.log(message, message.line);
-        return;
+        return this.#reports?.log(news, news.line);
       case 'detached':
-        this.#reports?.detached(message.of, message.error, message.hasFailed);
-        return;
+        return this.#reports?.detached(news.of, news.error, news.hasFailed);
       case 'heartbeat':
         if (isolate.workerId !== null) this.#reports?.heartbeat(isolate.workerId);
     }

@@ -37,9 +37,9 @@ async function main(): Promise<void> {
   const executor = inProcess(handlers, { onDetachedError, shouldRetry });
   await executor.start({
     settled: ({ seq, attempt }, outcome) => tellEnd({ seq, attempt, outcome }),
-    progress: ({ seq, attempt }, value) => send({ type: 'progress', seq, attempt, value }),
-    log: ({ seq, attempt }, line) => send({ type: 'log', seq, attempt, line }),
-    detached: (of, error, hasFailed) => send({ type: 'detached', of, error, hasFailed }),
+    progress: ({ seq, attempt }, value) => tell({ type: 'progress', seq, attempt, value }),
+    log: ({ seq, attempt }, line) => tell({ type: 'log', seq, attempt, line }),
+    detached: (of, error, hasFailed) => tell({ type: 'detached', of, error, hasFailed }),
     lost: unused,
     workerLost: unused,
     heartbeat: unused
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       case 'abort':
         return executor.abort(message.attempt, message.cause);
       case 'probe':
-        return send({ type: 'heartbeat' });
+        return tell({ type: 'heartbeat' });
       case 'stop':
         void executor.stop().then(() => exit());
     }
@@ -64,11 +64,19 @@ async function main(): Promise<void> {
 /** Before any other code runs than what ends now: it may block the thread, or end it. */
 function tellEnd(end: AttemptRef & { readonly outcome: Outcome }): void {
   ends.push(end);
-  if (ends.length > 1) return;
-  queueMicrotask(() => {
-    send({ type: 'settled', ends });
-    ends = [];
-  });
+  if (ends.length === 1) queueMicrotask(tellEnds);
+}
+
+function tellEnds(): void {
+  if (ends.length === 0) return;
+  send({ type: 'settled', ends });
+  ends = [];
+}
+
+/** In the order in which it happened. */
+function tell(message: FromIsolate): void {
+  tellEnds();
+  send(message);
 }
 
 /** By its code: the handlers may have the class from another copy of the library. */
