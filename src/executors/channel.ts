@@ -7,6 +7,8 @@ export interface IsolateSetup {
   /** URL of the module of handlers. */
   readonly module: string;
   readonly onDetachedError: DetachedErrorPolicy;
+  /** The process that makes it. */
+  readonly parent: number;
 }
 
 /** What an isolate is told. Structured-cloneable. */

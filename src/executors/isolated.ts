@@ -63,7 +63,11 @@ export class IsolatedExecutor implements Executor, IsolateListener {
     open: (maxOldGenerationSizeMb?: number) => OpenChannel
   ) {
     const { module, shouldRetry, onDetachedError, maxOldGenerationSizeMb } = readIsolated(argument, options);
-    this.#setup = { module: String(module), onDetachedError: onDetachedError ?? 'isolate' };
+    this.#setup = {
+      module: String(module),
+      onDetachedError: onDetachedError ?? 'isolate',
+      parent: process.pid
+    };
     this.#shouldRetry = shouldRetry ?? (() => true);
     this.#open = open(maxOldGenerationSizeMb);
   }
@@ -76,6 +80,8 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   }
 
   async startWorker(workerId: string): Promise<void> {
+    // One that is replaced while the fleet stops would never be stopped itself.
+    if (this.#reports === null) throw new Error(`Worker ${workerId} is not made: its executor has stopped`);
     const isolate = this.#spare ?? this.#isolate();
     this.#spare = null;
     isolate.workerId = workerId;

@@ -5,13 +5,14 @@ import { importHandlers } from '../handlerModule.ts';
 import { taskErrorOf } from '../outcome.ts';
 import type { FromIsolate, IsolateSetup, ToIsolate } from './channel.ts';
 import { inProcess } from './inProcess.ts';
+import { watchParent } from './parentWatch.ts';
 
 // Captured before the module of handlers loads: it may replace them.
 const send: (message: FromIsolate) => void =
   parentPort === null ? process.send!.bind(process) : parentPort.postMessage.bind(parentPort);
 const exit = process.exit.bind(process);
 
-const { module, onDetachedError } = JSON.parse(process.argv.at(-1)!) as IsolateSetup;
+const { module, onDetachedError, parent } = JSON.parse(process.argv.at(-1)!) as IsolateSetup;
 /** Outcomes that are told together. */
 let ends: (AttemptRef & { readonly outcome: Outcome })[] = [];
 
@@ -19,6 +20,7 @@ if (parentPort === null) {
   // An interrupt of a terminal, and a service that stops, signal the whole group: the fleet says what ends here.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   process.on('disconnect', () => exit());
+  watchParent(parent);
 }
 await main();
 

@@ -75,9 +75,8 @@ export const strayLate = (): string => {
 
 // What takes a thread or process down.
 
-export const block = async (_: Json, { progress }: HandlerContext): Promise<never> => {
+export const block = (_: Json, { progress }: HandlerContext): never => {
   progress('blocking');
-  await soon();
   for (;;);
 };
 
@@ -122,9 +121,4 @@ export const babble = (): string => {
     else process.send?.(junk);
   }
   return 'done';
-};
-
-export const processId = (_: Json, { progress }: HandlerContext): Promise<never> => {
-  progress(process.pid);
-  return new Promise(() => {});
 };

@@ -98,6 +98,19 @@ export function describeIsolation(
       expect(await fleet.submit('echo', 'next')).toBe('next');
     });
 
+    it('for longer than it may be silent is lost, and its task rescued', async () => {
+      const fleet = await startFleet({ heartbeatMs: 50, heartbeatTimeoutMs: 400 });
+      const events = fleet.events({ types: ['worker.unresponsive', 'worker.lost', 'worker.spawned'] });
+      expect(await fleet.submit('blockOnce', 'done')).toBe('done');
+      const facts = [await events.next(), await events.next(), await events.next()];
+      expect(facts.map(({ value }) => value as object)).toMatchObject([
+        { type: 'worker.unresponsive', workerId: 'worker-1' },
+        { type: 'worker.lost', workerId: 'worker-1' },
+        { type: 'worker.spawned', workerId: 'worker-1.2' }
+      ]);
+      expect(await fleet.getStats()).toMatchObject({ lostAttempts: 1, retriedAttempts: 0 });
+    });
+
     it('holds up no stop', async () => {
       const fleet = await startFleet();
       const progress = fleet.events({ types: ['task.progress'] });
@@ -135,6 +148,12 @@ export function describeIsolation(
       expect(reports.of('workerLost')).toHaveLength(1);
     });
 
+    it('is not made any more by an executor that has stopped', async () => {
+      const { executor } = await startExecutor();
+      await executor.stop();
+      await expect(executor.startWorker('w2')).rejects.toThrow('Worker w2 is not made');
+    });
+
     it('is not misled by what handlers say on its line', async () => {
       const { executor, reports } = await startExecutor();
       executor.dispatch([attemptOf(1, 'babble')]);
@@ -160,9 +179,9 @@ export function describeIsolation(
       expect((await reports.first('settled', 1)).outcome).toEqual({ status: 'completed', result: '2' });
     });
 
-    it.each<[what: string, text: string | null, message: string, cause: object | undefined]>([
+    it.each<[what: string, text: string | null, message: string, cause: object]>([
       ['is not there', null, 'Cannot find module', { code: 'ERR_MODULE_NOT_FOUND' }],
-      ['exports no handlers', 'export const work = 1;', 'it exports no handlers', undefined],
+      ['exports no handlers', 'export const work = 1;', 'it exports no handlers', {}],
       [
         'throws at import',
         "throw Object.assign(new RangeError('no disk'), { code: 'E_DISK' });",
@@ -170,7 +189,7 @@ export function describeIsolation(
         { name: 'RangeError', message: 'no disk', code: 'E_DISK' }
       ],
       ['cannot be parsed', 'export const = 1;', 'SyntaxError', { name: 'SyntaxError' }],
-      ['ends what loads it', 'process.exit(7);', 'what loads it ended with code 7', undefined]
+      ['ends what loads it', 'process.exit(7);', 'what loads it ended with code 7', {}]
     ])('that %s fails the start, with the cause', async (_, text, message, cause) => {
       const url = text === null ? new URL('file:///nowhere.mjs') : writeModule('bad.mjs', text);
       const fleet = new FleetManager({ executor: make({ module: url }) });
@@ -184,8 +203,16 @@ export function describeIsolation(
         module: url.href
       });
       expect(error!.message).toContain(message);
-      if (cause === undefined) expect(error!.cause).toBeUndefined();
-      else expect(error!.cause).toMatchObject(cause);
+      expect(error!.cause ?? {}).toMatchObject(cause);
+    });
+
+    it('that never ends loading is given up by a stop', async () => {
+      const executor = make({
+        module: writeModule('slow.mjs', 'await new Promise((r) => setTimeout(r, 1e9));')
+      });
+      const started = executor.start(new RecordedReports());
+      await executor.stop();
+      await expect(started).rejects.toMatchObject({ code: 'ERR_HANDLER_MODULE' });
     });
 
     it.each<[what: string, options: unknown, argument: string, allowed: RegExp]>([

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { processes } from '../../src/executors/processes.ts';
 import { describeExecutor } from './contract.ts';
@@ -21,6 +24,19 @@ describe('processes', () => {
     const { executor, reports } = await startExecutor();
     executor.dispatch([attemptOf(1, 'interrupt')]);
     expect((await reports.first('settled', 1)).outcome).toEqual({ status: 'completed', result: '"alive"' });
+  });
+
+  it('end with the process that made them, even while they are blocked', async () => {
+    const parent = spawn(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('blockedProcess.ts', import.meta.url))],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: undefined } }
+    );
+    // All that has its output open has ended then: the blocked process shares it.
+    const closed = once(parent, 'close');
+    await once(parent.stdout, 'data');
+    parent.kill('SIGKILL');
+    expect(await closed).toEqual([null, 'SIGKILL']);
   });
 
   it('are lost when they cut the line', async () => {
