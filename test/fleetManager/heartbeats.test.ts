@@ -211,6 +211,23 @@ describe('heartbeats', () => {
   });
 });
 
+describe('an attempt that is reported lost', () => {
+  it('after its handler was given up is stuck no more', async () => {
+    const { fleet, clock, reports } = await startBeating({
+      handlers: { hang },
+      config: { maxConcurrentWorkers: 1, maxRetries: 0, maxStuck: 0, cancelGraceMs: 50 }
+    });
+    const { seq } = await fleet.submitAsync('hang', null, { timeoutMs: 100 });
+    await clock.advance(149);
+    expect(await fleet.getStats()).toMatchObject({ timedOutTasks: 1, stuckWorkers: 0 });
+    await clock.advance(1);
+    expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 1 });
+    reports().lost({ seq, attempt: 1 }, 'ended');
+    await clock.advance(0);
+    expect(await fleet.getStats()).toMatchObject({ stuckWorkers: 0, lostAttempts: 0, lateOutcomes: 0 });
+  });
+});
+
 describe('a worker that is reported lost', () => {
   it('is replaced at once, and what it holds is queued again', async () => {
     const { fleet, clock, reports, facts } = await startBeating({
