@@ -198,7 +198,7 @@ export class FleetRun {
 }
 
 /** Where the handlers run. */
-function placeOf(handlers: Handlers, { handlers: path, isolate }: RunOptions): FleetManagerOptions<Handlers> {
+function placeOf(handlers: Handlers, { handlers: path, isolate }: RunOptions): FleetManagerOptions {
   if (isolate !== undefined) {
     const make = isolate === 'threads' ? threads : processes;
     return { executor: make({ module: pathToFileURL(resolve(path)) }) };

@@ -138,7 +138,7 @@ describe('a run', () => {
       expect(stderr).toMatch(/^mine\/2: doubling$/m);
       expect(code).toBe(0);
       const results = folder.lines('out.jsonl').map((line) => JSON.parse(line) as { attempts: number });
-      expect(results.map(({ attempts }) => attempts).toSorted()).toEqual([1, 1, 2]);
+      expect(results.map(({ attempts }) => attempts)).toEqual([1, 2, 1]);
     }
   );
 

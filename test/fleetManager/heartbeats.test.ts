@@ -193,6 +193,20 @@ describe('heartbeats', () => {
     expect(facts().map(({ type }) => type)).toEqual(['worker.unresponsive', 'worker.stopped']);
   });
 
+  it('decide anew about a worker that is wanted again while it is silent', async () => {
+    const { fleet, clock, silence, facts } = await startBeating({ handlers: { hangOnce } });
+    await Promise.all([fleet.submitAsync('hangOnce', null), fleet.submitAsync('hangOnce', null)]);
+    silence('worker-2');
+    await clock.advance(400);
+    await fleet.scaleWorkers(1);
+    await fleet.scaleWorkers(2);
+    await clock.advance(10);
+    expect(facts()).toEqual([
+      { type: 'worker.unresponsive', workerId: 'worker-2' },
+      { type: 'worker.unresponsive', workerId: 'worker-2' }
+    ]);
+  });
+
   it('that never come end a worker that drains', async () => {
     const { fleet, clock, silence, stopped } = await startBeating({ handlers: { hangOnce } });
     const keys = [await fleet.submitAsync('hangOnce', null), await fleet.submitAsync('hangOnce', null)];
