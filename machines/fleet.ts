@@ -111,6 +111,13 @@ export interface FleetConfig {
   readonly cancelGraceMs: number;
   /** Handlers that may hang beyond their grace before they keep their places. `null`: `maxConcurrentWorkers`. */
   readonly maxStuck: number | null;
+  /** How often a worker in a thread or process is asked for a sign of life, ms. Finite, >= 1. Defaults to 5,000. */
+  readonly heartbeatMs: number;
+  /**
+   * How long it may owe the answer before it is ended and replaced, ms. Finite, > `2 * heartbeatMs`, from which on
+   * it is unresponsive. Defaults to 30,000.
+   */
+  readonly heartbeatTimeoutMs: number;
   /** Tasks that may wait at once. Integer >= 1; `null`: no limit, the default. */
   readonly maxQueueSize: number | null;
   /** What a submission to a full queue does. Defaults to `wait`. */
@@ -142,6 +149,8 @@ export const defaultFleetConfig: FleetConfig = {
   maxRecoveries: 3,
   cancelGraceMs: 5_000,
   maxStuck: null,
+  heartbeatMs: 5_000,
+  heartbeatTimeoutMs: 30_000,
   maxQueueSize: null,
   onQueueFull: 'wait',
   ageingMs: 60_000,
@@ -336,6 +345,9 @@ export type FleetFact =
   | { readonly type: 'schedule.ended'; readonly scheduleId: string }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }
+  /** It has not answered for two heartbeats, and takes nothing new until it does. */
+  | { readonly type: 'worker.unresponsive'; readonly workerId: string }
+  /** It died, stayed silent, or could not be made. Another one follows it; what it held is queued again. */
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
   | { readonly type: 'store.recovered' }
@@ -358,6 +370,7 @@ export const factTypes = [
   'schedule.ended',
   'worker.spawned',
   'worker.stopped',
+  'worker.unresponsive',
   'worker.lost',
   'store.unavailable',
   'store.recovered',

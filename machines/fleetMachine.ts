@@ -437,6 +437,18 @@ export const fleetMachine = setup({
           { type: 'emitFacts', params: ({ event }) => ({ facts: [stopped(event)] }) }
         ]
       },
+      'worker.unresponsive': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [unresponsive(event)] }) }
+        ]
+      },
+      'worker.lost': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [lost(event)] }) }
+        ]
+      },
       'worker.broken': {
         actions: [
           { type: 'recordReport', params: ({ event }) => ({ report: event }) },
@@ -746,6 +758,10 @@ function spawned({ workerId }: WorkerReport): FleetFact {
 
 function stopped({ workerId }: WorkerReport): FleetFact {
   return { type: 'worker.stopped', workerId };
+}
+
+function unresponsive({ workerId }: WorkerReport): FleetFact {
+  return { type: 'worker.unresponsive', workerId };
 }
 
 function lost({ workerId, problem }: WorkerReport): FleetFact {

@@ -20,7 +20,7 @@ export interface WorkerContext {
   /** Attempts of this slot that completed, and that failed or timed out, up to when it was last idle. */
   readonly completed: number;
   readonly failed: number;
-  /** Why the worker could not be made; `null` outside `error`. */
+  /** Why the worker could not be made, or died while it was idle; `null` outside `error`. */
   readonly problem: string | null;
 }
 
@@ -47,7 +47,13 @@ export type WorkerEvent =
     }
   // Facts, told to the worker
   | { readonly type: 'attempts.begun' }
-  | ({ readonly type: 'attempts.ended' } & WorkDone);
+  | ({ readonly type: 'attempts.ended' } & WorkDone)
+  /** It has not answered for two heartbeats. */
+  | { readonly type: 'heartbeat.missed' }
+  /** It has answered after all. `isBusy`: it holds an attempt. */
+  | { readonly type: 'heartbeat.heard'; readonly isBusy: boolean }
+  /** Its thread or process ended, or has not answered for too long. What it held is rescued. */
+  | ({ readonly type: 'worker.died'; readonly problem: string } & WorkDone);
 
 /** What the worker did while it was busy. */
 export interface WorkDone {
@@ -60,8 +66,18 @@ export interface WorkDone {
 
 /** What a worker tells the fleet that spawned it. */
 export interface WorkerReport {
-  /** `ready`: a worker was made. `offering`: it takes tasks, under these limits. */
-  readonly type: 'worker.ready' | 'worker.offering' | 'worker.withdrawn' | 'worker.stopped' | 'worker.broken';
+  /**
+   * `ready`: a worker was made. `offering`: it takes tasks, under these limits. `unresponsive`: it takes none until
+   * it offers room again. `lost`: it died.
+   */
+  readonly type:
+    | 'worker.ready'
+    | 'worker.offering'
+    | 'worker.withdrawn'
+    | 'worker.unresponsive'
+    | 'worker.lost'
+    | 'worker.stopped'
+    | 'worker.broken';
   readonly slot: string;
   readonly workerId: string;
   readonly concurrency: number;
@@ -71,7 +87,7 @@ export interface WorkerReport {
   readonly tags: readonly string[];
   /** When it was ready, epoch ms; `null` before. */
   readonly spawnedAt: number | null;
-  /** Why it could not be made; `null` unless broken. */
+  /** Why it could not be made, or died; `null` unless broken or lost. */
   readonly problem: string | null;
 }
 
@@ -117,7 +133,8 @@ export const workerMachine = setup({
   },
   guards: {
     isSpent: ({ context }, params: WorkDone) =>
-      context.tasksPerWorker !== null && params.taken >= context.tasksPerWorker
+      context.tasksPerWorker !== null && params.taken >= context.tasksPerWorker,
+    isBusy: (_, params: { isBusy: boolean }) => params.isBusy
   },
   actions: {
     recordWork: assign({
@@ -140,10 +157,12 @@ export const workerMachine = setup({
     }),
     recordProblem: assign({ problem: (_, params: { error: unknown }) => problemOf(params.error).message }),
     clearProblem: assign({ problem: null }),
-    report: enqueueActions(({ context, self, enqueue }, params: Pick<WorkerReport, 'type'>) => {
-      // `_parent` is undefined for a worker that was started alone: there is no fleet to tell.
-      if (self._parent) enqueue.sendTo(self._parent, reportOf(context, params.type));
-    })
+    report: enqueueActions(
+      ({ context, self, enqueue }, params: Pick<WorkerReport, 'type'> & { problem?: string }) => {
+        // `_parent` is undefined for a worker that was started alone: there is no fleet to tell.
+        if (self._parent) enqueue.sendTo(self._parent, { ...reportOf(context, params.type), ...params });
+      }
+    )
   }
 }).createMachine({
   id: 'worker',
@@ -191,6 +210,18 @@ export const workerMachine = setup({
       tags: ['accepting'],
       on: {
         'attempts.begun': 'busy',
+        'heartbeat.missed': {
+          target: 'unresponsive',
+          actions: { type: 'report', params: { type: 'worker.unresponsive' } }
+        },
+        'worker.died': {
+          description: 'No task took it down, so the next one may end as soon: made again after a pause.',
+          target: 'error',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'recordProblem', params: ({ event }) => ({ error: event.problem }) }
+          ]
+        },
         'worker.drain': {
           target: 'stopping',
           actions: { type: 'report', params: { type: 'worker.withdrawn' } }
@@ -223,6 +254,18 @@ export const workerMachine = setup({
           },
           { target: 'idle', actions: { type: 'recordWork', params: ({ event }) => event } }
         ],
+        'heartbeat.missed': {
+          target: 'unresponsive',
+          actions: { type: 'report', params: { type: 'worker.unresponsive' } }
+        },
+        'worker.died': {
+          description: 'Replaced at once.',
+          target: 'recycling',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+          ]
+        },
         'worker.drain': {
           target: 'draining',
           actions: { type: 'report', params: { type: 'worker.withdrawn' } }
@@ -239,12 +282,54 @@ export const workerMachine = setup({
         }
       }
     },
+    unresponsive: {
+      description:
+        'Has not answered for two heartbeats: takes nothing new, and is replaced if it stays silent.',
+      on: {
+        'heartbeat.heard': [
+          {
+            guard: { type: 'isBusy', params: ({ event }) => event },
+            target: 'busy',
+            actions: { type: 'report', params: { type: 'worker.offering' } }
+          },
+          { target: 'idle', actions: { type: 'report', params: { type: 'worker.offering' } } }
+        ],
+        'attempts.ended': {
+          description: 'By their timeouts: it has said nothing.',
+          actions: { type: 'recordWork', params: ({ event }) => event }
+        },
+        'worker.died': {
+          target: 'recycling',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+          ]
+        },
+        'worker.drain': {
+          description: 'One that holds nothing is told at once that its attempts have ended.',
+          target: 'draining',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.retire': {
+          target: 'retiring',
+          actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+        },
+        'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
+      }
+    },
     draining: {
       description: 'Finishes what it holds, takes nothing new, then stops.',
       on: {
         'attempts.ended': {
           target: 'stopping',
           actions: { type: 'recordWork', params: ({ event }) => event }
+        },
+        'worker.died': {
+          target: 'stopping',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+          ]
         },
         'worker.start': {
           description: 'Wanted again before it was empty.',
@@ -260,6 +345,13 @@ export const workerMachine = setup({
         'attempts.ended': {
           target: 'recycling',
           actions: { type: 'recordWork', params: ({ event }) => event }
+        },
+        'worker.died': {
+          target: 'recycling',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+          ]
         },
         'worker.drain': 'draining',
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }

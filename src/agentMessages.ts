@@ -31,6 +31,7 @@ export class AgentMessages {
   record(report: WorkerReport): void {
     this.#ledger.roster.record(report);
     if (report.type === 'worker.offering') this.#retireIfSpent(report);
+    if (report.type === 'worker.withdrawn') this.#endIfIdle(report);
     if (report.type === 'worker.broken') {
       this.#ledger.workerDeadlines.set(report.slot, this.#active.now() + brokenWorkerPauseMs);
     }
@@ -60,8 +61,12 @@ export class AgentMessages {
     }
     for (const workerId of turn.wedgedWorkers) {
       const place = this.#ledger.roster.get(workerId);
-      if (place) this.#tell(place.slot, { type: 'worker.retire' });
+      if (place) this.tellWorker(place.slot, { type: 'worker.retire' });
     }
+  }
+
+  tellWorker(slot: string, event: WorkerEvent): void {
+    this.#tell(slot, event);
   }
 
   /** The coordinator hears once per turn, in sums. */
@@ -116,6 +121,14 @@ export class AgentMessages {
     const place = this.#ledger.roster.get(workerId);
     if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
     this.#tell(slot, { type: 'worker.retire' });
+  }
+
+  /** An unresponsive worker that is drained may hold nothing: then it would wait for an end that never comes. */
+  #endIfIdle({ slot, workerId }: WorkerReport): void {
+    const place = this.#ledger.roster.get(workerId);
+    if (place !== undefined && !place.isBusy) {
+      this.#tell(slot, { type: 'attempts.ended', ...workDoneOf(place) });
+    }
   }
 
   #tell(id: string, event: WorkerEvent | CoordinatorEvent): void {

@@ -27,7 +27,8 @@ export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcom
 }
 
 /** Takes in that an attempt died with its worker or process. */
-export function loseAttempt(turn: Turn, { seq, attempt, reason }: AttemptLost): void {
+export function loseAttempt(turn: Turn, ledger: Ledger, { seq, attempt, reason }: AttemptLost): void {
+  endLate(turn, ledger, attemptKey({ seq, attempt }));
   const row = turn.task(seq);
   if (row === undefined) return;
   const error: TaskError = { name: 'LostAttemptError', message: reason, retryable: true };
@@ -168,12 +169,14 @@ function endGrace(turn: Turn, row: TaskRow): void {
 }
 
 /**
- * A handler ignored its abort for the whole grace: its worker is replaced, as long as few of them hang. Beyond
- * that it keeps its place until it ends, or until one of the others does.
+ * A handler ignored its abort for the whole grace: its worker is replaced. Where that does not end the handler,
+ * only as long as few of them hang: beyond that it keeps its place until it ends, or until one of the others does.
  */
 function giveUp(turn: Turn, ledger: Ledger, key: string): void {
-  const { maxStuck, maxConcurrentWorkers } = turn.context.config;
-  if (ledger.givenUp.size < (maxStuck ?? maxConcurrentWorkers)) turn.giveUp(ledger.lingering.get(key)!);
+  const { config, canEndHandlers } = turn.context;
+  const { maxStuck, maxConcurrentWorkers } = config;
+  if (canEndHandlers || ledger.givenUp.size < (maxStuck ?? maxConcurrentWorkers))
+    turn.giveUp(ledger.lingering.get(key)!);
 }
 
 /** A handler that was waited for no longer has ended after all. */

@@ -42,6 +42,12 @@ program
   .option('--retries <n>', 'tries after a failed one (default: 3)', integer(0, 1_000_000))
   .option('--timeout <ms>', 'limit for one try (default: 300000)', integer(1, Number.MAX_SAFE_INTEGER))
   .addOption(
+    new Option(
+      '--isolate <how>',
+      'run the handlers of each worker in a thread or process of its own, which can be ended'
+    ).choices(['threads', 'processes'])
+  )
+  .addOption(
     new Option('--durability <level>', 'what finished work survives: power loss, kill -9, or neither')
       .choices(['full', 'process', 'none'])
       .default('full')

@@ -29,7 +29,10 @@ import { assertId, assertOneOf, readFields, readOptions, refuse } from './valida
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
   /** Names the fleet within its store. Defaults to `default`. */
   readonly name?: string;
-  /** By task type; more may be registered later. They run in this process; give `executor` instead to run them elsewhere. */
+  /**
+   * By task type; more may be registered later. They run in this process; to run them elsewhere, give `executor`
+   * instead: `threads` or `processes`.
+   */
   readonly handlers?: THandlers;
   /** Where handlers run. Defaults to this process. Excludes `handlers`. */
   readonly executor?: Executor;
@@ -39,7 +42,7 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
   readonly config?: ConfigPatch;
   /** Short for `config.retry`. */
   readonly retry?: ConfigPatch['retry'];
-  /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
+  /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. Excludes `executor`. */
   readonly shouldRetry?: ShouldRetry;
   /** What becomes of an error that a handler's detached code throws. Defaults to `isolate`. Excludes `executor`. */
   readonly onDetachedError?: DetachedErrorPolicy;
@@ -110,6 +113,9 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
   assertId('options.name', name);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
+  }
+  if (executor !== undefined && shouldRetry !== undefined) {
+    refuse('options.shouldRetry', shouldRetry, 'absent where an executor is given, which has its own');
   }
   if (onDetachedError !== undefined) {
     assertOneOf('options.onDetachedError', onDetachedError, ['isolate', 'exit']);

@@ -150,6 +150,19 @@ export class NonRetryableError extends FleetError {
   readonly code = 'ERR_NON_RETRYABLE';
 }
 
+/** The module of handlers cannot be used: it does not load, exports none, or throws at import, which is the `cause`. */
+export class HandlerModuleError extends FleetError {
+  readonly code = 'ERR_HANDLER_MODULE';
+
+  /** Its URL. */
+  readonly module: string;
+
+  constructor(module: string, reason: string, options?: ErrorOptions) {
+    super(`The handlers of ${escapeControls(module)} cannot be used: ${escapeControls(reason)}`, options);
+    this.module = module;
+  }
+}
+
 /** The task of a `submit` or `waitFor` failed or timed out. */
 export class TaskFailedError extends FleetError {
   readonly code = 'ERR_TASK_FAILED';

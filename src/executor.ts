@@ -15,7 +15,7 @@ export interface Attempt extends AttemptRef {
   readonly workerId: string;
 }
 
-/** What an executor reports of attempts. Each attempt is settled exactly once, even after an abort. */
+/** What an executor reports. Each attempt is settled or lost exactly once, even after an abort. */
 export interface ExecutorReports {
   /** It ended: the handler returned, threw or rejected. Late ones are reported too; the fleet fences them. */
   settled(attempt: AttemptRef, outcome: Outcome): void;
@@ -27,6 +27,12 @@ export interface ExecutorReports {
    * @param hasFailed - `false`: it was over already, and the error is a late outcome.
    */
   detached(attempt: Attempt, error: TaskError, hasFailed: boolean): void;
+  /** Nothing will be heard of it: what ran it ended. */
+  lost(attempt: AttemptRef, reason: string): void;
+  /** A worker ended that nobody stopped. Its attempts are reported lost as well. */
+  workerLost(workerId: string, reason: string): void;
+  /** A worker has answered {@link Executor.probe}. */
+  heartbeat(workerId: string): void;
 }
 
 /** What became of an attempt that was running when its fleet stopped or died. */
@@ -57,7 +63,7 @@ export interface Executor {
 
   /** Makes a worker ready to run attempts. What it says that the worker offers is added to the tags of its slot. */
   startWorker(workerId: string): Promise<void | { readonly tags?: readonly string[] }>;
-  /** Cleans a worker up; attempts that still hang in it are given up. */
+  /** Cleans a worker up; attempts that still hang in it are given up, and ended where that is possible. */
   stopWorker(workerId: string): Promise<void>;
 
   /** Starts attempts. They were claimed durably before. */
@@ -66,6 +72,12 @@ export interface Executor {
   abort(attempt: AttemptRef, cause: AbortCause): void;
   /** Says of each attempt what became of it, in order. */
   reattach(attempts: readonly AttemptRef[]): Promise<readonly Reattachment[]>;
+
+  /**
+   * Asks a worker for a heartbeat. Only executors have it whose workers are threads, processes or machines of their
+   * own, whose {@link Executor.stopWorker} really ends what hangs: the fleet replaces those that do not answer.
+   */
+  probe?(workerId: string): void;
 
   /** Gives up what still runs. */
   stop(): Promise<void>;

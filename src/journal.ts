@@ -38,6 +38,7 @@ import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
 import { taskIdOf, Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
 import { Waiters } from './waiters.ts';
+import { WorkerHealth } from './workerHealth.ts';
 import { WorkerHistory } from './workerHistory.ts';
 
 /** Rows that a turn steps at most, so that none holds the event loop for long. */
@@ -90,6 +91,7 @@ export class Journal {
   readonly #snapshots = new AgentSnapshots(() => this.statistics);
   readonly #autoscaling: Autoscaling;
   readonly #removals: Removals;
+  readonly #health: WorkerHealth;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** A turn is due or under way: whatever comes in needs no further call. */
@@ -110,6 +112,14 @@ export class Journal {
     this.#active = new ActiveClock(options.clock);
     this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
     this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
+    this.#health = new WorkerHealth({
+      executor: options.executor,
+      ledger: this.ledger,
+      clock: options.clock,
+      active: this.#active,
+      tell: (slot, event) => this.#agents.tellWorker(slot, event),
+      collect: (input) => this.collect(input)
+    });
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -149,6 +159,7 @@ export class Journal {
   recordReport(report: WorkerReport): void {
     this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
+    this.#health.record(report);
     this.#snapshots.markWorker(report.slot);
     this.#hasReports = true;
     this.#wake();
@@ -193,7 +204,13 @@ export class Journal {
         detached: ({ key, batchId, attempt }, error, hasFailed) => {
           const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
           this.#send({ type: 'facts.released', facts: [fact] });
-        }
+        },
+        lost: ({ seq, attempt }, reason) => {
+          this.notes.forget({ seq, attempt });
+          this.collect({ type: 'attempt.lost', seq, attempt, reason });
+        },
+        workerLost: (workerId, reason) => this.#health.lose(workerId, reason),
+        heartbeat: (workerId) => this.#health.heard(workerId)
       });
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
@@ -330,6 +347,7 @@ export class Journal {
       config: context.config,
       isDispatching: value.operation === 'running',
       types: executor.types,
+      canEndHandlers: executor.probe !== undefined,
       tellsTasks: this.#options.hasTaskListeners(),
       found
     });
@@ -342,7 +360,7 @@ export class Journal {
           settleAttempt(turn, this.ledger, input);
           break;
         case 'attempt.lost':
-          loseAttempt(turn, input);
+          loseAttempt(turn, this.ledger, input);
           break;
         case 'attempts.released':
           releaseAttempts(turn, this.ledger);
@@ -417,6 +435,7 @@ export class Journal {
     const { config } = turn.context;
     this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
     this.#autoscaling.look(turn);
+    this.#health.look(config);
     this.#removals.take(turn);
     this.#end(turn);
   }
@@ -509,7 +528,8 @@ export class Journal {
       lingerDeadlines.nextAt ?? Infinity,
       workerDeadlines.nextAt ?? Infinity,
       isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity,
-      this.#autoscaling.nextAt ?? Infinity
+      this.#autoscaling.nextAt ?? Infinity,
+      this.#health.nextAt ?? Infinity
     );
     this.#active.watch(activeAt < Infinity);
     const { nextAt: lookAt } = this.#removals;

@@ -61,6 +61,7 @@ export function validateConfig(patch: ConfigPatch, current: FleetConfig): Partia
     if (value === undefined) continue;
     given[field] = normalize(field, value, current);
   }
+  assertHeartbeats({ ...current, ...given });
   return given;
 }
 
@@ -82,6 +83,10 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
       return value;
     case 'workerTimeout':
       assertDuration(path, value, Number.MIN_VALUE);
+      return value;
+    case 'heartbeatMs':
+    case 'heartbeatTimeoutMs':
+      assertDuration(path, value, 1);
       return value;
     case 'cancelGraceMs':
       assertDuration(path, value, 0);
@@ -113,6 +118,12 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
     case 'health':
       return validateHealth(value, current.health);
   }
+}
+
+function assertHeartbeats({ heartbeatMs, heartbeatTimeoutMs }: FleetConfig): void {
+  if (heartbeatTimeoutMs > 2 * heartbeatMs) return;
+  const allowed = `more than twice heartbeatMs, which is ${heartbeatMs}`;
+  refuse('config.heartbeatTimeoutMs', heartbeatTimeoutMs, allowed);
 }
 
 function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {

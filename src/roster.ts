@@ -31,6 +31,10 @@ export interface Place {
   isBusy: boolean;
   /** When a heartbeat was last heard, epoch ms; `null`: never, or its executor has none. */
   lastHeartbeatAt: number | null;
+  /** When it was asked for the heartbeat that it owes, in active time; `null`: it owes none. */
+  askedAt: number | null;
+  /** It has owed one for so long that its actor was told. */
+  isUnresponsive: boolean;
 }
 
 /** Workers that offer the same tags. */
@@ -55,7 +59,9 @@ export class Roster {
       case 'worker.offering':
         return this.#admit(report);
       case 'worker.withdrawn':
+      case 'worker.unresponsive':
         return this.setAccepting(report.workerId, false);
+      case 'worker.lost':
       case 'worker.stopped':
       case 'worker.broken':
         return this.#dismiss(report.workerId);
@@ -214,7 +220,9 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
     told: { completed: 0, failed: 0 },
     isHolding: false,
     isBusy: false,
-    lastHeartbeatAt: null
+    lastHeartbeatAt: null,
+    askedAt: null,
+    isUnresponsive: false
   };
 }
 

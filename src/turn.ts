@@ -47,6 +47,8 @@ export interface TurnContext {
   readonly isDispatching: boolean;
   /** Task types that can be run. `null`: any. */
   readonly types: ReadonlySet<string> | null;
+  /** Whether a handler that hangs ends with its worker. */
+  readonly canEndHandlers: boolean;
   /** Whether facts about single tasks are wanted. */
   readonly tellsTasks: boolean;
   readonly found: Found;

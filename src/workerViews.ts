@@ -11,10 +11,11 @@ type WorkerState = SnapshotFrom<typeof workerMachine>['value'];
 export type WorkerStatus = 'spawning' | 'idle' | 'busy' | 'draining' | 'stopped' | 'error';
 
 /**
- * What a worker of a fleet is doing: being made, waiting for a task, holding one, or finishing what it holds to be
- * stopped or replaced. `completed`: it was stopped or replaced. `failed`: it could not be made.
+ * What a worker of a fleet is doing: being made, waiting for a task, holding one, owing a sign of life, or finishing what
+ * it holds to be stopped or replaced. `completed`: it was stopped or replaced. `failed`: it could not be made.
  */
-export type WorkerInfoStatus = 'spawning' | 'idle' | 'active' | 'draining' | 'completed' | 'failed';
+export type WorkerInfoStatus =
+  'spawning' | 'idle' | 'active' | 'unresponsive' | 'draining' | 'completed' | 'failed';
 
 /** A worker of a fleet. */
 export interface WorkerInfo {
@@ -46,6 +47,7 @@ const workerStates = {
   spawning: ['spawning', 'spawning'],
   idle: ['idle', 'idle'],
   busy: ['busy', 'active'],
+  unresponsive: ['busy', 'unresponsive'],
   draining: ['draining', 'draining'],
   retiring: ['draining', 'draining'],
   recycling: ['spawning', 'spawning'],
@@ -54,7 +56,7 @@ const workerStates = {
   error: ['error', 'failed']
 } as const satisfies Record<WorkerState, readonly [alone: WorkerStatus, inFleet: WorkerInfoStatus]>;
 
-const liveStatuses: readonly WorkerInfoStatus[] = ['spawning', 'idle', 'active', 'draining'];
+const liveStatuses: readonly WorkerInfoStatus[] = ['spawning', 'idle', 'active', 'unresponsive', 'draining'];
 const infoStatuses = [...liveStatuses, 'completed', 'failed'] as const;
 
 export function workerStatusOf({ value }: SnapshotFrom<typeof workerMachine>): WorkerStatus {

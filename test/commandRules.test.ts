@@ -68,6 +68,7 @@ function turnOver(ledger: Ledger): Turn {
     config: defaultFleetConfig,
     isDispatching: true,
     types: new Set(),
+    canEndHandlers: false,
     tellsTasks: false,
     found: { ...nothingFound, batches: new Map([['b', settledBatchOf('b')]]) }
   });

@@ -56,6 +56,7 @@ function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
     config: defaultFleetConfig,
     isDispatching: true,
     types: new Set(['work']),
+    canEndHandlers: false,
     tellsTasks: false,
     found: nothingFound
   });

@@ -91,6 +91,8 @@ describe('resolveConfig', () => {
     ['maxRecoveries', [{ maxRecoveries: 0 }, { maxRecoveries: 1_000_000 }]],
     ['cancelGraceMs', [{ cancelGraceMs: 0 }, { cancelGraceMs: 2 ** 31 }]],
     ['maxStuck', [{ maxStuck: 0 }, { maxStuck: 100_000 }]],
+    ['heartbeatMs', [{ heartbeatMs: 1 }, { heartbeatMs: 2 ** 40, heartbeatTimeoutMs: 2 ** 42 }]],
+    ['heartbeatTimeoutMs', [{ heartbeatTimeoutMs: 10_001 }, { heartbeatTimeoutMs: Number.MAX_SAFE_INTEGER }]],
     ['maxQueueSize', [{ maxQueueSize: 1 }, { maxQueueSize: Number.MAX_SAFE_INTEGER }]],
     ['onQueueFull', [{ onQueueFull: 'wait' }, { onQueueFull: 'reject' }]],
     [
@@ -130,6 +132,8 @@ describe('resolveConfig', () => {
     ['maxRecoveries', notWhole],
     ['cancelGraceMs', notDuration],
     ['maxStuck', [-1, 1.5, 1e9, Infinity, Number.NaN, '5']],
+    ['heartbeatMs', [0, 0.5, ...notDuration]],
+    ['heartbeatTimeoutMs', [0, 0.5, 10_000, ...notDuration]],
     ['maxQueueSize', [0, -1, 1.5, Number.NaN, -Infinity, '5']],
     ['workerGroups', [null, 5, {}, 'gpu', Array.from({ length: 1_001 }, () => ({ tags: [], workers: 1 }))]],
     ['ageingMs', [0, 0.5, -1, Number.NaN, Infinity, 2 ** 53, '1m', 5n, true]],
@@ -229,6 +233,17 @@ describe('resolveConfig', () => {
     expect(refused.argument).toBe('config.retry.maxMs');
     expect(refused.allowed).toContain('100');
     expect(refusal(() => resolveConfig({ retry: { baseMs: 60_001 } })).argument).toBe('config.retry.maxMs');
+  });
+
+  it('refuses a heartbeat timeout that leaves an unresponsive worker no time', () => {
+    const refused = refusal(() => resolveConfig({ heartbeatMs: 15_000 }));
+    expect(refused.argument).toBe('config.heartbeatTimeoutMs');
+    expect(refused.allowed).toBe('more than twice heartbeatMs, which is 15000');
+    const current = resolveConfig({ heartbeatMs: 100, heartbeatTimeoutMs: 300 });
+    expect(refusal(() => validateConfig({ heartbeatMs: 150 }, current)).argument).toBe(
+      'config.heartbeatTimeoutMs'
+    );
+    expect(validateConfig({ heartbeatMs: 149 }, current)).toEqual({ heartbeatMs: 149 });
   });
 
   it.each<[what: string, patch: unknown, path: string]>([

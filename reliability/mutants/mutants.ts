@@ -37,6 +37,35 @@ export const mutants: readonly Mutant[] = [
     replace: 'result,',
     tests: ['test/fleetManager/cancellation.test.ts']
   },
+  // Workers that die.
+  {
+    name: 'what a lost worker held is not queued again',
+    file: 'src/workerHealth.ts',
+    find: 'of held) collect(',
+    replace: 'of held.slice(1)) collect(',
+    tests: ['test/fleetManager/heartbeats.test.ts']
+  },
+  {
+    name: 'a handler that ended with its worker is stuck for ever',
+    file: 'src/attemptRules.ts',
+    find: '  endLate(turn, ledger, attemptKey({ seq, attempt }));\n  const row = turn.task(seq);\n  if (row',
+    replace: '  const row = turn.task(seq);\n  if (row',
+    tests: ['test/fleetManager/heartbeats.test.ts']
+  },
+  {
+    name: 'time for which this process stood still makes workers silent',
+    file: 'src/workerHealth.ts',
+    find: 'const now = active.now();',
+    replace: 'const now = this.#options.clock.monotonic();',
+    tests: ['test/fleetManager/heartbeats.test.ts']
+  },
+  {
+    name: 'an unresponsive worker is given tasks',
+    file: 'src/roster.ts',
+    find: "      case 'worker.withdrawn':\n      case 'worker.unresponsive':\n",
+    replace: "      case 'worker.unresponsive':\n        return;\n      case 'worker.withdrawn':\n",
+    tests: ['test/fleetManager/heartbeats.test.ts']
+  },
   {
     name: 'a store takes the turn of an owner who was replaced',
     file: 'src/stores/sqlite/commitWriter.ts',

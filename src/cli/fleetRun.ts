@@ -1,7 +1,11 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { BatchStatus } from '../../machines/batch.ts';
 import { ConflictError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
-import { FleetManager } from '../fleetManager.ts';
+import { processes } from '../executors/processes.ts';
+import { threads } from '../executors/threads.ts';
+import { FleetManager, type FleetManagerOptions } from '../fleetManager.ts';
 import type { Handlers } from '../handler.ts';
 import type { CommandReply, RemoteCommand, Store } from '../store.ts';
 import { durationText } from './duration.ts';
@@ -47,11 +51,9 @@ export class FleetRun {
     this.#inbox = new InboxWork(store, (command, reply) => this.#note(answerText(command, reply)));
     this.#fleet = new FleetManager({
       name: options.fleet,
-      handlers,
+      ...placeOf(handlers, options),
       store: this.#inbox.store,
-      config: configOf(options),
-      // By its code: the handlers may have the class from another copy of the library.
-      shouldRetry: (error) => (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE'
+      config: configOf(options)
     });
     this.#fleet.on('store.unavailable', ({ message }) =>
       this.#note(`The store is unavailable, what runs goes on: ${message}`)
@@ -193,6 +195,19 @@ export class FleetRun {
   get #drainMs(): number {
     return this.#options.timeout ?? drainMs;
   }
+}
+
+/** Where the handlers run. */
+function placeOf(handlers: Handlers, { handlers: path, isolate }: RunOptions): FleetManagerOptions {
+  if (isolate !== undefined) {
+    const make = isolate === 'threads' ? threads : processes;
+    return { executor: make({ module: pathToFileURL(resolve(path)) }) };
+  }
+  return {
+    handlers,
+    // By its code: the handlers may have the class from another copy of the library.
+    shouldRetry: (error) => (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE'
+  };
 }
 
 function configOf({ workers, concurrency, retries, timeout }: RunOptions) {

@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly concurrency?: number;
   readonly retries?: number;
   readonly timeout?: number;
+  readonly isolate?: 'threads' | 'processes';
   readonly durability: NonNullable<SqliteOptions['durability']>;
   readonly batch?: string;
   readonly out?: string;

@@ -140,6 +140,40 @@ describe('a run', () => {
     expect(code).toBe(0);
   });
 
+  test.each(['threads', 'processes'])(
+    'outlives handlers that end what they run in: --isolate %s',
+    async (how) => {
+      const folder = new Folder();
+      folder.write(
+        'h.mjs',
+        `export const double = ({ n }, { attempt, log }) => {
+         if (n === 2 && attempt === 1) process.exit(1);
+         log('doubling');
+         return n * 2;
+       };`
+      );
+      folder.write('tasks.jsonl', numberedTasks(3));
+      const args = [
+        '--handlers',
+        'h.mjs',
+        '--isolate',
+        how,
+        '--workers',
+        '1',
+        '--batch',
+        'mine',
+        '--out',
+        'out.jsonl'
+      ];
+      const { code, stdout, stderr } = await folder.run(['run', 'tasks.jsonl', ...args]);
+      expect(stdout).toContain('Batch mine: 3 of 3 completed.');
+      expect(stderr).toMatch(/^mine\/2: doubling$/m);
+      expect(code).toBe(0);
+      const results = folder.lines('out.jsonl').map((line) => JSON.parse(line) as { attempts: number });
+      expect(results.map(({ attempts }) => attempts)).toEqual([1, 2, 1]);
+    }
+  );
+
   test('goes on when nobody reads what it prints', async () => {
     const folder = new Folder();
     folder.write('h.mjs', doubling);
@@ -186,6 +220,12 @@ describe('before anything is started or written, a run refuses', () => {
       ['--handlers', 'h.ts'],
       { 'in.jsonl': tasks, 'h.ts': '\nconst n: number = 1;\nmissing();\n' },
       /h\.ts do not load: ReferenceError: missing is not defined \(.*h\.ts:3:\d+\)$/m
+    ],
+    [
+      'an isolation that is none',
+      ['--handlers', 'h.mjs', '--isolate', 'fibers'],
+      {},
+      /'fibers' is invalid\. Allowed choices are threads, processes/
     ],
     [
       'an option that is none, and what a terminal would obey in it',

@@ -3,6 +3,7 @@ import { setImmediate as soon, setTimeout as wait } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { HandlerContext } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
+import { silenceRunner } from './errorListeners.ts';
 import { runProcess } from './process.ts';
 
 /** The facts that tell of it. */
@@ -30,7 +31,7 @@ const detached: [how: string, begin: () => void][] = [
 ];
 
 describe('what detached code of a handler throws', () => {
-  beforeEach(silenceRunner);
+  beforeEach(() => onTestFinished(silenceRunner()));
 
   it.each(detached)('fails the attempt that still runs: %s', async (_, begin) => {
     const signals: AbortSignal[] = [];
@@ -229,19 +230,6 @@ it('a fleet that was stopped leaves no timer, socket, thread or listener, whatev
   // The one thing that is told of what the handler left behind.
   expect(errors).toMatch(/Warning: Code that the handler of task .* left behind threw/);
 });
-
-/** The runner would take the errors of these tests for its own. */
-function silenceRunner(): void {
-  const events = ['uncaughtException', 'unhandledRejection'] as const;
-  const saved = events.map((event) => process.rawListeners(event) as (() => void)[]);
-  for (const event of events) process.removeAllListeners(event);
-  onTestFinished(() => {
-    for (const [index, event] of events.entries()) {
-      process.removeAllListeners(event);
-      for (const listener of saved[index]!) process.on(event, listener);
-    }
-  });
-}
 
 function listeners(): number[] {
   return [process.listenerCount('uncaughtException'), process.listenerCount('unhandledRejection')];

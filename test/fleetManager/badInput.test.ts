@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FleetManager, ValidationError, memoryStore } from '../../src/index.ts';
+import { FleetManager, ValidationError, inProcess, memoryStore } from '../../src/index.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
 import { cyclic, nested } from '../hostileValues.ts';
 
@@ -565,6 +565,12 @@ describe('a fleet is not made from', () => {
     ['a timeout of 0', { handlers: {}, config: { workerTimeout: 0 } }, 'config.workerTimeout'],
     ['endless retries', { handlers: {}, config: { maxRetries: Infinity } }, 'config.maxRetries'],
     ['a factor of 0.5', { handlers: {}, retry: { factor: 0.5 } }, 'config.retry.factor'],
+    ['handlers beside an executor', { handlers: {}, executor: inProcess({}) }, 'options.handlers'],
+    [
+      'a judge beside an executor',
+      { executor: inProcess({}), shouldRetry: () => true },
+      'options.shouldRetry'
+    ],
     [
       'a longest backoff below the first',
       { handlers: {}, retry: { baseMs: 9, maxMs: 8 } },

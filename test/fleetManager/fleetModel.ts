@@ -42,7 +42,7 @@ export const ageingMs = 100;
 /**
  * A fleet as plain data, with lists that are searched from their beginning: slow, and obviously right.
  *
- * Its handlers end when they are told to, obey their abort at once, and are lost with a crash.
+ * Its handlers end when they are told to, obey their abort at once, and are lost with a crash or with their worker.
  */
 export class FleetModel {
   readonly tasks: ModelTask[] = [];
@@ -168,6 +168,12 @@ export class FleetModel {
   /** What ran is queued again, and claimed by the next process. */
   crash(): void {
     for (const task of this.running) task.status = 'queued';
+    this.#claim();
+  }
+
+  /** Its worker is replaced at once. */
+  loseWorkerOf(key: string): void {
+    this.tasks.find((task) => task.key === key)!.status = 'queued';
     this.#claim();
   }
 

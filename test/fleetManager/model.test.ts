@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FleetError, memoryStore, type HandlerContext } from '../../src/index.ts';
+import {
+  FleetError,
+  inProcess,
+  memoryStore,
+  type Executor,
+  type ExecutorReports,
+  type HandlerContext
+} from '../../src/index.ts';
 import { SimulatedClock, startFleet } from '../harness.ts';
 import { ageingMs, baseMs, dependenciesOf, FleetModel, maxMs, type ModelTaskInput } from './fleetModel.ts';
 
@@ -31,8 +38,19 @@ async function startReal() {
       held.set(key, { succeed, fail });
       signal.addEventListener('abort', () => fail(new Error('obeyed')));
     });
+  let reports: ExecutorReports;
+  const executor = (): Executor => {
+    const inner = inProcess({ work });
+    const start = inner.start.bind(inner);
+    return Object.assign(inner, {
+      start(given: ExecutorReports) {
+        reports = given;
+        return start(given);
+      }
+    });
+  };
   let running = await startFleet({
-    handlers: { work },
+    executor: executor(),
     store: memoryStore(),
     clock,
     config,
@@ -48,8 +66,9 @@ async function startReal() {
     async crash(): Promise<void> {
       await running.crash();
       held.clear();
-      running = await running.restart();
-    }
+      running = await running.restart({ executor: executor() });
+    },
+    loseWorker: (workerId: string) => reports.workerLost(workerId, 'burnt down')
   };
 }
 
@@ -93,6 +112,14 @@ const commands: fc.Arbitrary<Command>[] = [
       if (success) succeed(key);
       else fail(new Error('no luck'));
       model.endAttempt(key, success);
+    })
+  ),
+  index.map((at) =>
+    command(`lose the worker of task ${at}`, async (model, { fleet, loseWorker }) => {
+      const key = pick(model.running, at)?.key;
+      if (key === undefined) return;
+      loseWorker((await fleet.getTask(key)).workerId!);
+      model.loseWorkerOf(key);
     })
   ),
   index.map((at) =>

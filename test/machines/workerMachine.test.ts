@@ -26,6 +26,7 @@ const states = [
   'spawning',
   'idle',
   'busy',
+  'unresponsive',
   'draining',
   'retiring',
   'recycling',
@@ -48,16 +49,37 @@ const events = {
   'worker.retire': { type: 'worker.retire' },
   'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] },
   'attempts.begun': { type: 'attempts.begun' },
-  'attempts.ended': ended(1)
+  'attempts.ended': ended(1),
+  'heartbeat.missed': { type: 'heartbeat.missed' },
+  'heartbeat.heard': { type: 'heartbeat.heard', isBusy: true },
+  'worker.died': { type: 'worker.died', problem: 'gone', taken: 1, completed: 2, failed: 3 }
 } as const satisfies { [Type in WorkerEvent['type']]: Extract<WorkerEvent, { type: Type }> };
 
 /** Where each state goes. An event that is not named keeps the state. */
 const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
   spawning: { 'worker.drain': 'stopping' },
-  idle: { 'attempts.begun': 'busy', 'worker.drain': 'stopping', 'worker.retire': 'recycling' },
-  busy: { 'attempts.ended': 'idle', 'worker.drain': 'draining', 'worker.retire': 'retiring' },
-  draining: { 'attempts.ended': 'stopping', 'worker.start': 'busy' },
-  retiring: { 'attempts.ended': 'recycling', 'worker.drain': 'draining' },
+  idle: {
+    'attempts.begun': 'busy',
+    'worker.drain': 'stopping',
+    'worker.retire': 'recycling',
+    'heartbeat.missed': 'unresponsive',
+    'worker.died': 'error'
+  },
+  busy: {
+    'attempts.ended': 'idle',
+    'worker.drain': 'draining',
+    'worker.retire': 'retiring',
+    'heartbeat.missed': 'unresponsive',
+    'worker.died': 'recycling'
+  },
+  unresponsive: {
+    'heartbeat.heard': 'busy',
+    'worker.drain': 'draining',
+    'worker.retire': 'retiring',
+    'worker.died': 'recycling'
+  },
+  draining: { 'attempts.ended': 'stopping', 'worker.start': 'busy', 'worker.died': 'stopping' },
+  retiring: { 'attempts.ended': 'recycling', 'worker.drain': 'draining', 'worker.died': 'recycling' },
   recycling: { 'worker.drain': 'stopping' },
   stopping: { 'worker.start': 'recycling' },
   stopped: { 'worker.start': 'spawning' },
@@ -88,6 +110,67 @@ describe('workerMachine transitions', () => {
     [1, 1, 'recycling']
   ])('busy, with tasksPerWorker %s and %d taken, goes to %s', (tasksPerWorker, taken, to) => {
     expect(step('busy', ended(taken), { tasksPerWorker }).value).toBe(to);
+  });
+});
+
+describe('workerMachine, whose worker is silent', () => {
+  it.each<[isBusy: boolean, to: State]>([
+    [true, 'busy'],
+    [false, 'idle']
+  ])('offers room again when it is heard, holding something: %s', async (isBusy, to) => {
+    const { worker, reports } = await idleWorker();
+    worker.send({ type: 'heartbeat.missed' });
+    expect(worker.getSnapshot().hasTag('accepting')).toBe(false);
+
+    worker.send({ type: 'heartbeat.heard', isBusy });
+
+    expect(worker.getSnapshot().value).toBe(to);
+    expect(reports()).toEqual([report('worker.unresponsive'), report('worker.offering')]);
+  });
+
+  it('is replaced under a fresh id when it stays silent, and says why', async () => {
+    const { worker, starts, stops, reports, reached } = await idleWorker();
+    worker.send({ type: 'attempts.begun' });
+    worker.send({ type: 'heartbeat.missed' });
+    worker.send(events['worker.died']);
+    expect(reports()).toEqual([report('worker.unresponsive'), report('worker.lost', { problem: 'gone' })]);
+    expect(worker.getSnapshot().context).toMatchObject({ completed: 2, failed: 3 });
+
+    stops[0]!.resolve();
+    await reached('spawning');
+    expect(starts.at(-1)!.workerId).toBe('worker-1.2');
+  });
+
+  it('waits for no end of what it does not hold when it is drained', async () => {
+    const { worker, stops, reports } = await idleWorker();
+    worker.send({ type: 'heartbeat.missed' });
+    worker.send({ type: 'worker.drain' });
+    expect(reports().at(-1)).toEqual(report('worker.withdrawn'));
+    worker.send(ended(0));
+    expect(stops).toHaveLength(1);
+  });
+});
+
+describe('workerMachine, whose worker dies', () => {
+  it('is broken when it held nothing, so that it is made again after a pause', async () => {
+    const { worker, starts, reports } = await idleWorker();
+    worker.send(events['worker.died']);
+    expect(reports()).toEqual([report('worker.broken', { problem: 'gone' })]);
+
+    worker.send({ type: 'worker.start' });
+    expect(starts.at(-1)!.workerId).toBe('worker-1.2');
+  });
+
+  it.each<[command: 'worker.drain' | 'worker.retire', then: State]>([
+    ['worker.drain', 'stopping'],
+    ['worker.retire', 'recycling']
+  ])('after %s is cleaned up at once, in %s', async (command, then) => {
+    const { worker, reports } = await idleWorker();
+    worker.send({ type: 'attempts.begun' });
+    worker.send({ type: command });
+    worker.send(events['worker.died']);
+    expect(worker.getSnapshot().value).toBe(then);
+    expect(reports().at(-1)).toEqual(report('worker.lost', { problem: 'gone' }));
   });
 });
 

@@ -1,0 +1,94 @@
+import type { Attempt, ExecutorReports } from '../../src/executor.ts';
+import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
+
+export type Told =
+  | { readonly type: 'settled'; readonly seq: number; readonly attempt: number; readonly outcome: Outcome }
+  | { readonly type: 'progress'; readonly seq: number; readonly value: Json }
+  | { readonly type: 'log'; readonly seq: number; readonly line: string }
+  | {
+      readonly type: 'detached';
+      readonly seq: number;
+      readonly error: TaskError;
+      readonly hasFailed: boolean;
+    }
+  | { readonly type: 'lost'; readonly seq: number; readonly attempt: number; readonly reason: string }
+  | { readonly type: 'workerLost'; readonly workerId: string; readonly reason: string }
+  | { readonly type: 'heartbeat'; readonly workerId: string };
+
+type ToldOf<TType extends Told['type']> = Extract<Told, { type: TType }>;
+
+/** Keeps all that an executor reports, and lets a test wait for it. */
+export class RecordedReports implements ExecutorReports {
+  readonly all: Told[] = [];
+  #listeners = new Set<() => void>();
+
+  /** What was told of one kind. */
+  of<TType extends Told['type']>(type: TType): ToldOf<TType>[] {
+    return this.all.filter((told): told is ToldOf<TType> => told.type === type);
+  }
+
+  /** The first of a kind, of one task where that is given: it may have been told already. */
+  async first<TType extends Told['type']>(type: TType, seq?: number): Promise<ToldOf<TType>> {
+    for (;;) {
+      const found = this.of(type).find((told) => seq === undefined || ('seq' in told && told.seq === seq));
+      if (found) return found;
+      await new Promise<void>((resolve) => this.#listeners.add(resolve));
+    }
+  }
+
+  settled({ seq, attempt }: AttemptRef, outcome: Outcome): void {
+    this.#record({ type: 'settled', seq, attempt, outcome });
+  }
+
+  progress({ seq }: AttemptRef, value: Json): void {
+    this.#record({ type: 'progress', seq, value });
+  }
+
+  log({ seq }: AttemptRef, line: string): void {
+    this.#record({ type: 'log', seq, line });
+  }
+
+  detached({ seq }: Attempt, error: TaskError, hasFailed: boolean): void {
+    this.#record({ type: 'detached', seq, error, hasFailed });
+  }
+
+  lost({ seq, attempt }: AttemptRef, reason: string): void {
+    this.#record({ type: 'lost', seq, attempt, reason });
+  }
+
+  workerLost(workerId: string, reason: string): void {
+    this.#record({ type: 'workerLost', workerId, reason });
+  }
+
+  heartbeat(workerId: string): void {
+    this.#record({ type: 'heartbeat', workerId });
+  }
+
+  #record(told: Told): void {
+    this.all.push(told);
+    const listeners = this.#listeners;
+    this.#listeners = new Set();
+    for (const listener of listeners) listener();
+  }
+}
+
+/** An attempt of a task in no batch, on worker `w1` unless it says otherwise. */
+export function attemptOf(
+  seq: number,
+  type: string,
+  data: Json = null,
+  changes: Partial<Attempt> = {}
+): Attempt {
+  return {
+    seq,
+    attempt: 1,
+    key: `key-${seq}`,
+    taskId: `key-${seq}`,
+    batchId: null,
+    type,
+    data: JSON.stringify(data),
+    metadata: null,
+    workerId: 'w1',
+    ...changes
+  };
+}
