@@ -48,6 +48,7 @@ describe('getWorkers', () => {
     const inner = inProcess({ wait: () => work.promise });
     const executor = Object.assign(Object.create(inner) as typeof inner, {
       types: inner.types,
+      schemaOf: () => undefined,
       startWorker: (id: string) => startOf(id),
       start: inner.start.bind(inner),
       dispatch: inner.dispatch.bind(inner),

@@ -290,7 +290,7 @@ describe('workerMachine', () => {
     const { worker, starts, reports, reached } = startWorker();
     starts[0]!.reject(new Error('no memory'));
     await reached('error');
-    expect(reports()).toEqual([report('worker.broken', { problem: 'no memory' })]);
+    expect(reports()).toEqual([report('worker.broken', { problem: 'no memory', spawnedAt: null })]);
 
     worker.send({ type: 'worker.start' });
 
@@ -459,7 +459,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     concurrency: 1,
     tasksPerWorker: null,
     tags: [],
-    spawnedAt: type === 'worker.broken' ? null : spawn.at,
+    spawnedAt: spawn.at,
     problem: null,
     ...changes
   };
