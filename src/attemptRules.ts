@@ -4,10 +4,11 @@ import type { Ledger } from './ledger.ts';
 import { attemptKey } from './roster.ts';
 import type { TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
-import type { AttemptLost, AttemptSettled } from './turnInput.ts';
+import type { AttemptLost, AttemptReturned, AttemptSettled } from './turnInput.ts';
 
 /** Takes in how a handler ended. An attempt that is not the current one any more changes nothing. */
-export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcome }: AttemptSettled): void {
+export function settleAttempt(turn: Turn, ledger: Ledger, input: AttemptSettled): void {
+  const { seq, attempt, outcome, commandId } = input;
   endLate(turn, ledger, attemptKey({ seq, attempt }));
   const row = turn.task(seq);
   const { at } = turn.context;
@@ -17,7 +18,9 @@ export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcom
       : outcome.status === 'completed'
         ? turn.stepTask(row, { type: 'attempt.completed', attempt, at }, outcome.result)
         : turn.stepTask(row, failure(turn, 'attempt.failed', attempt, outcome.error));
-  if (row === undefined || after === row) {
+  const isLate = row === undefined || after === row;
+  if (commandId !== undefined) turn.replies.push({ commandId, value: isLate ? null : after!.state });
+  if (isLate) {
     turn.stats.lateOutcomes += 1;
     return;
   }
@@ -32,6 +35,13 @@ export function loseAttempt(turn: Turn, { seq, attempt, reason }: AttemptLost): 
   if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) === row) return;
   turn.stats.lostAttempts += 1;
   if (row.context.workerId !== null) turn.worker(row.context.workerId);
+}
+
+/** Takes in that nobody runs an attempt: it goes back to the queue, and what was over is waited for no longer. */
+export function returnAttempt(turn: Turn, ledger: Ledger, { seq, attempt }: AttemptReturned): void {
+  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  const row = turn.task(seq);
+  if (row !== undefined) turn.stepTask(row, { type: 'attempt.released', attempt, at: turn.context.at });
 }
 
 /** Gives every attempt back to the queue: the fleet stops. */
@@ -73,7 +83,7 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** Gives queued tasks to workers with room, by priority, until either runs out. */
+/** Gives queued tasks to workers with room or an offer, by priority, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   const { at, config } = turn.context;
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
@@ -81,16 +91,19 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
     const place = ledger.roster.next();
-    const seq = place && ledger.queue.pop();
-    if (place === undefined || seq === undefined) return;
+    const offer = place === undefined ? ledger.offers.next() : undefined;
+    const workerId = (place ?? offer)?.workerId;
+    const seq = workerId === undefined ? undefined : ledger.queue.pop();
+    if (workerId === undefined || seq === undefined) return;
     const row = turn.task(seq);
     if (row?.state !== 'queued') continue;
     if (!isClaimable(turn, ledger, row)) continue;
-    const claimed = turn.stepTask(row, { type: 'task.claim', workerId: place.workerId });
+    if (offer !== undefined) turn.takeOffer(offer, seq);
+    const claimed = turn.stepTask(row, { type: 'task.claim', workerId });
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
     turn.started.push(started);
-    turn.worker(place.workerId);
+    turn.worker(workerId);
   }
   turn.isCutShort = true;
 }

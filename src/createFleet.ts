@@ -164,7 +164,8 @@ export function createFleet(
       rejectCommand: (_, { command }) => journal.rejectCommand(command),
       beginTurn: () => journal.begin(),
       releaseAttempts: () => journal.collect({ type: 'attempts.released' }),
-      recordReport: (_, { report }) => journal.recordReport(report)
+      recordReport: (_, { report }) => journal.recordReport(report),
+      ...(executor.isSelfStaffed && { spawnWorkers: () => {} })
     }
   });
   return { machine, journal };

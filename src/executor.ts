@@ -1,4 +1,5 @@
-import type { AttemptRef, Json, Outcome, TaskError } from '../machines/task.ts';
+import type { AttemptRef, Json, Outcome, TaskError, TaskStatus } from '../machines/task.ts';
+import type { Offer } from './offers.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
 export interface Attempt extends AttemptRef {
@@ -12,6 +13,8 @@ export interface Attempt extends AttemptRef {
   /** JSON text; `null`: none. */
   readonly metadata: string | null;
   readonly workerId: string;
+  /** The offer that it was claimed for; absent where a worker of the fleet has it. */
+  readonly offerId?: string;
 }
 
 /** What an executor reports of attempts. Each attempt is settled exactly once, even after an abort. */
@@ -26,6 +29,24 @@ export interface ExecutorReports {
    * @param hasFailed - `false`: it was over already, and the error is a late outcome.
    */
   detached(attempt: Attempt, error: TaskError, hasFailed: boolean): void;
+
+  /**
+   * As `settled`, for somebody who waits until it is durable.
+   *
+   * @returns The state that the task is in then; `null`: the attempt was over, and the outcome is ignored.
+   */
+  confirm(attempt: AttemptRef, outcome: Outcome): Promise<TaskStatus | null>;
+  /** Nothing will be heard of it any more: whoever ran it has gone. Queued again at once, from a small budget. */
+  lost(attempt: AttemptRef, reason: string): void;
+  /** Nobody runs it, and nobody is to blame: queued again, uncharged, unless it was over. */
+  returned(attempt: AttemptRef): void;
+
+  /** A worker takes one task. Its attempt is dispatched with the offer's id. */
+  offer(offer: Offer): void;
+  /** @returns `false`: a turn is under way with it. Its attempt comes, or the offer is open again. */
+  withdraw(offerId: string): boolean;
+  /** Resolves when a turn was taken, and what it started was dispatched. */
+  nextTurn(): Promise<void>;
 }
 
 /** What became of an attempt that was running when its fleet stopped or died. */
@@ -49,6 +70,11 @@ export interface AbortCause {
 export interface Executor {
   /** Task types that it can run. */
   readonly types: ReadonlySet<string>;
+  /**
+   * Whether its workers come by themselves, with {@link ExecutorReports.offer}: the fleet makes none then, and
+   * calls neither `startWorker` nor `stopWorker`. Defaults to `false`.
+   */
+  readonly isSelfStaffed?: boolean;
 
   start(reports: ExecutorReports): Promise<void>;
 

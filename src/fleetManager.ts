@@ -138,10 +138,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
-    const read = readOptions('options', options, ['graceful', 'timeoutMs']);
-    const { graceful = true, timeoutMs = 30_000 } = read;
-    assertBoolean('graceful', graceful);
-    assertDuration('timeoutMs', timeoutMs, 0);
+    const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
     if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
@@ -603,6 +600,15 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     }
     return this.#actor;
   }
+}
+
+/** @throws {ValidationError} */
+export function readStopOptions(options: StopOptions): Required<StopOptions> {
+  const read = readOptions('options', options, ['graceful', 'timeoutMs']);
+  const { graceful = true, timeoutMs = 30_000 } = read;
+  assertBoolean('graceful', graceful);
+  assertDuration('timeoutMs', timeoutMs, 0);
+  return { graceful, timeoutMs };
 }
 
 function readBatchOptions(options: BatchOptions): BatchOptions {

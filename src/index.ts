@@ -10,6 +10,7 @@ export type { FleetOptions } from './createFleet.ts';
 export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
+export type { LeaseRef } from './executors/leases.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
@@ -30,12 +31,21 @@ export {
 export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
+export type { Offer } from './offers.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
+export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
 export type { FleetStats } from './stats.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
 export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
+export {
+  TaskQueue,
+  type DeadLetterFilter,
+  type LeasedTask,
+  type QueueStatistics,
+  type TaskQueueOptions
+} from './taskQueue.ts';
 export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
 export type { WaitOptions } from './waiting.ts';

@@ -2,7 +2,7 @@ import { activeTasks } from '../machines/batch.ts';
 import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
-import type { AttemptRef } from '../machines/task.ts';
+import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import type { WorkerReport } from '../machines/workerMachine.ts';
 import { ActiveClock } from './activeClock.ts';
 import { AgentMessages } from './agentMessages.ts';
@@ -13,6 +13,7 @@ import {
   loseAttempt,
   queueDue,
   releaseAttempts,
+  returnAttempt,
   settleAttempt
 } from './attemptRules.ts';
 import type { Clock } from './clock.ts';
@@ -157,6 +158,24 @@ export class Journal {
         detached: ({ key, batchId, attempt }, error, hasFailed) => {
           const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
           this.#send({ type: 'facts.released', facts: [fact] });
+        },
+        confirm: ({ seq, attempt }, outcome) => {
+          const { commandId, reply } = this.replies.expect<TaskStatus | null>();
+          this.collect({ type: 'attempt.settled', seq, attempt, outcome, commandId });
+          return reply;
+        },
+        lost: ({ seq, attempt }, reason) => this.collect({ type: 'attempt.lost', seq, attempt, reason }),
+        returned: ({ seq, attempt }) => this.collect({ type: 'attempt.returned', seq, attempt }),
+        offer: (offer) => {
+          this.ledger.offers.add(offer);
+          this.#hasReports = true;
+          this.#wake();
+        },
+        withdraw: (offerId) => this.ledger.offers.withdraw(offerId),
+        nextTurn: () => {
+          const { commandId, reply } = this.replies.expect<void>();
+          this.collect({ type: 'turn.awaited', commandId });
+          return reply;
         }
       });
       const { store, scope, owner } = this.#options;
@@ -286,6 +305,12 @@ export class Journal {
         case 'attempt.lost':
           loseAttempt(turn, input);
           break;
+        case 'attempt.returned':
+          returnAttempt(turn, this.ledger, input);
+          break;
+        case 'turn.awaited':
+          turn.replies.push({ commandId: input.commandId });
+          break;
         case 'attempts.released':
           releaseAttempts(turn, this.ledger);
           break;
@@ -385,7 +410,19 @@ export class Journal {
       }
       const { data, metadata } = payload;
       const taskId = taskIdOf(key, batchId);
-      attempts.push({ seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! });
+      const offerId = turn.offers.get(seq)?.id;
+      attempts.push({
+        seq,
+        attempt,
+        key,
+        taskId,
+        batchId,
+        type,
+        data,
+        metadata,
+        workerId: workerId!,
+        ...(offerId !== undefined && { offerId })
+      });
     }
     return attempts;
   }

@@ -2,6 +2,7 @@ import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import { Deadlines } from './deadlines.ts';
 import { DueQueue } from './dueQueue.ts';
 import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
+import { Offers } from './offers.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
@@ -47,6 +48,7 @@ export class Ledger {
   readonly queue = new PriorityQueue();
   readonly due = new DueQueue();
   readonly roster = new Roster();
+  readonly offers = new Offers();
   /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
   readonly attemptDeadlines = new Deadlines<number>();
   /** Graces of lingering attempts, by attempt, in active time. */

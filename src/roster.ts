@@ -4,6 +4,7 @@ import type { TaskRow } from './store.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
+  /** Name among the fleet's own workers; empty for a guest, behind which no actor of the fleet stands. */
   readonly slot: string;
   readonly workerId: string;
   concurrency: number;
@@ -25,7 +26,11 @@ export interface Place {
   isBusy: boolean;
 }
 
-/** The workers of the fleet: who has room, and who holds what. */
+/**
+ * The workers of the fleet: who has room, and who holds what.
+ *
+ * A worker that is not the fleet's own, or not any more, is a guest for as long as it holds something.
+ */
 export class Roster {
   readonly #places = new Map<string, Place>();
   /** Places with room, least recently given a task first. */
@@ -64,8 +69,7 @@ export class Roster {
 
   /** Follows a row that a worker begins to hold. */
   hold({ context }: TaskRow): void {
-    const place = this.get(context.workerId);
-    if (place === undefined) return;
+    const place = this.get(context.workerId) ?? this.#invite(context.workerId!);
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
     this.#ready.delete(place);
@@ -77,7 +81,8 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    this.#refresh(place);
+    if (place.slot === guestSlot && !isHolding(place)) this.#dismiss(place.workerId);
+    else this.#refresh(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -126,6 +131,12 @@ export class Roster {
     this.#refresh(place);
   }
 
+  #invite(workerId: string): Place {
+    const place = newPlace(guestSlot, workerId);
+    this.#places.set(workerId, place);
+    return place;
+  }
+
   #dismiss(workerId: string): void {
     const place = this.#places.get(workerId);
     if (place === undefined) return;
@@ -142,6 +153,9 @@ export class Roster {
     else this.#ready.delete(place);
   }
 }
+
+/** No actor has this name. */
+const guestSlot = '';
 
 function newPlace(slot: string, workerId: string): Place {
   return {

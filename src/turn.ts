@@ -12,6 +12,7 @@ import {
   type RemovalState
 } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
+import type { Offer } from './offers.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
 import type { FleetStats } from './stats.ts';
@@ -74,6 +75,8 @@ export class Turn {
 
   /** Effects. None of these happens before the commit. */
   readonly started: TaskRow[] = [];
+  /** Offers that tasks were claimed for, by the task's `seq`. */
+  readonly offers = new Map<number, Offer>();
   readonly aborts: Abort[] = [];
   readonly replies: Reply[] = [];
   readonly facts: FleetFact[] = [];
@@ -248,6 +251,12 @@ export class Turn {
     this.wedgedWorkers.push(attempt.workerId);
   }
 
+  /** A task is claimed for an offer. */
+  takeOffer(offer: Offer, seq: number): void {
+    this.offers.set(seq, offer);
+    this.#ledger.offers.take(offer);
+  }
+
   /** What this turn changed for a worker, to be added to. */
   worker(workerId: string): WorkerChange {
     let change = this.workers.get(workerId);
@@ -330,6 +339,7 @@ export class Turn {
   /** Brings everything derived back to the committed rows: the store refused the turn. */
   undo(): void {
     for (const row of this.started) this.#ledger.roster.restore(row);
+    this.#ledger.offers.putBack(this.offers.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     for (const { attempt, wasAccepting } of this.#givenUp) {
