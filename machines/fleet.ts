@@ -197,6 +197,11 @@ export type FleetFact =
       readonly error: TaskError;
       readonly hasFailed: boolean;
     }
+  | {
+      /** Tasks of this type wait: an earlier process had a handler for it, this one has none yet. */
+      readonly type: 'handler.missing';
+      readonly taskType: string;
+    }
   | { readonly type: 'worker.spawned'; readonly workerId: string }
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
@@ -213,6 +218,7 @@ export const factTypes = [
   'task.progress',
   'task.log',
   'task.detachedError',
+  'handler.missing',
   'worker.spawned',
   'worker.stopped',
   'worker.lost',

@@ -1,5 +1,5 @@
 import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
-import type { TaskEvent } from '../machines/taskMachine.ts';
+import type { TaskContext, TaskEvent } from '../machines/taskMachine.ts';
 import type { Ledger } from './ledger.ts';
 import { attemptKey } from './roster.ts';
 import type { TaskRow } from './store.ts';
@@ -86,6 +86,7 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
 /** Gives queued tasks to workers with room or an offer, by priority, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   const { at, config } = turn.context;
+  ledger.queueHandled(turn.context.types);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
@@ -108,8 +109,15 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption. */
+/**
+ * A cancelled batch's tasks wait for the sweep that settles them, a paused one's for its resumption, and those of a
+ * type without a handler, which an earlier process had, until one is registered.
+ */
 function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean {
+  if (!turn.context.types.has(context.type)) {
+    waitForHandler(turn, ledger, context);
+    return false;
+  }
   if (context.batchId === null) return true;
   const state = turn.batch(context.batchId)?.state;
   if (state === 'paused') {
@@ -118,6 +126,13 @@ function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean 
     else ledger.parked.set(context.batchId, [context]);
   }
   return state !== 'paused' && state !== 'cancelling';
+}
+
+function waitForHandler(turn: Turn, ledger: Ledger, context: TaskContext): void {
+  const waiting = ledger.unhandled.get(context.type);
+  if (waiting !== undefined) return void waiting.push(context);
+  ledger.unhandled.set(context.type, [context]);
+  turn.facts.push({ type: 'handler.missing', taskType: context.type });
 }
 
 function timeOut(turn: Turn, row: TaskRow): void {

@@ -360,7 +360,8 @@ function assertRunnable(turn: Turn, tasks: readonly NewTask[]): void {
 
 /** What a task's type may be. */
 export function oneOf(types: ReadonlySet<string>): string {
-  return `one of the types that have a handler: ${[...types].map((type) => quote(type)).join(', ')}`;
+  const listed = [...types].map((type) => quote(type)).join(', ');
+  return `one of the types that have a handler: ${listed || 'none is registered'}`;
 }
 
 function assertTotal(batchId: string, held: number, submitted: number | null): void {

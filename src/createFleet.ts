@@ -13,20 +13,20 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
 import { inProcess, type DetachedErrorPolicy } from './executors/inProcess.ts';
 import type { Handlers } from './handler.ts';
+import { HandlerRegistry } from './handlerRegistry.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
-import { showKey } from './show.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
-/** What a fleet is made of. Everything but the handlers has a default. */
+/** What a fleet is made of. Everything has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
   /** Names the fleet within its store. Defaults to `default`. */
   readonly name?: string;
-  /** By task type. They run in this process; give `executor` instead to run them elsewhere. */
+  /** By task type; more may be registered later. They run in this process; give `executor` instead to run them elsewhere. */
   readonly handlers?: THandlers;
   /** Where handlers run. Defaults to this process. Excludes `handlers`. */
   readonly executor?: Executor;
@@ -51,6 +51,8 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
 export interface ResolvedOptions {
   readonly name: string;
   readonly executor: Executor;
+  /** What the executor runs; `null` where one was given, which has its own. */
+  readonly handlers: HandlerRegistry | null;
   readonly store: Store;
   readonly config: FleetConfig;
   readonly clock: Clock;
@@ -104,9 +106,11 @@ export function resolveOptions(options: FleetOptions): ResolvedOptions {
       refuse('options.onDetachedError', onDetachedError, 'absent where an executor is given');
     }
   }
+  const registry = executor === undefined ? new HandlerRegistry(handlers) : null;
   return {
     name,
-    executor: executor ?? inProcess(readHandlers(handlers), { shouldRetry, onDetachedError }),
+    handlers: registry,
+    executor: executor ?? inProcess(registry!, { shouldRetry, onDetachedError }),
     store: given.store ?? memoryStore(),
     config: resolveConfig(configOf(given)),
     clock: given.clock ?? systemClock,
@@ -189,14 +193,6 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
     restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
   });
-}
-
-function readHandlers(handlers: Handlers | undefined): Handlers {
-  const read = readFields('options.handlers', handlers as Handlers);
-  for (const [type, handler] of Object.entries(read)) {
-    if (typeof handler !== 'function') refuse(`options.handlers${showKey(type)}`, handler, 'a function');
-  }
-  return read;
 }
 
 function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {

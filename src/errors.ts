@@ -47,10 +47,10 @@ export class NotFoundError extends FleetError {
 export class ConflictError extends FleetError {
   readonly code = 'ERR_CONFLICT';
 
-  readonly kind: 'batch' | 'task' | 'fleet';
+  readonly kind: 'batch' | 'task' | 'fleet' | 'handler';
   readonly id: string;
 
-  constructor(kind: 'batch' | 'task' | 'fleet', id: string, reason: string) {
+  constructor(kind: ConflictError['kind'], id: string, reason: string) {
     super(`${kind} ${quote(id)} ${reason}`);
     this.kind = kind;
     this.id = id;

@@ -39,6 +39,7 @@ import {
   type TaskRef
 } from './fleetReader.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
+import type { RegisterOptions } from './handlerRegistry.ts';
 import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
@@ -369,6 +370,40 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const result = taskResultOf<TResult>(stored);
     if (result.status === 'completed') return result.result as TResult;
     throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
+  }
+
+  /**
+   * Adds the handler of a type of task, before the start or while the fleet runs. From then on the type can be
+   * submitted, and tasks of it that an earlier process left are dispatched.
+   *
+   * @throws {ValidationError} @throws {ConflictError} for a type that has a handler, unless `replace` is set:
+   * attempts that run then end with the old one. Also where the fleet has an executor of its own.
+   */
+  registerHandler<TType extends keyof THandlers & string>(
+    type: TType,
+    handler: THandlers[TType],
+    options: RegisterOptions = {}
+  ): void {
+    const { handlers, name } = this.#options;
+    if (handlers === null) {
+      throw new ConflictError('fleet', name, 'has an executor of its own, whose task types are fixed');
+    }
+    handlers.add(type, handler, options);
+    if (this.#actor?.getSnapshot().status === 'active') this.#fleet.journal.handlerRegistered();
+  }
+
+  /**
+   * The same with the function apart: `fleet.handler('resize')(async (data) => …)`. What it gives returns the
+   * function as it is.
+   */
+  handler<TType extends keyof THandlers & string>(
+    type: TType,
+    options: RegisterOptions = {}
+  ): <THandler extends THandlers[TType]>(handler: THandler) => THandler {
+    return (handler) => {
+      this.registerHandler(type, handler, options);
+      return handler;
+    };
   }
 
   getTask(ref: TaskRef): Promise<TaskView> {

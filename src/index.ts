@@ -29,6 +29,7 @@ export {
   type TaskRef
 } from './fleetReader.ts';
 export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf } from './handler.ts';
+export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
 export type { Offer } from './offers.ts';

@@ -86,7 +86,7 @@ export class Journal {
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** A worker has reported since the last turn looked for room. */
+  /** A worker has reported, or a handler came, since the last turn looked for what can be claimed. */
   #hasReports = false;
   /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
   #alarmAt: number | null = null;
@@ -129,6 +129,12 @@ export class Journal {
   recordReport(report: WorkerReport): void {
     this.#agents.record(report);
     this.#snapshots.markWorker(report.slot);
+    this.#hasReports = true;
+    this.#wake();
+  }
+
+  /** A handler was registered: tasks may wait for it. */
+  handlerRegistered(): void {
     this.#hasReports = true;
     this.#wake();
   }

@@ -63,6 +63,8 @@ export class Ledger {
 
   /** Queued tasks of paused batches, taken out of the queue until the batch goes on. */
   readonly parked = new Map<string, QueueEntry[]>();
+  /** Queued tasks whose type has no handler, by type, taken out of the queue until it has one. */
+  readonly unhandled = new Map<string, QueueEntry[]>();
   /** Batches that are being cancelled, with the `seq` to go on from. */
   readonly sweeps = new Map<string, number>();
   /** Settled batches that are being removed: their ids are not free yet. */
@@ -162,6 +164,15 @@ export class Ledger {
   /** Entries that were parked for a batch that was never committed. */
   forgetStrayParked(): void {
     for (const id of this.parked.keys()) if (!this.batches.has(id)) this.parked.delete(id);
+  }
+
+  /** Queues the tasks again whose type has a handler now. @param types - `null`: all of them. */
+  queueHandled(types: ReadonlySet<string> | null): void {
+    for (const [type, entries] of this.unhandled) {
+      if (types !== null && !types.has(type)) continue;
+      for (const entry of entries) this.queue.push(entry);
+      this.unhandled.delete(type);
+    }
   }
 
   /** Sweeps go over a batch from its start again; what is settled is passed over. */

@@ -347,6 +347,7 @@ export class Turn {
     }
     this.#ledger.restartSweeps();
     this.#ledger.forgetStrayParked();
+    this.#ledger.queueHandled(null);
     this.#ledger.undoneSeq = this.#seq;
   }
 

@@ -4,6 +4,7 @@ import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAt
 import { NonRetryableError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import type { Handler, HandlerContext, HandlerTask, Handlers } from '../handler.ts';
+import { HandlerRegistry } from '../handlerRegistry.ts';
 import { parseJson } from '../jsonText.ts';
 import { limits } from '../limits.ts';
 import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
@@ -46,13 +47,14 @@ export interface InProcessOptions {
  * of a handler throws is told from other errors of the process as long as the executor runs, see
  * {@link DetachedErrorPolicy}; after its stop it is an error like any other.
  */
-export function inProcess(handlers: Handlers, options: InProcessOptions = {}): Executor {
-  return new InProcessExecutor(handlers, options);
+export function inProcess(handlers: Handlers | HandlerRegistry, options: InProcessOptions = {}): Executor {
+  const registry = handlers instanceof HandlerRegistry ? handlers : new HandlerRegistry(handlers);
+  return new InProcessExecutor(registry, options);
 }
 
 class InProcessExecutor implements Executor {
   readonly types: ReadonlySet<string>;
-  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #handlers: HandlerRegistry;
   readonly #shouldRetry: ShouldRetry;
   readonly #isolates: boolean;
   readonly #running = new Map<number, RunningAttempt>();
@@ -61,9 +63,9 @@ class InProcessExecutor implements Executor {
   #reports: ExecutorReports | null = null;
   #watch: Disposable | null = null;
 
-  constructor(handlers: Handlers, { shouldRetry, onDetachedError }: InProcessOptions) {
-    this.#handlers = new Map(Object.entries(handlers));
-    this.types = new Set(this.#handlers.keys());
+  constructor(handlers: HandlerRegistry, { shouldRetry, onDetachedError }: InProcessOptions) {
+    this.#handlers = handlers;
+    this.types = handlers.types;
     this.#shouldRetry = shouldRetry ?? (() => true);
     this.#isolates = onDetachedError !== 'exit';
   }
@@ -275,7 +277,7 @@ function parse(text: string | null): Json {
 }
 
 function missingHandler(type: string): never {
-  throw new NonRetryableError(`No handler for tasks of type ${quote(type)} is registered any more`);
+  throw new NonRetryableError(`No handler for tasks of type ${quote(type)} is registered`);
 }
 
 /** The reason of the handler's signal: an `AbortError`, as fetch and timers throw it on. */

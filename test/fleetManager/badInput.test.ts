@@ -556,7 +556,7 @@ describe('a fleet that was not started', () => {
 describe('a fleet is not made from', () => {
   it.each<[what: string, options: unknown, argument: string]>([
     ['nothing', undefined, 'options'],
-    ['no handlers', {}, 'options.handlers'],
+    ['no handlers', { handlers: null }, 'options.handlers'],
     ['a handler that is no function', { handlers: { echo: 'echo' } }, 'options.handlers.echo'],
     ['an empty name', { name: '', handlers: {} }, 'options.name'],
     ['an unknown option', { handlers: {}, confg: {} }, 'options.confg'],
