@@ -83,23 +83,29 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** Gives queued tasks to workers with room or an offer, by priority, until either runs out. */
+/** Gives queued tasks to workers with room or a request, by priority, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   const { at, config } = turn.context;
   ledger.queueHandled(turn.context.types);
+  queueWanted(turn, ledger);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
     const place = ledger.roster.next();
-    const offer = place === undefined ? ledger.offers.next() : undefined;
-    const workerId = (place ?? offer)?.workerId;
-    const seq = workerId === undefined ? undefined : ledger.queue.pop();
-    if (workerId === undefined || seq === undefined) return;
+    if (place === undefined && ledger.requests.size === 0) return;
+    const seq = ledger.queue.pop();
+    if (seq === undefined) return;
     const row = turn.task(seq);
     if (row?.state !== 'queued') continue;
     if (!isClaimable(turn, ledger, row)) continue;
-    if (offer !== undefined) turn.takeOffer(offer, seq);
+    const request = place === undefined ? ledger.requests.next(row.context.type) : undefined;
+    const workerId = (place ?? request)?.workerId;
+    if (workerId === undefined) {
+      ledger.unwanted.push(row.context);
+      continue;
+    }
+    if (request !== undefined) turn.takeRequest(request, seq);
     const claimed = turn.stepTask(row, { type: 'task.claim', workerId });
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
@@ -126,6 +132,21 @@ function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean 
     else ledger.parked.set(context.batchId, [context]);
   }
   return state !== 'paused' && state !== 'cancelling';
+}
+
+/** Puts as many tasks back as are wanted now that were not: the first of each type. */
+function queueWanted(turn: Turn, ledger: Ledger): void {
+  for (const type of ledger.unwanted.types) {
+    let wanted = ledger.roster.next() === undefined ? ledger.requests.count(type) : Infinity;
+    while (wanted > 0) {
+      const seq = ledger.unwanted.pop(type);
+      if (seq === undefined) break;
+      const row = turn.task(seq);
+      if (row?.state !== 'queued') continue;
+      ledger.queue.push(row.context);
+      wanted -= 1;
+    }
+  }
 }
 
 function waitForHandler(turn: Turn, ledger: Ledger, context: TaskContext): void {

@@ -1,5 +1,5 @@
 import type { AttemptRef, Json, Outcome, TaskError, TaskStatus } from '../machines/task.ts';
-import type { Offer } from './offers.ts';
+import type { TaskRequest } from './taskRequests.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
 export interface Attempt extends AttemptRef {
@@ -13,8 +13,8 @@ export interface Attempt extends AttemptRef {
   /** JSON text; `null`: none. */
   readonly metadata: string | null;
   readonly workerId: string;
-  /** The offer that it was claimed for; absent where a worker of the fleet has it. */
-  readonly offerId?: string;
+  /** The request that it was claimed for; absent where a worker of the fleet has it. */
+  readonly requestId?: string;
 }
 
 /** What an executor reports of attempts. Each attempt is settled exactly once, even after an abort. */
@@ -41,10 +41,10 @@ export interface ExecutorReports {
   /** Nobody runs it, and nobody is to blame: queued again, uncharged, unless it was over. */
   returned(attempt: AttemptRef): void;
 
-  /** A worker takes one task. Its attempt is dispatched with the offer's id. */
-  offer(offer: Offer): void;
-  /** @returns `false`: a turn is under way with it. Its attempt comes, or the offer is open again. */
-  withdraw(offerId: string): boolean;
+  /** A worker wants one task. Its attempt is dispatched with the id of the request. */
+  request(request: TaskRequest): void;
+  /** @returns `false`: a turn is under way with it. Its attempt comes, or the request is open again. */
+  withdraw(requestId: string): boolean;
   /** Resolves when a turn was taken, and what it started was dispatched. */
   nextTurn(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export interface Executor {
   /** Task types that it can run. */
   readonly types: ReadonlySet<string>;
   /**
-   * Whether its workers come by themselves, with {@link ExecutorReports.offer}: the fleet makes none then, and
+   * Whether its workers come by themselves, with {@link ExecutorReports.request}: the fleet makes none then, and
    * calls neither `startWorker` nor `stopWorker`. Defaults to `false`.
    */
   readonly isSelfStaffed?: boolean;

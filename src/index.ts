@@ -32,7 +32,6 @@ export type { DataOf, Handler, HandlerContext, Handlers, HandlerTask, ResultOf }
 export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
 export { limits } from './limits.ts';
-export type { Offer } from './offers.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
@@ -40,10 +39,12 @@ export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
 export type { FleetStats } from './stats.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
+export type { TaskRequest } from './taskRequests.ts';
 export type { SingleTaskOptions, Task, TaskOptions } from './task.ts';
 export {
   TaskQueue,
   type DeadLetterFilter,
+  type DequeueOptions,
   type LeasedTask,
   type QueueStatistics,
   type TaskQueueOptions

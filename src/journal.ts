@@ -172,12 +172,12 @@ export class Journal {
         },
         lost: ({ seq, attempt }, reason) => this.collect({ type: 'attempt.lost', seq, attempt, reason }),
         returned: ({ seq, attempt }) => this.collect({ type: 'attempt.returned', seq, attempt }),
-        offer: (offer) => {
-          this.ledger.offers.add(offer);
+        request: (request) => {
+          this.ledger.requests.add(request);
           this.#hasReports = true;
           this.#wake();
         },
-        withdraw: (offerId) => this.ledger.offers.withdraw(offerId),
+        withdraw: (requestId) => this.ledger.requests.withdraw(requestId),
         nextTurn: () => {
           const { commandId, reply } = this.replies.expect<void>();
           this.collect({ type: 'turn.awaited', commandId });
@@ -416,7 +416,7 @@ export class Journal {
       }
       const { data, metadata } = payload;
       const taskId = taskIdOf(key, batchId);
-      const offerId = turn.offers.get(seq)?.id;
+      const requestId = turn.requests.get(seq)?.id;
       attempts.push({
         seq,
         attempt,
@@ -427,7 +427,7 @@ export class Journal {
         data,
         metadata,
         workerId: workerId!,
-        ...(offerId !== undefined && { offerId })
+        ...(requestId !== undefined && { requestId })
       });
     }
     return attempts;

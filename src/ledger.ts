@@ -2,11 +2,12 @@ import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import { Deadlines } from './deadlines.ts';
 import { DueQueue } from './dueQueue.ts';
 import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
-import { Offers } from './offers.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
+import { TaskRequests } from './taskRequests.ts';
 import { TaskTable } from './taskTable.ts';
+import { UnwantedTasks } from './unwantedTasks.ts';
 
 /** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
 const maxPayloads = 20_000;
@@ -48,7 +49,7 @@ export class Ledger {
   readonly queue = new PriorityQueue();
   readonly due = new DueQueue();
   readonly roster = new Roster();
-  readonly offers = new Offers();
+  readonly requests = new TaskRequests();
   /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
   readonly attemptDeadlines = new Deadlines<number>();
   /** Graces of lingering attempts, by attempt, in active time. */
@@ -65,6 +66,8 @@ export class Ledger {
   readonly parked = new Map<string, QueueEntry[]>();
   /** Queued tasks whose type has no handler, by type, taken out of the queue until it has one. */
   readonly unhandled = new Map<string, QueueEntry[]>();
+  /** Queued tasks of types that no worker with a request takes, taken out of the queue until one does. */
+  readonly unwanted = new UnwantedTasks();
   /** Batches that are being cancelled, with the `seq` to go on from. */
   readonly sweeps = new Map<string, number>();
   /** Settled batches that are being removed: their ids are not free yet. */
@@ -191,9 +194,9 @@ export class Ledger {
         return row !== undefined && isWaiting(row.state) && row.context.dueAt === dueAt;
       });
     }
-    if (this.queue.size > fewEntries + 2 * queued) {
-      this.queue.retain((seq) => this.tasks.get(seq)?.state === 'queued');
-    }
+    const isQueued = (seq: number): boolean => this.tasks.get(seq)?.state === 'queued';
+    if (this.queue.size > fewEntries + 2 * queued) this.queue.retain(isQueued);
+    if (this.unwanted.size > fewEntries + 2 * queued) this.unwanted.retain(isQueued);
   }
 
   keepPayload(seq: number, payload: Payload): void {

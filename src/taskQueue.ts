@@ -17,7 +17,9 @@ import {
   assertKey,
   jsonTextOf,
   readFields,
-  readOptions
+  readItems,
+  readOptions,
+  refuse
 } from './validation.ts';
 import type { TaskView } from './views.ts';
 import { readWaitOptions, type WaitOptions } from './waiting.ts';
@@ -81,6 +83,12 @@ export interface LeasedTask<TData = unknown> extends LeaseRef {
   readonly leaseExpiresAt: number;
   /** Aborted when it is not the worker's any more: cancelled, timed out, its lease ended, the queue stopped. */
   readonly signal: AbortSignal;
+}
+
+/** What a worker waits for, and how long. */
+export interface DequeueOptions extends WaitOptions {
+  /** Types of tasks that it takes. Defaults to any. */
+  readonly types?: readonly string[];
 }
 
 /** Figures of a queue. Totals count since its first start, across restarts. */
@@ -184,18 +192,20 @@ export class TaskQueue {
    *
    * @param workerId - Names the worker in results. The same one may ask again before it is done.
    * @param options - `timeoutMs`: longest wait; 0 looks once. Defaults to no limit. A claim that is under way at
-   * its end is waited for.
+   * its end is waited for. `types`: of tasks that the worker takes, at least one.
    * @returns `null` when no task came in time, or the queue stopped.
    * @throws {NotRunningError} @throws the signal's reason.
    */
   async dequeue<TData = unknown>(
     workerId: string,
-    options: WaitOptions = {}
+    options: DequeueOptions = {}
   ): Promise<LeasedTask<TData> | null> {
     assertId('workerId', workerId);
-    const bounds = readWaitOptions(options);
+    const { types, ...bounds } = readFields('options', options);
+    const wanted = types === undefined ? null : readTypes(types);
+    readWaitOptions(bounds);
     this.#requireRunning();
-    const lease = await this.#leases.request(workerId, bounds);
+    const lease = await this.#leases.request(workerId, wanted, bounds);
     return lease && leasedTaskOf<TData>(lease);
   }
 
@@ -352,6 +362,13 @@ function leasedTaskOf<TData>({ attempt: claimed, expiresAt, signal }: Lease): Le
     leaseExpiresAt: expiresAt,
     signal
   };
+}
+
+function readTypes(types: readonly string[]): ReadonlySet<string> {
+  const listed = readItems('types', types, 1_000);
+  if (listed.length === 0) refuse('types', types, 'a list of at least one type; leave it out for any');
+  for (const [index, type] of listed.entries()) assertId(`types[${index}]`, type);
+  return new Set(listed as string[]);
 }
 
 function readLeaseRef(leased: LeaseRef): LeaseRef {

@@ -12,7 +12,6 @@ import {
   type RemovalState
 } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
-import type { Offer } from './offers.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
 import type { FleetStats } from './stats.ts';
@@ -26,6 +25,7 @@ import type {
   StoredTask,
   TaskRow
 } from './store.ts';
+import type { TaskRequest } from './taskRequests.ts';
 import type { CommandInput, Found } from './turnInput.ts';
 
 /** All that a turn may read besides the ledger: with the same inputs it does the same. */
@@ -75,8 +75,8 @@ export class Turn {
 
   /** Effects. None of these happens before the commit. */
   readonly started: TaskRow[] = [];
-  /** Offers that tasks were claimed for, by the task's `seq`. */
-  readonly offers = new Map<number, Offer>();
+  /** Requests that tasks were claimed for, by the task's `seq`. */
+  readonly requests = new Map<number, TaskRequest>();
   readonly aborts: Abort[] = [];
   readonly replies: Reply[] = [];
   readonly facts: FleetFact[] = [];
@@ -251,10 +251,10 @@ export class Turn {
     this.wedgedWorkers.push(attempt.workerId);
   }
 
-  /** A task is claimed for an offer. */
-  takeOffer(offer: Offer, seq: number): void {
-    this.offers.set(seq, offer);
-    this.#ledger.offers.take(offer);
+  /** A task is claimed for a request. */
+  takeRequest(request: TaskRequest, seq: number): void {
+    this.requests.set(seq, request);
+    this.#ledger.requests.take(request);
   }
 
   /** What this turn changed for a worker, to be added to. */
@@ -339,7 +339,7 @@ export class Turn {
   /** Brings everything derived back to the committed rows: the store refused the turn. */
   undo(): void {
     for (const row of this.started) this.#ledger.roster.restore(row);
-    this.#ledger.offers.putBack(this.offers.values());
+    this.#ledger.requests.putBack(this.requests.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     for (const { attempt, wasAccepting } of this.#givenUp) {

@@ -67,16 +67,21 @@ export class Leases implements Executor {
   /**
    * The next task for a worker, leased from now on.
    *
+   * @param types - Of tasks that it takes; `null`: any.
    * @param timeoutMs - 0: looks once. A claim that is under way at the end of it is waited for.
    * @returns `null` when none came in time, or the executor stopped.
    * @throws the signal's reason.
    */
-  request(workerId: string, { timeoutMs, signal }: WaitOptions): Promise<Lease | null> {
+  request(
+    workerId: string,
+    types: ReadonlySet<string> | null,
+    { timeoutMs, signal }: WaitOptions
+  ): Promise<Lease | null> {
     const reports = this.#reports;
     if (reports === null || this.#isClosing) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
-      const id = `offer-${++this.#lastRequest}`;
+      const id = `request-${++this.#lastRequest}`;
       const cleanups: (() => void)[] = [];
       const end = (settle: () => void): void => {
         this.#requests.delete(id);
@@ -92,7 +97,7 @@ export class Leases implements Executor {
         signal.addEventListener('abort', onAbort, { once: true });
         cleanups.push(() => signal.removeEventListener('abort', onAbort));
       }
-      reports.offer({ id, workerId });
+      reports.request({ id, workerId, types });
       if (timeoutMs === 0) void this.#lookOnce(id);
       else if (timeoutMs !== undefined) {
         const alarm = this.#options.clock.setAlarm(() => void this.#giveUp(id), timeoutMs);
@@ -145,7 +150,7 @@ export class Leases implements Executor {
 
   dispatch(attempts: readonly Attempt[]): void {
     for (const attempt of attempts) {
-      const request = this.#requests.get(attempt.offerId!);
+      const request = this.#requests.get(attempt.requestId!);
       // Whoever asked has gone while the claim was under way.
       if (request === undefined) this.#reports!.returned(attempt);
       else request.resolve(this.#begin({ attempt, controller: new AbortController() }));
