@@ -136,9 +136,11 @@ export class TaskQueue {
   constructor(options: TaskQueueOptions = {}) {
     const given = readOptions('options', options, optionNames);
     const { name = 'queue', clock = systemClock, leaseMs = 30_000, timeoutMs = noLimitMs } = given;
+    const { shouldRetry = () => true } = given;
     assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
     assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
-    this.#shouldRetry = given.shouldRetry ?? (() => true);
+    if (typeof shouldRetry !== 'function') refuse('options.shouldRetry', shouldRetry, 'a function');
+    this.#shouldRetry = shouldRetry;
     this.#leases = new Leases({ leaseMs, clock });
     this.#fleet = new FleetManager({
       ...pick(given, ['store', 'random', 'newId']),
