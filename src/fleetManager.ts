@@ -44,10 +44,9 @@ import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { StoredResult } from './store.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts';
 import {
-  assertBoolean,
-  assertDuration,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
@@ -82,13 +81,6 @@ export interface BatchOptions {
   /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
   readonly batchId?: string;
   readonly metadata?: Json;
-}
-
-export interface StopOptions {
-  /** Whether running tasks may finish. Defaults to `true`. */
-  readonly graceful?: boolean;
-  /** How long they may take, ms; then they are aborted, uncharged. Defaults to 30,000. */
-  readonly timeoutMs?: number;
 }
 
 /**
@@ -635,15 +627,6 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     }
     return this.#actor;
   }
-}
-
-/** @throws {ValidationError} */
-export function readStopOptions(options: StopOptions): Required<StopOptions> {
-  const read = readOptions('options', options, ['graceful', 'timeoutMs']);
-  const { graceful = true, timeoutMs = 30_000 } = read;
-  assertBoolean('graceful', graceful);
-  assertDuration('timeoutMs', timeoutMs, 0);
-  return { graceful, timeoutMs };
 }
 
 function readBatchOptions(options: BatchOptions): BatchOptions {

@@ -14,13 +14,7 @@ export type { LeaseRef } from './executors/leases.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export { createFleetLogic, submitBatchEvent, type FleetLogic } from './fleetLogic.ts';
-export {
-  FleetManager,
-  type BatchOptions,
-  type FleetManagerOptions,
-  type StopOptions,
-  type TaskFor
-} from './fleetManager.ts';
+export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -37,6 +31,7 @@ export type { ShouldRetry } from './outcome.ts';
 export type { ReadModel, ReadModelStore } from './readModel.ts';
 export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
 export type { FleetStats } from './stats.ts';
+export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
 export type { TaskRequest } from './taskRequests.ts';
@@ -51,3 +46,13 @@ export {
 } from './taskQueue.ts';
 export type { FleetStatistics, TaskView, WorkerInfo } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
+export { WorkerPool, type PoolStatistics, type WorkerPoolOptions } from './workerPool.ts';
+export {
+  WorkerRegistry,
+  type RegisteredStatus,
+  type RegisteredWorker,
+  type RegisteredWorkerFilter,
+  type Registration,
+  type RegistryEvent,
+  type WorkerRegistryOptions
+} from './workerRegistry.ts';

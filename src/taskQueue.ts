@@ -3,10 +3,11 @@ import type { FleetConfig, Retention } from '../machines/fleet.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { Leases, type Lease, type LeaseRef } from './executors/leases.ts';
-import { FleetManager, readStopOptions, type StopOptions } from './fleetManager.ts';
+import { FleetManager } from './fleetManager.ts';
 import { pageSize } from './fleetReader.ts';
 import { parseJson } from './jsonText.ts';
 import { failedOutcome, type ShouldRetry } from './outcome.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { Store } from './store.ts';
 import type { SingleTaskOptions } from './task.ts';
 import {
