@@ -169,6 +169,7 @@ export function createFleet(
       beginTurn: () => journal.begin(),
       releaseAttempts: () => journal.collect({ type: 'attempts.released' }),
       recordReport: (_, { report }) => journal.recordReport(report),
+      // Its workers come by themselves, with requests.
       ...(executor.isSelfStaffed && { spawnWorkers: () => {} })
     }
   });

@@ -138,6 +138,20 @@ describe('dequeue', () => {
     expect(await second).toMatchObject({ id: 'x', attempt: 2, leaseExpiresAt: startedAt + 600 + 1_000 });
   });
 
+  it.each(['__proto__', 'constructor', 'coordinator', 'alarm', 'fleet', 'worker-1', 'wörker 1'])(
+    'may be asked by a worker of the name %j',
+    async (workerId) => {
+      await using test = await startQueue();
+      const { queue } = test;
+      await queue.enqueue('a', null, { id: 'x' });
+      const leased = (await queue.dequeue(workerId))!;
+      expect(await queue.complete(leased)).toBe('completed');
+      expect(await queue.getTask('x')).toMatchObject({ workerId });
+      const { children } = queue.actor.getSnapshot();
+      expect(Object.keys(children).sort()).toEqual(['alarm', 'coordinator']);
+    }
+  );
+
   it('looks once with a timeout of 0', async () => {
     await using test = await startQueue();
     const { queue } = test;
