@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { FencedError, NotRunningError, systemClock, type LeasedTask } from '../../src/index.ts';
+import {
+  FencedError,
+  NotRunningError,
+  systemClock,
+  type LeasedTask,
+  type QueueStatistics
+} from '../../src/index.ts';
 import type { TestQueue } from './testQueue.ts';
 
 /** What may happen next. */
@@ -70,7 +76,7 @@ export class QueueWorld {
         const leased = this.#held[given.pick % this.#held.length];
         if (leased === undefined) break;
         const isHeld = !leased.signal.aborted;
-        expect(await outcome(queue.extend(leased))).toBe(isHeld ? 'done' : 'fenced');
+        expectSame(await outcome(queue.extend(leased)), isHeld ? 'done' : 'fenced');
         break;
       }
       case 'vanish': {
@@ -110,18 +116,18 @@ export class QueueWorld {
       await this.#complete(this.#takeHeld(this.#held.length - 1));
     }
     for (const leased of this.#late) {
-      if (!this.#ended.has(leased)) expect(await outcome(queue.complete(leased, 'late'))).toBe('fenced');
+      if (!this.#ended.has(leased)) expectSame(await outcome(queue.complete(leased, 'late')), 'fenced');
     }
     const dead = new Set((await queue.listDeadLetters({ limit: 1_000 })).map(({ id }) => id));
     for (const id of this.#ids) {
       const { status } = await queue.getTask(id);
-      expect(status).toBe(dead.has(id) ? 'failed' : 'completed');
+      expectSame(status, dead.has(id) ? 'failed' : 'completed');
       const unknown = this.#unknown.get(id);
       if (unknown !== undefined && status === 'completed') this.#results.set(id, unknown);
-      expect(this.#results.has(id)).toBe(status === 'completed');
-      if (status === 'completed') expect(await queue.waitForTask(id)).toBe(this.#results.get(id));
+      expectSame(this.#results.has(id), status === 'completed');
+      if (status === 'completed') expectSame(await queue.waitForTask(id), this.#results.get(id));
     }
-    expect(await queue.getStats()).toMatchObject({
+    expectFigures(await queue.getStats(), {
       totalTasks: this.#ids.length,
       completedTasks: this.#results.size,
       failedTasks: dead.size,
@@ -162,10 +168,10 @@ export class QueueWorld {
     if (leased === null) return;
     const before = this.#last.get(leased.key);
     if (before !== undefined) {
-      expect(leased.attempt).toBeGreaterThan(before.attempt);
-      expect(before.signal.aborted || this.#ended.has(before), 'two workers have it').toBe(true);
+      expectThat(leased.attempt > before.attempt, 'an attempt comes twice');
+      expectThat(before.signal.aborted || this.#ended.has(before), 'two workers have it');
     }
-    expect(this.#results.has(leased.key), 'it had completed').toBe(false);
+    expectThat(!this.#results.has(leased.key), 'it had completed');
     this.#unknown.delete(leased.key);
     this.#last.set(leased.key, leased);
     this.#held.push(leased);
@@ -180,17 +186,18 @@ export class QueueWorld {
     const isHeld = !leased.signal.aborted && !this.#ended.has(leased);
     const result = `${leased.key}#${leased.attempt}`;
     const answer = await outcome(this.#test.queue.complete(leased, result));
-    expect(answer).toBe(isHeld ? 'done' : 'fenced');
+    expectSame(answer, isHeld ? 'done' : 'fenced');
     if (!isHeld) return;
     this.#ended.add(leased);
-    expect(this.#results.has(leased.key), 'it completes twice').toBe(false);
+    expectThat(!this.#results.has(leased.key), 'it completes twice');
     this.#results.set(leased.key, result);
   }
 
   async #fail(leased: LeasedTask | undefined): Promise<void> {
     if (leased === undefined) return;
     const isHeld = !leased.signal.aborted;
-    expect(await outcome(this.#test.queue.fail(leased, new Error('no luck')))).toBe(
+    expectSame(
+      await outcome(this.#test.queue.fail(leased, new Error('no luck'))),
       isHeld ? 'done' : 'fenced'
     );
     if (isHeld) this.#ended.add(leased);
@@ -205,4 +212,16 @@ async function outcome(call: Promise<unknown>): Promise<'done' | 'fenced'> {
     if (error instanceof FencedError || error instanceof NotRunningError) return 'fenced';
     throw error;
   }
+}
+
+function expectSame<T>(answer: T, expected: T): void {
+  expect(answer).toBe(expected);
+}
+
+function expectThat(holds: boolean, otherwise: string): void {
+  expect(holds ? null : otherwise).toBeNull();
+}
+
+function expectFigures(stats: QueueStatistics, expected: Partial<QueueStatistics>): void {
+  expect(stats).toMatchObject(expected);
 }
