@@ -22,10 +22,38 @@ export interface Retention {
 /** Everything is kept until it is removed. */
 export const defaultRetention: Retention = { maxAgeMs: null, maxBatches: null };
 
+/** Workers that offer the same. */
+export interface WorkerGroup {
+  /** At most 16, distinct. */
+  readonly tags: readonly string[];
+  /** Integer in [1, 100,000]. */
+  readonly workers: number;
+}
+
+/** How many attempts of one type may start. */
+export interface StartRate {
+  /** Integer in [1, 100,000]. */
+  readonly limit: number;
+  /** No window of this length holds more than `limit` starts, ms. In (0, 3,600,000]. */
+  readonly intervalMs: number;
+}
+
+/** What holds tasks of one type back, whatever room the workers have. */
+export interface TypeLimit {
+  /** Handlers that run at once, those included that are aborted and within their grace. Integer in [1, 100,000]. */
+  readonly concurrency?: number;
+  readonly rate?: StartRate;
+}
+
 /** What may be changed while the fleet runs. Plain JSON, durable with the fleet's snapshot. */
 export interface FleetConfig {
   /** Workers of the whole fleet. Integer in [1, 100,000]. Defaults to 10. */
   readonly maxConcurrentWorkers: number;
+  /**
+   * What workers offer: the first slots belong to the first group, and so on; slots that are left offer no tags. When
+   * `maxConcurrentWorkers` is lower than all groups together, the last groups get fewer. At most 1,000. Defaults to none.
+   */
+  readonly workerGroups: readonly WorkerGroup[];
   /** Tasks at once per worker. Integer in [1, 100,000]. Defaults to 1. */
   readonly workerConcurrency: number;
   /** Tasks that a worker takes before it is replaced by a fresh one. Integer >= 1; `null`: no limit, the default. */
@@ -47,11 +75,20 @@ export interface FleetConfig {
   readonly maxQueueSize: number | null;
   /** What a submission to a full queue does. Defaults to `wait`. */
   readonly onQueueFull: 'wait' | 'reject';
+  /**
+   * A task counts as one priority point higher for each such time that it has waited, ms. So no task is passed by one
+   * that became ready more than `ageingMs` times the difference of their priorities later. In [1, 2^53); `null`: never,
+   * and a stream of urgent tasks may hold others back for ever. Defaults to 60,000.
+   */
+  readonly ageingMs: number | null;
+  /** By task type; at most 1,000. A type at its limit lets others pass. Defaults to none. */
+  readonly typeLimits: Readonly<Record<string, TypeLimit>>;
   readonly retention: Retention;
 }
 
 export const defaultFleetConfig: FleetConfig = {
   maxConcurrentWorkers: 10,
+  workerGroups: [],
   workerConcurrency: 1,
   tasksPerWorker: null,
   workerTimeout: 300_000,
@@ -63,6 +100,8 @@ export const defaultFleetConfig: FleetConfig = {
   maxStuck: null,
   maxQueueSize: null,
   onQueueFull: 'wait',
+  ageingMs: 60_000,
+  typeLimits: {},
   retention: defaultRetention
 };
 
@@ -72,6 +111,8 @@ export interface NewTask {
   readonly key: string;
   readonly type: string;
   readonly priority: number;
+  /** Sorted, each once. */
+  readonly tags: readonly string[];
   readonly timeoutMs: number | null;
   readonly maxRetries: number | null;
   /** Epoch ms; `null`: at once. */

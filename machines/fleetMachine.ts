@@ -15,6 +15,7 @@ import {
 import { coordinatorMachine, type CoordinatorContext } from './coordinatorMachine.ts';
 import type { FleetCommand, FleetConfig, FleetFact } from './fleet.ts';
 import { problemOf, type Problem } from './problem.ts';
+import { tagsOfSlot } from './tags.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -193,7 +194,13 @@ export const fleetMachine = setup({
         delete former[slot];
         spawn('worker', {
           id: slot,
-          input: { slot, concurrency: workerConcurrency, tasksPerWorker, restored }
+          input: {
+            slot,
+            concurrency: workerConcurrency,
+            tasksPerWorker,
+            tags: tagsOfSlot(context.config, number),
+            restored
+          }
         });
       }
       return { slots: Math.max(context.slots, maxConcurrentWorkers), formerWorkers: former };
@@ -216,7 +223,8 @@ export const fleetMachine = setup({
           enqueue.sendTo(child, {
             type: 'worker.configure',
             concurrency: workerConcurrency,
-            tasksPerWorker
+            tasksPerWorker,
+            tags: tagsOfSlot(context.config, number)
           });
           enqueue.sendTo(child, { type: number <= maxConcurrentWorkers ? 'worker.start' : 'worker.drain' });
         }
@@ -584,7 +592,7 @@ function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfi
   return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
 }
 
-/** Config values are scalars, the retry policy or the retention: plain JSON, written in one order. */
+/** Config values are plain JSON, and validation writes their fields in one order. */
 function isSame(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
 }

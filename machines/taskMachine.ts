@@ -12,6 +12,8 @@ export interface TaskContext {
   readonly type: string;
   /** Higher first. */
   readonly priority: number;
+  /** What a worker has to offer to be given it: sorted, each once. */
+  readonly tags: readonly string[];
   /** The task's own limit for an attempt; `null`: the fleet's `workerTimeout`. */
   readonly timeoutMs: number | null;
   /** The task's own limit for retries; `null`: the fleet's `maxRetries`. */
@@ -19,6 +21,8 @@ export interface TaskContext {
   /** Key of the settled task that this one is a copy of. */
   readonly retryOf: string | null;
   readonly createdAt: number;
+  /** Its age counts from here, over all its attempts, epoch ms; `null`: from when it was submitted. */
+  readonly readyAt: number | null;
   /** The fence: +1 at every claim. 0 before the first. */
   readonly attempt: number;
   /** Attempts that failed or timed out: these are charged against `maxRetries`. */
@@ -42,10 +46,12 @@ export interface TaskInput {
   readonly batchId: string | null;
   readonly type: string;
   readonly priority: number;
+  readonly tags: readonly string[];
   readonly timeoutMs: number | null;
   readonly maxRetries: number | null;
   readonly retryOf: string | null;
   readonly createdAt: number;
+  readonly readyAt: number | null;
   /** Not before this time, epoch ms; `null`: at once. */
   readonly startAfter: number | null;
 }
@@ -159,7 +165,8 @@ export const taskMachine = setup({
       }
     },
     queued: {
-      description: 'Ready: a worker with room takes it, by priority, then in order of submission.',
+      description:
+        'Ready: a worker with room that has its tags takes it, by priority and age, unless its type is at a limit.',
       tags: ['waiting'],
       on: {
         'task.claim': {
@@ -362,10 +369,12 @@ function newContext(input: TaskInput | undefined): TaskContext {
     batchId: input.batchId,
     type: input.type,
     priority: input.priority,
+    tags: input.tags,
     timeoutMs: input.timeoutMs,
     maxRetries: input.maxRetries,
     retryOf: input.retryOf,
     createdAt: input.createdAt,
+    readyAt: input.readyAt,
     attempt: 0,
     failures: 0,
     recoveries: 0,

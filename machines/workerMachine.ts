@@ -1,5 +1,6 @@
 import { assign, enqueueActions, fromPromise, setup } from 'xstate';
 import { problemOf } from './problem.ts';
+import { noTags, unionOfTags } from './tags.ts';
 
 /** Persisted as the worker's snapshot, so plain JSON only. What it holds is no part of it: the running rows say that. */
 export interface WorkerContext {
@@ -11,6 +12,9 @@ export interface WorkerContext {
   readonly concurrency: number;
   /** Tasks that one incarnation takes before it is replaced; `null`: no limit. */
   readonly tasksPerWorker: number | null;
+  /** What the config says that the slot offers, and what this incarnation brought with it. */
+  readonly slotTags: readonly string[];
+  readonly ownTags: readonly string[];
   /** When this incarnation was ready, epoch ms; `null` before. */
   readonly spawnedAt: number | null;
   /** Attempts of this slot that completed, and that failed or timed out, up to when it was last idle. */
@@ -24,6 +28,8 @@ export interface WorkerInput {
   readonly slot: string;
   readonly concurrency: number;
   readonly tasksPerWorker: number | null;
+  /** What the slot offers by config. */
+  readonly tags: readonly string[];
   /** Context of the slot's last snapshot, from which it goes on as the next incarnation; `null`: a new slot. */
   readonly restored: WorkerContext | null;
 }
@@ -37,6 +43,7 @@ export type WorkerEvent =
       readonly type: 'worker.configure';
       readonly concurrency: number;
       readonly tasksPerWorker: number | null;
+      readonly tags: readonly string[];
     }
   // Facts, told to the worker
   | { readonly type: 'attempts.begun' }
@@ -60,8 +67,25 @@ export interface WorkerReport {
   readonly concurrency: number;
   /** Tasks that it takes in all; `null`: no limit. */
   readonly tasksPerWorker: number | null;
+  /** What it offers in all: it takes tasks whose tags are all among these. */
+  readonly tags: readonly string[];
   /** Why it could not be made; `null` unless broken. */
   readonly problem: string | null;
+}
+
+/** What a worker was made with. */
+export interface WorkerSpawn {
+  /** When it was ready, epoch ms. */
+  readonly at: number;
+  /** What it offers besides what its slot does: sorted, each once. */
+  readonly tags: readonly string[];
+}
+
+type Limits = Pick<WorkerReport, 'concurrency' | 'tasksPerWorker' | 'tags'>;
+
+/** What a worker offers: the tags of its slot and its own. */
+export function offeredTags({ slotTags, ownTags }: WorkerContext): readonly string[] {
+  return unionOfTags(slotTags, ownTags);
 }
 
 /** The id that tasks and results carry: a replaced worker is another worker. */
@@ -80,8 +104,8 @@ export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>):
 export const workerMachine = setup({
   types: {} as { context: WorkerContext; events: WorkerEvent; input: WorkerInput },
   actors: {
-    /** Port. Resolves with the time, epoch ms, when the worker can take tasks. Provided by `src/createFleet.ts` from the executor. */
-    startWorker: fromPromise<{ readonly at: number }, { workerId: string }>(() =>
+    /** Port. Resolves with the time, epoch ms, and the worker's own tags, when it can take tasks. Provided by `src/createFleet.ts` from the executor. */
+    startWorker: fromPromise<WorkerSpawn, { workerId: string }>(() =>
       Promise.reject(new Error('workerMachine: provide the actor `startWorker`, which makes a worker ready'))
     ),
     /** Port. Resolves when nothing of the worker is left. Never waits for a handler that hangs. */
@@ -99,15 +123,19 @@ export const workerMachine = setup({
       failed: ({ context }, params: WorkDone) => context.failed + params.failed
     }),
     recordLimits: assign({
-      concurrency: (_, params: Pick<WorkerContext, 'concurrency' | 'tasksPerWorker'>) => params.concurrency,
-      tasksPerWorker: (_, params: Pick<WorkerContext, 'concurrency' | 'tasksPerWorker'>) =>
-        params.tasksPerWorker
+      concurrency: (_, params: Limits) => params.concurrency,
+      tasksPerWorker: (_, params: Limits) => params.tasksPerWorker,
+      slotTags: (_, params: Limits) => params.tags
     }),
     recordSuccessor: assign({
       incarnation: ({ context }) => context.incarnation + 1,
+      ownTags: noTags,
       spawnedAt: null
     }),
-    recordSpawn: assign({ spawnedAt: (_, params: { at: number }) => params.at }),
+    recordSpawn: assign({
+      spawnedAt: (_, params: WorkerSpawn) => params.at,
+      ownTags: (_, params: WorkerSpawn) => params.tags
+    }),
     recordProblem: assign({ problem: (_, params: { error: unknown }) => problemOf(params.error).message }),
     clearProblem: assign({ problem: null }),
     report: enqueueActions(({ context, self, enqueue }, params: Pick<WorkerReport, 'type'>) => {
@@ -123,6 +151,8 @@ export const workerMachine = setup({
     incarnation: (input.restored?.incarnation ?? 0) + 1,
     concurrency: input.concurrency,
     tasksPerWorker: input.tasksPerWorker,
+    slotTags: input.tags,
+    ownTags: noTags,
     spawnedAt: null,
     completed: input.restored?.completed ?? 0,
     failed: input.restored?.failed ?? 0,
@@ -309,6 +339,7 @@ function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerRep
     workerId: workerIdOf(context),
     concurrency: context.concurrency,
     tasksPerWorker: context.tasksPerWorker,
+    tags: offeredTags(context),
     problem: context.problem
   };
 }

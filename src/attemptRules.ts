@@ -1,7 +1,10 @@
 import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
 import type { TaskContext, TaskEvent } from '../machines/taskMachine.ts';
+import type { DispatchLane, Offer } from './dispatchQueue.ts';
+import { Everything } from './everything.ts';
 import type { Ledger } from './ledger.ts';
-import { attemptKey } from './roster.ts';
+import { isBefore } from './priorityQueue.ts';
+import { attemptKey, type Place } from './roster.ts';
 import type { TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
 import type { AttemptLost, AttemptReturned, AttemptSettled } from './turnInput.ts';
@@ -83,21 +86,29 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** Gives queued tasks to workers with room or a request, by priority, until either runs out. */
+/** Gives queued tasks to workers with room or a request, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at, config } = turn.context;
+  const { at, activeNow, config } = turn.context;
+  const { queue, typeUse } = ledger;
+  queue.configure(config.ageingMs, config.typeLimits);
+  typeUse.configure(config.typeLimits);
+  const isOpen = (type: string): boolean => typeUse.isOpen(type, activeNow);
   ledger.queueHandled(turn.context.types);
   queueWanted(turn, ledger);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
-    const place = ledger.roster.next();
-    if (place === undefined && ledger.requests.size === 0) return;
-    const seq = ledger.queue.pop();
-    if (seq === undefined) return;
+    const match = nextMatch(ledger, isOpen);
+    if (match === null) return;
+    const { lane, place } = match;
+    const seq = queue.pop(lane);
     const row = turn.task(seq);
     if (row?.state !== 'queued') continue;
+    if (queue.isMisplaced(lane, row.context.type)) {
+      queue.push(row.context);
+      continue;
+    }
     if (!isClaimable(turn, ledger, row)) continue;
     const request = place === undefined ? ledger.requests.next(row.context.type) : undefined;
     const workerId = (place ?? request)?.workerId;
@@ -110,9 +121,33 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
     turn.started.push(started);
+    typeUse.claim(row.context.type);
     turn.worker(workerId);
   }
   turn.isCutShort = true;
+}
+
+interface Match {
+  readonly lane: DispatchLane;
+  /** `undefined`: it is for one of the requests. */
+  readonly place: Place | undefined;
+}
+
+/** Whoever asks for tasks says himself which ones. */
+const anything: Offer = { key: 'anything\n', tags: new Everything() };
+
+/** The task that goes first of those that anybody with room can take, and who of these can do least besides. */
+function nextMatch({ queue, roster, requests }: Ledger, isOpen: (type: string) => boolean): Match | null {
+  let match: Match | null = null;
+  for (const offer of roster.offers) {
+    const place = offer.ready.values().next().value;
+    const lane = place && queue.best(offer, isOpen);
+    if (place === undefined || lane === undefined) continue;
+    if (match === null || isBefore(lane.tasks.head!, match.lane.tasks.head!)) match = { lane, place };
+  }
+  if (match !== null || requests.size === 0) return match;
+  const lane = queue.best(anything, isOpen);
+  return lane === undefined ? null : { lane, place: undefined };
 }
 
 /**
@@ -137,7 +172,7 @@ function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean 
 /** Puts as many tasks back as are wanted now that were not: the first of each type. */
 function queueWanted(turn: Turn, ledger: Ledger): void {
   for (const type of ledger.unwanted.types) {
-    let wanted = ledger.roster.next() === undefined ? ledger.requests.count(type) : Infinity;
+    let wanted = ledger.requests.count(type);
     while (wanted > 0) {
       const seq = ledger.unwanted.pop(type);
       if (seq === undefined) break;

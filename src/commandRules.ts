@@ -7,6 +7,7 @@ import { isHeld, type Ledger } from './ledger.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import { quote, show } from './show.ts';
 import type { BatchRow, TaskRow } from './store.ts';
+import { tagsKey } from './tags.ts';
 import type { Turn } from './turn.ts';
 import { externalKey, submittedResultKey, type BatchesExpired, type CommandInput } from './turnInput.ts';
 
@@ -256,12 +257,13 @@ function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string
   if (row.state === 'completed' || !taskLifecycle.isFinal(row.state)) {
     throw new ConflictError('task', key, `is ${row.state}; only what failed or was cancelled can be retried`);
   }
-  const { type, priority, timeoutMs, maxRetries } = row.context;
+  const { type, priority, tags, timeoutMs, maxRetries } = row.context;
   const copy: NewTask = {
     id: newKey,
     key: newKey,
     type,
     priority,
+    tags,
     timeoutMs,
     maxRetries,
     startAfter: null,
@@ -303,10 +305,11 @@ function isThere(turn: Turn, task: NewTask): boolean {
   const row = turn.taskByKey(task.key);
   const payload = turn.payloadByKey(task.key);
   if (row === undefined || payload === undefined) return false;
-  const { type, priority, timeoutMs, maxRetries } = row.context;
+  const { type, priority, tags, timeoutMs, maxRetries } = row.context;
   const isSame =
     type === task.type &&
     priority === task.priority &&
+    tagsKey(tags) === tagsKey(task.tags) &&
     timeoutMs === task.timeoutMs &&
     maxRetries === task.maxRetries &&
     payload.data === task.data &&

@@ -8,6 +8,7 @@ import {
   type FleetSnapshot
 } from '../machines/fleetMachine.ts';
 import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
+import { noTags } from '../machines/tags.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
@@ -20,6 +21,7 @@ import type { ShouldRetry } from './outcome.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
+import { readTags } from './tags.ts';
 import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything has a default. */
@@ -152,8 +154,11 @@ export function createFleet(
       worker: workerMachine.provide({
         actors: {
           startWorker: fromPromise(async ({ input: { workerId } }) => {
-            await executor.startWorker(workerId);
-            return { at: clock.now() };
+            const { tags } = (await executor.startWorker(workerId)) ?? {};
+            return {
+              at: clock.now(),
+              tags: tags === undefined ? noTags : readTags('tags of the worker', tags)
+            };
           }),
           stopWorker: fromPromise(({ input: { workerId } }) => executor.stopWorker(workerId))
         }

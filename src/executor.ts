@@ -78,8 +78,8 @@ export interface Executor {
 
   start(reports: ExecutorReports): Promise<void>;
 
-  /** Makes a worker ready to run attempts. */
-  startWorker(workerId: string): Promise<void>;
+  /** Makes a worker ready to run attempts. What it says that the worker offers is added to the tags of its slot. */
+  startWorker(workerId: string): Promise<void | { readonly tags?: readonly string[] }>;
   /** Cleans a worker up; attempts that still hang in it are given up. */
   stopWorker(workerId: string): Promise<void>;
 

@@ -389,7 +389,7 @@ export class Journal {
 
   #end(turn: Turn): void {
     const { head, sweeps } = this.ledger;
-    this.#setAlarm();
+    this.#setAlarm(turn);
     const more =
       !this.#inbox.isEmpty ||
       this.#hasReports ||
@@ -463,13 +463,14 @@ export class Journal {
   }
 
   /** One alarm, for the earliest of all deadlines. */
-  #setAlarm(): void {
+  #setAlarm({ context: { isDispatching, activeNow } }: Turn): void {
     const { clock } = this.#options;
-    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due } = this.ledger;
+    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due, typeUse, queue } = this.ledger;
     const activeAt = Math.min(
       attemptDeadlines.nextAt ?? Infinity,
       lingerDeadlines.nextAt ?? Infinity,
-      workerDeadlines.nextAt ?? Infinity
+      workerDeadlines.nextAt ?? Infinity,
+      isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity
     );
     this.#active.watch(activeAt < Infinity);
     const { nextAt: lookAt } = this.#removals;

@@ -1,12 +1,14 @@
 import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import { Deadlines } from './deadlines.ts';
 import { DueQueue } from './dueQueue.ts';
-import { PriorityQueue, type QueueEntry } from './priorityQueue.ts';
+import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
+import { QueuedTags } from './queuedTags.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
 import { TaskRequests } from './taskRequests.ts';
 import { TaskTable } from './taskTable.ts';
+import { TypeUse } from './typeUse.ts';
 import { UnwantedTasks } from './unwantedTasks.ts';
 
 /** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
@@ -19,6 +21,7 @@ const fewEntries = 1_000;
 /** An attempt that is over while its handler still runs. */
 export interface LingeringAttempt extends AttemptRef {
   readonly workerId: string;
+  readonly type: string;
 }
 
 /** `interrupted`: the store failed, and the batch may be half removed. It is tried again. */
@@ -46,10 +49,12 @@ export class Ledger {
   /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */
   undoneSeq = 0;
 
-  readonly queue = new PriorityQueue();
+  readonly queue = new DispatchQueue();
+  readonly queuedTags = new QueuedTags();
   readonly due = new DueQueue();
   readonly roster = new Roster();
   readonly requests = new TaskRequests();
+  readonly typeUse = new TypeUse();
   /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
   readonly attemptDeadlines = new Deadlines<number>();
   /** Graces of lingering attempts, by attempt, in active time. */
@@ -63,9 +68,9 @@ export class Ledger {
   readonly givenUp = new Map<string, LingeringAttempt>();
 
   /** Queued tasks of paused batches, taken out of the queue until the batch goes on. */
-  readonly parked = new Map<string, QueueEntry[]>();
+  readonly parked = new Map<string, DispatchEntry[]>();
   /** Queued tasks whose type has no handler, by type, taken out of the queue until it has one. */
-  readonly unhandled = new Map<string, QueueEntry[]>();
+  readonly unhandled = new Map<string, DispatchEntry[]>();
   /** Queued tasks of types that no worker with a request takes, taken out of the queue until one does. */
   readonly unwanted = new UnwantedTasks();
   /** Batches that are being cancelled, with the `seq` to go on from. */
@@ -95,9 +100,15 @@ export class Ledger {
 
     if (held && !holds) {
       this.roster.drop(before);
+      this.typeUse.end(before.context.type);
       this.attemptDeadlines.delete(seq);
     }
-    if (holds && !held) this.roster.hold(after);
+    if (holds && !held) {
+      this.roster.hold(after);
+      this.typeUse.begin(after.context.type);
+    }
+    if (before?.state === 'queued') this.queuedTags.count(before.context.tags, -1);
+    if (after?.state === 'queued') this.queuedTags.count(after.context.tags, 1);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);
@@ -108,10 +119,11 @@ export class Ledger {
     } else if (after.context.dueAt !== null) this.due.push(seq, after.context.dueAt);
   }
 
-  /** Begins the time of attempts that are about to start. */
+  /** Begins the time of attempts that are about to start: that of their limits, and of their type's rate. */
   arm(rows: readonly TaskRow[], { activeNow, workerTimeout }: AttemptLimits): void {
     for (const { context } of rows) {
       this.attemptDeadlines.set(context.seq, activeNow + (context.timeoutMs ?? workerTimeout));
+      this.typeUse.start(context.type, activeNow);
     }
   }
 
@@ -129,6 +141,7 @@ export class Ledger {
   /** An attempt is over while its handler still runs: it keeps its place for the grace. */
   linger(attempt: LingeringAttempt, limits: AttemptLimits): void {
     const key = attemptKey(attempt);
+    if (!this.lingering.has(key)) this.typeUse.begin(attempt.type);
     this.lingering.set(key, attempt);
     this.lingerDeadlines.set(key, limits.activeNow + limits.cancelGraceMs);
     this.roster.linger(attempt.workerId, attempt);
@@ -137,7 +150,7 @@ export class Ledger {
   /** The handler of an attempt that was over has ended, or is given up. */
   endLingering(attempt: LingeringAttempt): void {
     const key = attemptKey(attempt);
-    this.lingering.delete(key);
+    if (this.lingering.delete(key)) this.typeUse.end(attempt.type);
     this.lingerDeadlines.delete(key);
     this.overdue.delete(key);
     this.roster.forget(attempt.workerId, attempt);

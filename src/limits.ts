@@ -6,6 +6,11 @@
 export const limits = {
   /** Ids, types and names, bytes of UTF-8. */
   idBytes: 256,
+  /** A tag of a task or a worker, characters, and how many one has. */
+  tagLength: 64,
+  tags: 16,
+  /** Groups of workers, and types with a limit. */
+  configEntries: 1_000,
   /** Data, metadata, progress and results: bytes of JSON text, each. */
   jsonBytes: 1_048_576,
   /** The same: levels of arrays and objects. */

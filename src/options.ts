@@ -1,11 +1,24 @@
-import { defaultFleetConfig, type FleetConfig, type Retention } from '../machines/fleet.ts';
+import {
+  defaultFleetConfig,
+  type FleetConfig,
+  type Retention,
+  type StartRate,
+  type TypeLimit,
+  type WorkerGroup
+} from '../machines/fleet.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
+import { limits } from './limits.ts';
+import { showKey } from './show.ts';
+import { readTags } from './tags.ts';
 import {
   assertBoolean,
   assertDuration,
   assertFinite,
+  assertId,
   assertInteger,
   assertOneOf,
+  readFields,
+  readItems,
   readOptions,
   refuse
 } from './validation.ts';
@@ -73,6 +86,14 @@ function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfi
       return validateRetry(value, current.retry);
     case 'retention':
       return validateRetention(value, current.retention);
+    case 'workerGroups':
+      return validateGroups(path, value);
+    case 'ageingMs':
+      if (value === null) return null;
+      assertDuration(path, value, 1);
+      return value;
+    case 'typeLimits':
+      return validateTypeLimits(path, value);
   }
 }
 
@@ -105,3 +126,45 @@ function validateRetention(value: unknown, current: Retention): Retention {
     maxBatches: isLimited(maxBatches) ? maxBatches : null
   };
 }
+
+function validateGroups(path: string, value: unknown): readonly WorkerGroup[] {
+  return readItems(path, value, limits.configEntries).map((group, index) => {
+    const at = `${path}[${index}]`;
+    const { tags, workers } = readOptions(at, group as Partial<WorkerGroup>, ['tags', 'workers']);
+    assertInteger(`${at}.workers`, workers, 1, 100_000);
+    return { tags: readTags(`${at}.tags`, tags), workers };
+  });
+}
+
+function validateTypeLimits(path: string, value: unknown): FleetConfig['typeLimits'] {
+  const entries = Object.entries(readFields(path, value as Record<string, unknown>));
+  if (entries.length > limits.configEntries) {
+    refuse(path, value, `limits of at most ${limits.configEntries} types`);
+  }
+  return Object.fromEntries(
+    entries.map(([type, limit]) => {
+      assertId(`a type in ${path}`, type);
+      return [type, validateTypeLimit(`${path}${showKey(type)}`, limit)];
+    })
+  );
+}
+
+function validateTypeLimit(path: string, value: unknown): TypeLimit {
+  const { concurrency, rate } = readOptions(path, value as TypeLimit, ['concurrency', 'rate']);
+  if (concurrency !== undefined) assertInteger(`${path}.concurrency`, concurrency, 1, 100_000);
+  return {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(rate !== undefined && { rate: validateRate(`${path}.rate`, rate) })
+  };
+}
+
+function validateRate(path: string, value: StartRate): StartRate {
+  const { limit, intervalMs } = readOptions(path, value, ['limit', 'intervalMs']);
+  assertInteger(`${path}.limit`, limit, 1, 100_000);
+  assertDuration(`${path}.intervalMs`, intervalMs, Number.MIN_VALUE);
+  if (intervalMs > longestInterval) refuse(`${path}.intervalMs`, intervalMs, `at most ${longestInterval}`);
+  return { limit, intervalMs };
+}
+
+/** Of a rate: after a restart the first starts may wait for as long. */
+const longestInterval = 3_600_000;

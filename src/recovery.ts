@@ -1,6 +1,7 @@
 import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import type { Recovered } from '../machines/fleetMachine.ts';
 import { restoreAgents } from './agentSnapshots.ts';
+import type { Clock } from './clock.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Executor } from './executor.ts';
 import { LiveCounts } from './liveCounts.ts';
@@ -10,6 +11,7 @@ import type { TurnInput } from './turnInput.ts';
 
 interface RecoveryOptions {
   readonly scope: string;
+  readonly clock: Clock;
   readonly store: Store;
   readonly executor: Executor;
 }
@@ -23,7 +25,7 @@ interface RecoveryOptions {
  */
 export async function recover(
   stored: StoredFleet,
-  { store, scope, executor }: RecoveryOptions,
+  { store, scope, executor, clock }: RecoveryOptions,
   ledger: Ledger,
   limits: AttemptLimits,
   collect: (input: TurnInput) => void
@@ -38,17 +40,28 @@ export async function recover(
   for (const row of stored.batches) ledger.loadBatch(row);
   const counts = new LiveCounts();
   const attempts: TurnInput[] = [];
+  let startedBy = -Infinity;
   for await (const rows of stored.tasks) {
     for (const row of rows) {
       counts.add(row);
       ledger.load(row, limits);
+      startedBy = Math.max(startedBy, lastStartOf(row));
     }
     attempts.push(...(await reattach(executor, rows)));
   }
   const problem = counts.problem(stored.head, stored.batches);
   if (problem !== null) throw new CorruptStoreError(store.location, problem);
   for (const input of attempts) collect(input);
-  return { ...recovered, coordinator: await catchUp(store, scope, ledger, recovered.coordinator) };
+  const coordinator = await catchUp(store, scope, ledger, recovered.coordinator);
+  startedBy = Math.max(startedBy, coordinator?.newestResult ?? -Infinity);
+  ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
+  return { ...recovered, coordinator };
+}
+
+/** Up to when the last attempt of a task may have been started, epoch ms: its row says when it was claimed. */
+function lastStartOf({ context: { attempt, dueAt } }: TaskRow): number {
+  if (attempt === 0) return -Infinity;
+  return dueAt ?? Infinity;
 }
 
 /** Asks the executor about attempts that were running; those that it still runs go on. */

@@ -1,6 +1,8 @@
 import type { AttemptRef } from '../machines/task.ts';
 import type { WorkDone, WorkerReport } from '../machines/workerMachine.ts';
+import type { Offer } from './dispatchQueue.ts';
 import type { TaskRow } from './store.ts';
+import { tagsKey } from './tags.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
@@ -10,6 +12,8 @@ export interface Place {
   concurrency: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
+  /** What it offers, and who offers the same: it takes tasks whose tags are all among these. */
+  offer: PlacesOfOffer;
   accepting: boolean;
   /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
   readonly attempts: Map<number, number>;
@@ -26,6 +30,13 @@ export interface Place {
   isBusy: boolean;
 }
 
+/** Workers that offer the same tags. */
+export interface PlacesOfOffer extends Offer {
+  /** All of them, and those with room, least recently given a task first. */
+  readonly places: Set<Place>;
+  readonly ready: Set<Place>;
+}
+
 /**
  * The workers of the fleet: who has room, and who holds what.
  *
@@ -33,8 +44,16 @@ export interface Place {
  */
 export class Roster {
   readonly #places = new Map<string, Place>();
-  /** Places with room, least recently given a task first. */
-  readonly #ready = new Set<Place>();
+  /** What guests offer. */
+  readonly #nothing: PlacesOfOffer = {
+    key: 'nothing\n',
+    tags: new Set(),
+    places: new Set(),
+    ready: new Set()
+  };
+  readonly #offers = new Map<string, PlacesOfOffer>();
+  /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
+  #offersInOrder: readonly PlacesOfOffer[] = [];
 
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
@@ -62,9 +81,9 @@ export class Roster {
     return this.#places.values();
   }
 
-  /** A place with room. Giving it a task puts it behind the others. */
-  next(): Place | undefined {
-    return this.#ready.values().next().value;
+  /** What the workers offer, fewest tags first. Giving a task to a place puts it behind the others that are ready. */
+  get offers(): readonly PlacesOfOffer[] {
+    return this.#offersInOrder;
   }
 
   /** Follows a row that a worker begins to hold. */
@@ -72,7 +91,7 @@ export class Roster {
     const place = this.get(context.workerId) ?? this.#invite(context.workerId!);
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
-    this.#ready.delete(place);
+    place.offer.ready.delete(place);
     this.#refresh(place);
   }
 
@@ -81,7 +100,7 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    if (place.slot === guestSlot && !isHolding(place)) this.#dismiss(place.workerId);
+    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);
     else this.#refresh(place);
   }
 
@@ -122,9 +141,13 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, tasksPerWorker }: WorkerReport): void {
-    const place = this.#places.get(workerId) ?? newPlace(slot, workerId);
+  #admit({ slot, workerId, concurrency, tasksPerWorker, tags }: WorkerReport): void {
+    const offer = this.#offerOf(tags);
+    const place = this.#places.get(workerId) ?? newPlace(slot, workerId, offer);
     this.#places.set(workerId, place);
+    if (place.offer !== offer) this.#leaveOffer(place);
+    place.offer = offer;
+    offer.places.add(place);
     place.concurrency = concurrency;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
@@ -132,7 +155,7 @@ export class Roster {
   }
 
   #invite(workerId: string): Place {
-    const place = newPlace(guestSlot, workerId);
+    const place = newPlace(guestSlot, workerId, this.#nothing);
     this.#places.set(workerId, place);
     return place;
   }
@@ -141,7 +164,7 @@ export class Roster {
     const place = this.#places.get(workerId);
     if (place === undefined) return;
     this.#places.delete(workerId);
-    this.#ready.delete(place);
+    this.#leaveOffer(place);
   }
 
   #refresh(place: Place): void {
@@ -149,20 +172,46 @@ export class Roster {
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
     );
-    if (place.accepting && room > 0) this.#ready.add(place);
-    else this.#ready.delete(place);
+    const { ready } = place.offer;
+    if (place.accepting && room > 0) ready.add(place);
+    else ready.delete(place);
+  }
+
+  #offerOf(tags: readonly string[]): PlacesOfOffer {
+    const key = tagsKey(tags);
+    let offer = this.#offers.get(key);
+    if (offer === undefined) {
+      offer = { key, tags: new Set(tags), places: new Set(), ready: new Set() };
+      this.#offers.set(key, offer);
+      this.#orderOffers();
+    }
+    return offer;
+  }
+
+  #leaveOffer(place: Place): void {
+    const { key, places, ready } = place.offer;
+    places.delete(place);
+    ready.delete(place);
+    if (places.size > 0) return;
+    this.#offers.delete(key);
+    this.#orderOffers();
+  }
+
+  #orderOffers(): void {
+    this.#offersInOrder = [...this.#offers.values()].sort((left, right) => left.tags.size - right.tags.size);
   }
 }
 
 /** No actor has this name. */
 const guestSlot = '';
 
-function newPlace(slot: string, workerId: string): Place {
+function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
   return {
     slot,
     workerId,
     concurrency: 0,
     tasksPerWorker: 0,
+    offer,
     accepting: false,
     attempts: new Map(),
     lingering: new Set(),

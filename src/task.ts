@@ -1,5 +1,7 @@
 import type { NewTask } from '../machines/fleet.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
+import { noTags } from '../machines/tags.ts';
+import { readTags } from './tags.ts';
 import {
   assertDuration,
   assertFinite,
@@ -18,6 +20,8 @@ import {
 export interface TaskOptions {
   /** Any finite number; higher first. Defaults to `taskPriority.normal`, 5. */
   readonly priority?: number;
+  /** It runs on workers that offer all of these; at most 16 distinct ids of 1 to 64 characters. Defaults to none. */
+  readonly tags?: readonly string[];
   /** Limit for each of its attempts, ms. Finite, > 0. Defaults to the fleet's `workerTimeout`. */
   readonly timeoutMs?: number;
   /** Integer >= 0. Defaults to the fleet's `maxRetries`. */
@@ -45,7 +49,16 @@ export interface SingleTaskOptions extends TaskOptions {
   readonly id?: string;
 }
 
-const optionNames = ['priority', 'timeoutMs', 'maxRetries', 'startAfter', 'delayMs', 'metadata', 'retryOf'];
+const optionNames = [
+  'priority',
+  'tags',
+  'timeoutMs',
+  'maxRetries',
+  'startAfter',
+  'delayMs',
+  'metadata',
+  'retryOf'
+];
 const taskFields = ['id', 'type', 'data', ...optionNames];
 const singleTaskFields = ['id', ...optionNames];
 
@@ -89,6 +102,7 @@ function prepare(
     data = null,
     metadata,
     priority = taskPriority.normal,
+    tags,
     timeoutMs,
     maxRetries,
     retryOf
@@ -104,6 +118,7 @@ function prepare(
     type,
     // -0 is 0, here and below.
     priority: priority + 0,
+    tags: tags === undefined ? noTags : readTags(`${path}.tags`, tags),
     timeoutMs: timeoutMs ?? null,
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter: startTime(task, path, nowMs),

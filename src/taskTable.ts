@@ -1,6 +1,7 @@
 import type { TaskInput } from '../machines/taskMachine.ts';
 import { taskLifecycle } from './lifecycles.ts';
 import type { TaskRow } from './store.ts';
+import { tagsKey } from './tags.ts';
 
 /**
  * The rows of tasks that have not settled, by `seq`.
@@ -90,16 +91,19 @@ class Block {
     for (let number = last; number >= 0 && number > last - kindsCompared; number--) {
       if (isOfKind(context, this.#kinds[number]!)) return number;
     }
-    const { batchId, type, priority, timeoutMs, maxRetries, retryOf, createdAt, dueAt } = context;
+    const { batchId, type, priority, tags, timeoutMs, maxRetries, retryOf, createdAt, readyAt, dueAt } =
+      context;
     return (
       this.#kinds.push({
         batchId,
         type,
         priority,
+        tags,
         timeoutMs,
         maxRetries,
         retryOf,
         createdAt,
+        readyAt,
         startAfter: dueAt
       }) - 1
     );
@@ -112,7 +116,9 @@ function isOfKind(context: TaskRow['context'], kind: Kind): boolean {
     context.batchId === kind.batchId &&
     context.type === kind.type &&
     context.priority === kind.priority &&
+    context.readyAt === kind.readyAt &&
     context.dueAt === kind.startAfter &&
+    (context.tags === kind.tags || tagsKey(context.tags) === tagsKey(kind.tags)) &&
     context.timeoutMs === kind.timeoutMs &&
     context.maxRetries === kind.maxRetries &&
     context.retryOf === kind.retryOf

@@ -174,7 +174,7 @@ export class Turn {
 
   addTask(task: NewTask, batchId: string | null): TaskRow {
     const seq = ++this.#seq;
-    const { key, type, priority, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
+    const { key, type, priority, tags, timeoutMs, maxRetries, startAfter, retryOf, data, metadata } = task;
     const createdAt = this.context.at;
     const row = taskLifecycle.create({
       seq,
@@ -182,10 +182,12 @@ export class Turn {
       batchId,
       type,
       priority,
+      tags,
       timeoutMs,
       maxRetries,
       retryOf,
       createdAt,
+      readyAt: startAfter ?? this.#readyAfterAll(createdAt),
       startAfter
     });
     this.#payloads.set(seq, { data, metadata });
@@ -236,8 +238,8 @@ export class Turn {
   }
 
   /** The attempt of the row is over, but its handler may still run: it keeps its place for the grace. */
-  linger({ context: { seq, attempt, workerId } }: TaskRow): void {
-    const lingering = { seq, attempt, workerId: workerId! };
+  linger({ context: { seq, attempt, workerId, type } }: TaskRow): void {
+    const lingering = { seq, attempt, workerId: workerId!, type };
     this.#lingering.push(lingering);
     this.#ledger.linger(lingering, this.#limits);
   }
@@ -345,6 +347,7 @@ export class Turn {
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
     }
+    this.#ledger.typeUse.forgetClaims();
     this.#ledger.restartSweeps();
     this.#ledger.forgetStrayParked();
     this.#ledger.queueHandled(null);
@@ -374,6 +377,12 @@ export class Turn {
     if (before?.state === after.state) return;
     this.#count(this.#fleetCounts, before?.state, after.state);
     if (batchId !== null) this.#count(this.#countsOf(batchId), before?.state, after.state);
+  }
+
+  /** Where the clock was set back, who comes later still waits behind the others. */
+  #readyAfterAll(createdAt: number): number | null {
+    const { latestReadyAt } = this.#ledger.queue;
+    return latestReadyAt > createdAt ? latestReadyAt : null;
   }
 
   #count(counts: Mutable<TaskCounts>, from: TaskStatus | undefined, to: TaskStatus): void {

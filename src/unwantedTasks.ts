@@ -24,7 +24,7 @@ export class UnwantedTasks {
   push(task: TaskContext): void {
     let tasks = this.#byType.get(task.type);
     if (tasks === undefined) this.#byType.set(task.type, (tasks = new PriorityQueue()));
-    tasks.push(task);
+    tasks.push(task.seq, task.priority, task.readyAt ?? task.createdAt);
   }
 
   /** Takes the `seq` of the type's next task out. */

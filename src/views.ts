@@ -15,6 +15,8 @@ export interface TaskView {
   readonly type: string;
   readonly status: TaskStatus;
   readonly priority: number;
+  /** What a worker has to offer to be given it; absent where it has none. */
+  readonly tags?: readonly string[];
   /** Its own limits, where it has some. */
   readonly timeoutMs?: number;
   readonly maxRetries?: number;
@@ -45,6 +47,7 @@ export function taskViewOf({ row: { state, context }, payload }: StoredTask): Ta
     type,
     status: state,
     priority,
+    ...(context.tags.length > 0 && { tags: context.tags }),
     ...(context.timeoutMs !== null && { timeoutMs: context.timeoutMs }),
     ...(context.maxRetries !== null && { maxRetries: context.maxRetries }),
     data: parseJson(payload.data),
@@ -115,6 +118,8 @@ export interface FleetStatistics {
   /** Tasks that are ready, or scheduled for later. */
   readonly queuedTasks: number;
   readonly backingOffTasks: number;
+  /** Queued tasks that wait for a worker with tags that none has now. */
+  readonly unroutableTasks: number;
   readonly runningTasks: number;
   readonly workerCount: number;
   /** Workers that hold a task. */
@@ -123,7 +128,9 @@ export interface FleetStatistics {
   readonly stuckWorkers: number;
 }
 
-export function fleetStatisticsOf({ head: { stats }, roster, givenUp, overdue }: Ledger): FleetStatistics {
+export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
+  const { head, roster, queuedTags, givenUp, overdue } = ledger;
+  const { stats } = head;
   const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = stats;
   let activeWorkers = 0;
   for (const { attempts } of roster.all()) if (attempts.size > 0) activeWorkers += 1;
@@ -139,6 +146,7 @@ export function fleetStatisticsOf({ head: { stats }, roster, givenUp, overdue }:
     lateOutcomes,
     queuedTasks: counts.queued + counts.scheduled,
     backingOffTasks: counts.backingOff,
+    unroutableTasks: queuedTags.unserved(roster.offers),
     runningTasks: activeTasks(counts),
     workerCount: roster.size,
     activeWorkers,

@@ -448,10 +448,12 @@ function taskInput(changes: Partial<TaskInput> = {}): TaskInput {
     batchId: null,
     type: 'echo',
     priority: 5,
+    tags: [],
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
     createdAt: now,
+    readyAt: null,
     startAfter: null,
     ...changes
   };

@@ -81,6 +81,12 @@ describe('resolveConfig', () => {
     ['cancelGraceMs', notDuration],
     ['maxStuck', [-1, 1.5, 1e9, Infinity, Number.NaN, '5']],
     ['maxQueueSize', [0, -1, 1.5, Number.NaN, -Infinity, '5']],
+    ['workerGroups', [null, 5, {}, 'gpu', Array.from({ length: 1_001 }, () => ({ tags: [], workers: 1 }))]],
+    ['ageingMs', [0, 0.5, -1, Number.NaN, Infinity, 2 ** 53, '1m', 5n, true]],
+    [
+      'typeLimits',
+      [null, 5, 'slow', [], Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [i, {}]))]
+    ],
     ['onQueueFull', ['drop', '', null, 1, ['wait'], 'constructor']],
     ['retry', [null, 5, 'fast', [], true]],
     ['retention', [null, 5, 'short', [], true]],
@@ -103,6 +109,63 @@ describe('resolveConfig', () => {
       expect(refused.message).toContain(`config.${field} is ${refused.value}; it must be ${refused.allowed}`);
     }
   );
+
+  it.each<[what: string, patch: unknown, argument: string]>([
+    ['a group without workers', { workerGroups: [{ tags: [] }] }, 'workerGroups[0].workers'],
+    ['a group of none', { workerGroups: [{ tags: ['a'], workers: 0 }] }, 'workerGroups[0].workers'],
+    ['a group of too many', { workerGroups: [{ tags: ['a'], workers: 100_001 }] }, 'workerGroups[0].workers'],
+    ['a group without tags', { workerGroups: [{ workers: 1 }] }, 'workerGroups[0].tags'],
+    ['a tag twice', { workerGroups: [{ tags: ['a', 'a'], workers: 1 }] }, 'workerGroups[0].tags[1]'],
+    ['a group that is none', { workerGroups: [{ tags: [], workers: 1 }, null] }, 'workerGroups[1]'],
+    ['a blank type', { typeLimits: { ' ': {} } }, 'typeLimits'],
+    ['a limit that is none', { typeLimits: { slow: 3 } }, 'typeLimits.slow'],
+    ['a concurrency of 0', { typeLimits: { slow: { concurrency: 0 } } }, 'typeLimits.slow.concurrency'],
+    ['a broken concurrency', { typeLimits: { slow: { concurrency: 1.5 } } }, 'typeLimits.slow.concurrency'],
+    ['a rate that is none', { typeLimits: { slow: { rate: 5 } } }, 'typeLimits.slow.rate'],
+    ['half a rate', { typeLimits: { slow: { rate: { limit: 5 } } } }, 'typeLimits.slow.rate.intervalMs'],
+    [
+      'a rate of 0',
+      { typeLimits: { slow: { rate: { limit: 0, intervalMs: 1 } } } },
+      'typeLimits.slow.rate.limit'
+    ],
+    [
+      'no interval',
+      { typeLimits: { slow: { rate: { limit: 1, intervalMs: 0 } } } },
+      'typeLimits.slow.rate.intervalMs'
+    ],
+    [
+      'an interval of over an hour',
+      { typeLimits: { slow: { rate: { limit: 1, intervalMs: 3_600_001 } } } },
+      'typeLimits.slow.rate.intervalMs'
+    ],
+    [
+      'the interval of for ever',
+      { typeLimits: { slow: { rate: { limit: 1, intervalMs: Infinity } } } },
+      'typeLimits.slow.rate.intervalMs'
+    ],
+    ['a misspelt limit', { typeLimits: { slow: { max: 1 } } }, 'typeLimits.slow.max']
+  ])('refuses %s', (_, patch, argument) => {
+    expect(refusal(() => resolveConfig(patch as ConfigPatch)).argument).toContain(`config.${argument}`);
+  });
+
+  it('takes groups, ages and limits, with their fields in one order', () => {
+    const patch = {
+      workerGroups: [{ workers: 100_000, tags: ['ssd', 'gpu'] }],
+      ageingMs: null,
+      typeLimits: {
+        slow: { rate: { intervalMs: 3_600_000, limit: 100_000 }, concurrency: 1 },
+        constructor: {}
+      }
+    };
+    expect(JSON.stringify(resolveConfig(patch).workerGroups)).toBe(
+      '[{"tags":["gpu","ssd"],"workers":100000}]'
+    );
+    expect(JSON.stringify(resolveConfig(patch).typeLimits)).toBe(
+      '{"slow":{"concurrency":1,"rate":{"limit":100000,"intervalMs":3600000}},"constructor":{}}'
+    );
+    expect(resolveConfig(patch).ageingMs).toBeNull();
+    expect(resolveConfig({ ageingMs: 1 }).ageingMs).toBe(1);
+  });
 
   it('refuses a longest backoff that is shorter than the first', () => {
     const refused = refusal(() => resolveConfig({ retry: { baseMs: 100, maxMs: 99 } }));

@@ -14,6 +14,7 @@ describe('prepareTask', () => {
       key: 'b1/t1',
       type: 'echo',
       priority: taskPriority.normal,
+      tags: [],
       timeoutMs: null,
       maxRetries: null,
       startAfter: null,
@@ -26,6 +27,7 @@ describe('prepareTask', () => {
   it('keeps what the task says', () => {
     const options = {
       priority: -2.5,
+      tags: ['eu', 'gpu'],
       timeoutMs: 2 ** 31,
       maxRetries: 0,
       startAfter: now + 1,

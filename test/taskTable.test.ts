@@ -12,10 +12,12 @@ const newRow = (seq: number, changes: Partial<TaskInput> = {}): TaskRow =>
     batchId: 'b',
     type: 'resize',
     priority: 5,
+    tags: [],
     timeoutMs: null,
     maxRetries: null,
     retryOf: null,
     createdAt: 1_000,
+    readyAt: null,
     startAfter: null,
     ...changes
   });
@@ -56,7 +58,10 @@ describe('TaskTable', () => {
       newRow(6, { startAfter: 5_000 }),
       newRow(7, { timeoutMs: 10 }),
       newRow(8, { maxRetries: 0 }),
-      newRow(9, { retryOf: 'b/1' })
+      newRow(9, { retryOf: 'b/1' }),
+      newRow(10, { readyAt: 5_000 }),
+      newRow(11, { tags: ['gpu'] }),
+      newRow(12, { tags: ['eu', 'gpu'] })
     ];
 
     for (const row of rows) table.set(row);

@@ -130,7 +130,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/ledger.ts',
     find: "if (after.state === 'queued') this.queue.push(after.context);",
     replace:
-      "if (after.state === 'queued') this.queue.push({ seq, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
+      "if (after.state === 'queued') this.queue.push({ ...after.context, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
     tests: ['test/fleetManager/queueing.test.ts', 'test/fleetManager/retries.test.ts']
   },
   {
@@ -296,9 +296,51 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the last tasks come first',
     file: 'src/priorityQueue.ts',
-    find: '  return right - left;',
-    replace: '  return left - right;',
+    find: 'if (left.score !== right.score) return left.score > right.score ? -1 : 1;',
+    replace: 'if (left.score !== right.score) return left.score > right.score ? 1 : -1;',
     tests: ['test/priorityQueue.test.ts']
+  },
+  {
+    name: 'a worker takes tasks whose tags it lacks',
+    file: 'src/tags.ts',
+    find: 'return tags.every((tag) => offered.has(tag));',
+    replace: 'return tags.every((tag) => offered.has(tag) || offered.size === 0);',
+    tests: ['test/fleetManager/tags.test.ts', 'test/fleetManager/routing.test.ts']
+  },
+  {
+    name: 'tasks do not age',
+    file: 'src/priorityQueue.ts',
+    find: 'this.priority * ageingMs - this.readyAt',
+    replace: 'this.priority',
+    tests: ['test/fleetManager/ageing.test.ts']
+  },
+  {
+    name: 'a type may be started faster than its rate',
+    file: 'src/typeUse.ts',
+    find: 'return log === undefined || log.freeAt <= activeNow;',
+    replace: 'return log === undefined || log.claimed >= 0;',
+    tests: ['test/fleetManager/typeLimits.test.ts', 'test/fleetManager/routing.test.ts']
+  },
+  {
+    name: 'a refused turn uses up the rates of its types',
+    file: 'src/turn.ts',
+    find: '    this.#ledger.typeUse.forgetClaims();\n',
+    replace: '',
+    tests: ['test/fleetManager/typeLimits.test.ts']
+  },
+  {
+    name: 'a restart lets a rate begin anew',
+    file: 'src/recovery.ts',
+    find: 'clock.now() - startedBy',
+    replace: 'clock.now()',
+    tests: ['test/fleetManager/typeLimits.test.ts']
+  },
+  {
+    name: 'a type at its limit is never started again by itself',
+    file: 'src/journal.ts',
+    find: 'isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity',
+    replace: 'Infinity',
+    tests: ['test/fleetManager/typeLimits.test.ts']
   },
   {
     name: 'a batch settles while its tasks still come',

@@ -1,4 +1,5 @@
 import {
+  defaultFleetConfig,
   noTaskCounts,
   settledTasks,
   type BatchRow,
@@ -250,9 +251,15 @@ function attemptName(key: string, attempt: number): string {
   return `${key}#${attempt}`;
 }
 
-/** Higher priority first, then in order of submission. */
-function isBefore({ context: left }: TaskRow, { context: right }: TaskRow): boolean {
-  return left.priority > right.priority || (left.priority === right.priority && left.seq < right.seq);
+/** Higher priority first, age counted in, then in order of submission. */
+function isBefore(left: TaskRow, right: TaskRow): boolean {
+  const difference = scoreOf(left) - scoreOf(right) || left.context.priority - right.context.priority;
+  return difference > 0 || (difference === 0 && left.context.seq < right.context.seq);
+}
+
+/** No plan sets another age. */
+function scoreOf({ context: { priority, createdAt, readyAt } }: TaskRow): number {
+  return priority * defaultFleetConfig.ageingMs! - (readyAt ?? createdAt);
 }
 
 function isFinal(state: TaskStatus): boolean {

@@ -3,6 +3,7 @@ import { ActiveClock } from '../activeClock.ts';
 import type { Clock } from '../clock.ts';
 import { Deadlines } from '../deadlines.ts';
 import { FencedError } from '../errors.ts';
+import { Everything } from '../everything.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import type { WaitOptions } from '../waiting.ts';
 
@@ -36,7 +37,8 @@ export interface LeasesOptions {
  * with the process, as do those who ask: `reattach` calls all of them lost.
  */
 export class Leases implements Executor {
-  readonly types: ReadonlySet<string> = new EveryType();
+  /** What a worker can do is its own affair: it asks for tasks. */
+  readonly types: ReadonlySet<string> = new Everything();
   readonly isSelfStaffed = true;
 
   readonly #options: LeasesOptions;
@@ -262,11 +264,4 @@ interface Request {
 interface HeldLease {
   readonly attempt: Attempt;
   readonly controller: AbortController;
-}
-
-/** What a worker can do is its own affair: it asks for tasks. */
-class EveryType extends Set<string> {
-  override has(): boolean {
-    return true;
-  }
 }

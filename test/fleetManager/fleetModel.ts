@@ -8,6 +8,8 @@ export interface ModelTask {
   status: TaskStatus;
   attempts: number;
   failures: number;
+  /** From when on it ages, epoch ms. */
+  readonly readyAt: number;
   /** Epoch ms, while it is scheduled or backs off. */
   dueAt: number;
 }
@@ -27,6 +29,7 @@ export interface ModelTaskInput {
 
 export const baseMs = 100;
 export const maxMs = 1_000;
+export const ageingMs = 100;
 
 /**
  * A fleet as plain data, with lists that are searched from their beginning: slow, and obviously right.
@@ -183,7 +186,8 @@ export class FleetModel {
 
   #add(key: string, batchId: string | null, { priority, delayMs }: ModelTaskInput): void {
     const status = delayMs > 0 ? 'scheduled' : 'queued';
-    this.tasks.push({ key, batchId, priority, status, attempts: 0, failures: 0, dueAt: this.now + delayMs });
+    const readyAt = this.now + delayMs;
+    this.tasks.push({ key, batchId, priority, status, attempts: 0, failures: 0, readyAt, dueAt: readyAt });
   }
 
   #settle(task: ModelTask, status: TaskStatus): void {
@@ -191,18 +195,22 @@ export class FleetModel {
     this.settled.push(task.key);
   }
 
-  /** Highest priority first, then in order of submission, as long as a worker is free. */
+  /** Highest priority first, age counted in, then in order of submission, as long as a worker is free. */
   #claim(): void {
     while (!this.isPaused && this.running.length < this.workers) {
       const [task] = this.tasks
         .filter(({ status, batchId }) => status === 'queued' && !this.#isBatchPaused(batchId))
-        .sort((left, right) => right.priority - left.priority);
+        .sort((left, right) => this.#score(right) - this.#score(left) || right.priority - left.priority);
       if (task === undefined) return;
       task.status = 'running';
       task.attempts += 1;
       const batch = this.batches.find(({ id }) => id === task.batchId);
       if (batch !== undefined) batch.hasBegun = true;
     }
+  }
+
+  #score({ priority, readyAt }: ModelTask): number {
+    return priority * ageingMs + this.now - readyAt;
   }
 
   #isBatchPaused(batchId: string | null): boolean {

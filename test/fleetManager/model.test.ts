@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FleetError, memoryStore, type HandlerContext } from '../../src/index.ts';
 import { SimulatedClock, startFleet } from '../harness.ts';
-import { baseMs, FleetModel, maxMs, type ModelTaskInput } from './fleetModel.ts';
+import { ageingMs, baseMs, FleetModel, maxMs, type ModelTaskInput } from './fleetModel.ts';
 
-const config = { maxConcurrentWorkers: 2, maxRetries: 1, maxRecoveries: 1_000 };
+const config = { maxConcurrentWorkers: 2, maxRetries: 1, maxRecoveries: 1_000, ageingMs };
 
 type Real = Awaited<ReturnType<typeof startReal>>;
 type Command = fc.AsyncCommand<FleetModel, Real>;

@@ -330,6 +330,7 @@ describe('a submission', () => {
           key: 'b/a',
           type: 'work',
           priority: 5,
+          tags: [],
           timeoutMs: null,
           maxRetries: null,
           startAfter: null,

@@ -27,7 +27,12 @@ import {
   type FleetSnapshot,
   type Recovered
 } from '../../machines/fleetMachine.ts';
-import { workerMachine, type WorkerContext, type WorkerReport } from '../../machines/workerMachine.ts';
+import {
+  workerMachine,
+  type WorkerContext,
+  type WorkerReport,
+  type WorkerSpawn
+} from '../../machines/workerMachine.ts';
 
 type Value = FleetSnapshot['value'];
 type Operation = Value['operation'];
@@ -39,6 +44,7 @@ const task: NewTask = {
   key: 't1',
   type: 'echo',
   priority: 5,
+  tags: [],
   timeoutMs: null,
   maxRetries: null,
   startAfter: null,
@@ -261,6 +267,8 @@ describe('fleetMachine starting', () => {
       incarnation: 4,
       concurrency: 1,
       tasksPerWorker: null,
+      slotTags: [],
+      ownTags: [],
       spawnedAt: now,
       completed: 5,
       failed: 6,
@@ -561,6 +569,8 @@ describe('fleetMachine workers', () => {
       incarnation: 3,
       concurrency: 1,
       tasksPerWorker: null,
+      slotTags: [],
+      ownTags: [],
       spawnedAt: null,
       completed: 0,
       failed: 0,
@@ -613,6 +623,20 @@ describe('fleetMachine workers', () => {
       concurrency: 4,
       tasksPerWorker: 7
     });
+  });
+
+  it('gives the first slots to the groups of workers, and tells them when the groups change', async () => {
+    const groups = [
+      { tags: ['gpu'], workers: 1 },
+      { tags: ['eu', 'ssd'], workers: 2 }
+    ];
+    const { fleet, workers } = await idleFleet({ maxConcurrentWorkers: 4, workerGroups: groups });
+    const tags = () => Object.values(workers()).map((worker) => worker.getSnapshot().context.slotTags);
+
+    expect(tags()).toEqual([['gpu'], ['eu', 'ssd'], ['eu', 'ssd'], []]);
+    fleet.send({ type: 'config.update', config: { workerGroups: groups.slice(1), maxConcurrentWorkers: 1 } });
+    fleet.send({ type: 'workers.adjust' });
+    expect(tags()).toEqual([['eu', 'ssd'], ['eu', 'ssd'], [], []]);
   });
 
   it('tells the world of workers that stop', async () => {
@@ -758,7 +782,7 @@ interface Ports {
   /** A port that is not provided. */
   readonly leftOut?: ActionPort | ActorPort;
   /** Makes a worker. */
-  readonly startWorker?: () => Promise<{ at: number }>;
+  readonly startWorker?: () => Promise<WorkerSpawn>;
 }
 
 /** A started fleet whose ports record what they are told, and wait for the test where they take time. */
@@ -779,7 +803,7 @@ function startFleet(config: Partial<FleetConfig> = {}, { leftOut, startWorker = 
   };
   const worker = workerMachine.provide({
     actors: {
-      startWorker: fromPromise<{ at: number }, { workerId: string }>(({ input: { workerId } }) => {
+      startWorker: fromPromise<WorkerSpawn, { workerId: string }>(({ input: { workerId } }) => {
         started.push(workerId);
         return startWorker();
       }),
@@ -887,8 +911,8 @@ async function idleFleet(config: Partial<FleetConfig>) {
   return started;
 }
 
-function ready(): Promise<{ at: number }> {
-  return Promise.resolve({ at: now });
+function ready(): Promise<WorkerSpawn> {
+  return Promise.resolve({ at: now, tags: [] });
 }
 
 function never(): Promise<never> {

@@ -25,10 +25,12 @@ const input: TaskInput = {
   batchId: 'b1',
   type: 'echo',
   priority: 5,
+  tags: ['gpu'],
   timeoutMs: null,
   maxRetries: null,
   retryOf: null,
   createdAt: now,
+  readyAt: null,
   startAfter: null
 };
 

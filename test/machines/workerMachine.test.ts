@@ -15,7 +15,8 @@ import {
   type WorkerContext,
   type WorkerEvent,
   type WorkerInput,
-  type WorkerReport
+  type WorkerReport,
+  type WorkerSpawn
 } from '../../machines/workerMachine.ts';
 
 type State = StateValueFrom<typeof workerMachine>;
@@ -32,13 +33,20 @@ const states = [
   'stopped',
   'error'
 ] as const satisfies State[];
-const input: WorkerInput = { slot: 'worker-1', concurrency: 1, tasksPerWorker: null, restored: null };
+const spawn: WorkerSpawn = { at: now, tags: [] };
+const input: WorkerInput = {
+  slot: 'worker-1',
+  concurrency: 1,
+  tasksPerWorker: null,
+  tags: [],
+  restored: null
+};
 
 const events = {
   'worker.start': { type: 'worker.start' },
   'worker.drain': { type: 'worker.drain' },
   'worker.retire': { type: 'worker.retire' },
-  'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9 },
+  'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] },
   'attempts.begun': { type: 'attempts.begun' },
   'attempts.ended': ended(1)
 } as const satisfies { [Type in WorkerEvent['type']]: Extract<WorkerEvent, { type: Type }> };
@@ -67,7 +75,8 @@ describe('workerMachine transitions', () => {
   it.each(states)('takes new limits in %s', (from) => {
     expect(step(from, events['worker.configure']).context).toMatchObject({
       concurrency: 4,
-      tasksPerWorker: 9
+      tasksPerWorker: 9,
+      slotTags: ['gpu']
     });
   });
 
@@ -87,7 +96,7 @@ describe('workerMachine', () => {
     const { worker, starts, reports, reached } = startWorker();
     expect(worker.getSnapshot().hasTag('accepting')).toBe(false);
 
-    starts[0]!.resolve({ at: now });
+    starts[0]!.resolve(spawn);
     await reached('idle');
 
     expect(worker.getSnapshot().context).toMatchObject({ incarnation: 1, spawnedAt: now });
@@ -156,7 +165,7 @@ describe('workerMachine', () => {
 
     stops[0]!.resolve();
     await reached('spawning');
-    starts[1]!.resolve({ at: now + 1 });
+    starts[1]!.resolve({ ...spawn, at: now + 1 });
     await reached('idle');
 
     expect(reports()).toEqual([
@@ -220,15 +229,44 @@ describe('workerMachine', () => {
   it('stops a worker that is still being made', async () => {
     const { worker, starts, stops, reached } = startWorker();
     worker.send({ type: 'worker.drain' });
-    starts[0]!.resolve({ at: now });
+    starts[0]!.resolve(spawn);
     stops[0]!.resolve();
     expect((await reached('stopped')).context.spawnedAt).toBeNull();
   });
 
   it('tells its new limits to the fleet while it offers room', async () => {
     const { worker, reports } = await idleWorker();
-    worker.send({ type: 'worker.configure', concurrency: 4, tasksPerWorker: 9 });
-    expect(reports()).toEqual([report('worker.offering', { concurrency: 4, tasksPerWorker: 9 })]);
+    worker.send({ type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] });
+    expect(reports()).toEqual([
+      report('worker.offering', { concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] })
+    ]);
+  });
+
+  it('offers the tags of its slot and its own, whatever the slot gets later', async () => {
+    const { worker, starts, reports, reached } = startWorker({ tags: ['eu', 'gpu'] });
+    starts[0]!.resolve({ at: now, tags: ['arm', 'gpu'] });
+    await reached('idle');
+    worker.send({ type: 'worker.configure', concurrency: 1, tasksPerWorker: null, tags: ['ssd'] });
+    worker.send({ type: 'worker.configure', concurrency: 1, tasksPerWorker: null, tags: [] });
+
+    expect(reports().map(({ tags }) => tags)).toEqual([
+      ['arm', 'eu', 'gpu'],
+      ['arm', 'gpu', 'ssd'],
+      ['arm', 'gpu']
+    ]);
+  });
+
+  it('does not hand its own tags on to the worker that follows', async () => {
+    const { worker, starts, stops, reports, reached } = startWorker({ tags: ['gpu'] });
+    starts[0]!.resolve({ at: now, tags: ['arm'] });
+    await reached('idle');
+    worker.send({ type: 'worker.retire' });
+    stops[0]!.resolve();
+    await reached('spawning');
+    starts[1]!.resolve(spawn);
+    await reached('idle');
+
+    expect(reports().at(-1)).toEqual(report('worker.ready', { workerId: 'worker-1.2', tags: ['gpu'] }));
   });
 
   it('goes on from its last snapshot as the next incarnation', () => {
@@ -245,6 +283,8 @@ describe('workerMachine', () => {
       incarnation: 5,
       concurrency: 7,
       tasksPerWorker: null,
+      slotTags: [],
+      ownTags: [],
       spawnedAt: null,
       completed: 10,
       failed: 3,
@@ -254,7 +294,7 @@ describe('workerMachine', () => {
   });
 
   it('needs no fleet: alone, it reports to nobody', async () => {
-    const ready = fromPromise<{ at: number }, { workerId: string }>(() => Promise.resolve({ at: now }));
+    const ready = fromPromise<WorkerSpawn, { workerId: string }>(() => Promise.resolve(spawn));
     const worker = createActor(workerMachine.provide({ actors: { startWorker: ready } }), { input }).start();
     await waitFor(worker, (snapshot) => snapshot.matches('idle'));
     worker.send({ type: 'worker.drain' });
@@ -314,6 +354,8 @@ function contextIn(state: State): WorkerContext {
     incarnation: 1,
     concurrency: 1,
     tasksPerWorker: null,
+    slotTags: [],
+    ownTags: [],
     spawnedAt: state === 'spawning' ? null : now,
     completed: 0,
     failed: 0,
@@ -333,6 +375,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     workerId: 'worker-1',
     concurrency: 1,
     tasksPerWorker: null,
+    tags: [],
     problem: null,
     ...changes
   };
@@ -346,7 +389,7 @@ interface Call<T> {
 
 /** A worker under a fleet that only listens; its ports wait for the test. */
 function startWorker(changes: Partial<WorkerInput> = {}) {
-  const starts: Call<{ at: number }>[] = [];
+  const starts: Call<WorkerSpawn>[] = [];
   const stops: Call<void>[] = [];
   const fleet = createActor(
     fromTransition((heard: readonly WorkerReport[], event: WorkerReport) => [...heard, event], [])
@@ -371,7 +414,7 @@ function startWorker(changes: Partial<WorkerInput> = {}) {
 
 async function idleWorker(changes: Partial<WorkerInput> = {}) {
   const started = startWorker(changes);
-  started.starts[0]!.resolve({ at: now });
+  started.starts[0]!.resolve(spawn);
   await started.reached('idle');
   started.forgetReports();
   return started;

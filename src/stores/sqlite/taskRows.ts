@@ -4,6 +4,7 @@ import {
   type TaskError,
   type TaskStatus
 } from '../../../machines/task.ts';
+import { noTags } from '../../../machines/tags.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
 import type { StoredTask, TaskRow } from '../../store.ts';
 import { isOneOf } from './shapes.ts';
@@ -11,7 +12,7 @@ import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from '.
 import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
-import { parseJson } from '../../jsonText.ts';
+import { parseJson, stringifyJson } from '../../jsonText.ts';
 import type { Sum } from './sums.ts';
 
 const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
@@ -28,7 +29,19 @@ export function isFinal(status: TaskStatus): status is FinalTaskStatus {
 /** What never changes of a task, ... */
 export const taskSum: Sum = {
   column: 'sum',
-  of: ['id', 'key', 'type', 'priority', 'created_at', 'batch', 'timeout_ms', 'max_retries', 'retry_of']
+  of: [
+    'id',
+    'key',
+    'type',
+    'priority',
+    'created_at',
+    'batch',
+    'timeout_ms',
+    'max_retries',
+    'retry_of',
+    'tags',
+    'ready_at'
+  ]
 };
 
 /** ... and what each of its steps writes: apart, so that a step needs no more than it posts. */
@@ -58,6 +71,8 @@ export const newTaskColumns: SparseColumns = {
     ['timeout_ms', 'NULL'],
     ['max_retries', 'NULL'],
     ['retry_of', 'NULL'],
+    ['tags', 'NULL'],
+    ['ready_at', 'NULL'],
     ['outcome', 'NULL'],
     ['attempt', '0'],
     ['failures', '0'],
@@ -82,6 +97,8 @@ export function encodeNewTask(cells: Cell[], { row: { state, context } }: Stored
       cellOf(context.timeoutMs),
       context.maxRetries,
       context.retryOf,
+      context.tags.length === 0 ? null : stringifyJson(context.tags),
+      cellOf(context.readyAt),
       isFinal(state) ? state : null,
       context.attempt || null,
       context.failures || null,
@@ -149,7 +166,9 @@ export const taskColumns = [
   'due_at',
   'started_at',
   'settled_at',
-  'error'
+  'error',
+  'tags',
+  'ready_at'
 ];
 
 const stateAt = taskColumns.indexOf('state');
@@ -193,10 +212,12 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
     batchId: cells[2] as string | null,
     type: cells[3] as string,
     priority: numberOf(cells[4])!,
+    tags: valueOf<readonly string[]>(cells[18]) ?? noTags,
     timeoutMs: numberOf(cells[5]),
     maxRetries: cells[6] as number | null,
     retryOf: cells[7] as string | null,
     createdAt: numberOf(cells[8])!,
+    readyAt: numberOf(cells[19]),
     attempt: cells[10] as number,
     failures: cells[11] as number,
     recoveries: cells[12] as number,
@@ -219,6 +240,6 @@ export function decodeTaskPage(text: string): TaskRow[] {
 }
 
 export function decodeStoredTask(cells: readonly Cell[]): StoredTask {
-  const payload = { data: cells[18] as string, metadata: cells[19] as string | null };
+  const payload = { data: cells[20] as string, metadata: cells[21] as string | null };
   return { row: decodeTask(cells), payload };
 }
