@@ -1,15 +1,17 @@
 import type { FinalTaskStatus, TaskError } from '../machines/task.ts';
 import type { TaskContext, TaskEvent } from '../machines/taskMachine.ts';
-import type { DispatchLane } from './dispatchQueue.ts';
+import type { DispatchLane, Offer } from './dispatchQueue.ts';
+import { Everything } from './everything.ts';
 import type { Ledger } from './ledger.ts';
 import { isBefore } from './priorityQueue.ts';
 import { attemptKey, type Place } from './roster.ts';
 import type { TaskRow } from './store.ts';
 import type { Turn } from './turn.ts';
-import type { AttemptLost, AttemptSettled } from './turnInput.ts';
+import type { AttemptLost, AttemptReturned, AttemptSettled } from './turnInput.ts';
 
 /** Takes in how a handler ended. An attempt that is not the current one any more changes nothing. */
-export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcome }: AttemptSettled): void {
+export function settleAttempt(turn: Turn, ledger: Ledger, input: AttemptSettled): void {
+  const { seq, attempt, outcome, commandId } = input;
   endLate(turn, ledger, attemptKey({ seq, attempt }));
   const row = turn.task(seq);
   const { at } = turn.context;
@@ -19,7 +21,9 @@ export function settleAttempt(turn: Turn, ledger: Ledger, { seq, attempt, outcom
       : outcome.status === 'completed'
         ? turn.stepTask(row, { type: 'attempt.completed', attempt, at }, outcome.result)
         : turn.stepTask(row, failure(turn, 'attempt.failed', attempt, outcome.error));
-  if (row === undefined || after === row) {
+  const isLate = row === undefined || after === row;
+  if (commandId !== undefined) turn.replies.push({ commandId, value: isLate ? null : after!.state });
+  if (isLate) {
     turn.stats.lateOutcomes += 1;
     return;
   }
@@ -35,6 +39,13 @@ export function loseAttempt(turn: Turn, ledger: Ledger, { seq, attempt, reason }
   if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) === row) return;
   turn.stats.lostAttempts += 1;
   if (row.context.workerId !== null) turn.worker(row.context.workerId);
+}
+
+/** Takes in that nobody runs an attempt: it goes back to the queue, and what was over is waited for no longer. */
+export function returnAttempt(turn: Turn, ledger: Ledger, { seq, attempt }: AttemptReturned): void {
+  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  const row = turn.task(seq);
+  if (row !== undefined) turn.stepTask(row, { type: 'attempt.released', attempt, at: turn.context.at });
 }
 
 /** Gives every attempt back to the queue: the fleet stops. */
@@ -76,7 +87,7 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
   turn.isCutShort = true;
 }
 
-/** Gives queued tasks to workers with room that have their tags, by priority and age, until either runs out. */
+/** Gives queued tasks to workers with room or a request, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   const { at, activeNow, config, types } = turn.context;
   const { queue, typeUse } = ledger;
@@ -84,6 +95,7 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
   typeUse.configure(config.typeLimits);
   ledger.queueHandled(types);
   const isOpen = (type: string): boolean => typeUse.isOpen(type, activeNow);
+  queueWanted(turn, ledger);
   const most = config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
@@ -91,30 +103,42 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
     const match = nextMatch(ledger, isOpen);
     if (match === null) return;
     const { lane, place } = match;
-    const row = turn.task(queue.pop(lane));
+    const seq = queue.pop(lane);
+    const row = turn.task(seq);
     if (row?.state !== 'queued') continue;
     if (queue.isMisplaced(lane, row.context.type)) {
       queue.push(row.context);
       continue;
     }
     if (!isClaimable(turn, ledger, row)) continue;
-    const claimed = turn.stepTask(row, { type: 'task.claim', workerId: place.workerId });
+    const request = place === undefined ? ledger.requests.next(row.context.type) : undefined;
+    const workerId = (place ?? request)?.workerId;
+    if (workerId === undefined) {
+      ledger.unwanted.push(row.context);
+      continue;
+    }
+    if (request !== undefined) turn.takeRequest(request, seq);
+    const claimed = turn.stepTask(row, { type: 'task.claim', workerId });
     // An executor in this process starts what it is given; a remote one would report the start itself.
     const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
     turn.started.push(started);
     typeUse.claim(row.context.type);
-    turn.worker(place.workerId);
+    turn.worker(workerId);
   }
   turn.isCutShort = true;
 }
 
 interface Match {
   readonly lane: DispatchLane;
-  readonly place: Place;
+  /** `undefined`: it is for one of the requests. */
+  readonly place: Place | undefined;
 }
 
+/** Whoever asks for tasks says himself which ones. */
+const anything: Offer = { key: 'anything\n', tags: new Everything() };
+
 /** The task that goes first of those that anybody with room can take, and who of these can do least besides. */
-function nextMatch({ queue, roster }: Ledger, isOpen: (type: string) => boolean): Match | null {
+function nextMatch({ queue, roster, requests }: Ledger, isOpen: (type: string) => boolean): Match | null {
   let match: Match | null = null;
   for (const offer of roster.offers) {
     const place = offer.ready.values().next().value;
@@ -122,7 +146,9 @@ function nextMatch({ queue, roster }: Ledger, isOpen: (type: string) => boolean)
     if (place === undefined || lane === undefined) continue;
     if (match === null || isBefore(lane.tasks.head!, match.lane.tasks.head!)) match = { lane, place };
   }
-  return match;
+  if (match !== null || requests.size === 0) return match;
+  const lane = queue.best(anything, isOpen);
+  return lane === undefined ? null : { lane, place: undefined };
 }
 
 /**
@@ -142,6 +168,21 @@ function isClaimable(turn: Turn, ledger: Ledger, { context }: TaskRow): boolean 
     else ledger.parked.set(context.batchId, [context]);
   }
   return state !== 'paused' && state !== 'cancelling';
+}
+
+/** Puts as many tasks back as are wanted now that were not: the first of each type. */
+function queueWanted(turn: Turn, ledger: Ledger): void {
+  for (const type of ledger.unwanted.types) {
+    let wanted = ledger.requests.count(type);
+    while (wanted > 0) {
+      const seq = ledger.unwanted.pop(type);
+      if (seq === undefined) break;
+      const row = turn.task(seq);
+      if (row?.state !== 'queued') continue;
+      ledger.queue.push(row.context);
+      wanted -= 1;
+    }
+  }
 }
 
 function waitForHandler(turn: Turn, ledger: Ledger, context: TaskContext): void {

@@ -192,7 +192,9 @@ export function createFleet(
       rejectCommand: (_, { command }) => journal.rejectCommand(command),
       beginTurn: () => journal.begin(),
       releaseAttempts: () => journal.collect({ type: 'attempts.released' }),
-      recordReport: (_, { report }) => journal.recordReport(report)
+      recordReport: (_, { report }) => journal.recordReport(report),
+      // Its workers come by themselves, with requests.
+      ...(executor.isSelfStaffed && { spawnWorkers: () => {} })
     }
   });
   return { machine, journal };

@@ -163,6 +163,23 @@ export class HandlerModuleError extends FleetError {
   }
 }
 
+/** The attempt is not the caller's any more: its lease ended, or its task was cancelled. Drop what it did. */
+export class FencedError extends FleetError {
+  readonly code = 'ERR_FENCED';
+
+  readonly key: string;
+  readonly attempt: number;
+
+  constructor(key: string, attempt: number) {
+    super(
+      `Attempt ${attempt} of task ${quote(key)} holds no lease: its time ended, or the task was settled or ` +
+        'cancelled meanwhile; drop its result'
+    );
+    this.key = key;
+    this.attempt = attempt;
+  }
+}
+
 /** The task of a `submit` or `waitFor` failed or timed out. */
 export class TaskFailedError extends FleetError {
   readonly code = 'ERR_TASK_FAILED';

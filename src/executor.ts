@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { AttemptRef, Json, Outcome, TaskError } from '../machines/task.ts';
+import type { AttemptRef, Json, Outcome, TaskError, TaskStatus } from '../machines/task.ts';
+import type { TaskRequest } from './taskRequests.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
 export interface Attempt extends AttemptRef {
@@ -13,6 +14,8 @@ export interface Attempt extends AttemptRef {
   /** JSON text; `null`: none. */
   readonly metadata: string | null;
   readonly workerId: string;
+  /** The request that it was claimed for; absent where a worker of the fleet has it. */
+  readonly requestId?: string;
 }
 
 /** What an executor reports. Each attempt is settled or lost exactly once, even after an abort. */
@@ -27,12 +30,28 @@ export interface ExecutorReports {
    * @param hasFailed - `false`: it was over already, and the error is a late outcome.
    */
   detached(attempt: Attempt, error: TaskError, hasFailed: boolean): void;
-  /** Nothing will be heard of it: what ran it ended. */
+  /** Nothing will be heard of it: what ran it has gone. Queued again at once, from a small budget. */
   lost(attempt: AttemptRef, reason: string): void;
   /** A worker ended that nobody stopped. Its attempts are reported lost as well. */
   workerLost(workerId: string, reason: string): void;
   /** A worker has answered {@link Executor.probe}. */
   heartbeat(workerId: string): void;
+
+  /**
+   * As `settled`, for somebody who waits until it is durable.
+   *
+   * @returns The state that the task is in then; `null`: the attempt was over, and the outcome is ignored.
+   */
+  confirm(attempt: AttemptRef, outcome: Outcome): Promise<TaskStatus | null>;
+  /** Nobody runs it, and nobody is to blame: queued again, uncharged, unless it was over. */
+  returned(attempt: AttemptRef): void;
+
+  /** A worker wants one task. Its attempt is dispatched with the id of the request. */
+  request(request: TaskRequest): void;
+  /** @returns `false`: a turn is under way with it. Its attempt comes, or the request is open again. */
+  withdraw(requestId: string): boolean;
+  /** Resolves when a turn was taken, and what it started was dispatched. */
+  nextTurn(): Promise<void>;
 }
 
 /** What became of an attempt that was running when its fleet stopped or died. */
@@ -58,6 +77,11 @@ export interface Executor {
   readonly types: ReadonlySet<string> | null;
   /** By what the data of a type's tasks is read when they are submitted; `undefined`, or no method: it is not. */
   schemaOf?(type: string): StandardSchemaV1 | undefined;
+  /**
+   * Whether its workers come by themselves, with {@link ExecutorReports.request}: the fleet makes none then, and
+   * calls neither `startWorker` nor `stopWorker`. Defaults to `false`.
+   */
+  readonly isSelfStaffed?: boolean;
 
   start(reports: ExecutorReports): Promise<void>;
 

@@ -32,6 +32,7 @@ export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { IsolatedOptions } from './executors/isolated.ts';
+export type { LeaseRef } from './executors/leases.ts';
 export { processes } from './executors/processes.ts';
 export { threads } from './executors/threads.ts';
 export type { EventFilter, EventStream } from './eventStream.ts';
@@ -72,14 +73,34 @@ export type {
   ScheduleStatus,
   ScheduleTiming
 } from './schedules.ts';
+export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
 export type { FleetStats } from './stats.ts';
 export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
+export type { TaskRequest } from './taskRequests.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
+export {
+  TaskQueue,
+  type DeadLetterFilter,
+  type DequeueOptions,
+  type LeasedTask,
+  type QueueStatistics,
+  type TaskQueueOptions
+} from './taskQueue.ts';
 export type { FleetStatistics, TaskView } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
 export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
 export type { WorkerOptions } from './workerOptions.ts';
+export { WorkerPool, type PoolStatistics, type WorkerPoolOptions } from './workerPool.ts';
+export {
+  WorkerRegistry,
+  type RegisteredStatus,
+  type RegisteredWorker,
+  type RegisteredWorkerFilter,
+  type Registration,
+  type RegistryEvent,
+  type WorkerRegistryOptions
+} from './workerRegistry.ts';
 export type { ExecutableTask, WorkerTask } from './workerTask.ts';
 export type { WorkerFilter, WorkerInfo, WorkerInfoStatus, WorkerStatus } from './workerViews.ts';

@@ -2,7 +2,7 @@ import { activeTasks, waitingTasks } from '../machines/batch.ts';
 import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
-import type { AttemptRef } from '../machines/task.ts';
+import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import type { WorkerReport } from '../machines/workerMachine.ts';
 import { ActiveClock } from './activeClock.ts';
 import { AgentMessages } from './agentMessages.ts';
@@ -13,6 +13,7 @@ import {
   loseAttempt,
   queueDue,
   releaseAttempts,
+  returnAttempt,
   settleAttempt
 } from './attemptRules.ts';
 import { AttemptNotes } from './attemptNotes.ts';
@@ -210,7 +211,24 @@ export class Journal {
           this.collect({ type: 'attempt.lost', seq, attempt, reason });
         },
         workerLost: (workerId, reason) => this.#health.lose(workerId, reason),
-        heartbeat: (workerId) => this.#health.heard(workerId)
+        heartbeat: (workerId) => this.#health.heard(workerId),
+        confirm: ({ seq, attempt }, outcome) => {
+          const { commandId, reply } = this.replies.expect<TaskStatus | null>();
+          this.collect({ type: 'attempt.settled', seq, attempt, outcome, commandId });
+          return reply;
+        },
+        returned: ({ seq, attempt }) => this.collect({ type: 'attempt.returned', seq, attempt }),
+        request: (request) => {
+          this.ledger.requests.add(request);
+          this.#hasReports = true;
+          this.#wake();
+        },
+        withdraw: (requestId) => this.ledger.requests.withdraw(requestId),
+        nextTurn: () => {
+          const { commandId, reply } = this.replies.expect<void>();
+          this.collect({ type: 'turn.awaited', commandId });
+          return reply;
+        }
       });
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
@@ -362,6 +380,12 @@ export class Journal {
         case 'attempt.lost':
           loseAttempt(turn, this.ledger, input);
           break;
+        case 'attempt.returned':
+          returnAttempt(turn, this.ledger, input);
+          break;
+        case 'turn.awaited':
+          turn.replies.push({ commandId: input.commandId });
+          break;
         case 'attempts.released':
           releaseAttempts(turn, this.ledger);
           break;
@@ -472,7 +496,19 @@ export class Journal {
       }
       const { data, metadata } = payload;
       const taskId = taskIdOf(key, batchId);
-      attempts.push({ seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! });
+      const requestId = turn.requests.get(seq)?.id;
+      attempts.push({
+        seq,
+        attempt,
+        key,
+        taskId,
+        batchId,
+        type,
+        data,
+        metadata,
+        workerId: workerId!,
+        ...(requestId !== undefined && { requestId })
+      });
     }
     return attempts;
   }

@@ -8,8 +8,10 @@ import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import { ScheduleBook } from './scheduleBook.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from './store.ts';
+import { TaskRequests } from './taskRequests.ts';
 import { TaskTable } from './taskTable.ts';
 import { TypeUse } from './typeUse.ts';
+import { UnwantedTasks } from './unwantedTasks.ts';
 
 /** How many payloads are kept in memory; those of other queued tasks are read when they are dispatched. */
 const maxPayloads = 20_000;
@@ -55,6 +57,7 @@ export class Ledger {
   readonly due = new DueQueue();
   readonly dependents = new Dependents();
   readonly roster = new Roster();
+  readonly requests = new TaskRequests();
   readonly typeUse = new TypeUse();
   /** Timeouts of running tasks and graces of those being cancelled, by `seq`, in active time. */
   readonly attemptDeadlines = new Deadlines<number>();
@@ -72,6 +75,8 @@ export class Ledger {
   readonly parked = new Map<string, DispatchEntry[]>();
   /** Queued tasks whose type has no handler, by type, taken out of the queue until it has one. */
   readonly unhandled = new Map<string, DispatchEntry[]>();
+  /** Queued tasks of types that no worker with a request takes, taken out of the queue until one does. */
+  readonly unwanted = new UnwantedTasks();
   /** Batches that are being cancelled, with the `seq` to go on from. */
   readonly sweeps = new Map<string, number>();
   /** Settled batches that are being removed: their ids are not free yet. */
@@ -209,9 +214,9 @@ export class Ledger {
         return row !== undefined && isWaiting(row.state) && row.context.dueAt === dueAt;
       });
     }
-    if (this.queue.size > fewEntries + 2 * queued) {
-      this.queue.retain((seq) => this.tasks.get(seq)?.state === 'queued');
-    }
+    const isQueued = (seq: number): boolean => this.tasks.get(seq)?.state === 'queued';
+    if (this.queue.size > fewEntries + 2 * queued) this.queue.retain(isQueued);
+    if (this.unwanted.size > fewEntries + 2 * queued) this.unwanted.retain(isQueued);
   }
 
   keepPayload(seq: number, payload: Payload): void {

@@ -6,6 +6,7 @@ import { tagsKey } from './tags.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place {
+  /** Name among the fleet's own workers; empty for a guest, behind which no actor of the fleet stands. */
   readonly slot: string;
   readonly workerId: string;
   concurrency: number;
@@ -44,9 +45,20 @@ export interface PlacesOfOffer extends Offer {
   readonly ready: Set<Place>;
 }
 
-/** The workers of the fleet: who has room, and who holds what. */
+/**
+ * The workers of the fleet: who has room, and who holds what.
+ *
+ * A worker that is not the fleet's own, or not any more, is a guest for as long as it holds something.
+ */
 export class Roster {
   readonly #places = new Map<string, Place>();
+  /** What guests offer. */
+  readonly #nothing: PlacesOfOffer = {
+    key: 'nothing\n',
+    tags: new Set(),
+    places: new Set(),
+    ready: new Set()
+  };
   readonly #offers = new Map<string, PlacesOfOffer>();
   /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
   #offersInOrder: readonly PlacesOfOffer[] = [];
@@ -92,8 +104,7 @@ export class Roster {
 
   /** Follows a row that a worker begins to hold. */
   hold({ context }: TaskRow): void {
-    const place = this.get(context.workerId);
-    if (place === undefined) return;
+    const place = this.get(context.workerId) ?? this.#invite(context.workerId!);
     place.attempts.set(context.seq, context.attempt);
     place.taken += 1;
     place.offer.ready.delete(place);
@@ -105,7 +116,8 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    this.#refresh(place);
+    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);
+    else this.#refresh(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -158,6 +170,12 @@ export class Roster {
     this.#refresh(place);
   }
 
+  #invite(workerId: string): Place {
+    const place = newPlace(guestSlot, workerId, this.#nothing);
+    this.#places.set(workerId, place);
+    return place;
+  }
+
   #dismiss(workerId: string): void {
     const place = this.#places.get(workerId);
     if (place === undefined) return;
@@ -203,6 +221,9 @@ export class Roster {
     this.#offersInOrder = [...this.#offers.values()].sort((left, right) => left.tags.size - right.tags.size);
   }
 }
+
+/** No actor has this name. */
+const guestSlot = '';
 
 function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
   return {

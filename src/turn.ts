@@ -34,6 +34,7 @@ import type {
   StoredTask,
   TaskRow
 } from './store.ts';
+import type { TaskRequest } from './taskRequests.ts';
 import type { CommandInput, Found } from './turnInput.ts';
 
 /** All that a turn may read besides the ledger: with the same inputs it does the same. */
@@ -85,6 +86,8 @@ export class Turn {
 
   /** Effects. None of these happens before the commit. */
   readonly started: TaskRow[] = [];
+  /** Requests that tasks were claimed for, by the task's `seq`. */
+  readonly requests = new Map<number, TaskRequest>();
   readonly aborts: Abort[] = [];
   readonly replies: Reply[] = [];
   readonly facts: FleetFact[] = [];
@@ -289,6 +292,12 @@ export class Turn {
     this.wedgedWorkers.push(attempt.workerId);
   }
 
+  /** A task is claimed for a request. */
+  takeRequest(request: TaskRequest, seq: number): void {
+    this.requests.set(seq, request);
+    this.#ledger.requests.take(request);
+  }
+
   /** What this turn changed for a worker, to be added to. */
   worker(workerId: string): WorkerChange {
     let change = this.workers.get(workerId);
@@ -376,6 +385,7 @@ export class Turn {
     for (const row of this.started) this.#ledger.roster.restore(row);
     // Before the rows: what they are again is what they wait for.
     for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
+    this.#ledger.requests.putBack(this.requests.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
     for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     for (const { attempt, wasAccepting } of this.#givenUp) {

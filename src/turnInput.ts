@@ -4,7 +4,14 @@ import { stringifyJson } from './jsonText.ts';
 import type { BatchRow, ExpiredBatch, StoredTask, TaskRow } from './store.ts';
 
 /** What comes in between two turns. */
-export type TurnInput = CommandInput | AttemptSettled | AttemptLost | AttemptsReleased | BatchesExpired;
+export type TurnInput =
+  | CommandInput
+  | AttemptSettled
+  | AttemptLost
+  | AttemptReturned
+  | AttemptsReleased
+  | BatchesExpired
+  | TurnAwaited;
 
 /** A command and the caller who waits for its reply; an operation command only waits to be durable. */
 export interface CommandInput {
@@ -21,12 +28,19 @@ export interface CommandInput {
 export interface AttemptSettled extends AttemptRef {
   readonly type: 'attempt.settled';
   readonly outcome: Outcome;
+  /** Whose reply is the state that the task is in then, or `null` where the attempt was over. */
+  readonly commandId?: string;
 }
 
 /** Nothing will be heard of the attempt any more: its worker or process died. */
 export interface AttemptLost extends AttemptRef {
   readonly type: 'attempt.lost';
   readonly reason: string;
+}
+
+/** Nobody runs the attempt, and nobody is to blame: whoever it was claimed for had gone. */
+export interface AttemptReturned extends AttemptRef {
+  readonly type: 'attempt.returned';
 }
 
 /** The fleet stops hard: every attempt goes back to the queue. */
@@ -38,6 +52,12 @@ export interface AttemptsReleased {
 export interface BatchesExpired {
   readonly type: 'batches.expired';
   readonly batches: readonly ExpiredBatch[];
+}
+
+/** Somebody waits until a turn was taken. */
+export interface TurnAwaited {
+  readonly type: 'turn.awaited';
+  readonly commandId: string;
 }
 
 /** What a turn needs to know that is not in memory: read from the store before it steps. */

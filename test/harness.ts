@@ -97,7 +97,7 @@ export function faultyStore(inner: Store = memoryStore()) {
 }
 
 /** A store as a process sees it: once the process is killed, it writes nothing more and hears nothing more. */
-function mortal(inner: Store): { store: Store; kill: () => void } {
+export function mortal(inner: Store): { store: Store; kill: () => void } {
   let isAlive = true;
   const store = new Proxy(inner, {
     get(target, property, receiver) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultFleetConfig } from '../machines/fleet.ts';
+import { claimTasks } from '../src/attemptRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';
 import { Turn } from '../src/turn.ts';
@@ -43,6 +44,37 @@ describe('what the ledger holds', () => {
   });
 });
 
+describe('tasks that nobody who waits wants', () => {
+  it('leave the queue once, and are bounded when they are cancelled', () => {
+    const ledger = new Ledger();
+    ledger.requests.add({ id: 'request', workerId: 'w', types: new Set(['other']) });
+    for (let round = 0; round < 5; round++) {
+      const seqs = commit(ledger, (turn) => addTasks(turn, 2_000, null));
+      commit(ledger, (turn) => claimTasks(turn, ledger, 4_000));
+      expect(ledger.queue.size).toBe(0);
+      expect(ledger.unwanted.size).toBeGreaterThanOrEqual(2_000);
+      commit(ledger, (turn) => cancelTasks(turn, seqs));
+    }
+
+    expect(ledger.unwanted.size).toBeLessThanOrEqual(1_000);
+  });
+
+  it('come back one for each worker that wants one, the first first', () => {
+    const ledger = new Ledger();
+    ledger.requests.add({ id: 'other', workerId: 'w', types: new Set(['other']) });
+    const [first] = commit(ledger, (turn) => addTasks(turn, 2_000, null));
+    commit(ledger, (turn) => claimTasks(turn, ledger, 4_000));
+    ledger.requests.add({ id: 'request', workerId: 'w', types: new Set(['work']) });
+    const started = commit(ledger, (turn) => {
+      claimTasks(turn, ledger, 4_000);
+      return turn.started.map(({ context }) => context.seq);
+    });
+
+    expect(started).toEqual([first]);
+    expect(ledger.queue.size).toBe(0);
+    expect(ledger.unwanted.size).toBe(1_999);
+  });
+});
 function popNext({ queue }: Ledger): number {
   return queue.pop(queue.best({ key: '', tags: new Set() }, () => true)!);
 }

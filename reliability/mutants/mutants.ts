@@ -4,6 +4,7 @@ const machines = ['test/machines', 'test/lifecycle.test.ts'];
 const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
 const autoscaling = ['test/fleetManager/autoscale.test.ts'];
 const recovery = ['test/fleetManager/recovery.test.ts', 'test/fleetManager/batchResults.test.ts'];
+const queue = ['test/taskQueue/taskQueue.test.ts', 'test/taskQueue/originals.test.ts'];
 const sqlite = ['test/stores/sqlite.test.ts', 'test/stores/memory.test.ts'];
 
 /** By the part of the promise that each breaks. */
@@ -552,5 +553,63 @@ export const mutants: readonly Mutant[] = [
     find: '      this.#forget(live, name);\n      throw error;',
     replace: '      throw error;',
     tests: ['test/agentRegistry.test.ts']
+  },
+
+  // Leases.
+  {
+    name: 'a late worker ends the lease of the next one',
+    file: 'src/executors/leases.ts',
+    find: 'if (lease?.attempt.attempt !== attempt) throw new FencedError(key, attempt);',
+    replace: 'if (lease === undefined) throw new FencedError(key, attempt);',
+    tests: queue
+  },
+  {
+    name: 'a lease never ends',
+    file: 'src/executors/leases.ts',
+    find: 'this.#deadlines.set(attempt.key, this.#active.now() + leaseMs);',
+    replace: '',
+    tests: queue
+  },
+  {
+    name: 'the worker of a cancelled task may complete it',
+    file: 'src/executors/leases.ts',
+    find: '    this.#revoke(lease, cause.message);\n',
+    replace: '',
+    tests: queue
+  },
+  {
+    name: 'whoever stops waiting loses the task that is being claimed for it',
+    file: 'src/executors/leases.ts',
+    find: 'if (this.#reports?.withdraw(id)) return',
+    replace: 'this.#reports?.withdraw(id); return',
+    tests: queue
+  },
+  {
+    name: 'a claim for somebody who has gone is held by nobody',
+    file: 'src/executors/leases.ts',
+    find: 'if (request === undefined) this.#reports!.returned(attempt);',
+    replace: 'if (request === undefined) continue;',
+    tests: queue
+  },
+  {
+    name: 'a request is forgotten with the refused turn that took it',
+    file: 'src/turn.ts',
+    find: '    this.#ledger.requests.putBack(this.requests.values());\n',
+    replace: '',
+    tests: queue
+  },
+  {
+    name: 'tasks that nobody wanted are never given to those who want them',
+    file: 'src/attemptRules.ts',
+    find: '  queueWanted(turn, ledger);\n',
+    replace: '',
+    tests: queue
+  },
+  {
+    name: 'what an executor took up again is held by nobody',
+    file: 'src/roster.ts',
+    find: 'this.get(context.workerId) ?? this.#invite(context.workerId!);\n',
+    replace: 'this.get(context.workerId);\n    if (place === undefined) return;\n',
+    tests: ['test/executors/reattached.test.ts']
   }
 ];

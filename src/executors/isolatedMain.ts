@@ -44,7 +44,12 @@ async function main(): Promise<void> {
     detached: (of, error, hasFailed) => tell({ type: 'detached', of, error, hasFailed }),
     lost: unused,
     workerLost: unused,
-    heartbeat: unused
+    heartbeat: unused,
+    confirm: unused,
+    returned: unused,
+    request: unused,
+    withdraw: unused,
+    nextTurn: unused
   });
   const obey = (message: ToIsolate): void => {
     switch (message.type) {

@@ -64,12 +64,23 @@ export class RecordedReports implements ExecutorReports {
     this.#record({ type: 'heartbeat', workerId });
   }
 
+  // None of these executors has workers that come by themselves.
+  readonly confirm = unexpected;
+  readonly returned = unexpected;
+  readonly request = unexpected;
+  readonly withdraw = unexpected;
+  readonly nextTurn = unexpected;
+
   #record(told: Told): void {
     this.all.push(told);
     const listeners = this.#listeners;
     this.#listeners = new Set();
     for (const listener of listeners) listener();
   }
+}
+
+function unexpected(): never {
+  throw new Error('An executor whose workers are made by the fleet asks for no task');
 }
 
 /** An attempt of a task in no batch, on worker `w1` unless it says otherwise. */

@@ -1,0 +1,382 @@
+import type { TaskStatus } from '../machines/task.ts';
+import type { FleetConfig, Retention } from '../machines/fleet.ts';
+import type { RetryPolicy } from '../machines/retryPolicy.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { Leases, type Lease, type LeaseRef } from './executors/leases.ts';
+import { FleetManager } from './fleetManager.ts';
+import { pageSize } from './fleetReader.ts';
+import { parseJson } from './jsonText.ts';
+import { failedOutcome, type ShouldRetry } from './outcome.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
+import type { Store } from './store.ts';
+import type { SingleTaskOptions } from './task.ts';
+import {
+  assertBoolean,
+  assertDuration,
+  assertId,
+  assertInteger,
+  assertKey,
+  jsonTextOf,
+  readFields,
+  readItems,
+  readOptions,
+  refuse
+} from './validation.ts';
+import type { TaskView } from './views.ts';
+import { readWaitOptions, type WaitOptions } from './waiting.ts';
+
+/** What a queue is made of. Everything has a default. */
+export interface TaskQueueOptions {
+  /** Names the queue within its store. Defaults to `queue`. */
+  readonly name?: string;
+  /** Where everything is durable. Defaults to `memoryStore()`, which is not. */
+  readonly store?: Store;
+  /** Tasks that may wait at once. Integer >= 1. Defaults to no limit. */
+  readonly maxQueueSize?: number;
+  /** What `enqueue` does when the queue is full. Defaults to `wait`. */
+  readonly onQueueFull?: FleetConfig['onQueueFull'];
+  /** Time until a lease ends that is not extended, ms. Finite, > 0. Defaults to 30,000. */
+  readonly leaseMs?: number;
+  /** Limit for an attempt of a task that has none of its own, however often its lease is extended, ms. Defaults to none. */
+  readonly timeoutMs?: number;
+  /** Retries of a task that has no limit of its own. Integer >= 0. Defaults to 3. */
+  readonly maxRetries?: number;
+  readonly retry?: Partial<RetryPolicy>;
+  /** Leases that a task may lose before it counts as poison. Integer >= 0. Defaults to 3. */
+  readonly maxRecoveries?: number;
+  /** How long settled tasks are kept: `maxAgeMs`. Defaults to for ever. */
+  readonly retention?: Partial<Retention>;
+  /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
+  readonly shouldRetry?: ShouldRetry;
+  /** Source of time. Defaults to the machine's. */
+  readonly clock?: Clock;
+  /** In [0, 1): spreads retries. Defaults to `Math.random`. */
+  readonly random?: () => number;
+  /** Mints ids of tasks. Defaults to UUID v7. */
+  readonly newId?: () => string;
+}
+
+const optionNames = [
+  'name',
+  'store',
+  'maxQueueSize',
+  'onQueueFull',
+  'leaseMs',
+  'timeoutMs',
+  'maxRetries',
+  'retry',
+  'maxRecoveries',
+  'retention',
+  'shouldRetry',
+  'clock',
+  'random',
+  'newId'
+] satisfies (keyof TaskQueueOptions)[];
+
+/** A task that a worker has: nobody else gets it as long as the lease lasts. */
+export interface LeasedTask<TData = unknown> extends LeaseRef {
+  readonly id: string;
+  readonly type: string;
+  readonly data: TData;
+  readonly metadata: unknown;
+  readonly workerId: string;
+  /** When it comes back to the queue unless it is extended, epoch ms; later by the time that this process stands still. */
+  readonly leaseExpiresAt: number;
+  /** Aborted when it is not the worker's any more: cancelled, timed out, its lease ended, the queue stopped. */
+  readonly signal: AbortSignal;
+}
+
+/** What a worker waits for, and how long. */
+export interface DequeueOptions extends WaitOptions {
+  /** Types of tasks that it takes. Defaults to any. */
+  readonly types?: readonly string[];
+}
+
+/** Figures of a queue. Totals count since its first start, across restarts. */
+export interface QueueStatistics {
+  /** Tasks that wait for a worker or for a time: what `maxQueueSize` bounds. */
+  readonly queueSize: number;
+  readonly leasedTasks: number;
+  /** Calls of `dequeue` that wait. */
+  readonly waitingWorkers: number;
+  readonly totalTasks: number;
+  readonly completedTasks: number;
+  /** Failed and timed-out tasks, retried ones included. */
+  readonly failedTasks: number;
+  readonly timedOutTasks: number;
+  readonly cancelledTasks: number;
+  /** Attempts that failed or timed out and were followed by another. */
+  readonly retriedAttempts: number;
+  /** Leases that ended before their worker said how it went, those that a restart ended included. */
+  readonly lostLeases: number;
+}
+
+/** Which dead letters are listed. */
+export interface DeadLetterFilter {
+  /** Integer in [1, 1,000]. Defaults to 100. */
+  readonly limit?: number;
+  /** `seq` of the last one of the page before. */
+  readonly after?: number;
+}
+
+/**
+ * A queue of tasks for workers that come and fetch them: by priority, durable, each task leased to one worker.
+ *
+ * It is a fleet without workers of its own, so that its promises are the fleet's: what `enqueue` has resolved is
+ * durable, a task leaves the queue when it is settled and no sooner, and a retry keeps its priority. A worker that
+ * vanishes loses its lease, its task comes back as the next attempt, and the worker's late word is refused.
+ *
+ * Every promise resolves after the commit that made its answer true.
+ */
+export class TaskQueue {
+  readonly #leases: Leases;
+  readonly #fleet: FleetManager;
+  readonly #shouldRetry: ShouldRetry;
+
+  /** @throws {ValidationError} */
+  constructor(options: TaskQueueOptions = {}) {
+    const given = readOptions('options', options, optionNames);
+    const { name = 'queue', clock = systemClock, leaseMs = 30_000, timeoutMs = noLimitMs } = given;
+    const { shouldRetry = () => true } = given;
+    assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
+    assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
+    if (typeof shouldRetry !== 'function') refuse('options.shouldRetry', shouldRetry, 'a function');
+    this.#shouldRetry = shouldRetry;
+    this.#leases = new Leases({ leaseMs, clock });
+    this.#fleet = new FleetManager({
+      ...pick(given, ['store', 'random', 'newId']),
+      name,
+      clock,
+      executor: this.#leases,
+      config: {
+        ...pick(given, configFields),
+        workerTimeout: timeoutMs,
+        // How many workers there are is not for the queue to say.
+        maxConcurrentWorkers: 100_000,
+        workerConcurrency: 100_000
+      }
+    });
+  }
+
+  /** Opens the store and takes up what an earlier run left. Idempotent. @throws {LockedError} and others */
+  start(): Promise<void> {
+    return this.#fleet.start();
+  }
+
+  /**
+   * Ends the queue. Whoever waits in `dequeue` gets `null`. Graceful: leased tasks may be completed until the
+   * timeout; what is still leased then goes back to the queue, uncharged. Idempotent.
+   */
+  async stop(options: StopOptions = {}): Promise<void> {
+    const read = readStopOptions(options);
+    this.#leases.dismissAll();
+    await this.#fleet.stop(read);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /**
+   * Adds a task. Resolves when it is durable; a full queue has it wait until then.
+   *
+   * The same task under the same `id` again changes nothing.
+   *
+   * @throws {ValidationError} @throws {ConflictError} for another task under a taken id. @throws {QueueFullError}
+   * where `onQueueFull` says so; nothing of it was saved then.
+   */
+  enqueue(type: string, data: unknown, options: SingleTaskOptions = {}): Promise<TaskView> {
+    return this.#fleet.submitAsync(type, data, options);
+  }
+
+  /**
+   * Leases the next task to a worker: by priority, then in order of submission. Who has waited longest is served
+   * first.
+   *
+   * @param workerId - Names the worker in results. The same one may ask again before it is done.
+   * @param options - `timeoutMs`: longest wait; 0 looks once. Defaults to no limit. A claim that is under way at
+   * its end is waited for. `types`: of tasks that the worker takes, at least one.
+   * @returns `null` when no task came in time, or the queue stopped.
+   * @throws {NotRunningError} @throws the signal's reason.
+   */
+  async dequeue<TData = unknown>(
+    workerId: string,
+    options: DequeueOptions = {}
+  ): Promise<LeasedTask<TData> | null> {
+    assertId('workerId', workerId);
+    const { types, ...bounds } = readFields('options', options);
+    const wanted = types === undefined ? null : readTypes(types);
+    readWaitOptions(bounds);
+    this.#requireRunning();
+    const lease = await this.#leases.request(workerId, wanted, bounds);
+    return lease && leasedTaskOf<TData>(lease);
+  }
+
+  /**
+   * The worker has done the task.
+   *
+   * @param result - What JSON can hold.
+   * @returns `completed`; `cancelled` where a cancellation came first.
+   * @throws {FencedError} when its lease has ended: the task is, or will be, somebody else's.
+   */
+  async complete(leased: LeaseRef, result?: unknown): Promise<TaskStatus> {
+    const ref = readLeaseRef(leased);
+    const text = result === undefined ? null : jsonTextOf('result', result);
+    this.#requireRunning();
+    return this.#leases.confirm(ref, { status: 'completed', result: text });
+  }
+
+  /**
+   * The worker could not do the task: it is tried again after its backoff, as long as it has retries.
+   *
+   * @param error - Anything. A `NonRetryableError` ends the task at once, as does `retryable: false`.
+   * @returns `backingOff` where another attempt follows, else `failed`; `cancelled` where a cancellation came first.
+   * @throws {FencedError} when its lease has ended.
+   */
+  async fail(
+    leased: LeaseRef,
+    error: unknown,
+    options: { readonly retryable?: boolean } = {}
+  ): Promise<TaskStatus> {
+    const ref = readLeaseRef(leased);
+    const { retryable = true } = readOptions('options', options, ['retryable']);
+    assertBoolean('retryable', retryable);
+    this.#requireRunning();
+    const outcome = failedOutcome(error, (thrown) => retryable && this.#shouldRetry(thrown));
+    return this.#leases.confirm(ref, outcome);
+  }
+
+  /**
+   * The worker is alive, and needs more time: the lease begins anew.
+   *
+   * @returns The task with the new end of its lease.
+   * @throws {FencedError} when the lease has ended.
+   */
+  async extend<TData = unknown>(leased: LeaseRef): Promise<LeasedTask<TData>> {
+    const ref = readLeaseRef(leased);
+    this.#requireRunning();
+    return Promise.resolve(leasedTaskOf<TData>(this.#leases.extend(ref)));
+  }
+
+  /** Settles a waiting task; the worker of a leased one hears it by its signal. @returns `false`: unknown or settled. */
+  cancel(id: string): Promise<boolean> {
+    return this.#fleet.cancelTask(id);
+  }
+
+  /**
+   * Waits until the task has settled.
+   *
+   * @returns What it was completed with.
+   * @throws {TaskFailedError} @throws {TaskCancelledError} @throws {NotFoundError} @throws {TimeoutError} which leaves
+   * the task as it is.
+   */
+  waitForTask<TResult = unknown>(id: string, options?: WaitOptions): Promise<TResult> {
+    return this.#fleet.waitFor<TResult>(id, options);
+  }
+
+  /** @throws {NotFoundError} */
+  getTask(id: string): Promise<TaskView> {
+    return this.#fleet.getTask(id);
+  }
+
+  async getStats(): Promise<QueueStatistics> {
+    const stats = await this.#fleet.getStats();
+    const { totalTasks, completedTasks, failedTasks, timedOutTasks, cancelledTasks, retriedAttempts } = stats;
+    return {
+      queueSize: stats.queuedTasks + stats.backingOffTasks,
+      leasedTasks: stats.runningTasks,
+      waitingWorkers: this.#leases.waiting,
+      totalTasks,
+      completedTasks,
+      failedTasks,
+      timedOutTasks,
+      cancelledTasks,
+      retriedAttempts,
+      lostLeases: stats.lostAttempts
+    };
+  }
+
+  /** Tasks that failed or timed out for good, in order of submission. */
+  async listDeadLetters(filter: DeadLetterFilter = {}): Promise<TaskView[]> {
+    const { limit = 100, after } = readOptions('filter', filter, ['limit', 'after']);
+    assertInteger('limit', limit, 1, pageSize);
+    const page = { limit, ...(after !== undefined && { after }) };
+    const lists = await Promise.all(
+      (['failed', 'timedOut'] as const).map((status) => this.#fleet.listTasks({ status, ...page }))
+    );
+    return lists
+      .flat()
+      .sort((left, right) => left.seq - right.seq)
+      .slice(0, limit);
+  }
+
+  /**
+   * Adds a copy of a dead letter, which stays as it is.
+   *
+   * @param options - `id`: the copy's, so that a repetition changes nothing. Defaults to a fresh one.
+   * @throws {NotFoundError} @throws {ConflictError} when the task has not settled, or completed.
+   */
+  async retryDeadLetter(id: string, options?: { readonly id?: string }): Promise<TaskView> {
+    return this.#fleet.getTask(await this.#fleet.retryTask(id, options));
+  }
+
+  /** The actor of the fleet that the queue is, while it runs. @throws {NotRunningError} */
+  get actor(): FleetManager['actor'] {
+    return this.#fleet.actor;
+  }
+
+  /** Whoever gives a lease up while the queue drains is heard. @throws {NotRunningError} */
+  #requireRunning(): void {
+    void this.actor;
+  }
+}
+
+/** No attempt takes so long. */
+const noLimitMs = Number.MAX_SAFE_INTEGER;
+
+const configFields = [
+  'maxQueueSize',
+  'onQueueFull',
+  'maxRetries',
+  'retry',
+  'maxRecoveries',
+  'retention'
+] as const;
+
+/** The fields that were given. */
+function pick<T extends object, const TField extends keyof T>(
+  source: T,
+  fields: readonly TField[]
+): Pick<T, TField> {
+  const given = fields.filter((field) => source[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, source[field]])) as Pick<T, TField>;
+}
+
+function leasedTaskOf<TData>({ attempt: claimed, expiresAt, signal }: Lease): LeasedTask<TData> {
+  const { taskId, key, type, data, metadata, attempt, workerId } = claimed;
+  return {
+    id: taskId,
+    key,
+    type,
+    data: parseJson(data) as TData,
+    metadata: metadata === null ? null : parseJson(metadata),
+    attempt,
+    workerId,
+    leaseExpiresAt: expiresAt,
+    signal
+  };
+}
+
+function readTypes(types: readonly string[]): ReadonlySet<string> {
+  const listed = readItems('types', types, 1_000);
+  if (listed.length === 0) refuse('types', types, 'a list of at least one type; leave it out for any');
+  for (const [index, type] of listed.entries()) assertId(`types[${index}]`, type);
+  return new Set(listed as string[]);
+}
+
+function readLeaseRef(leased: LeaseRef): LeaseRef {
+  const { key, attempt } = readFields('leased', leased);
+  assertKey('leased.key', key);
+  assertInteger('leased.attempt', attempt, 1, Number.MAX_SAFE_INTEGER);
+  return { key, attempt };
+}
