@@ -20,7 +20,7 @@ import { createReadModel, type ReadModelStore } from './readModel.ts';
 import { showKey } from './show.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
+import { assertFunction, assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything but the handlers has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -193,7 +193,7 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
 function readHandlers(handlers: Handlers | undefined): Handlers {
   const read = readFields('options.handlers', handlers as Handlers);
   for (const [type, handler] of Object.entries(read)) {
-    if (typeof handler !== 'function') refuse(`options.handlers${showKey(type)}`, handler, 'a function');
+    assertFunction(`options.handlers${showKey(type)}`, handler);
   }
   return read;
 }

@@ -3,7 +3,7 @@ import { factTypes, type FleetFact } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
 import { show } from './show.ts';
-import { assertOneOf, refuse } from './validation.ts';
+import { assertFunction, assertOneOf } from './validation.ts';
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
 
@@ -36,7 +36,7 @@ export class FleetEvents {
 
   on(type: FleetFact['type'] | '*', listener: (fact: never) => void): Disposable {
     assertOneOf('type', type, ['*', ...factTypes]);
-    if (typeof listener !== 'function') refuse('listener', listener, 'a function');
+    assertFunction('listener', listener);
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
     return { [Symbol.dispose]: () => void listeners.delete(listener) };

@@ -47,6 +47,8 @@ import { prepareSingleTask, type SingleTaskOptions, type Task } from './task.ts'
 import {
   assertBoolean,
   assertDuration,
+  assertFunction,
+  assertId,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
@@ -73,6 +75,10 @@ export type TaskFor<THandlers extends Handlers> = {
 export interface FleetManagerOptions<THandlers extends Handlers = Handlers> extends FleetOptions<THandlers> {
   /** Passed to XState: sees every event of every actor. Costs time with each of them. */
   readonly inspect?: (event: InspectionEvent) => void;
+  /** Passed to XState: gets what a `log` action writes. Defaults to `console.log`. */
+  readonly logger?: (...args: readonly unknown[]) => void;
+  /** Passed to XState: names the fleet's actor in its system. */
+  readonly systemId?: string;
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
 }
@@ -103,6 +109,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
+  readonly #actorOptions: Pick<FleetManagerOptions, 'logger' | 'systemId'>;
   readonly #events: FleetEvents;
   readonly #reader: FleetReader;
   #fleet: Fleet;
@@ -112,9 +119,12 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #inbox: Disposable | null = null;
 
   constructor(options: FleetManagerOptions<THandlers>) {
-    const { inspect, onListenerError, ...fleetOptions } = readFields('options', options);
+    const { inspect, logger, systemId, onListenerError, ...fleetOptions } = readFields('options', options);
     this.#options = resolveOptions(fleetOptions);
     this.#inspect = inspect;
+    if (logger !== undefined) assertFunction('options.logger', logger);
+    if (systemId !== undefined) assertId('options.systemId', systemId);
+    this.#actorOptions = { ...(logger && { logger }), ...(systemId !== undefined && { systemId }) };
     this.#events = new FleetEvents(onListenerError);
     this.#fleet = this.#createFleet();
     const { store, name } = this.#options;
@@ -184,7 +194,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
       isMinted: given.batchId === undefined,
       metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
       types: this.#options.executor.types,
-      maxQueueSize: this.#config.maxQueueSize,
+      maxQueueSize: this.#configFor('submitBatch').maxQueueSize,
       clock: this.#options.clock,
       send: (command) => this.#send<SubmitReply>(command)
     });
@@ -391,7 +401,10 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Changes the config, live and durably. @throws {ValidationError} */
   async updateConfig(patch: ConfigPatch): Promise<void> {
-    await this.#send({ type: 'config.update', config: validateConfig(patch, this.#config) });
+    await this.#send({
+      type: 'config.update',
+      config: validateConfig(patch, this.#configFor('updateConfig'))
+    });
   }
 
   getStats(): Promise<FleetStatistics> {
@@ -424,6 +437,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return this.#events.stream(filter);
   }
 
+  /** The config in force. @throws {NotRunningError} */
+  get config(): FleetConfig {
+    return this.#configFor('config');
+  }
+
   /**
    * The fleet's actor, while it runs. It emits facts about single tasks only while `on` or `events` has a
    * subscriber for them.
@@ -448,7 +466,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     const { journal } = this.#fleet;
     const logic = fleetLogic(this.#options, () => this.#fleet);
     const inspect = this.#inspect && this.#events.guarded(this.#inspect);
-    const actor = createActor(logic, inspect ? { inspect } : {});
+    const actor = createActor(logic, { ...this.#actorOptions, ...(inspect && { inspect }) });
     this.#actor = actor;
     this.#stopping = null;
     this.#events.attach(actor as unknown as FleetRef);
@@ -593,8 +611,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return coordinator!.getSnapshot().context;
   }
 
-  get #config(): FleetConfig {
-    return this.#requireActor('submitBatch').getSnapshot().context.config;
+  #configFor(command: string): FleetConfig {
+    return this.#requireActor(command).getSnapshot().context.config;
   }
 
   #requireActor(command: string): ActorRefFrom<FleetLogic> {
