@@ -130,7 +130,7 @@ export class TimeoutError extends FleetError {
   }
 }
 
-/** A handler waits for its own task, or for the batch that it is part of: it would never settle. */
+/** A handler waits for its own task, or for the batch that it is part of: it would never settle. Not retried. */
 export class SelfAwaitError extends FleetError {
   readonly code = 'ERR_SELF_AWAIT';
 

@@ -2,7 +2,7 @@ import type { Subscription } from 'xstate';
 import { factTypes, type FleetFact } from '../machines/fleet.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
-import { assertOneOf, refuse } from './validation.ts';
+import { assertFunction, assertOneOf } from './validation.ts';
 import { warnOf } from './warning.ts';
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
@@ -38,7 +38,7 @@ export class FleetEvents {
 
   on(type: FleetFact['type'] | '*', listener: (fact: never) => void): Disposable {
     assertOneOf('type', type, ['*', ...factTypes]);
-    if (typeof listener !== 'function') refuse('listener', listener, 'a function');
+    assertFunction('listener', listener);
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
     return { [Symbol.dispose]: () => void listeners.delete(listener) };

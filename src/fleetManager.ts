@@ -70,6 +70,8 @@ import {
   type Task
 } from './task.ts';
 import {
+  assertFunction,
+  assertId,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
@@ -89,16 +91,23 @@ export type TaskFor<THandlers extends Handlers> = {
   [TType in keyof THandlers & string]: Task<TType, DataOf<THandlers[TType]>>;
 }[keyof THandlers & string];
 
-export interface FleetManagerOptions<THandlers extends Handlers = Handlers> extends FleetOptions<THandlers> {
+export interface FleetManagerOptions<
+  THandlers extends Handlers = Handlers,
+  TCoordinator extends CoordinatorAgent = CoordinatorAgent
+> extends FleetOptions<THandlers> {
   /** Passed to XState: sees every event of every actor. Costs time with each of them. */
   readonly inspect?: (event: InspectionEvent) => void;
+  /** Passed to XState: gets what a `log` action writes. Defaults to `console.log`. */
+  readonly logger?: (...args: readonly unknown[]) => void;
+  /** Passed to XState: names the fleet's actor in its system. */
+  readonly systemId?: string;
   /** Told what a subscriber of events threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
   /**
    * Makes the fleet's coordinator, with the options that it is called with: `(options) => new MyCoordinator(options)`.
    * Defaults to a `CoordinatorAgent`.
    */
-  readonly coordinator?: (options: CoordinatorOptions) => CoordinatorAgent;
+  readonly coordinator?: (options: CoordinatorOptions) => TCoordinator;
 }
 
 /** `startAfter` and `delayMs` are those of its tasks that have neither. */
@@ -114,13 +123,17 @@ export interface BatchOptions extends StartOptions {
  *
  * Every promise resolves after the commit that made its answer true.
  */
-export class FleetManager<THandlers extends Handlers = Handlers> {
-  readonly coordinator: CoordinatorAgent;
+export class FleetManager<
+  THandlers extends Handlers = Handlers,
+  TCoordinator extends CoordinatorAgent = CoordinatorAgent
+> {
+  readonly coordinator: TCoordinator;
   /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
   readonly store: ReadModelStore = createReadModel();
 
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
+  readonly #actorOptions: Pick<FleetManagerOptions, 'logger' | 'systemId'>;
   readonly #events: FleetEvents;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
@@ -132,9 +145,15 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   #stopping: Promise<void> | null = null;
   #inbox: Disposable | null = null;
 
-  constructor(options: FleetManagerOptions<THandlers>) {
-    const { inspect, onListenerError, coordinator, ...fleetOptions } = readFields('options', options);
+  constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
+    const { inspect, logger, systemId, onListenerError, coordinator, ...fleetOptions } = readFields(
+      'options',
+      options
+    );
     this.#inspect = inspect;
+    if (logger !== undefined) assertFunction('options.logger', logger);
+    if (systemId !== undefined) assertId('options.systemId', systemId);
+    this.#actorOptions = { ...(logger && { logger }), ...(systemId !== undefined && { systemId }) };
     this.#events = new FleetEvents(onListenerError);
     this.#hooks = new FleetHooks(
       new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
@@ -166,7 +185,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
       store,
       types: () => this.#options.executor.types,
       readData: this.#readerOfData(),
-      maxQueueSize: () => this.#config.maxQueueSize,
+      maxQueueSize: () => this.#configFor('schedule').maxQueueSize,
       send: (command) => this.#send(command)
     });
   }
@@ -513,7 +532,10 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
 
   /** Changes the config, live and durably. @throws {ValidationError} */
   async updateConfig(patch: ConfigPatch): Promise<void> {
-    await this.#send({ type: 'config.update', config: validateConfig(patch, this.#config) });
+    await this.#send({
+      type: 'config.update',
+      config: validateConfig(patch, this.#configFor('updateConfig'))
+    });
   }
 
   getStats(): Promise<FleetStatistics> {
@@ -540,6 +562,11 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
   /** Facts as they come, until the reader leaves the loop. An unread stream drops its oldest beyond 10,000. */
   events(filter?: EventFilter): EventStream {
     return this.#events.stream(filter);
+  }
+
+  /** The config in force. @throws {NotRunningError} */
+  get config(): FleetConfig {
+    return this.#configFor('config');
   }
 
   /**
@@ -607,7 +634,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     return new WorkerInstances({
       handlers,
       clock,
-      concurrency: () => this.#config.workerConcurrency,
+      concurrency: () => this.#configFor('getWorkerInstance').workerConcurrency,
       getInstance: (workerId) => this.getWorkerInstance(workerId),
       execute: (worker, task, context) =>
         this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
@@ -655,7 +682,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     if (this.#actor !== null) this.#fleet = this.#createFleet();
     const logic = fleetLogic(this.#options, () => this.#fleet);
     const inspect = this.#inspect && this.#events.guarded(this.#inspect);
-    const actor = createActor(logic, inspect ? { inspect } : {});
+    const actor = createActor(logic, { ...this.#actorOptions, ...(inspect && { inspect }) });
     this.#actor = actor;
     this.#stopping = null;
     this.#events.attach(actor as unknown as FleetRef);
@@ -703,7 +730,7 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
       start,
       types: this.#options.executor.types,
       readData,
-      maxQueueSize: this.#config.maxQueueSize,
+      maxQueueSize: this.#configFor('submitBatch').maxQueueSize,
       clock: this.#options.clock,
       send: (command) => this.#send<SubmitReply>(command)
     });
@@ -804,8 +831,8 @@ export class FleetManager<THandlers extends Handlers = Handlers> {
     };
   }
 
-  get #config(): FleetConfig {
-    return this.#requireActor('submitBatch').getSnapshot().context.config;
+  #configFor(command: string): FleetConfig {
+    return this.#requireActor(command).getSnapshot().context.config;
   }
 
   #requireActor(command: string): ActorRefFrom<FleetLogic> {

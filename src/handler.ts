@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Json } from '../machines/task.ts';
-import { refuse } from './validation.ts';
+import { assertFunction, refuse } from './validation.ts';
 
 // Captured when the library loads: a handler may replace it.
 const { hasOwn } = Object;
@@ -83,7 +83,7 @@ export interface ReadHandler {
 
 /** Reads a handler, with or without a schema. @throws {ValidationError} */
 export function readHandler(argument: string, handler: unknown): ReadHandler {
-  if (typeof handler !== 'function') refuse(argument, handler, 'a function');
+  assertFunction(argument, handler);
   const run = handler as Handler & { readonly schema?: unknown };
   let schema: unknown;
   try {

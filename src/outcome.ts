@@ -1,5 +1,5 @@
 import type { Outcome, TaskError } from '../machines/task.ts';
-import { NonRetryableError } from './errors.ts';
+import { NonRetryableError, SelfAwaitError } from './errors.ts';
 import { NotJsonError, toJsonText } from './jsonText.ts';
 import { limits } from './limits.ts';
 import { show } from './show.ts';
@@ -65,7 +65,9 @@ function isFailure(returned: unknown): returned is { success: false; error?: unk
 
 function isRetryable(thrown: unknown, shouldRetry: ShouldRetry): boolean {
   try {
-    return !(thrown instanceof NonRetryableError) && Boolean(shouldRetry(thrown));
+    // A handler that waits for itself will do so again.
+    const isFinal = thrown instanceof NonRetryableError || thrown instanceof SelfAwaitError;
+    return !isFinal && Boolean(shouldRetry(thrown));
   } catch {
     // A hook that fails must not decide that a task is lost.
     return true;

@@ -13,6 +13,7 @@ import type { SingleTaskOptions } from './task.ts';
 import {
   assertBoolean,
   assertDuration,
+  assertFunction,
   assertId,
   assertInteger,
   assertKey,
@@ -140,7 +141,7 @@ export class TaskQueue {
     const { shouldRetry = () => true } = given;
     assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
     assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
-    if (typeof shouldRetry !== 'function') refuse('options.shouldRetry', shouldRetry, 'a function');
+    assertFunction('options.shouldRetry', shouldRetry);
     this.#shouldRetry = shouldRetry;
     this.#leases = new Leases({ leaseMs, clock });
     this.#fleet = new FleetManager({

@@ -69,6 +69,10 @@ export function assertBoolean(argument: string, value: unknown): asserts value i
   if (typeof value !== 'boolean') refuse(argument, value, 'true or false');
 }
 
+export function assertFunction(argument: string, value: unknown): void {
+  if (typeof value !== 'function') refuse(argument, value, 'a function');
+}
+
 export function assertObject(
   argument: string,
   value: unknown

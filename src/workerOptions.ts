@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from './clock.ts';
 import type { ShouldRetry } from './outcome.ts';
 import { readTags } from './tags.ts';
-import { assertDuration, assertId, assertInteger, readOptions, refuse } from './validation.ts';
+import { assertDuration, assertFunction, assertId, assertInteger, readOptions } from './validation.ts';
 
 /** What a worker is made with. Everything but the id has a default. */
 export interface WorkerOptions {
@@ -47,8 +47,8 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   assertId('options.id', id);
   if (concurrency !== null) assertInteger('options.concurrency', concurrency, 1, 100_000);
   assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
-  assertFunction('options.shouldRetry', shouldRetry);
-  assertFunction('options.onHookError', onHookError);
+  if (shouldRetry !== undefined) assertFunction('options.shouldRetry', shouldRetry);
+  if (onHookError !== undefined) assertFunction('options.onHookError', onHookError);
   return {
     id,
     tags: readTags('options.tags', tags),
@@ -58,8 +58,4 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
     onHookError,
     clock: given.clock ?? systemClock
   };
-}
-
-function assertFunction(argument: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') refuse(argument, value, 'a function');
 }

@@ -1,3 +1,4 @@
+import type { Autoscale } from '../machines/fleet.ts';
 import type { FleetOptions } from './createFleet.ts';
 import { FleetManager } from './fleetManager.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';
@@ -19,8 +20,10 @@ export interface WorkerPoolOptions<THandlers extends Handlers = Handlers> extend
   readonly minWorkers?: number;
   /** Integer in [`minWorkers`, 100,000]. Defaults to 10, or to `minWorkers` where that is more. */
   readonly maxWorkers?: number;
+  /** Has the number of workers follow the queue, between the bounds. Absent: it is what `scale` sets. */
+  readonly autoscale?: Partial<Omit<Autoscale, 'minWorkers' | 'maxWorkers'>>;
   /** As a fleet's, but for the number of workers: `workerConcurrency` is how many tasks one runs at once. */
-  readonly config?: Omit<ConfigPatch, 'maxConcurrentWorkers'>;
+  readonly config?: Omit<ConfigPatch, 'maxConcurrentWorkers' | 'autoscale'>;
 }
 
 /** Figures of a pool. Totals count since its first start, across restarts and workers that have gone. */
@@ -57,6 +60,7 @@ export class WorkerPool<THandlers extends Handlers = Handlers> {
     const {
       minWorkers = 1,
       maxWorkers = Math.max(10, minWorkers),
+      autoscale,
       config = {},
       name = 'pool',
       ...rest
@@ -73,14 +77,21 @@ export class WorkerPool<THandlers extends Handlers = Handlers> {
     this.fleet = new FleetManager<THandlers>({
       ...rest,
       name,
-      config: { ...readConfig(config), maxConcurrentWorkers: minWorkers }
+      config: {
+        ...readConfig(config),
+        maxConcurrentWorkers: minWorkers,
+        autoscale:
+          autoscale === undefined
+            ? null
+            : { ...readFields('options.autoscale', autoscale), minWorkers, maxWorkers }
+      }
     });
   }
 
   /** Makes the workers, as many as before a restart, and takes up what an earlier run left. Idempotent. */
   async start(): Promise<void> {
     await this.fleet.start();
-    const { maxConcurrentWorkers } = this.fleet.actor.getSnapshot().context.config;
+    const { maxConcurrentWorkers } = this.fleet.config;
     // The bounds may have changed since the number was set.
     const within = Math.min(this.#maxWorkers, Math.max(this.#minWorkers, maxConcurrentWorkers));
     if (within !== maxConcurrentWorkers) await this.fleet.scaleWorkers(within);
@@ -142,12 +153,13 @@ const mostWorkers = 100_000;
 
 function readConfig(config: ConfigPatch): ConfigPatch {
   const read = readFields('options.config', config);
-  if ('maxConcurrentWorkers' in read) {
-    refuse(
-      'options.config.maxConcurrentWorkers',
-      read.maxConcurrentWorkers,
-      'absent: minWorkers and maxWorkers say it'
-    );
+  const elsewhere = {
+    maxConcurrentWorkers: 'minWorkers and maxWorkers say it',
+    autoscale: 'it is an option of the pool itself'
+  } as const;
+  for (const [field, where] of Object.entries(elsewhere)) {
+    if (field in read)
+      refuse(`options.config.${field}`, read[field as keyof ConfigPatch], `absent: ${where}`);
   }
   return read;
 }

@@ -4,6 +4,7 @@ import { Deadlines } from './deadlines.ts';
 import { show } from './show.ts';
 import {
   assertDuration,
+  assertFunction,
   assertId,
   assertOneOf,
   readFields,
@@ -149,7 +150,7 @@ export class WorkerRegistry<TInfo extends Registration = Registration> {
    */
   on(event: RegistryEvent, listener: Listener<TInfo>): Disposable {
     assertOneOf('event', event, registryEvents);
-    if (typeof listener !== 'function') refuse('listener', listener, 'a function');
+    assertFunction('listener', listener);
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(listener));
     return { [Symbol.dispose]: () => void listeners.delete(listener) };

@@ -3,7 +3,7 @@ import { ValidationError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import { attemptKey } from '../roster.ts';
 import { show } from '../show.ts';
-import { assertInteger, assertOneOf, readOptions, refuse } from '../validation.ts';
+import { assertFunction, assertInteger, assertOneOf, readOptions, refuse } from '../validation.ts';
 import type { IsolateSetup, OpenChannel } from './channel.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
 import { Isolate, type IsolateListener, type IsolateNews } from './isolate.ts';
@@ -196,9 +196,7 @@ function readIsolated(argument: string, options: IsolatedOptions): IsolatedOptio
     if (typeof module === 'object' && module !== null) refuseFunctions(`${argument}.module`, module);
     refuse(`${argument}.module`, module, moduleUrl);
   }
-  if (shouldRetry !== undefined && typeof shouldRetry !== 'function') {
-    refuse(`${argument}.shouldRetry`, shouldRetry, 'a function');
-  }
+  if (shouldRetry !== undefined) assertFunction(`${argument}.shouldRetry`, shouldRetry);
   if (onDetachedError !== undefined) {
     assertOneOf(`${argument}.onDetachedError`, onDetachedError, ['isolate', 'exit']);
   }

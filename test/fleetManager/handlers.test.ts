@@ -523,7 +523,7 @@ describe('a handler that uses its own fleet', () => {
     ['its task, far from its call', (fleet, { key }) => later(() => fleet.waitFor(key)), 'b/selfish'],
     ['its batch', (fleet) => fleet.waitForBatch('b'), 'b'],
     ['the end of the results of its batch', (fleet) => readAll(fleet.streamBatchResults('b')), 'b']
-  ])('is refused to wait for %s, at once', async (_, wait, id) => {
+  ])('is refused to wait for %s, at once and for good', async (_, wait, id) => {
     const { fleet } = await startFleet({
       handlers: {
         selfish: (_data: null, context: HandlerContext): Promise<unknown> => wait(fleet, context),
@@ -534,14 +534,17 @@ describe('a handler that uses its own fleet', () => {
     await fleet.submitBatch(
       [
         { id: 'other', type: 'echo', data: 1, priority: 10 },
-        { id: 'selfish', type: 'selfish', data: null, maxRetries: 0 }
+        { id: 'selfish', type: 'selfish', data: null }
       ],
       { batchId: 'b' }
     );
 
     expect(await fleet.waitForBatch('b')).toMatchObject({ status: 'partial', failedTasks: 1 });
     const [result] = await fleet.getBatchResults('b', { success: false });
-    expect(result).toMatchObject({ failure: { name: 'SelfAwaitError', code: 'ERR_SELF_AWAIT' } });
+    expect(result).toMatchObject({
+      attempts: 1,
+      failure: { name: 'SelfAwaitError', code: 'ERR_SELF_AWAIT', retryable: false }
+    });
     expect(result?.error).toContain(`"${id}"`);
     expect(await fleet.submit('echo', 'still there')).toBe('still there');
   });
