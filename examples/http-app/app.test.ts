@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { FleetManager, type BatchStatus } from 'xstate-fleet';
 import { sqliteStore } from 'xstate-fleet/sqlite';
 import { describe, expect, it } from 'vitest';
-import { createApp, runAgent, type AgentFleet } from './app.ts';
+import { agent, createApp, type AgentFleet } from './app.ts';
 
 describe('the app', () => {
   it('answers a request with what its task returned', async () => {
@@ -33,7 +33,8 @@ describe('the app', () => {
   it.for([
     ['an unknown batch', '/batches/none', undefined, 404],
     ['a body that is no JSON', '/run', '{', 400],
-    ['data that cannot be stored', '/batches', '[{"text":"a"},7]', 202]
+    ['a question without a text', '/run', '{}', 400],
+    ['a batch with a bad question', '/batches', '[{"text":"a"},7]', 400]
   ] as const)('answers %s with a status of its own', async ([_, path, body, status]) => {
     await using running = await startApp();
     const response = await running.request(path, body);
@@ -71,7 +72,7 @@ describe('the app as a program', () => {
     await using fleet: AgentFleet = new FleetManager({
       name: 'http-app',
       store: sqliteStore(store),
-      handlers: { agent: runAgent }
+      handlers: { agent }
     });
     await fleet.start();
     const left: BatchStatus = await fleet.getBatchStatus(id);
@@ -85,7 +86,7 @@ describe('the app as a program', () => {
 });
 
 async function startApp() {
-  const fleet: AgentFleet = new FleetManager({ handlers: { agent: runAgent } });
+  const fleet: AgentFleet = new FleetManager({ handlers: { agent } });
   await fleet.start();
   const app = createApp(fleet);
   const request = async (path: string, body?: string): Promise<Response> =>

@@ -1,13 +1,18 @@
 import { Hono } from 'hono';
-import { FleetError, FleetManager, type HandlerContext } from 'xstate-fleet';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { FleetError, withSchema, type FleetManager, type HandlerContext } from 'xstate-fleet';
+import { z } from 'zod';
 
-export interface Question {
-  readonly text: string;
-}
+const question = z.object({ text: z.string().min(1).max(10_000) });
 
-/** What the agent of this app does: it takes a while, and obeys when it is told to stop. */
-export async function runAgent({ text }: Question, { signal }: HandlerContext): Promise<{ answer: string }> {
+/** What the agent of this app does. What a client sends is looked at before anything is stored. */
+export const agent = withSchema(question, runAgent);
+
+/** It takes a while, and obeys when it is told to stop. */
+async function runAgent(
+  { text }: z.output<typeof question>,
+  { signal }: HandlerContext
+): Promise<{ answer: string }> {
   for (const _ of text.split(' ')) {
     await new Promise((resolve) => setTimeout(resolve, 5));
     signal.throwIfAborted();
@@ -15,7 +20,9 @@ export async function runAgent({ text }: Question, { signal }: HandlerContext): 
   return { answer: text.split(' ').toReversed().join(' ') };
 }
 
-export type AgentFleet = FleetManager<{ agent: typeof runAgent }>;
+export type Question = z.input<typeof question>;
+
+export type AgentFleet = FleetManager<{ agent: typeof agent }>;
 
 /** The routes of the app over a fleet that somebody else starts and stops. */
 export function createApp(fleet: AgentFleet): Hono {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { FleetManager } from 'xstate-fleet';
 import { sqliteStore } from 'xstate-fleet/sqlite';
-import { createApp, runAgent } from './app.ts';
+import { agent, createApp } from './app.ts';
 
 const { STORE: store = '.fleet/http-app.db', PORT: port = '3000' } = process.env;
 
@@ -12,7 +12,7 @@ await mkdir('.fleet', { recursive: true });
 const fleet = new FleetManager({
   name: 'http-app',
   store: sqliteStore(store),
-  handlers: { agent: runAgent },
+  handlers: { agent },
   config: { maxConcurrentWorkers: 4, maxQueueSize: 10_000, onQueueFull: 'reject' }
 });
 await fleet.start();

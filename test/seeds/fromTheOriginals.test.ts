@@ -66,8 +66,12 @@ function wordsOf(type: string): string[] {
   return [...found.join(' ').matchAll(/'(\w+)'/g)].map(([, word]) => word!);
 }
 
+/** By name, or with all of its file: the entry of the machines is exported whole, and so are files of vocabulary. */
 function isExported(name: string): boolean {
-  return new RegExp(`\\b${name}\\b`).test(read('src/index.ts'));
+  if (new RegExp(`\\b${name}\\b`).test(read('src/index.ts'))) return true;
+  const whole = [...read('machines/index.ts').matchAll(/export (?:type )?\* from '\.\/(.*)'/g)];
+  const declared = new RegExp(`^export (interface|type|class|const|function) ${name}\\b`, 'm');
+  return whole.some(([, file]) => declared.test(read(`machines/${file}`)));
 }
 
 /** The text of an interface, a type or a class. */
