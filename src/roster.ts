@@ -116,8 +116,7 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);
-    else this.#refresh(place);
+    this.#refresh(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -188,6 +187,7 @@ export class Roster {
     const holds = isHolding(place);
     if (holds !== place.isHolding) this.#busy += holds ? 1 : -1;
     place.isHolding = holds;
+    if (place.slot === guestSlot && !holds) this.#places.delete(place.workerId);
     const room = Math.min(
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken

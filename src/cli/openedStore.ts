@@ -1,8 +1,8 @@
 import { NotFoundError } from '../errors.ts';
 import { FleetReader } from '../fleetReader.ts';
 import { quote } from '../show.ts';
-import type { Store } from '../store.ts';
-import { sqliteStore } from '../stores/sqlite.ts';
+import type { StoreReader } from '../store.ts';
+import { sqliteReader } from '../stores/sqlite.ts';
 import { UsageError } from './failure.ts';
 import { findStore } from './storePath.ts';
 
@@ -16,14 +16,14 @@ export interface StoreOptions {
 export interface OpenedStore extends AsyncDisposable {
   readonly path: string;
   readonly scope: string;
-  readonly store: Store;
+  readonly store: StoreReader;
   readonly reader: FleetReader;
 }
 
 /** @throws {UsageError} when there is no such store, or no such fleet in it. */
 export async function openStore({ store: named, fleet: scope }: StoreOptions): Promise<OpenedStore> {
   const path = await findStore(named);
-  const store = sqliteStore(path);
+  const store = sqliteReader(path);
   try {
     const scopes = await store.listScopes();
     if (!scopes.includes(scope)) {

@@ -47,7 +47,7 @@ test('status shows a batch while another process runs it, and cancel ends a task
   ]);
   const { code, stdout } = await folder.run(['status', '--batch', 'b']);
   expect(stdout).toMatch(/^BATCH +STATUS/);
-  expect(stdout).toMatch(/^b +processing +75 % +4 +3 +0 +0 +1 +0 +0$/m);
+  expect(stdout).toMatch(/^b +processing +75 % +4 +3 +0 +0 +1 +0 +0 +0$/m);
   expect(code).toBe(0);
 
   const second = await folder.run(run);
