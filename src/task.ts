@@ -120,8 +120,8 @@ export function prepareTask(
   const { id } = fields;
   assertId(`${path}.id`, id);
   const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
-  const whole = { __proto__: null, ...fields, ...(!says && start) };
-  return prepare(whole, path, id, `${batchId}/${id}`, nowMs, readData);
+  const startAfter = startTime(says ? fields : start, path, nowMs);
+  return prepare(fields, path, id, `${batchId}/${id}`, startAfter, readData);
 }
 
 /** The same for a single task. @throws {ValidationError} */
@@ -151,7 +151,8 @@ export function prepareSingleTask(
   const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
-  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, nowMs, readData);
+  const startAfter = startTime(fields, 'options', nowMs);
+  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, startAfter, readData);
 }
 
 function prepare(
@@ -159,7 +160,7 @@ function prepare(
   path: string,
   id: string,
   key: string,
-  nowMs: number,
+  startAfter: number | null,
   readData: DataReader
 ): NewTask | Promise<NewTask> {
   const {
@@ -180,7 +181,6 @@ function prepare(
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
   if (idempotencyKey !== undefined) assertId(`${path}.idempotencyKey`, idempotencyKey);
-  const startAfter = startTime(task, path, nowMs);
   const metadataText = metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata);
   const argument = `${path}.data`;
   const store = (value: unknown): NewTask => ({
