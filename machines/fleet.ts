@@ -186,8 +186,10 @@ export interface NewTask {
 /** A result that a worker outside the fleet hands to the coordinator. */
 export interface SubmittedResult {
   readonly taskId: string;
+  /** Tells tasks of the worker apart: its own `key` of the task, or the task's id. */
+  readonly key: string;
   readonly type: string;
-  readonly success: boolean;
+  readonly status: FinalTaskStatus;
   /** JSON text; `null`: none. */
   readonly result: string | null;
   readonly error: TaskError | null;

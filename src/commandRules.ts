@@ -305,19 +305,17 @@ function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string
 
 /** Takes a result in once for each worker, task and attempt. */
 function submitResult(turn: Turn, { workerId, result }: CommandOf<'result.submit'>): boolean {
-  const { taskId, type, success, duration, timestamp, attempt, error } = result;
-  if (turn.context.found.results.has(submittedResultKey(workerId, taskId, attempt))) return false;
-  const isInThisTurn = turn.results.some(
-    (other) => other.workerId === workerId && other.taskId === taskId && other.attempts === attempt
-  );
-  if (isInThisTurn) return false;
+  const { taskId, key, type, status, duration, timestamp, attempt, error } = result;
+  const name = submittedResultKey(workerId, key, attempt);
+  if (turn.context.found.results.has(name) || turn.submittedResults.has(name)) return false;
+  turn.submittedResults.add(name);
   turn.addResult({
     taskId,
-    key: externalKey(workerId, taskId),
+    key: externalKey(workerId, key),
     batchId: null,
     type,
-    success,
-    status: success ? 'completed' : 'failed',
+    success: status === 'completed',
+    status,
     result: result.result,
     ...(error && { error: error.message, failure: error }),
     duration,

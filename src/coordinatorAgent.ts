@@ -6,7 +6,7 @@ import {
   type ResultHealth,
   type ResultSummary
 } from '../machines/coordinatorMachine.ts';
-import type { Json, TaskResult } from '../machines/task.ts';
+import type { FinalTaskStatus, Json, TaskError, TaskResult } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import type { DurationPercentiles } from './coordinator/durationSketch.ts';
 import type { CoordinatorHost, ResultListener } from './coordinator/fleetCoordination.ts';
@@ -22,6 +22,8 @@ import {
   assertDuration,
   assertId,
   assertInteger,
+  assertKey,
+  assertObject,
   assertOneOf,
   assertTime,
   jsonTextOf,
@@ -32,19 +34,30 @@ import {
 } from './validation.ts';
 import { taskResultOf } from './views.ts';
 
-/** A result as a worker outside the fleet hands it in. */
-export interface SubmittedTaskResult<TResult = unknown> {
+/**
+ * A result as a worker outside the fleet hands it in. A whole `TaskResult` of a `WorkerAgent` or of another fleet is one;
+ * its `batchId`, `workerId` and `settledSeq` belong to where it comes from and are not kept.
+ */
+export interface SubmittedTaskResult<TResult = unknown> extends Partial<
+  Pick<TaskResult, 'batchId' | 'workerId' | 'settledSeq'>
+> {
   readonly taskId: string;
+  /** Tells tasks of the same id apart, such as those of two batches. Defaults to `taskId`. */
+  readonly key?: string;
   readonly success: boolean;
   readonly result?: TResult;
   readonly error?: string;
+  /** The error in full; goes before `error`. */
+  readonly failure?: TaskError;
+  /** Agrees with `success`. Defaults to `completed` or `failed`. */
+  readonly status?: FinalTaskStatus;
   /** Ms. Finite, >= 0. */
   readonly duration: number;
   /** Epoch ms. */
   readonly timestamp: number;
   /** Defaults to `external`. */
   readonly type?: string;
-  /** Integer >= 1; the same worker, task and attempt count once. Defaults to 1. */
+  /** Integer >= 1; the same worker, key and attempt count once. Defaults to 1. */
   readonly attempts?: number;
 }
 
@@ -93,7 +106,22 @@ export interface CoordinatorOptions extends ResultPolicies {
 }
 
 const optionNames = ['name', 'store', 'clock', 'retention', 'health', 'inspect', 'onListenerError', 'host'];
-const resultFields = ['taskId', 'success', 'result', 'error', 'duration', 'timestamp', 'type', 'attempts'];
+const resultFields = [
+  'taskId',
+  'key',
+  'success',
+  'status',
+  'result',
+  'error',
+  'failure',
+  'duration',
+  'timestamp',
+  'type',
+  'attempts',
+  'batchId',
+  'workerId',
+  'settledSeq'
+];
 const filterFields = ['workerId', 'success', 'taskType', 'since', 'until', 'limit', 'offset'];
 /** Results that a query gives at most. */
 const maxLimit = 1_000;
@@ -151,11 +179,15 @@ export class CoordinatorAgent<TResult = unknown> {
   async submitResult(workerId: string, result: SubmittedTaskResult<TResult>): Promise<boolean> {
     assertId('workerId', workerId);
     const read = readOptions('result', result, resultFields);
-    const { taskId, success, duration, timestamp, type = 'external', attempts = 1, error } = read;
+    const { taskId, key = taskId, success, duration, timestamp, type = 'external', attempts = 1 } = read;
+    const { error, failure, status = success ? 'completed' : 'failed' } = read;
     assertId('result.taskId', taskId);
+    assertKey('result.key', key);
     assertBoolean('result.success', success);
+    assertOneOf('result.status', status, success ? ['completed'] : ['failed', 'timedOut', 'cancelled']);
     assertId('result.type', type);
     if (error !== undefined && typeof error !== 'string') refuse('result.error', error, 'a string');
+    if (failure !== undefined) assertObject('result.failure', failure);
     assertDuration('result.duration', duration, 0);
     assertTime('result.timestamp', timestamp);
     assertInteger('result.attempts', attempts, 1, Number.MAX_SAFE_INTEGER);
@@ -164,10 +196,11 @@ export class CoordinatorAgent<TResult = unknown> {
       workerId,
       result: {
         taskId,
+        key,
         type,
-        success,
+        status,
         result: read.result === undefined ? null : jsonTextOf('result.result', read.result),
-        error: success ? null : taskErrorOf(error ?? 'no reason given', () => false),
+        error: success ? null : taskErrorOf(failure ?? error ?? 'no reason given', () => false),
         duration,
         timestamp,
         attempt: attempts

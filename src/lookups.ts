@@ -58,10 +58,10 @@ export async function find(
       templates.add(command.schedule.id);
     }
     if (command.type === 'result.submit') {
-      const { taskId, attempt } = command.result;
+      const { key, attempt } = command.result;
       const { workerId } = command;
-      if (await store.hasResult(scope, workerId, externalKey(workerId, taskId), attempt)) {
-        results.add(submittedResultKey(workerId, taskId, attempt));
+      if (await store.hasResult(scope, workerId, externalKey(workerId, key), attempt)) {
+        results.add(submittedResultKey(workerId, key, attempt));
       }
     }
   }

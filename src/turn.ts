@@ -92,6 +92,8 @@ export class Turn {
   readonly replies: Reply[] = [];
   readonly facts: FleetFact[] = [];
   readonly results: StoredResult[] = [];
+  /** Those of {@link Turn.results} that came from outside, as {@link submittedResultKey}. */
+  readonly submittedResults = new Set<string>();
   readonly workers = new Map<string, WorkerChange>();
   /** Workers whose handler was given up: they are to be replaced. */
   readonly wedgedWorkers: string[] = [];

@@ -74,13 +74,13 @@ export interface Found {
   readonly templates: ReadonlyMap<string, string>;
 }
 
-export function submittedResultKey(workerId: string, taskId: string, attempt: number): string {
-  return stringifyJson([workerId, taskId, attempt]);
+export function submittedResultKey(workerId: string, key: string, attempt: number): string {
+  return stringifyJson([workerId, key, attempt]);
 }
 
 /** Key of a result from outside the fleet. No task's key begins with a slash, so it is never taken for one's. */
-export function externalKey(workerId: string, taskId: string): string {
-  return `/${workerId}/${taskId}`;
+export function externalKey(workerId: string, key: string): string {
+  return `/${workerId}/${key}`;
 }
 
 /** Whether no task of the fleet has the key: a worker outside handed the result in. */

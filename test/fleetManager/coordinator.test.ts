@@ -146,6 +146,39 @@ describe('submitResult', () => {
     expect(await fleet.coordinator.getResults()).toHaveLength(1);
   });
 
+  it('takes the whole result of a worker or of another fleet, and tells tasks of two batches apart', async () => {
+    const other = await startFleet({
+      handlers: { fail: (): never => throwIt(Object.assign(new RangeError('no'), { code: 'E_NO' })) },
+      config: { maxRetries: 0 }
+    });
+    const { fleet } = await workFleet();
+    for (const batchId of ['b1', 'b2']) {
+      await other.fleet.submitBatch([{ id: 'a', type: 'fail', data: null }], { batchId });
+      await other.fleet.waitForBatch(batchId);
+      const [result] = await other.fleet.getBatchResults(batchId);
+      expect(await fleet.coordinator.submitResult('w', result!)).toBe(true);
+      expect(await fleet.coordinator.submitResult('w', result!)).toBe(false);
+    }
+    const timedOut = { ...done, success: false, status: 'timedOut', error: 'late' } as const;
+    await fleet.coordinator.submitResult('w', timedOut);
+
+    expect((await fleet.coordinator.getFailedResults()).map(({ result }) => result)).toMatchObject([
+      { taskId: 'a', type: 'fail', status: 'failed', failure: { name: 'RangeError', code: 'E_NO' } },
+      { taskId: 'a', type: 'fail', status: 'failed', error: 'no' },
+      { status: 'timedOut', error: 'late' }
+    ]);
+  });
+
+  it.each([
+    ['status', { ...done, status: 'failed' }],
+    ['key', { ...done, key: '' }],
+    ['failure', { ...done, success: false, failure: 'no' }]
+  ])('refuses a %s that does not fit', async (field, result) => {
+    const { fleet } = await workFleet();
+    const submitted = fleet.coordinator.submitResult('w', result as SubmittedTaskResult);
+    await expect(submitted).rejects.toThrow(new RegExp(`result\\.${field}`));
+  });
+
   it('counts it once across a restart', async () => {
     const first = await workFleet();
     await first.fleet.coordinator.submitResult('w', done);
@@ -370,4 +403,8 @@ async function workFleet() {
     config: { maxRetries: 0 }
   });
   return started;
+}
+
+function throwIt(error: unknown): never {
+  throw error;
 }

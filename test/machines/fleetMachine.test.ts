@@ -104,8 +104,9 @@ const commands = {
     workerId: 'elsewhere',
     result: {
       taskId: 't1',
+      key: 't1',
       type: 'echo',
-      success: true,
+      status: 'completed',
       result: null,
       error: null,
       duration: 1,
