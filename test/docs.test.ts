@@ -143,6 +143,19 @@ describe('the documentation names', () => {
     expect(members.filter((name) => !new RegExp(`\\b${name}\\b`).test(everything))).toEqual([]);
   });
 
+  it.each([
+    machines.fleetMachine,
+    machines.workerMachine,
+    machines.coordinatorMachine,
+    machines.autoscalerMachine
+  ])('every event of $id, in the table of the machines', ({ events }) => {
+    const { text } = page('machines/README.md');
+    const table = text.slice(text.indexOf('## Who sends what'), text.indexOf('## The ports'));
+    const types = (events as readonly string[]).filter((type) => !/^xstate\.|\*/.test(type));
+    expect(types.length).toBeGreaterThan(0);
+    expect(types.filter((type) => !table.includes(`\`${type}\``))).toEqual([]);
+  });
+
   it('every function and class that the library exports beside the machines', () => {
     const names = Object.entries(library)
       .filter(([name, value]) => typeof value === 'function' && !(name in machines))
