@@ -116,6 +116,18 @@ describe('the documentation names', () => {
     expect(fields.filter((field) => !new RegExp(`^\\|[^|]*\`${field}\``, 'm').test(table))).toEqual([]);
   });
 
+  it.each<[path: string, defaults: object]>([
+    ['README.md', library.defaultFleetConfig],
+    ['docs/routing.md', library.defaultAutoscale]
+  ])('every default that is a number, in the table of %s', (path, defaults) => {
+    const { text } = page(path);
+    const numbers = Object.entries(defaults).filter(([, value]) => typeof value === 'number');
+    expect(numbers.length).toBeGreaterThan(0);
+    expect(numbers.map(([field]) => [field, defaultIn(text, field)])).toEqual(
+      numbers.map(([field, value]: [string, number]) => [field, value.toLocaleString('en')])
+    );
+  });
+
   it('every fact that a fleet tells, in its table', () => {
     const { text } = page('docs/running.md');
     expect(library.factTypes.filter((type) => !new RegExp(`^\\|[^|]*\`${type}\``, 'm').test(text))).toEqual(
@@ -163,6 +175,14 @@ describe('the documentation names', () => {
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(everything))).toEqual([]);
   });
 });
+
+/** The number that the second cell of a row gives for a field of its first one, which may name several. */
+function defaultIn(text: string, field: string): string | undefined {
+  const row = new RegExp(`^\\|([^|]*\`${field}\`[^|]*)\\|([^|]*)\\|`, 'm').exec(text);
+  const names = Array.from((row?.[1] ?? '').matchAll(/`(\w+)`/g), ([, name]) => name);
+  const values = Array.from((row?.[2] ?? '').matchAll(/\d[\d,]*/g), ([value]) => value.replace(/,$/, ''));
+  return values[names.indexOf(field)];
+}
 
 /** What the compiler has against blocks, each a module of its own, by page and line. */
 function compilerErrorsOf(modules: readonly Block[]): readonly string[] {
