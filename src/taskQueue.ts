@@ -198,7 +198,7 @@ export class TaskQueue {
 
   /**
    * Leases the next task to a worker: by priority and age, then in order of submission. Who has waited longest is served
-   * first. Tags of tasks decide nothing: whoever asks says by `types` what he takes.
+   * first.
    *
    * @param workerId - Names the worker in results. The same one may ask again before it is done.
    * @param options - `timeoutMs`: longest wait; 0 looks once. Defaults to no limit. A claim that is under way at

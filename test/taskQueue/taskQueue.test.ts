@@ -120,12 +120,6 @@ describe('dequeue', () => {
     expect(ids).toEqual(order);
   });
 
-  it('gives a task with tags to whoever asks for its type', async () => {
-    await using test = await startQueue();
-    await test.queue.enqueue('a', null, { id: 'x', tags: ['gpu'] });
-    expect(await test.queue.dequeue('w', { types: ['a'] })).toMatchObject({ id: 'x' });
-  });
-
   it('serves those who wait in the order in which they came, also the same worker twice', async () => {
     await using test = await startQueue();
     const { queue } = test;
