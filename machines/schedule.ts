@@ -54,5 +54,5 @@ export type SkipReason =
   | 'overlap'
   /** There is a task or a batch of that name already. */
   | 'taken'
-  /** What it starts cannot be submitted any more: a handler is gone, or its template is damaged. */
+  /** What it starts cannot be submitted any more: it is more than the queue may hold now, or is not allowed any more. */
   | 'refused';

@@ -28,7 +28,8 @@ program
   .description(
     'Run every task of a JSON Lines file. The same command again resumes: nothing that was done is done twice.\n\n' +
       'A line is one task: {"data": …} with, if wanted, "id" (default: the line number), "type" (default: the ' +
-      'only handler), "priority", "tags", "timeoutMs", "maxRetries", "startAfter", "delayMs", "metadata".'
+      'only handler), "priority", "tags", "dependsOn" (earlier lines), "idempotencyKey", "timeoutMs", "maxRetries", ' +
+      '"startAfter", "delayMs", "metadata".'
   )
   .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
   .requiredOption(

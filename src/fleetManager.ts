@@ -883,12 +883,13 @@ function unsettledTasks(batch: BatchStatus): number {
 
 /** What a copy of a task is submitted with. @param completed - Ids of what it need not depend on any more. */
 function copyOf(task: TaskView, completed: ReadonlySet<string>): unknown {
-  const { id, type, data, priority, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
+  const { id, type, data, priority, tags, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
   return {
     id,
     type,
     data,
     priority,
+    ...(tags !== undefined && { tags }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(maxRetries !== undefined && { maxRetries }),
     ...(metadata !== undefined && { metadata }),

@@ -36,6 +36,11 @@ export interface TaskQueueOptions {
   readonly maxQueueSize?: number;
   /** What `enqueue` does when the queue is full. Defaults to `wait`. */
   readonly onQueueFull?: FleetConfig['onQueueFull'];
+  /**
+   * A task counts as one priority point higher for each such time that it has waited, ms. Finite, >= 1; `null`: never.
+   * Defaults to 60,000.
+   */
+  readonly ageingMs?: number | null;
   /** Time until a lease ends that is not extended, ms. Finite, > 0. Defaults to 30,000. */
   readonly leaseMs?: number;
   /** Limit for an attempt of a task that has none of its own, however often its lease is extended, ms. Defaults to none. */
@@ -62,6 +67,7 @@ const optionNames = [
   'store',
   'maxQueueSize',
   'onQueueFull',
+  'ageingMs',
   'leaseMs',
   'timeoutMs',
   'maxRetries',
@@ -191,7 +197,7 @@ export class TaskQueue {
   }
 
   /**
-   * Leases the next task to a worker: by priority, then in order of submission. Who has waited longest is served
+   * Leases the next task to a worker: by priority and age, then in order of submission. Who has waited longest is served
    * first.
    *
    * @param workerId - Names the worker in results. The same one may ask again before it is done.
@@ -338,6 +344,7 @@ const noLimitMs = Number.MAX_SAFE_INTEGER;
 const configFields = [
   'maxQueueSize',
   'onQueueFull',
+  'ageingMs',
   'maxRetries',
   'retry',
   'maxRecoveries',

@@ -49,6 +49,19 @@ describe('a task with tags', () => {
     expect(await fleet.getTask('untagged')).not.toHaveProperty('tags');
   });
 
+  it('hands them on to its copy in a batch that is retried', async () => {
+    const { fleet } = await recordingFleet({ maxConcurrentWorkers: 1 });
+    const batchId = await fleet.submitBatch([task('x', ['gpu', 'eu']), task('y', ['gpu'])]);
+    await fleet.cancelBatch(batchId);
+    const retried = await fleet.retryBatch(batchId);
+
+    const copies = await fleet.listTasks({ batchId: retried });
+    expect(copies.map(({ id, tags }) => [id, tags])).toEqual([
+      ['x', ['eu', 'gpu']],
+      ['y', ['gpu']]
+    ]);
+  });
+
   it('is the same task with its tags in another order, and another one with other tags', async () => {
     const { fleet } = await recordingFleet({});
     await fleet.submitAsync('work', null, { id: 'x', tags: ['a', 'b'] });

@@ -105,6 +105,21 @@ describe('dequeue', () => {
     expect(ids).toEqual(['urgent', 'first', 'second', 'low']);
   });
 
+  it.each([
+    ['has a task rise by a point of priority for each ageingMs that it has waited', 100, ['low', 'high']],
+    ['takes tasks by priority alone where ageingMs is null', null, ['high', 'low']]
+  ])('%s', async (_, ageingMs, order) => {
+    await using test = await startQueue({ ageingMs });
+    const { queue, clock } = test;
+    await queue.enqueue('a', null, { id: 'low', priority: 0 });
+    await clock.advance(301);
+    await queue.enqueue('a', null, { id: 'high', priority: 3 });
+
+    const ids = [(await queue.dequeue('w'))!.id, (await queue.dequeue('w'))!.id];
+
+    expect(ids).toEqual(order);
+  });
+
   it('serves those who wait in the order in which they came, also the same worker twice', async () => {
     await using test = await startQueue();
     const { queue } = test;
