@@ -1,6 +1,7 @@
+import { limits } from './limits.ts';
+import { assertStore } from './ports.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { limits } from './limits.ts';
 import { assertId, assertIdWithoutSlash, readFields, readOptions, refuse } from './validation.ts';
 
 /** What lives under a name: it is started before it is handed out. */
@@ -93,6 +94,7 @@ export function createAgentRegistry<TSources extends AgentSources>(
   options: AgentRegistryOptions = {}
 ): AgentRegistry<TSources> {
   const { store = memoryStore() } = readOptions('options', options, ['store']);
+  assertStore('options.store', store);
   const classes = new Map<string, AgentClass>();
   for (const [className, source] of Object.entries(readFields('sources', sources as AgentSources))) {
     assertIdWithoutSlash('class', className);

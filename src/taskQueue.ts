@@ -7,6 +7,7 @@ import { FleetManager } from './fleetManager.ts';
 import { pageSize } from './fleetReader.ts';
 import { parseJson } from './jsonText.ts';
 import { failedOutcome, type ShouldRetry } from './outcome.ts';
+import { assertClock } from './ports.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { Store } from './store.ts';
 import type { SingleTaskOptions } from './task.ts';
@@ -142,6 +143,7 @@ export class TaskQueue {
     assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
     assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
     assertFunction('options.shouldRetry', shouldRetry);
+    assertClock('options.clock', clock);
     this.#shouldRetry = shouldRetry;
     this.#leases = new Leases({ leaseMs, clock });
     this.#fleet = new FleetManager({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FleetManager, ValidationError, inProcess, memoryStore } from '../../src/index.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
-import { cyclic, nested } from '../hostileValues.ts';
+import { cyclic, nested, unreadable } from '../hostileValues.ts';
 
 const good = { id: 'good', type: 'echo' as const, data: 1 };
 const ids = 'tasks[1].id';
@@ -84,6 +84,7 @@ const badTasks: [
     /JSON/
   ],
 
+  ['data that cannot be read', { data: unreadable() }, 'tasks[1].data', 'unreadable', /JSON/],
   ['data that contains itself', { data: cyclic() }, 'tasks[1].data.self', 'contains itself', /JSON/],
   ['a BigInt in its data', { data: { rows: [1n] } }, 'tasks[1].data.rows[0]', '1n', /JSON/],
   ['a Date in its data', { data: { at: new Date() } }, 'tasks[1].data.at', 'an object of class Date', /JSON/],
@@ -355,6 +356,8 @@ describe('submit refuses', () => {
     ['an unknown type', 'ehco', 1, { id: 'a' }, 'type of task "a"', '"ehco"'],
     ['a number as type', 5, 1, {}, 'options.type', '5'],
     ['data that is no JSON', 'echo', { list: [1n] }, {}, 'options.data.list[0]', '1n'],
+    ['data that cannot be read', 'echo', unreadable(), {}, 'options.data', 'unreadable'],
+    ['a promise as data', 'echo', Promise.resolve(1), {}, 'options.data', 'class Promise'],
     ['a priority of NaN', 'echo', 1, { priority: NaN }, 'options.priority', 'NaN'],
     ['a timeout of 0', 'echo', 1, { timeoutMs: 0 }, 'options.timeoutMs', '0'],
     ['a slash in its id', 'echo', 1, { id: 'b/a' }, 'options.id', '"b/a"'],
