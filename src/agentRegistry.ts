@@ -234,10 +234,15 @@ class AgentClass implements AgentNamespace {
   /** Whoever stops the agent stops the one that is handed out: the next who asks gets another. */
   #watchStop(live: Live, name: string, agent: Agent): void {
     const stop = agent.stop.bind(agent) as (...args: unknown[]) => Promise<void>;
-    const value = (...args: unknown[]): Promise<void> => {
-      live.stopping = stop(...args).finally(() => this.#forget(live, name));
-      return live.stopping;
+    // Whatever a class of somebody else does: it may throw, or give no promise.
+    const stopped = async (...args: unknown[]): Promise<void> => {
+      try {
+        await stop(...args);
+      } finally {
+        this.#forget(live, name);
+      }
     };
+    const value = (...args: unknown[]): Promise<void> => (live.stopping = stopped(...args));
     Object.defineProperty(agent, 'stop', { value, configurable: true, writable: true });
   }
 
