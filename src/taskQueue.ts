@@ -185,11 +185,19 @@ export class TaskQueue {
    *
    * The same task under the same `id` again changes nothing.
    *
-   * @throws {ValidationError} @throws {ConflictError} for another task under a taken id. @throws {QueueFullError}
+   * @throws {ValidationError} also for `tags`: whoever fetches says by `types` what it takes. @throws {ConflictError} for another task under a taken id. @throws {QueueFullError}
    * where `onQueueFull` says so; nothing of it was saved then.
    */
-  enqueue(type: string, data: unknown, options: SingleTaskOptions = {}): Promise<TaskView> {
-    return this.#fleet.submitAsync(type, data, options);
+  async enqueue(
+    type: string,
+    data: unknown,
+    options: Omit<SingleTaskOptions, 'tags'> = {}
+  ): Promise<TaskView> {
+    const { tags, ...given }: SingleTaskOptions = readFields('options', options);
+    if (tags !== undefined) {
+      refuse('options.tags', tags, 'absent: have those who fetch name `types` instead, or use a fleet');
+    }
+    return this.#fleet.submitAsync(type, data, given);
   }
 
   /**
