@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FleetManager, ValidationError, inProcess, memoryStore } from '../../src/index.ts';
+import { FleetManager, ValidationError, inProcess, memoryStore, submitBatchEvent } from '../../src/index.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
 import { cyclic, nested, unreadable } from '../hostileValues.ts';
 
@@ -348,6 +348,26 @@ describe('submitBatch refuses', () => {
 
     expectRefusal(error, argument, value, allowed);
     expect(await fleet.getStats()).toMatchObject({ totalBatches: 0, totalTasks: 0 });
+  });
+});
+
+describe('submitBatchEvent refuses', () => {
+  it.each<[what: string, batchId: unknown, tasks: unknown, options: unknown, argument: string]>([
+    ['a slash in the id', 'a/b', [good], {}, 'batchId'],
+    ['no tasks', 'b', null, {}, 'tasks'],
+    ['a number as tasks', 'b', 5, {}, 'tasks'],
+    ['text as tasks', 'b', 'ab', {}, 'tasks'],
+    ['an array that cannot be read', 'b', new Proxy([1], { get: () => Symbol('no') }), {}, 'tasks'],
+    ['an id that an earlier task has', 'b', [good, good], {}, 'tasks[1].id'],
+    ['data that cannot be read', 'b', [{ ...good, data: unreadable() }], { handlers: {} }, 'tasks[0].data'],
+    ['null as options', 'b', [good], null, 'options'],
+    ['a misspelt option', 'b', [good], { meta: 1 }, 'options.meta'],
+    ['a time of NaN', 'b', [good], { now: NaN }, 'now'],
+    ['metadata that is no JSON', 'b', [good], { metadata: 5n }, 'metadata']
+  ])('%s', (_, batchId, tasks, options, argument) => {
+    const make = submitBatchEvent as (...args: unknown[]) => unknown;
+    const refused = expect.objectContaining({ name: 'ValidationError', argument });
+    expect(() => make(batchId, tasks, options)).toThrow(refused as ValidationError);
   });
 });
 
