@@ -6,7 +6,7 @@ import {
   memoryStore,
   systemClock,
   TaskQueue,
-  ValidationError,
+  type ValidationError,
   WorkerAgent,
   WorkerPool,
   WorkerRegistry
@@ -39,7 +39,10 @@ describe.each(takers)('%s', (_, make, ports) => {
   it.each(ports.flatMap((port) => wrong.map((value) => ({ port, value }))))(
     'refuses, by its name, a $port that is none',
     ({ port, value }) => {
-      const refused = expect.objectContaining({ name: 'ValidationError', argument: `options.${port}` });
+      const refused: unknown = expect.objectContaining({
+        code: 'ERR_VALIDATION',
+        argument: `options.${port}`
+      });
       expect(() => make({ [port]: value } as never)).toThrow(refused as ValidationError);
     }
   );

@@ -215,7 +215,7 @@ export function describeIsolation(
       await executor.stop();
       await expect(started).rejects.toMatchObject({
         code: 'ERR_HANDLER_MODULE',
-        message: expect.stringContaining('stopped before it was loaded')
+        message: expect.stringContaining('stopped before it was loaded') as string
       });
     });
 

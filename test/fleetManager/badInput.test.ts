@@ -366,7 +366,7 @@ describe('submitBatchEvent refuses', () => {
     ['metadata that is no JSON', 'b', [good], { metadata: 5n }, 'metadata']
   ])('%s', (_, batchId, tasks, options, argument) => {
     const make = submitBatchEvent as (...args: unknown[]) => unknown;
-    const refused = expect.objectContaining({ name: 'ValidationError', argument });
+    const refused: unknown = expect.objectContaining({ name: 'ValidationError', argument });
     expect(() => make(batchId, tasks, options)).toThrow(refused as ValidationError);
   });
 });
