@@ -399,7 +399,7 @@ function poisonError({ error, policy }: AttemptEnd): TaskError {
     name: 'PoisonTaskError',
     message:
       `Lost its worker ${policy.maxRecoveries + 1} times, last with "${error.message}". ` +
-      'Run it in an isolated executor, or raise maxRecoveries.',
+      'If it is what ends them, run it in processes of their own; if not, raise maxRecoveries.',
     retryable: false
   };
 }

@@ -1,6 +1,7 @@
+import { limits } from './limits.ts';
+import { assertStore } from './ports.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { limits } from './limits.ts';
 import { assertId, assertIdWithoutSlash, readFields, readOptions, refuse } from './validation.ts';
 
 /** What lives under a name: it is started before it is handed out. */
@@ -93,6 +94,7 @@ export function createAgentRegistry<TSources extends AgentSources>(
   options: AgentRegistryOptions = {}
 ): AgentRegistry<TSources> {
   const { store = memoryStore() } = readOptions('options', options, ['store']);
+  assertStore('options.store', store);
   const classes = new Map<string, AgentClass>();
   for (const [className, source] of Object.entries(readFields('sources', sources as AgentSources))) {
     assertIdWithoutSlash('class', className);
@@ -232,10 +234,15 @@ class AgentClass implements AgentNamespace {
   /** Whoever stops the agent stops the one that is handed out: the next who asks gets another. */
   #watchStop(live: Live, name: string, agent: Agent): void {
     const stop = agent.stop.bind(agent) as (...args: unknown[]) => Promise<void>;
-    const value = (...args: unknown[]): Promise<void> => {
-      live.stopping = stop(...args).finally(() => this.#forget(live, name));
-      return live.stopping;
+    // Whatever a class of somebody else does: it may throw, or give no promise.
+    const stopped = async (...args: unknown[]): Promise<void> => {
+      try {
+        await stop(...args);
+      } finally {
+        this.#forget(live, name);
+      }
     };
+    const value = (...args: unknown[]): Promise<void> => (live.stopping = stopped(...args));
     Object.defineProperty(agent, 'stop', { value, configurable: true, writable: true });
   }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { WorkerGroup } from '../machines/fleet.ts';
 import type { DoctorOptions } from './cli/doctor.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
@@ -39,6 +40,7 @@ program
   .option('--store <file>', 'where progress is kept (default: .fleet/<name of the input>.db)')
   .addOption(fleetOption())
   .option('--workers <n>', 'workers (default: 10)', integer(1, 100_000))
+  .option('--group <tags=n>', 'so many of the workers offer tags: gpu,eu=2; may be repeated', workerGroup, [])
   .option('--concurrency <n>', 'tasks at once per worker (default: 1)', integer(1, 100_000))
   .option('--retries <n>', 'tries after a failed one (default: 3)', integer(0, 1_000_000))
   .option('--timeout <ms>', 'limit for one try (default: 300000)', integer(1, Number.MAX_SAFE_INTEGER))
@@ -146,6 +148,14 @@ function integer(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`);
   };
+}
+
+function workerGroup(text: string, others: readonly WorkerGroup[]): readonly WorkerGroup[] {
+  const [, names, count] = /^(.+)=(\d+)$/.exec(text) ?? [];
+  if (names === undefined) {
+    throw new InvalidArgumentError('It must be tags and a number of workers, such as gpu,eu=2.');
+  }
+  return [...others, { tags: names.split(','), workers: integer(1, 100_000)(count!) }];
 }
 
 /** Ends the process when all that was printed is out, whatever a handler left running. */

@@ -19,11 +19,12 @@ import { HandlerRegistry } from './handlerRegistry.ts';
 import { Journal } from './journal.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { ShouldRetry } from './outcome.ts';
+import { assertClock, assertExecutor, assertStore } from './ports.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { readTags } from './tags.ts';
-import { assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
+import { assertFunction, assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
 
 /** What a fleet is made of. Everything has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {
@@ -111,6 +112,7 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
   const given = readOptions('options', options, optionNames);
   const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
+  assertPorts(given);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
   }
@@ -218,6 +220,15 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
     restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
   });
+}
+
+function assertPorts({ store, clock, executor, ...functions }: FleetOptions): void {
+  if (store !== undefined) assertStore('options.store', store);
+  if (clock !== undefined) assertClock('options.clock', clock);
+  if (executor !== undefined) assertExecutor('options.executor', executor);
+  for (const name of ['shouldRetry', 'random', 'newId'] as const) {
+    if (functions[name] !== undefined) assertFunction(`options.${name}`, functions[name]);
+  }
 }
 
 function sourceOf(handlers: HandlerRegistry, clock: Clock, { workers, before }: AttemptParts): AttemptSource {

@@ -31,6 +31,8 @@ export async function stopActor(
   graceful: boolean,
   timeoutMs: number
 ): Promise<void> {
+  // One that could not be started has ended.
+  if (actor.getSnapshot().status !== 'active') return;
   const isStopped = new Promise<void>((resolve) => {
     actor.subscribe({ complete: resolve, error: () => resolve() });
   });

@@ -16,10 +16,11 @@ export class FleetEvents {
   readonly #listeners = new Map<FleetFact['type'] | '*', Set<(fact: never) => void>>();
   readonly #onError: (error: unknown) => void;
 
-  /** @param onError - Told what a subscriber threw. Defaults to a warning of the process. */
+  /** @param onError - Told what a subscriber threw. Defaults to a warning of the process. @throws {ValidationError} */
   constructor(
     onError: (error: unknown) => void = (error) => warnOf("A subscriber of the fleet's events", error)
   ) {
+    assertFunction('options.onListenerError', onError);
     this.#onError = onError;
   }
 

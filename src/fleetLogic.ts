@@ -10,10 +10,18 @@ import {
 } from './createFleet.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
 import { readHandler, type Handlers } from './handler.ts';
-import { asItIs, dataReader, type DataReader } from './schema.ts';
+import { limits } from './limits.ts';
+import { asItIs, dataReader, isToCome, type DataReader } from './schema.ts';
 import { showKey } from './show.ts';
 import { prepareTask, type Task } from './task.ts';
-import { assertIdWithoutSlash, jsonTextOf, refuse } from './validation.ts';
+import {
+  assertIdWithoutSlash,
+  assertTime,
+  jsonTextOf,
+  readItems,
+  readOptions,
+  refuse
+} from './validation.ts';
 
 export type { FleetLogic } from './createFleet.ts';
 
@@ -48,27 +56,43 @@ export interface BatchEventOptions {
 export function submitBatchEvent(
   batchId: string,
   tasks: Iterable<Task>,
-  { metadata = null, now = systemClock.now(), handlers }: BatchEventOptions = {}
+  options: BatchEventOptions = {}
 ): Extract<FleetCommand, { type: 'batch.submit' }> {
   assertIdWithoutSlash('batchId', batchId);
-  const readData = handlers === undefined ? asItIs : readerAtOnce(handlers);
-  const prepared = Array.from(
-    tasks,
-    // Its reader answers at once.
-    (task, index) => prepareTask(task, `tasks[${index}]`, batchId, now, { readData }) as NewTask
-  );
+  const read = readOptions('options', options, ['metadata', 'now', 'handlers']);
+  const { metadata = null, now = systemClock.now(), handlers } = read;
   jsonTextOf('metadata', metadata);
+  assertTime('now', now);
+  const readData = handlers === undefined ? asItIs : readerAtOnce(handlers);
+  const indexes = new Map<string, number>();
+  const prepared = itemsOf(tasks).map((item, index) => {
+    const path = `tasks[${index}]`;
+    // Its reader answers at once.
+    const task = prepareTask(item, path, batchId, now, { readData }) as NewTask;
+    const first = indexes.get(task.id);
+    if (first !== undefined) refuse(`${path}.id`, task.id, `unique in its batch; tasks[${first}] has it too`);
+    indexes.set(task.id, index);
+    return task;
+  });
   return {
     type: 'batch.submit',
     batchId,
     metadata,
-    tasks: inOrderOfDependencies(prepared, new Map(prepared.map(({ id }, index) => [id, index]))),
+    tasks: inOrderOfDependencies(prepared, indexes),
     seal: true,
     total: prepared.length,
     fresh: false,
     exclusive: false,
     announced: prepared.length
   };
+}
+
+function itemsOf(tasks: unknown): readonly unknown[] {
+  if (Array.isArray(tasks)) return readItems('tasks', tasks, limits.arrayTasks);
+  if (typeof tasks === 'object' && tasks !== null && Symbol.iterator in tasks) {
+    return Array.from(tasks as Iterable<unknown>);
+  }
+  return refuse('tasks', tasks, 'an array or an iterable');
 }
 
 function readerAtOnce(handlers: Handlers): DataReader {
@@ -81,7 +105,7 @@ function readerAtOnce(handlers: Handlers): DataReader {
   });
   return (type, data, argument) => {
     const output = read(type, data, argument);
-    if (!(output instanceof Promise)) return output;
+    if (!isToCome(output, data)) return output;
     output.catch(() => {});
     refuse(argument, data, 'of a type whose schema answers at once; use submitBatch() of a FleetManager');
   };

@@ -151,6 +151,7 @@ export class FleetManager<
       options
     );
     this.#inspect = inspect;
+    if (inspect !== undefined) assertFunction('options.inspect', inspect);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
     this.#actorOptions = { ...(logger && { logger }), ...(systemId !== undefined && { systemId }) };

@@ -3,7 +3,7 @@ import type { ScheduleKind } from '../machines/schedule.ts';
 import type { Json } from '../machines/task.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
 import { parseJson } from './jsonText.ts';
-import type { DataReader } from './schema.ts';
+import { isToCome, type DataReader } from './schema.ts';
 import { prepareSingleTask, prepareTask, type Task, type TaskOptions } from './task.ts';
 import {
   assertObject,
@@ -124,15 +124,17 @@ async function withReadData(
 ): Promise<Record<string, unknown>> {
   const { type, data, tasks } = template;
   if (tasks === undefined) {
-    return { ...template, data: await readData(type as string, data, 'template.data') };
+    const read = readData(type as string, data, 'template.data');
+    return { ...template, data: isToCome(read, data) ? await read : read };
   }
-  const read: unknown[] = [];
+  const withData: unknown[] = [];
   for (const [index, item] of (tasks as unknown[]).entries()) {
     const path = `template.tasks[${index}]`;
     const task = readFields(path, item as Record<string, unknown>);
-    read.push({ ...task, data: await readData(task.type as string, task.data, `${path}.data`) });
+    const read = readData(task.type as string, task.data, `${path}.data`);
+    withData.push({ ...task, data: isToCome(read, task.data) ? await read : read });
   }
-  return { ...template, tasks: read };
+  return { ...template, tasks: withData };
 }
 
 function singleTask(

@@ -254,7 +254,7 @@ function readTiming(timing: ScheduleTiming): Pick<ScheduleSpec, 'cron' | 'timeZo
     return { cron: null, timeZone: null, everyMs };
   }
   if (cron === undefined) refuse('timing', timing, '{ cron } or { everyMs }');
-  const zone = timeZone ?? 'UTC';
+  const zone = timeZone === undefined ? 'UTC' : timeZone;
   assertText('timing.timeZone', zone);
   if (!isTimeZone(zone)) refuse('timing.timeZone', zone, 'an IANA time zone, such as Europe/Berlin');
   return { cron: readCron(cron, zone), timeZone: zone, everyMs: null };

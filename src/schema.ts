@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from './clock.ts';
 import { TimeoutError, ValidationError, type SchemaIssue } from './errors.ts';
@@ -38,6 +39,11 @@ export type DataReader = (type: string, data: unknown, argument: string) => unkn
 
 /** Takes data without a look at it. */
 export const asItIs: DataReader = (_, data) => data;
+
+/** Whether a reader takes its time. Data that is itself a promise, or a Proxy that throws, is just data. */
+export function isToCome(read: unknown, data: unknown): read is Promise<unknown> {
+  return read !== data && types.isPromise(read);
+}
 
 export interface SchemaOptions {
   /** The schema of a type; `undefined`: it has none. */

@@ -1,14 +1,16 @@
 import type { TaskStatus } from '../machines/task.ts';
+import { assertOneOf } from './validation.ts';
 
 /** The words of FastAgentic for where a task is. */
 export type SeedStatus = 'pending' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
 
-/** What a status is called there. What waits for a time or for other tasks is `pending`. */
+/** What a status is called there. What waits for a time or for other tasks is `pending`. @throws {ValidationError} */
 export function toSeedStatus(status: TaskStatus): SeedStatus {
+  assertOneOf('status', status, Object.keys(words));
   return words[status];
 }
 
-const words: Readonly<Record<TaskStatus | 'blocked', SeedStatus>> = {
+const words: Readonly<Record<TaskStatus, SeedStatus>> = {
   scheduled: 'pending',
   blocked: 'pending',
   queued: 'queued',

@@ -7,6 +7,7 @@ import { FleetManager } from './fleetManager.ts';
 import { pageSize } from './fleetReader.ts';
 import { parseJson } from './jsonText.ts';
 import { failedOutcome, type ShouldRetry } from './outcome.ts';
+import { assertClock } from './ports.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import type { Store } from './store.ts';
 import type { SingleTaskOptions } from './task.ts';
@@ -148,6 +149,7 @@ export class TaskQueue {
     assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
     assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
     assertFunction('options.shouldRetry', shouldRetry);
+    assertClock('options.clock', clock);
     this.#shouldRetry = shouldRetry;
     this.#leases = new Leases({ leaseMs, clock });
     this.#fleet = new FleetManager({
@@ -189,11 +191,19 @@ export class TaskQueue {
    *
    * The same task under the same `id` again changes nothing.
    *
-   * @throws {ValidationError} @throws {ConflictError} for another task under a taken id. @throws {QueueFullError}
+   * @throws {ValidationError} also for `tags`: whoever fetches says by `types` what it takes. @throws {ConflictError} for another task under a taken id. @throws {QueueFullError}
    * where `onQueueFull` says so; nothing of it was saved then.
    */
-  enqueue(type: string, data: unknown, options: SingleTaskOptions = {}): Promise<TaskView> {
-    return this.#fleet.submitAsync(type, data, options);
+  async enqueue(
+    type: string,
+    data: unknown,
+    options: Omit<SingleTaskOptions, 'tags'> = {}
+  ): Promise<TaskView> {
+    const { tags, ...given }: SingleTaskOptions = readFields('options', options);
+    if (tags !== undefined) {
+      refuse('options.tags', tags, 'absent: have those who fetch name `types` instead, or use a fleet');
+    }
+    return this.#fleet.submitAsync(type, data, given);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from './clock.ts';
 import type { ShouldRetry } from './outcome.ts';
+import { assertClock } from './ports.ts';
 import { readTags } from './tags.ts';
 import { assertDuration, assertFunction, assertId, assertInteger, readOptions } from './validation.ts';
 
@@ -43,19 +44,21 @@ const optionNames = [
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
   const given = readOptions('options', options, optionNames);
-  const { id, tags = [], concurrency = null, timeoutMs = 300_000, shouldRetry, onHookError } = given;
+  const { id, tags = [], concurrency, timeoutMs = 300_000, shouldRetry, onHookError } = given;
+  const { clock = systemClock } = given;
   assertId('options.id', id);
-  if (concurrency !== null) assertInteger('options.concurrency', concurrency, 1, 100_000);
+  if (concurrency !== undefined) assertInteger('options.concurrency', concurrency, 1, 100_000);
   assertDuration('options.timeoutMs', timeoutMs, Number.MIN_VALUE);
   if (shouldRetry !== undefined) assertFunction('options.shouldRetry', shouldRetry);
   if (onHookError !== undefined) assertFunction('options.onHookError', onHookError);
+  assertClock('options.clock', clock);
   return {
     id,
     tags: readTags('options.tags', tags),
-    concurrency,
+    concurrency: concurrency ?? null,
     timeoutMs,
     shouldRetry: shouldRetry ?? (() => true),
     onHookError,
-    clock: given.clock ?? systemClock
+    clock
   };
 }

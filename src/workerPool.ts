@@ -57,15 +57,9 @@ export class WorkerPool<THandlers extends Handlers = Handlers> {
   /** @throws {ValidationError} */
   constructor(options: WorkerPoolOptions<THandlers> = {}) {
     const given = readFields('options', options);
-    const {
-      minWorkers = 1,
-      maxWorkers = Math.max(10, minWorkers),
-      autoscale,
-      config = {},
-      name = 'pool',
-      ...rest
-    } = given;
+    const { minWorkers = 1, ...others } = given;
     assertInteger('options.minWorkers', minWorkers, 1, mostWorkers);
+    const { maxWorkers = Math.max(10, minWorkers), autoscale, config = {}, name = 'pool', ...rest } = others;
     assertInteger('options.maxWorkers', maxWorkers, 1, mostWorkers);
     if (maxWorkers < minWorkers) {
       refuse('options.maxWorkers', maxWorkers, `at least minWorkers, which is ${minWorkers}`);

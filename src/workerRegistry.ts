@@ -1,6 +1,7 @@
 import { ActiveClock } from './activeClock.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
+import { assertClock } from './ports.ts';
 import { show } from './show.ts';
 import {
   assertDuration,
@@ -78,6 +79,7 @@ export class WorkerRegistry<TInfo extends Registration = Registration> {
     const read = readOptions('options', options, ['expiryMs', 'clock']);
     const { expiryMs = 30_000, clock = systemClock } = read;
     assertDuration('options.expiryMs', expiryMs, Number.MIN_VALUE);
+    assertClock('options.clock', clock);
     this.#expiryMs = expiryMs;
     this.#clock = clock;
     this.#active = new ActiveClock(clock);

@@ -4,6 +4,7 @@ import {
   FleetManager,
   getAgentByName,
   memoryStore,
+  type Agent,
   type AgentOptions,
   type Store
 } from '../src/index.ts';
@@ -276,6 +277,22 @@ describe('a registry', () => {
     await expect(registry.stop()).rejects.toThrow('no end');
     expect(stops).toBe(1);
     expect(await registry.list()).toMatchObject({ BAD: { live: [] }, GOOD: { live: [] } });
+  });
+
+  it.each<[what: string, stop: () => unknown]>([
+    ['gives no promise', () => {}],
+    [
+      'throws',
+      () => {
+        throw new Error('no end');
+      }
+    ]
+  ])('tells why a start failed, whose stop %s, and forgets it', async (_, stop) => {
+    const start = (): Promise<void> => Promise.reject(new Error('no start'));
+    const registry = createAgentRegistry({ BAD: () => ({ start, stop }) as Agent });
+
+    await expect(getAgentByName(registry, 'BAD', 'a')).rejects.toThrow('no start');
+    expect(await registry.list()).toMatchObject({ BAD: { live: [] } });
   });
 
   it.each<[what: string, sources: unknown, options: unknown, argument: string]>([

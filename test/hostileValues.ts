@@ -11,3 +11,10 @@ export function nested(levels: number): unknown {
   for (let level = 1; level < levels; level++) value = [value];
   return value;
 }
+
+/** A Proxy that throws, whatever is done with it. */
+export function unreadable(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

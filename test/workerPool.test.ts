@@ -125,6 +125,8 @@ describe('WorkerPool', () => {
     [null, 'options is null'],
     [{ minWorkers: 0 }, 'options.minWorkers is 0'],
     [{ minWorkers: 2.5 }, 'options.minWorkers is 2.5'],
+    [{ minWorkers: '5' }, 'options.minWorkers is "5"'],
+    [{ minWorkers: Symbol('5') }, 'options.minWorkers is a symbol'],
     [{ minWorkers: 5, maxWorkers: 4 }, 'options.maxWorkers is 4; it must be at least minWorkers, which is 5'],
     [{ maxWorkers: 100_001 }, 'options.maxWorkers'],
     [{ executor: {} }, 'options.executor'],

@@ -210,8 +210,9 @@ function placeOf(handlers: Handlers, { handlers: path, isolate }: RunOptions): F
   };
 }
 
-function configOf({ workers, concurrency, retries, timeout }: RunOptions) {
+function configOf({ workers, group, concurrency, retries, timeout }: RunOptions) {
   return {
+    workerGroups: group,
     ...(workers !== undefined && { maxConcurrentWorkers: workers }),
     ...(concurrency !== undefined && { workerConcurrency: concurrency }),
     ...(retries !== undefined && { maxRetries: retries }),

@@ -1,9 +1,12 @@
+import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleet.ts';
 import { systemClock } from '../clock.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handler.ts';
 import { dataReader } from '../schema.ts';
 import { showKey } from '../show.ts';
 import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
+import { readTags } from '../tags.ts';
 import { assertId, assertIdWithoutSlash } from '../validation.ts';
+import { UsageError } from './failure.ts';
 import { FleetRun } from './fleetRun.ts';
 import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
@@ -20,6 +23,7 @@ export interface RunOptions {
   readonly store?: string;
   readonly fleet: string;
   readonly workers?: number;
+  readonly group: readonly WorkerGroup[];
   readonly concurrency?: number;
   readonly retries?: number;
   readonly timeout?: number;
@@ -42,10 +46,11 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   const { fleet: scope, out } = options;
   assertId('--fleet', scope);
   if (options.batch !== undefined) assertIdWithoutSlash('--batch', options.batch);
+  assertGroups(options);
   const handlers = await loadHandlers(options.handlers);
   const schemas = schemasOf(handlers);
   const readData = dataReader({ schemaOf: (type) => schemas.get(type), clock: systemClock });
-  await using tasks = await openTaskFile(input, new Set(schemas.keys()), readData);
+  await using tasks = await openTaskFile(input, new Set(schemas.keys()), readData, options.group);
   if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
@@ -69,6 +74,16 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   } finally {
     await store.close();
   }
+}
+
+/** The fleet would take them, with fewer workers in the last ones: tasks could wait for tags for ever. */
+function assertGroups({ group, workers = defaultFleetConfig.maxConcurrentWorkers }: RunOptions): void {
+  for (const { tags } of group) readTags('--group', tags);
+  const grouped = group.reduce((sum, { workers: some }) => sum + some, 0);
+  if (grouped <= workers) return;
+  throw new UsageError(
+    `--group asks for ${grouped} workers of ${workers}; pass --workers ${grouped} or more`
+  );
 }
 
 /** The schema of each type; `undefined`: it has none. */

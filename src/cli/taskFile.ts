@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { WorkerGroup } from '../../machines/fleet.ts';
 import { oneOf } from '../commandRules.ts';
 import { ValidationError } from '../errors.ts';
 import { quote } from '../show.ts';
@@ -30,16 +31,18 @@ export interface TaskFile extends AsyncDisposable {
  * @param path - `-`: standard input.
  * @param types - Those that have a handler. When there is only one, tasks need not name it.
  * @param readData - Validates their data, by the schemas of their handlers.
+ * @param groups - The workers that offer tags.
  * @throws {UsageError} naming the first bad lines.
  */
 export async function openTaskFile(
   path: string,
   types: ReadonlySet<string>,
-  readData: DataReader = asItIs
+  readData: DataReader = asItIs,
+  groups: readonly WorkerGroup[] = []
 ): Promise<TaskFile> {
   const source = await openTaskSource(path);
   try {
-    const { digest, count } = await validate(source, types, readData);
+    const { digest, count } = await validate(source, { types, readData, groups });
     return {
       name: source.name,
       digest,
@@ -53,13 +56,20 @@ export async function openTaskFile(
   }
 }
 
-async function validate(source: TaskSource, types: ReadonlySet<string>, readData: DataReader) {
+/** What a line is good by. */
+interface Requirements {
+  readonly types: ReadonlySet<string>;
+  readonly readData: DataReader;
+  readonly groups: readonly WorkerGroup[];
+}
+
+async function validate(source: TaskSource, requirements: Requirements) {
   const hash = createHash('sha256');
   const ids = new TaskIds();
   const problems: string[] = [];
   let count = 0;
   for await (const line of linesOf(hashed(source, hash))) {
-    const problem = await problemOf(line, types, ids, readData);
+    const problem = await problemOf(line, ids, requirements);
     count += 1;
     if (problem === null) continue;
     problems.push(`${source.label}:${line.number}: ${problem}`);
@@ -93,18 +103,20 @@ async function* hashed(source: TaskSource, hash: Hash): AsyncGenerator<Buffer, v
 /** What is wrong with a line; `null` when nothing is. */
 async function problemOf(
   line: Line,
-  types: ReadonlySet<string>,
   ids: TaskIds,
-  readData: DataReader
+  { types, readData, groups }: Requirements
 ): Promise<string | null> {
   if ('problem' in line) return line.problem;
   try {
     const task = taskOf(line.text, line.number, types);
     // The batch and the time are those of the submission: no line is good or bad by them.
     const begun = prepareTask(task, 'task', 'batch', 0, { readData });
-    const { id, dependsOn } = begun instanceof Promise ? await begun : begun;
+    const { id, tags, dependsOn } = begun instanceof Promise ? await begun : begun;
     const unknown = dependsOn?.find((other) => ids.lineOf(other) === null);
     if (unknown !== undefined) return `task.dependsOn names ${quote(unknown)}, which no earlier line has`;
+    if (tags.length > 0 && !groups.some((group) => tags.every((tag) => group.tags.includes(tag)))) {
+      return `task.tags is ${tags.map(quote).join(', ')}, which no worker offers; pass --group ${tags.join(',')}=1`;
+    }
     const first = ids.add(id, line.number);
     return first === null ? null : `task.id is ${quote(id)}, which line ${first} has already`;
   } catch (error) {

@@ -15,7 +15,7 @@ import { NotRunningError } from '../errors.ts';
 import { startActor, stopActor } from '../fleetActor.ts';
 import { FleetEvents } from '../fleetEvents.ts';
 import { createReadModel } from '../readModel.ts';
-import { readOptions } from '../validation.ts';
+import { assertFunction, readOptions } from '../validation.ts';
 import { FleetCoordination, type CoordinatorHost } from './fleetCoordination.ts';
 
 /** How long a coordinator that serves no fleet keeps results, within a minute; the summary goes on counting them. */
@@ -55,6 +55,7 @@ export class OwnFleet {
     const { name = 'coordinator', retention = {}, health = {}, inspect, onListenerError, ...ports } = options;
     const kept = readOptions('config.retention', retention, ['maxAgeMs', 'maxResults']);
     this.#options = resolveOptions({ ...ports, name, handlers: {}, config: { retention: kept, health } });
+    if (inspect !== undefined) assertFunction('options.inspect', inspect);
     this.#inspect = inspect;
     this.#events = new FleetEvents(onListenerError);
     const { store, clock } = this.#options;

@@ -52,7 +52,8 @@ export class Isolate {
     this.#channel = open(setup, {
       receive: (message) => this.#receive(message, listener),
       ended: (reason) => {
-        this.#refuse(new HandlerModuleError(this.#module, `what loads it ${reason}`));
+        const problem = this.isStopping ? 'it was stopped before it was loaded' : `what loads it ${reason}`;
+        this.#refuse(new HandlerModuleError(this.#module, problem));
         listener.ended(this, reason);
         this.#end();
       }

@@ -3,7 +3,14 @@ import { ValidationError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import { attemptKey } from '../roster.ts';
 import { show } from '../show.ts';
-import { assertFunction, assertInteger, assertOneOf, readOptions, refuse } from '../validation.ts';
+import {
+  assertFunction,
+  assertInteger,
+  assertOneOf,
+  readFields,
+  readOptions,
+  refuse
+} from '../validation.ts';
 import type { IsolateSetup, OpenChannel } from './channel.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
 import { Isolate, type IsolateListener, type IsolateNews } from './isolate.ts';
@@ -187,10 +194,9 @@ export class IsolatedExecutor implements Executor, IsolateListener {
 
 /** @throws {ValidationError} */
 function readIsolated(argument: string, options: IsolatedOptions): IsolatedOptions {
-  if (typeof options === 'object' && options !== null && 'handlers' in options) {
-    refuseFunctions(`${argument}.handlers`, (options as { handlers: unknown }).handlers);
-  }
-  const given = readOptions(argument, options, optionNames);
+  const fields: IsolatedOptions & { readonly handlers?: unknown } = readFields(argument, options);
+  if ('handlers' in fields) refuseFunctions(`${argument}.handlers`, fields.handlers);
+  const given = readOptions(argument, fields, optionNames);
   const { module, shouldRetry, onDetachedError, maxOldGenerationSizeMb } = given;
   if (!isModuleUrl(module)) {
     if (typeof module === 'object' && module !== null) refuseFunctions(`${argument}.module`, module);
@@ -209,7 +215,12 @@ function readIsolated(argument: string, options: IsolatedOptions): IsolatedOptio
 const moduleUrl = "the URL of a module, such as new URL('./handlers.js', import.meta.url)";
 
 function isModuleUrl(module: unknown): module is URL | string {
-  return module instanceof URL || (typeof module === 'string' && URL.canParse(module));
+  try {
+    return module instanceof URL || (typeof module === 'string' && URL.canParse(module));
+  } catch {
+    // A Proxy that throws.
+    return false;
+  }
 }
 
 function refuseFunctions(argument: string, value: unknown): never {

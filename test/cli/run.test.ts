@@ -74,6 +74,40 @@ describe('a run', () => {
     );
   });
 
+  test('runs tasks with tags on the workers of a group, and refuses those that none could take', async () => {
+    const folder = new Folder();
+    folder.write('h.mjs', 'export const where = (_, { workerId }) => workerId;\n');
+    folder.write('tasks.jsonl', [{ tags: ['gpu'] }, { tags: ['eu', 'gpu'] }]);
+    const run = ['run', 'tasks.jsonl', '--handlers', 'h.mjs', '--out', 'out.jsonl'];
+    const { code } = await folder.run([...run, '--group', 'eu=1', '--group', 'gpu,eu=1', '--workers', '4']);
+    expect(code).toBe(0);
+    expect(jsonLines<TaskResult>(folder.read('out.jsonl')).map(({ result }) => result)).toEqual([
+      'worker-2',
+      'worker-2'
+    ]);
+
+    const refused = await folder.run([...run, '--group', 'gpu=1']);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(
+      'tasks.jsonl:2: task.tags is "eu", "gpu", which no worker offers; pass --group eu,gpu=1'
+    );
+  });
+
+  test.each([
+    [['--group', 'gpu'], 'such as gpu,eu=2'],
+    [['--group', 'gpu=0'], 'an integer from 1'],
+    [['--group', 'a,a=1'], '--group[1] is "a"; it must be distinct'],
+    [['--group', 'a=2', '--group', 'b=2', '--workers', '3'], 'pass --workers 4 or more']
+  ])('is refused with %j', async (options, message) => {
+    const folder = new Folder();
+    folder.write('h.mjs', doubling);
+    folder.write('tasks.jsonl', numberedTasks(1));
+    const { code, stderr } = await folder.run(['run', 'tasks.jsonl', '--handlers', 'h.mjs', ...options]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(existsSync(join(folder.path, '.fleet'))).toBe(false);
+  });
+
   test('ends with 1 when tasks failed, and says which and what to do', async () => {
     const folder = new Folder();
     folder.write('h.mjs', picky);
@@ -263,6 +297,7 @@ describe('before anything is started or written, a run refuses', () => {
       store: path('fleet.db'),
       fleet: 'cli',
       durability: 'full',
+      group: [],
       ...options
     });
     await expect(refused).rejects.toThrow(told);

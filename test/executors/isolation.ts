@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FleetManager, type Executor, type FleetConfig, type IsolatedOptions } from '../../src/index.ts';
+import { unreadable } from '../hostileValues.ts';
 import { attemptOf, RecordedReports } from './reports.ts';
 
 const module = new URL('handlers.ts', import.meta.url);
@@ -212,7 +213,10 @@ export function describeIsolation(
       });
       const started = executor.start(new RecordedReports());
       await executor.stop();
-      await expect(started).rejects.toMatchObject({ code: 'ERR_HANDLER_MODULE' });
+      await expect(started).rejects.toMatchObject({
+        code: 'ERR_HANDLER_MODULE',
+        message: expect.stringContaining('stopped before it was loaded') as string
+      });
     });
 
     it.each<[what: string, options: unknown, argument: string, allowed: RegExp]>([
@@ -231,6 +235,8 @@ export function describeIsolation(
       ['a path', { module: './handlers.js' }, '.module', /URL of a module/],
       ['no module', {}, '.module', /URL of a module/],
       ['no options', undefined, '', /an object/],
+      ['unreadable', unreadable(), '', /readable/],
+      ['a module that cannot be read', { module: unreadable() }, '.module', /URL of a module/],
       ['a misspelt option', { module, modul: 1 }, '.modul', /one of module/],
       ['no function to decide', { module, shouldRetry: true }, '.shouldRetry', /a function/],
       ['another policy', { module, onDetachedError: 'ignore' }, '.onDetachedError', /isolate, exit/],

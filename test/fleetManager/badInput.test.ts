@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FleetManager, ValidationError, inProcess, memoryStore } from '../../src/index.ts';
+import { FleetManager, ValidationError, inProcess, memoryStore, submitBatchEvent } from '../../src/index.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
-import { cyclic, nested } from '../hostileValues.ts';
+import { cyclic, nested, unreadable } from '../hostileValues.ts';
 
 const good = { id: 'good', type: 'echo' as const, data: 1 };
 const ids = 'tasks[1].id';
@@ -84,6 +84,7 @@ const badTasks: [
     /JSON/
   ],
 
+  ['data that cannot be read', { data: unreadable() }, 'tasks[1].data', 'unreadable', /JSON/],
   ['data that contains itself', { data: cyclic() }, 'tasks[1].data.self', 'contains itself', /JSON/],
   ['a BigInt in its data', { data: { rows: [1n] } }, 'tasks[1].data.rows[0]', '1n', /JSON/],
   ['a Date in its data', { data: { at: new Date() } }, 'tasks[1].data.at', 'an object of class Date', /JSON/],
@@ -350,11 +351,33 @@ describe('submitBatch refuses', () => {
   });
 });
 
+describe('submitBatchEvent refuses', () => {
+  it.each<[what: string, batchId: unknown, tasks: unknown, options: unknown, argument: string]>([
+    ['a slash in the id', 'a/b', [good], {}, 'batchId'],
+    ['no tasks', 'b', null, {}, 'tasks'],
+    ['a number as tasks', 'b', 5, {}, 'tasks'],
+    ['text as tasks', 'b', 'ab', {}, 'tasks'],
+    ['an array that cannot be read', 'b', new Proxy([1], { get: () => Symbol('no') }), {}, 'tasks'],
+    ['an id that an earlier task has', 'b', [good, good], {}, 'tasks[1].id'],
+    ['data that cannot be read', 'b', [{ ...good, data: unreadable() }], { handlers: {} }, 'tasks[0].data'],
+    ['null as options', 'b', [good], null, 'options'],
+    ['a misspelt option', 'b', [good], { meta: 1 }, 'options.meta'],
+    ['a time of NaN', 'b', [good], { now: NaN }, 'now'],
+    ['metadata that is no JSON', 'b', [good], { metadata: 5n }, 'metadata']
+  ])('%s', (_, batchId, tasks, options, argument) => {
+    const make = submitBatchEvent as (...args: unknown[]) => unknown;
+    const refused: unknown = expect.objectContaining({ name: 'ValidationError', argument });
+    expect(() => make(batchId, tasks, options)).toThrow(refused as ValidationError);
+  });
+});
+
 describe('submit refuses', () => {
   it.each<[what: string, type: unknown, data: unknown, options: unknown, argument: string, value: string]>([
     ['an unknown type', 'ehco', 1, { id: 'a' }, 'type of task "a"', '"ehco"'],
     ['a number as type', 5, 1, {}, 'options.type', '5'],
     ['data that is no JSON', 'echo', { list: [1n] }, {}, 'options.data.list[0]', '1n'],
+    ['data that cannot be read', 'echo', unreadable(), {}, 'options.data', 'unreadable'],
+    ['a promise as data', 'echo', Promise.resolve(1), {}, 'options.data', 'class Promise'],
     ['a priority of NaN', 'echo', 1, { priority: NaN }, 'options.priority', 'NaN'],
     ['a timeout of 0', 'echo', 1, { timeoutMs: 0 }, 'options.timeoutMs', '0'],
     ['a slash in its id', 'echo', 1, { id: 'b/a' }, 'options.id', '"b/a"'],

@@ -1,11 +1,22 @@
-import { describe, expect, it } from 'vitest';
-import { memoryStore, NotRunningError, StoreError } from '../../src/index.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { FleetManager, memoryStore, NotRunningError, StoreError } from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
 
 describe('stop', () => {
+  it('of a fleet that could not be started says nothing', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue();
+    onTestFinished(() => warn.mockRestore());
+    const failure = new Error('no');
+    const fleet = new FleetManager({ store: { ...memoryStore(), open: () => Promise.reject(failure) } });
+    await expect(fleet.start()).rejects.toBe(failure);
+
+    await fleet.stop();
+    expect(warn).not.toHaveBeenCalled();
+  });
+
   it('lets running tasks finish, starts no other, and keeps them for the next start', async () => {
     const held = gate();
     const first = await startFleet({

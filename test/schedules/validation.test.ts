@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { faultyStore, startFleet } from '../harness.ts';
+import { unreadable } from '../hostileValues.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const every = { everyMs: 60_000 };
@@ -47,6 +48,15 @@ describe('a schedule that is not allowed', () => {
     ['expression', ['a', { cron: `${'0,'.repeat(200)}0 * * * *` }, work], 'timing.cron', '5 to 7 fields'],
     ['zone', ['a', { cron: '* * * * *', timeZone: 'Europe/Atlantis' }, work], 'timing.timeZone', 'IANA'],
     ['zone', ['a', { cron: '* * * * *', timeZone: '' }, work], 'timing.timeZone', 'IANA'],
+    ['zone', ['a', { cron: '* * * * *', timeZone: null }, work], 'timing.timeZone', 'string'],
+    ['data', ['a', every, { type: 'work', data: unreadable() }], 'template.data', 'JSON'],
+    ['data', ['a', every, { type: 'work', data: Promise.resolve(1) }], 'template.data', 'JSON'],
+    [
+      'data',
+      ['a', every, { tasks: [{ id: 'a', type: 'work', data: unreadable() }] }],
+      'template.tasks[0].data',
+      'JSON'
+    ],
     ['time that never comes', ['a', { cron: '0 0 30 2 *' }, work], 'timing', 'comes at least once more'],
     ['time that is past', ['a', { cron: '0 0 0 1 1 * 2025' }, work], 'timing', 'comes at least once more'],
     ['end that is past', ['a', every, work, { endAt: now - 1 }], 'timing', 'comes at least once more'],

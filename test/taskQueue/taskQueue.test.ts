@@ -665,6 +665,17 @@ describe('toSeedStatus', () => {
   });
 });
 
+it('has no word for what is no status', () => {
+  expect(() => toSeedStatus('done' as never)).toThrow(/status is "done"; it must be one of scheduled/);
+});
+
+it('takes no tags, which nobody who fetches could obey', async () => {
+  await using test = await startQueue();
+  const enqueued = test.queue.enqueue('a', null, { tags: ['gpu'] } as object);
+  await expect(enqueued).rejects.toMatchObject({ code: 'ERR_VALIDATION', argument: 'options.tags' });
+  expect(await test.queue.getStats()).toMatchObject({ totalTasks: 0 });
+});
+
 describe('QueueFullError', () => {
   it('is what enqueue throws where it is to reject, and nothing is saved', async () => {
     await using test = await startQueue({ maxQueueSize: 1, onQueueFull: 'reject' });

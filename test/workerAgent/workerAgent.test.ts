@@ -377,6 +377,7 @@ describe('options', () => {
   it.each<[string, Record<string, unknown>, string]>([
     ['no id', {}, 'options.id'],
     ['a concurrency of 0', { id: 'w', concurrency: 0 }, 'options.concurrency'],
+    ['a concurrency of null', { id: 'w', concurrency: null }, 'options.concurrency'],
     ['a timeout of 0', { id: 'w', timeoutMs: 0 }, 'options.timeoutMs'],
     ['tags that are no array', { id: 'w', tags: 'gpu' }, 'options.tags'],
     ['an empty tag', { id: 'w', tags: [''] }, 'options.tags[0]'],
