@@ -750,7 +750,9 @@ export class FleetManager<
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
     const readData = this.#readerOfData(signal);
-    const task = await prepareSingleTask(type, data, read, newId(), clock.now(), readData);
+    const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
+    // At once where no schema takes its time: what is asked in the same breath comes after it.
+    const task = prepared instanceof Promise ? await prepared : prepared;
     return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
   }
 
