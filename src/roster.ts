@@ -116,8 +116,8 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);
-    else this.#refresh(place);
+    this.#refresh(place);
+    if (place.slot === guestSlot && !place.isHolding) this.#places.delete(place.workerId);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
