@@ -3,7 +3,7 @@ import type { ScheduleKind } from '../machines/schedule.ts';
 import type { Json } from '../machines/task.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
 import { parseJson } from './jsonText.ts';
-import type { DataReader } from './schema.ts';
+import { isPending, type DataReader } from './schema.ts';
 import { prepareSingleTask, prepareTask, type Task, type TaskOptions } from './task.ts';
 import {
   assertObject,
@@ -124,13 +124,15 @@ async function withReadData(
 ): Promise<Record<string, unknown>> {
   const { type, data, tasks } = template;
   if (tasks === undefined) {
-    return { ...template, data: await readData(type as string, data, 'template.data') };
+    const output = readData(type as string, data, 'template.data');
+    return { ...template, data: isPending(output, data) ? await output : output };
   }
   const read: unknown[] = [];
   for (const [index, item] of (tasks as unknown[]).entries()) {
     const path = `template.tasks[${index}]`;
     const task = readFields(path, item as Record<string, unknown>);
-    read.push({ ...task, data: await readData(task.type as string, task.data, `${path}.data`) });
+    const output = readData(task.type as string, task.data, `${path}.data`);
+    read.push({ ...task, data: isPending(output, task.data) ? await output : output });
   }
   return { ...template, tasks: read };
 }

@@ -36,6 +36,14 @@ export function withSchema<TSchema extends StandardSchemaV1, TResult>(
  */
 export type DataReader = (type: string, data: unknown, argument: string) => unknown;
 
+/**
+ * What a reader made of data, waited for only where it takes its time. Data that is a promise itself is no JSON, and
+ * left for the one who stores it to refuse.
+ */
+export function isPending(read: unknown, data: unknown): read is Promise<unknown> {
+  return read instanceof Promise && read !== data;
+}
+
 /** Takes data without a look at it. */
 export const asItIs: DataReader = (_, data) => data;
 

@@ -2,7 +2,7 @@ import type { NewTask } from '../machines/fleet.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
 import { noTags } from '../machines/tags.ts';
 import { readDependencies } from './dependencies.ts';
-import { asItIs, type DataReader } from './schema.ts';
+import { asItIs, isPending, type DataReader } from './schema.ts';
 import { readTags } from './tags.ts';
 import {
   assertDuration,
@@ -200,7 +200,7 @@ function prepare(
     metadata: metadataText
   });
   const read = readData(type, data, argument);
-  return read instanceof Promise ? read.then(store) : store(read);
+  return isPending(read, data) ? read.then(store) : store(read);
 }
 
 /**

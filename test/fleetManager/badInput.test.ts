@@ -86,6 +86,7 @@ const badTasks: [
 
   ['data that contains itself', { data: cyclic() }, 'tasks[1].data.self', 'contains itself', /JSON/],
   ['a BigInt in its data', { data: { rows: [1n] } }, 'tasks[1].data.rows[0]', '1n', /JSON/],
+  ['a promise as its data', { data: Promise.resolve(1) }, 'tasks[1].data', 'Promise', /JSON/],
   ['a Date in its data', { data: { at: new Date() } }, 'tasks[1].data.at', 'an object of class Date', /JSON/],
   ['NaN in its data', { data: [NaN] }, 'tasks[1].data[0]', 'NaN', /JSON/],
   ['a function as data', { data: () => 1 }, 'tasks[1].data', 'a function', /JSON/],
@@ -355,6 +356,7 @@ describe('submit refuses', () => {
     ['an unknown type', 'ehco', 1, { id: 'a' }, 'type of task "a"', '"ehco"'],
     ['a number as type', 5, 1, {}, 'options.type', '5'],
     ['data that is no JSON', 'echo', { list: [1n] }, {}, 'options.data.list[0]', '1n'],
+    ['data that is a promise', 'echo', Promise.resolve(1), {}, 'options.data', 'Promise'],
     ['a priority of NaN', 'echo', 1, { priority: NaN }, 'options.priority', 'NaN'],
     ['a timeout of 0', 'echo', 1, { timeoutMs: 0 }, 'options.timeoutMs', '0'],
     ['a slash in its id', 'echo', 1, { id: 'b/a' }, 'options.id', '"b/a"'],
