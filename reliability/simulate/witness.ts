@@ -289,10 +289,10 @@ export class Witness {
     }
     if (last.size === 0) return;
     for (const row of this.live.values()) {
+      if (row.state !== 'queued') continue;
       // What held back one of another type, or of other tags, need not hold it back.
       const other = last.get(kindOf(row));
-      if (other === undefined || row.state !== 'queued' || !isBefore(row, other) || !this.isClaimable(row))
-        continue;
+      if (other === undefined || !isBefore(row, other) || !this.isClaimable(row)) continue;
       this.#findings.add('order', `${other.context.key} was started before ${row.context.key}`);
     }
   }
@@ -314,7 +314,7 @@ function attemptName(key: string, attempt: number): string {
 
 /** Tasks of one kind may be claimed by the same workers, and have the same limits. */
 function kindOf({ context: { type, tags } }: TaskRow): string {
-  return `${type} ${tags.join(' ')}`;
+  return tags.length === 0 ? type : `${type} ${tags.join(' ')}`;
 }
 
 /** Higher priority first, age counted in, then in order of submission. */
