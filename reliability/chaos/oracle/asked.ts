@@ -99,7 +99,7 @@ export class Asked {
         break;
       case 'submitOnce':
         // Under the key of who came first.
-        this.acknowledged.add(String(value));
+        this.acknowledged.add(value as string);
         break;
       case 'schedule':
         this.acknowledgedSchedules.add(call.scheduleId);

@@ -31,7 +31,7 @@ class History {
   /** Tasks whose handler has had its effect. */
   readonly #effects = new Set<string>();
   /** By idempotency key: the key that was answered first. */
-  readonly #holders = new Map<string, unknown>();
+  readonly #holders = new Map<string, string>();
   readonly #retryAt = new Map<string, number>();
   /** How the process is to end. */
   #ending = '';
@@ -130,9 +130,10 @@ class History {
       this.#report('wrong', `${call.type} of ${handle} was answered ${JSON.stringify(value)}`);
     }
     if (call.type === 'submitOnce') {
-      const first = this.#holders.get(call.idempotencyKey) ?? value;
+      const key = JSON.stringify(value);
+      const first = this.#holders.get(call.idempotencyKey) ?? key;
       this.#holders.set(call.idempotencyKey, first);
-      if (value !== first) this.#report('duplicated', `${call.idempotencyKey} is ${value}, and was ${first}`);
+      if (key !== first) this.#report('duplicated', `${call.idempotencyKey} is ${key}, and was ${first}`);
     }
     if (value === true && call.type === 'cancelBatch') this.#cancelled.add(call.batchId);
     if (value === true && call.type === 'cancelTask') this.#cancelled.add(call.key);
