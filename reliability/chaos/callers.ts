@@ -53,6 +53,8 @@ export class Callers {
       () => [{ type: 'pause' }, { type: 'resume' }],
       () => [{ type: 'scaleWorkers', count: this.#random.integer(3, 6) }],
       () => this.#cancelledTask(),
+      () => [this.#batch('submitArray', { kinds: ['quick', 'working', 'flaky'], count: 6, isChain: true })],
+      () => this.#submittedTwice(),
       () => this.#cancelledBatch(),
       () => this.#retriedBatch(),
       () => this.#removedBatch({ kinds: ['quick', 'working'], count: 4 })
@@ -109,6 +111,11 @@ export class Callers {
     }
   }
 
+  /** What fires in every life of a process from now on. */
+  schedule(): Lane {
+    return this.#lane({ type: 'schedule', scheduleId: `schedule-${this.#nextId()}` });
+  }
+
   /** Tasks that are running when their process is made to stand still. */
   timely(): Lane {
     return this.#lane(this.#batch('submitArray', { kinds: ['timely'], count: 4 }));
@@ -128,6 +135,18 @@ export class Callers {
 
   #single(): CallToMake {
     return { type: 'submitTask', key: `single-${this.#nextId()}`, kind: this.#random.pick(ordinary) };
+  }
+
+  /** By two callers who know nothing of each other but the idempotency key. */
+  #submittedTwice(): CallToMake[] {
+    const idempotencyKey = `once-${this.#nextId()}`;
+    const kind = this.#random.pick(['quick', 'working', 'flaky'] as const);
+    return [1, 2].map(() => ({
+      type: 'submitOnce',
+      key: `single-${this.#nextId()}`,
+      idempotencyKey,
+      kind
+    }));
   }
 
   #pausedBatch(now: number): CallToMake[] {

@@ -12,6 +12,15 @@ export type Call = CallToMake & {
 export type CallToMake =
   | { readonly type: 'submitArray' | 'submitStream'; readonly batchId: string; readonly load: Load }
   | { readonly type: 'submitTask'; readonly key: string; readonly kind: Kind }
+  /** Under whatever key it is submitted, it is done once. */
+  | {
+      readonly type: 'submitOnce';
+      readonly key: string;
+      readonly idempotencyKey: string;
+      readonly kind: Kind;
+    }
+  /** Submits a quick task each second, those that were missed included. */
+  | { readonly type: 'schedule'; readonly scheduleId: string }
   | { readonly type: 'cancelTask'; readonly key: string }
   /** @param whenBegun - Key of a task of the batch: waits until its handler has begun. */
   | { readonly type: 'cancelBatch'; readonly batchId: string; readonly whenBegun?: string }

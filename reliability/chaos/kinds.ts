@@ -61,6 +61,8 @@ export interface Load {
   readonly count: number;
   /** None of them begins before, epoch ms. */
   readonly startAfter?: number;
+  /** Each depends on the one before. */
+  readonly isChain?: boolean;
 }
 
 export interface TaskData {
@@ -74,7 +76,7 @@ export function tasksOf(load: Load): Task<Kind, TaskData>[] {
   return Array.from({ length: load.count }, (_, index) => taskOf(load, index));
 }
 
-function taskOf({ kinds, startAfter }: Load, index: number): Task<Kind, TaskData> {
+function taskOf({ kinds, startAfter, isChain = false }: Load, index: number): Task<Kind, TaskData> {
   const kind = kinds[index % kinds.length]!;
   const { maxRetries, timeoutMs } = kindOf(kind);
   return {
@@ -83,9 +85,19 @@ function taskOf({ kinds, startAfter }: Load, index: number): Task<Kind, TaskData
     data: { kind, n: index + 1 },
     ...(maxRetries !== undefined && { maxRetries }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(startAfter !== undefined && { startAfter })
+    ...(startAfter !== undefined && { startAfter }),
+    ...(isChain && index > 0 && { dependsOn: [String(index)] })
   };
 }
+
+/** What a schedule submits each time. */
+export const scheduledTask = { type: 'quick', data: { kind: 'quick', n: 1 } } as const satisfies {
+  readonly type: Kind;
+  readonly data: TaskData;
+};
+
+/** Between two times of a schedule, ms. */
+export const scheduleMs = 1_000;
 
 /** What the handler of a task returns. Half as much again as its number, so that a mix-up shows. */
 export function valueOf(key: string, { n }: TaskData): { readonly key: string; readonly value: number } {

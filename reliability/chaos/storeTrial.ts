@@ -95,6 +95,7 @@ export class StoreTrial {
     const lanes = [
       ...unanswered,
       ...(isFinishing ? [] : this.#callers.everyday(now)),
+      ...(cycle === this.#options.firstCycle ? [this.#callers.schedule()] : []),
       ...(scene?.lanes ?? []),
       ...(ending.type === 'freeze' ? [this.#callers.timely()] : []),
       ...this.#repetitions(cycle)
@@ -132,7 +133,8 @@ export class StoreTrial {
     const isRepeatable = (call: Call): boolean => {
       const batchId = submittedBatch(call);
       if (call.id.includes(again)) return false;
-      return call.type === 'submitTask' || (batchId !== null && !removed.has(batchId));
+      if (call.type === 'submitTask' || call.type === 'submitOnce') return true;
+      return call.type === 'schedule' || (batchId !== null && !removed.has(batchId));
     };
     return this.#answered
       .filter((call) => isRepeatable(call) && this.#random.chance(0.1))

@@ -1,33 +1,18 @@
 import { FleetManager, type FleetFact } from '../../src/index.ts';
-import type { SeededRandom } from '../random.ts';
 import type { HostileFleet } from './hostileFleet.ts';
+import { putHandler, reading, type Call } from './call.ts';
+import { clusterCalls } from './clusterCalls.ts';
+import { difference, taskOptions, tasks, type GoodTask } from './goodTasks.ts';
 import { sameData } from './sameData.ts';
+import { scheduleCalls } from './scheduleCalls.ts';
 import { anyJson, firstReadings } from './values.ts';
-
-/** A call of the API: arguments that are good, how it is called, and how to see that it took them as they are. */
-export interface Call {
-  readonly name: string;
-  /** Good arguments, open to damage. @param id - Fresh, for what the call makes. */
-  arguments(random: SeededRandom, id: string): unknown[];
-  run(fleet: HostileFleet, args: readonly unknown[]): Promise<unknown>;
-  /** What is not as it was given, of a call that was taken; `null`: all is. Leaves nothing behind. */
-  check?(fleet: HostileFleet, args: readonly unknown[], reply: never): Promise<string | null>;
-}
-
-interface GoodTask {
-  readonly id: string;
-  readonly type: string;
-  readonly data?: unknown;
-  readonly metadata?: unknown;
-  readonly priority?: number;
-  readonly timeoutMs?: number;
-  readonly maxRetries?: number;
-}
 
 const states: FleetFact['type'][] = ['batch.settled', 'task.settled'];
 
 /** Every call that takes something from a caller. */
 export const calls: readonly Call[] = [
+  ...scheduleCalls,
+  ...clusterCalls,
   {
     name: 'submitBatch(array)',
     arguments: (random, id) => [tasks(random), { batchId: id, metadata: anyJson(random, 2) }],
@@ -92,15 +77,18 @@ export const calls: readonly Call[] = [
   },
   {
     name: 'coordinator.updateMetadata',
-    arguments: (random, id) => [{ [id]: anyJson(random, 2) }],
+    arguments: (random, id) => {
+      const value = anyJson(random, 2);
+      // All of it together has to stay below 64 KiB.
+      return [{ [id]: JSON.stringify(value).length < 10_000 ? value : 'long' }];
+    },
     run: ({ api }, args) => api.coordinator.updateMetadata(...(args as [never])),
     check: async ({ api }, [patch]) => {
       const metadata = await api.coordinator.getMetadata();
       const fields = Object.keys(patch as object);
       await api.coordinator.updateMetadata(Object.fromEntries(fields.map((field) => [field, undefined])));
-      for (const field of fields) {
-        if (!sameData((patch as Record<string, unknown>)[field], metadata[field])) return field;
-      }
+      const given = (firstReadings.get(patch as object) ?? patch) as Record<string, unknown>;
+      for (const field of fields) if (!sameData(given[field], metadata[field])) return field;
       return null;
     }
   },
@@ -241,25 +229,6 @@ export const calls: readonly Call[] = [
   )
 ];
 
-/** A call about what is not there: taken or not, it changes nothing. */
-function reading(
-  name: string,
-  args: (id: string) => unknown[],
-  run: (fleet: HostileFleet, args: [never, never]) => Promise<unknown>
-): Call {
-  return { name, arguments: (_, id) => args(id), run: (fleet, given) => run(fleet, given as [never, never]) };
-}
-
-/** A function would not be open to damage: it takes the place of the 1 that is still there. */
-function putHandler(options: unknown): void {
-  try {
-    const { handlers } = options as { handlers: Record<string, unknown> };
-    if (handlers.echo === 1) handlers.echo = () => 1;
-  } catch {
-    // It was damaged, and bites.
-  }
-}
-
 /** An array comes as its iterator; anything else as it is. */
 function iterableOf(given: unknown): unknown {
   try {
@@ -267,25 +236,6 @@ function iterableOf(given: unknown): unknown {
   } catch {
     return given;
   }
-}
-
-function tasks(random: SeededRandom): GoodTask[] {
-  return Array.from({ length: random.integer(1, 3) }, (_, index) => ({
-    id: `task ${index}`,
-    type: 'echo',
-    data: anyJson(random, 3),
-    ...taskOptions(random)
-  }));
-}
-
-function taskOptions(random: SeededRandom) {
-  return {
-    priority: random.pick([0, -1.5, 1e308]),
-    timeoutMs: random.pick([1, 0.5, 2 ** 40]),
-    maxRetries: random.integer(0, 3),
-    ...random.pick([{}, { delayMs: 2 ** 33 }, { startAfter: 8.64e15 }]),
-    metadata: anyJson(random, 1)
-  };
 }
 
 async function checkBatch(
@@ -308,13 +258,4 @@ async function checkBatch(
     if (problem !== null) return `tasks[${index}].${problem}`;
   }
   return null;
-}
-
-/** The field that is not as it was given. */
-function difference(given: GoodTask, stored: GoodTask): string | null {
-  for (const field of ['id', 'type', 'timeoutMs', 'maxRetries'] as const)
-    if (!sameData(given[field], stored[field])) return field;
-  if ((given.priority ?? 5) + 0 !== stored.priority) return 'priority';
-  if (!sameData(given.data ?? null, stored.data)) return 'data';
-  return given.metadata == null || sameData(given.metadata, stored.metadata) ? null : 'metadata';
 }

@@ -1,6 +1,9 @@
 import {
+  createAgentRegistry,
   defaultFleetConfig,
   FleetManager,
+  TaskQueue,
+  WorkerRegistry,
   type FleetConfig,
   type Handlers,
   type Store
@@ -11,6 +14,10 @@ const name = 'hostile';
 /** A fleet that is called wrongly. It starts no task, so that its turn moves only when a call changes something. */
 export interface HostileFleet extends AsyncDisposable {
   readonly api: FleetManager;
+  /** Beside it, in the same store. */
+  readonly queue: TaskQueue;
+  readonly agents: ReturnType<typeof agentsIn>;
+  readonly workers: WorkerRegistry;
   /** The config that it is brought back to. */
   readonly config: FleetConfig;
   /** Nothing that an earlier call set off is still to be written. */
@@ -25,9 +32,16 @@ export async function startHostileFleet(store: Store): Promise<HostileFleet> {
   const api = new FleetManager<Handlers>({ name, store, handlers: { echo: (data: unknown) => data } });
   await api.start();
   await api.pause();
+  const queue = new TaskQueue({ name: 'hostile queue', store });
+  await queue.start();
+  const agents = agentsIn(store);
+  const workers = new WorkerRegistry();
   const turn = async (): Promise<number> => (await store.readHead(name))?.turn ?? 0;
   const fleet: HostileFleet = {
     api,
+    queue,
+    agents,
+    workers,
     config: defaultFleetConfig,
     isQuiet: false,
     turn,
@@ -44,9 +58,16 @@ export async function startHostileFleet(store: Store): Promise<HostileFleet> {
       }
     },
     async [Symbol.asyncDispose]() {
+      workers.stop();
+      await agents.stop();
+      await queue.stop({ graceful: false });
       await api.stop({ graceful: false });
       await store.close();
     }
   };
   return fleet;
+}
+
+function agentsIn(store: Store) {
+  return createAgentRegistry({ FLEET: FleetManager }, { store });
 }

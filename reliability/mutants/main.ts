@@ -1,21 +1,28 @@
 // Applies small faults to a copy of the sources, one at a time, and sees whether a test notices.
 import { Command } from 'commander';
+import { readInteger } from '../options.ts';
 import { CopiedTree, type Verdict } from './copiedTree.ts';
 import { mutants } from './mutants.ts';
 
-const { only, lanes } = new Command('mutants')
-  .option('--only <text>', 'those whose name contains this', '')
-  .option('--lanes <number>', 'how many are tried at a time', Number, 2)
+const { only, from, count, lanes, near } = new Command('mutants')
+  .option('--only <text>', 'those whose name or file contains this', '')
+  .option('--from <number>', 'of those, from this one on', readInteger, 1)
+  .option('--count <number>', 'of those, so many at most', readInteger, mutants.length)
+  .option('--lanes <number>', 'how many are tried at a time', readInteger, 2)
+  .option('--near', 'ask the tests that a mutant names and no others: minutes instead of hours', false)
   .parse()
-  .opts<{ only: string; lanes: number }>();
+  .opts<{ only: string; from: number; count: number; lanes: number; near: boolean }>();
 
-const control = await CopiedTree.create();
-await control.requireSound();
-await control.remove();
-console.log('All tests pass without a mutant');
-
-const waiting = mutants.filter(({ name }) => name.includes(only));
+const waiting = mutants
+  .filter(({ name, file }) => name.includes(only) || file.includes(only))
+  .slice(from - 1, from - 1 + count);
 const chosen = waiting.length;
+
+const control = await CopiedTree.create(!near);
+await control.requireSound(waiting);
+await control.remove();
+console.log(`${near ? 'The tests that they name' : 'All tests'} pass without a mutant`);
+
 const verdicts: Verdict[] = [];
 await Promise.all(Array.from({ length: lanes }, tryAll));
 
@@ -25,7 +32,7 @@ for (const { mutant } of survivors) console.log(`survived: ${mutant.name} (${mut
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
 async function tryAll(): Promise<void> {
-  const tree = await CopiedTree.create();
+  const tree = await CopiedTree.create(!near);
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
     const verdict = await tree.judge(mutant);
     verdicts.push(verdict);

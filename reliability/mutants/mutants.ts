@@ -49,8 +49,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a handler that ended with its worker is stuck for ever',
     file: 'src/attemptRules.ts',
-    find: '  endLate(turn, ledger, attemptKey({ seq, attempt }));\n  const row = turn.task(seq);\n  if (row',
-    replace: '  const row = turn.task(seq);\n  if (row',
+    find: '  endLate(turn, ledger, attemptKey({ seq, attempt }));\n  const row = turn.task(seq);\n  if (row === undefined)',
+    replace: '  const row = turn.task(seq);\n  if (row === undefined)',
     tests: ['test/fleetManager/heartbeats.test.ts']
   },
   {
@@ -259,9 +259,24 @@ export const mutants: readonly Mutant[] = [
     tests: ['test/machines/autoscalerMachine.test.ts', ...autoscaling]
   },
   {
+    name: 'workers of a process that died are busy for ever',
+    file: 'src/roster.ts',
+    find: '    this.#refresh(place);\n    if (place.slot === guestSlot && !place.isHolding) this.#places.delete(place.workerId);',
+    replace:
+      '    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);\n    else this.#refresh(place);',
+    tests: autoscaling
+  },
+  {
+    name: 'what is asked in the same breath as a task comes before it',
+    file: 'src/fleetManager.ts',
+    find: 'prepared instanceof Promise ? await prepared : prepared;',
+    replace: 'await prepared;',
+    tests: ['test/fleetManager/cancellation.test.ts']
+  },
+  {
     name: 'what somebody sets while a commit is under way is taken for durable',
     file: 'src/agentSnapshots.ts',
-    find: 'this.#autoscalerContext = this.#offeredAutoscalerContext;',
+    find: 'this.#autoscalerContext = this.#offeredAutoscaler;',
     replace: "this.#autoscalerContext = snapshotOf(fleet, 'autoscaler')?.context;",
     tests: autoscaling
   },

@@ -10,6 +10,9 @@ export type Told =
       readonly status: FinalTaskStatus;
       readonly settledSeq: number;
     }
+  | { readonly type: 'scheduled' | 'unscheduling' | 'unscheduled'; readonly scheduleId: string }
+  /** @param name - Key of the task, or id of the batch, that was submitted. */
+  | { readonly type: 'fired'; readonly name: string }
   | { readonly type: 'result'; readonly key: string; readonly result: string | null };
 
 /** What was told, and when: the size that the log of the disk had then. */

@@ -87,6 +87,10 @@ async function settleAll(path: string, onRun: (key: string) => void): Promise<vo
   });
   try {
     await fleet.start();
+    // What was missed has fired by then, if its schedule still does.
+    for (const { id, status } of await fleet.listSchedules({ limit: 1_000 }))
+      if (status === 'active') await fleet.pauseSchedule(id);
+    await settleSingleTasks(fleet);
     for (let after: string | undefined; ;) {
       const page = await fleet.listBatches({ limit: 1_000, ...(after !== undefined && { after }) });
       await Promise.all(page.map(({ id }) => fleet.waitForBatch(id, { timeoutMs: recoveryTimeoutMs })));
@@ -102,16 +106,46 @@ async function settleAll(path: string, onRun: (key: string) => void): Promise<vo
   }
 }
 
+/** Those that schedules submitted. */
+async function settleSingleTasks(fleet: FleetManager): Promise<void> {
+  for (let after = 0; ;) {
+    const page = await fleet.listTasks({ limit: 1_000, after });
+    const single = page.filter(({ batchId }) => batchId === null);
+    await Promise.all(single.map(({ key }) => fleet.waitFor(key, { timeoutMs: recoveryTimeoutMs })));
+    if (page.length < 1_000) return;
+    after = page.at(-1)!.seq;
+  }
+}
+
 /** What of the acknowledged is not there, and what is there twice. */
-function compare({ tasks, batches, results }: FoundFleet, told: readonly Acknowledgement[]): Counts {
+function compare(
+  { tasks, batches, results, schedules }: FoundFleet,
+  told: readonly Acknowledgement[]
+): Counts {
   const byKey = new Map(results.map((result) => [result.key, result]));
   const lost = new Set<string>();
+  // It may be gone from when somebody asked for that.
+  const unscheduled = new Set(
+    told.flatMap((fact) => (fact.type === 'unscheduling' ? [fact.scheduleId] : []))
+  );
   let tried = 0;
   for (const fact of told) {
     switch (fact.type) {
       case 'accepted':
         tried += fact.keys.length;
         for (const key of fact.keys) if (!tasks.has(key)) lost.add(key);
+        break;
+      case 'fired':
+        tried += 1;
+        if (!tasks.has(fact.name) && !batches.has(fact.name)) lost.add(fact.name);
+        break;
+      case 'scheduled':
+        if (!schedules.has(fact.scheduleId) && !unscheduled.has(fact.scheduleId)) lost.add(fact.scheduleId);
+        break;
+      case 'unscheduled':
+        if (schedules.has(fact.scheduleId)) lost.add(fact.scheduleId);
+        break;
+      case 'unscheduling':
         break;
       case 'cancelled': {
         const state = batches.get(fact.batchId)?.state;

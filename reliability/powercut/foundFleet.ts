@@ -1,7 +1,10 @@
-import type { BatchRow, StoredResult, StoredTask } from '../../src/store.ts';
-import { decodeBatch } from '../../src/stores/sqlite/fleetRows.ts';
+import { restoreAgents } from '../../src/agentSnapshots.ts';
+import { firingId } from '../../src/scheduleTemplate.ts';
+import type { BatchRow, ScheduleRow, StoredResult, StoredTask } from '../../src/store.ts';
+import { decodeAgent, decodeBatch } from '../../src/stores/sqlite/fleetRows.ts';
 import { loadSqlite } from '../../src/stores/sqlite/library.ts';
 import { decodeResult } from '../../src/stores/sqlite/resultRows.ts';
+import { decodeSchedule } from '../../src/stores/sqlite/scheduleRows.ts';
 import { StoreDriver } from '../../src/stores/sqlite/storeDriver.ts';
 import { decodeStoredTask, isFinal } from '../../src/stores/sqlite/taskRows.ts';
 import { scope } from './workload.ts';
@@ -12,6 +15,7 @@ export interface FoundFleet {
   readonly batches: ReadonlyMap<string, BatchRow>;
   /** In order of settling; more than one of a key would be a task that settled twice. */
   readonly results: readonly StoredResult[];
+  readonly schedules: ReadonlyMap<string, ScheduleRow>;
 }
 
 /** Rows that are read at once. */
@@ -32,11 +36,14 @@ export function readFleet(path: string): FoundFleet {
     () => undefined
   );
   try {
-    driver.open(scope, 'powercut');
+    const { agents, schedules } = driver.open(scope, 'powercut');
+    restoreAgents(path, agents.map(decodeAgent));
+    requireTemplates(driver, schedules.map(decodeSchedule));
     const found = {
       tasks: new Map(allTasks(driver).map(({ row }) => [row.context.key, row])),
       batches: new Map(allBatches(driver).map((row) => [row.context.id, row])),
-      results: allResults(driver)
+      results: allResults(driver),
+      schedules: new Map(schedules.map(decodeSchedule).map((row) => [row.context.id, row]))
     };
     requireWholeTurns(found);
     return found;
@@ -88,7 +95,8 @@ function paged<T>(readAfter: (last?: T) => T[]): T[] {
 }
 
 /** A turn is written whole or not at all: what it changes in one table agrees with what it changes in another. */
-function requireWholeTurns({ tasks, batches, results }: FoundFleet): void {
+function requireWholeTurns({ tasks, batches, results, schedules }: FoundFleet): void {
+  for (const { context } of schedules.values()) requireRuns(context, [...tasks.keys(), ...batches.keys()]);
   const settled = new Set(results.map(({ key }) => key));
   for (const [key, { state, context }] of tasks) {
     if (isFinal(state) !== settled.has(key)) throw new Error(`Task ${key} is ${state}, against its result`);
@@ -97,4 +105,19 @@ function requireWholeTurns({ tasks, batches, results }: FoundFleet): void {
     }
   }
   for (const { key } of results) if (!tasks.has(key)) throw new Error(`The result of ${key} has no task`);
+}
+
+/** A firing and what it submitted are one turn: a schedule has fired as often as there are things that it submitted. */
+function requireRuns({ id, runs, lastRun }: ScheduleRow['context'], names: readonly string[]): void {
+  const made = names.filter((name) => name.startsWith(`${id}@`) && !name.includes('/')).length;
+  if (made !== runs) throw new Error(`Schedule ${id} has fired ${runs} times, and submitted ${made}`);
+  if (lastRun !== null && !names.includes(firingId(id, lastRun.at))) {
+    throw new Error(`What schedule ${id} submitted last is not there`);
+  }
+}
+
+function requireTemplates(driver: StoreDriver, schedules: readonly ScheduleRow[]): void {
+  const ids = schedules.map(({ context }) => context.id);
+  const found = driver.templates(scope, ids).length;
+  if (found !== ids.length) throw new Error(`${ids.length} schedules have ${found} templates`);
 }

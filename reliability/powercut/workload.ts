@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { NonRetryableError, type Handlers, type Task } from '../../src/index.ts';
+import { NonRetryableError, type Handlers, type ScheduleTemplate, type Task } from '../../src/index.ts';
 import type { SeededRandom } from '../random.ts';
 
 /** Name of the fleet. */
@@ -41,12 +41,21 @@ export function workHandlers(onRun: (key: string) => void = () => {}): Handlers 
   };
 }
 
-/** Tasks of all kinds, of which most complete. */
-export function someTasks(count: number, random: SeededRandom): Task<WorkType, WorkData>[] {
+/** Tasks of all kinds, of which most complete. Some depend on the one before, some have an idempotency key. */
+export function someTasks(batchId: string, count: number, random: SeededRandom): Task<WorkType, WorkData>[] {
   return Array.from({ length: count }, (_, index) => ({
     id: String(index),
     type: random.pick(['quick', 'quick', 'quick', 'slow', 'flaky', 'broken'] as const),
     // Some of several pages.
-    data: { size: random.chance(0.05) ? random.integer(5_000, 20_000) : random.integer(20, 200) }
+    data: { size: random.chance(0.05) ? random.integer(5_000, 20_000) : random.integer(20, 200) },
+    ...(index > 0 && random.chance(0.2) && { dependsOn: [String(index - 1)] }),
+    ...(random.chance(0.2) && { idempotencyKey: `${batchId} ${index}` })
   }));
+}
+
+/** What a schedule submits: a task, or a batch. */
+export function someTemplate(random: SeededRandom): ScheduleTemplate<Task<WorkType, WorkData>> {
+  const data = { size: random.integer(20, 2_000) };
+  if (random.chance(0.5)) return { type: 'quick', data };
+  return { tasks: ['0', '1'].map((id) => ({ id, type: 'slow', data })) };
 }

@@ -1,4 +1,4 @@
-import type { Clock, HandlerContext, StoredResult } from '../../src/index.ts';
+import type { Clock, FleetConfig, HandlerContext, StoredResult } from '../../src/index.ts';
 import type { Findings } from './findings.ts';
 import { thrown, unstorable } from './oddities.ts';
 import type { Behaviour } from './plan.ts';
@@ -16,6 +16,7 @@ const calm: Behaviour = { does: 'return', ms: 0, obeys: true, oddity: 0 };
 
 /** An attempt under way. */
 interface Execution {
+  readonly type: string;
   readonly startedAt: number;
   /** When its signal was aborted, monotonic ms; `null`: not yet. */
   abortedAt: number | null;
@@ -36,6 +37,9 @@ export class Attempts {
   readonly #findings: Findings;
   readonly #trace: Trace;
   readonly #limits: WidestLimits;
+  readonly #typeLimits: FleetConfig['typeLimits'];
+  /** Starts of each type that has a rate, monotonic ms. */
+  readonly #starts = new Map<string, number[]>();
   readonly #started = new Set<string>();
   /** JSON texts that attempts returned, until their result is seen. */
   readonly #returned = new Map<string, string>();
@@ -44,7 +48,15 @@ export class Attempts {
   readonly #cancelled = new Set<string>();
   #isLettingGo = false;
 
-  constructor(witness: Witness, findings: Findings, trace: Trace, limits: WidestLimits) {
+  /** @param typeLimits - As the plan declares them: none changes them. */
+  constructor(
+    witness: Witness,
+    findings: Findings,
+    trace: Trace,
+    limits: WidestLimits,
+    typeLimits: FleetConfig['typeLimits']
+  ) {
+    this.#typeLimits = typeLimits;
     this.#witness = witness;
     this.#findings = findings;
     this.#trace = trace;
@@ -59,7 +71,12 @@ export class Attempts {
   /** The handler of all tasks, in one process. */
   run(data: TaskData, context: HandlerContext, clock: Clock): unknown {
     const name = nameOf(context.key, context.attempt);
-    const execution: Execution = { startedAt: clock.monotonic(), abortedAt: null, end: () => {} };
+    const execution: Execution = {
+      type: context.task.type,
+      startedAt: clock.monotonic(),
+      abortedAt: null,
+      end: () => {}
+    };
     this.#executing.set(name, execution);
     this.#trace.add(`start ${name} ${context.workerId} ${clock.monotonic()} ${clock.now()}`);
     this.#checkStart(name, data, context, clock);
@@ -120,10 +137,34 @@ export class Attempts {
     if (this.#cancelled.has(key) || (task.batchId !== null && this.#cancelled.has(task.batchId))) {
       this.#findings.add('cancelled', `${name} started after it was cancelled`);
     }
-    if (data.name !== key && row?.context.retryOf == null) {
+    if (data.name !== this.#witness.nameOf(key) && row?.context.retryOf == null) {
       this.#findings.add('result', `${name} was given the data of ${data.name}`);
     }
     this.#checkLimit(name, this.#witness.limitOf(key, attempt), clock.monotonic());
+    this.#checkType(name, task.type, clock.monotonic());
+  }
+
+  /** Starts within its interval, by a clock that no process shares with another, and handlers at once. */
+  #checkType(name: string, type: string, now: number): void {
+    const { rate, concurrency = Infinity } = this.#typeLimits[type] ?? {};
+    const { cancelGraceMs } = this.#limits;
+    const running = [...this.#executing.values()].filter(
+      (each) => each.type === type && (each.abortedAt === null || now < each.abortedAt + cancelGraceMs)
+    );
+    if (running.length > concurrency) {
+      this.#findings.add('over limit', `${running.length} of ${type} run with ${name}, ${concurrency} may`);
+    }
+    if (rate === undefined) return;
+    const starts = (this.#starts.get(type) ?? []).filter((at) => now - at < rate.intervalMs);
+    starts.push(now);
+    this.#starts.set(type, starts);
+    if (starts.length <= rate.limit) return;
+    this.#findings.add('over limit', `${name} is start ${starts.length} of ${type} in ${rate.intervalMs} ms`);
+  }
+
+  /** The wall clock was set: a process that starts next cannot know when the last one started what. */
+  forgetStarts(): void {
+    this.#starts.clear();
   }
 
   /** Those that ignore their abort beyond the grace may be many as are allowed to be stuck. */

@@ -16,6 +16,7 @@ export async function carryOut(world: World, operation: Operation): Promise<void
       return void (world.faults.reads += operation.count);
     case 'jump':
       world.jumpedAt = world.clock.monotonic();
+      world.attempts.forgetStarts();
       return world.clock.jump(operation.ms);
     case 'block':
       return world.clock.block(operation.ms);
@@ -47,6 +48,16 @@ function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do
       return submitBatch(world, fleet, operation);
     case 'submitTask':
       return submitTask(world, fleet, operation);
+    case 'submitOnce':
+      return submitOnce(world, fleet, operation);
+    case 'schedule':
+      return schedule(world, fleet, operation);
+    case 'pauseSchedule':
+      return calls.track(`pauseSchedule ${operation.id}`, () => fleet.pauseSchedule(operation.id));
+    case 'resumeSchedule':
+      return calls.track(`resumeSchedule ${operation.id}`, () => fleet.resumeSchedule(operation.id));
+    case 'unschedule':
+      return calls.track(`unschedule ${operation.id}`, () => fleet.unschedule(operation.id));
     case 'resubmit':
       return operation.altered
         ? submitAltered(world, fleet, operation.id)
@@ -179,24 +190,57 @@ function submitTask(
   { id, waits, task }: OperationOf<'submitTask'>
 ): void {
   const { calls, submissions, findings } = world;
-  const { count: _, attempts, ...options } = task;
+  const { count: _, attempts, type = 'work', ...options } = task;
   const data = { name: id, attempts };
   if (!waits) {
     const onAnswer = (): void => submissions.acknowledge(id);
-    return calls.track(
-      `submitTask ${id}`,
-      () => fleet.submitAsync('work', data, { id, ...options }),
-      onAnswer
-    );
+    return calls.track(`submitTask ${id}`, () => fleet.submitAsync(type, data, { id, ...options }), onAnswer);
   }
   calls.track(
     `submit ${id}`,
-    () => fleet.submit('work', data, { id, ...options }),
+    () => fleet.submit(type, data, { id, ...options }),
     (result) => {
       submissions.acknowledge(id);
       if ((result as { name?: string }).name !== id) {
         findings.add('result', `${id} was answered ${JSON.stringify(result)}`);
       }
+    }
+  );
+}
+
+/** Whatever its id, the task of an idempotency key is always the same one. */
+function submitOnce(
+  { calls, submissions, findings }: World,
+  fleet: SimulatedFleet,
+  { id, idempotencyKey, attempts }: OperationOf<'submitOnce'>
+): void {
+  const data = { name: idempotencyKey, attempts };
+  calls.track(
+    `submitOnce ${id}`,
+    () => fleet.submitAsync('work', data, { id, idempotencyKey }),
+    ({ key }) => {
+      submissions.acknowledge(key);
+      const first = submissions.holderOf(idempotencyKey, key);
+      if (first !== key) findings.add('answer', `"${idempotencyKey}" is ${key}, and was ${first}`);
+    }
+  );
+}
+
+function schedule(
+  { calls, submissions, findings, witness }: World,
+  fleet: SimulatedFleet,
+  { id, everyMs, tasks: plan, ...options }: OperationOf<'schedule'>
+): void {
+  const tasks = submissions.tasksOf(plan, id);
+  const { id: _, dependsOn: __, type, data, ...others } = tasks[0]!;
+  const template = tasks.length > 1 ? { tasks } : { type, data, options: others };
+  const { catchUp, overlap, maxRuns } = options;
+  calls.track(
+    `schedule ${id}`,
+    () => fleet.schedule(id, { everyMs }, template, { catchUp, overlap, maxRuns }),
+    () => {
+      if (!witness.schedules.knows(id))
+        findings.add('lost', `schedule ${id}: acknowledged before it was durable`);
     }
   );
 }

@@ -23,7 +23,8 @@ export function drawPlan(
   bursts = days === 1 ? denseBursts : days * sparseBursts
 ): Plan {
   const random = new SeededRandom(seed);
-  return { seed, config: drawConfig(random), operations: new Draft(random).draw(days, bursts) };
+  const config = drawConfig(random);
+  return { seed, config, operations: new Draft(random, hasTags(config)).draw(days, bursts) };
 }
 
 function drawConfig(random: SeededRandom): ConfigPatch {
@@ -38,6 +39,23 @@ function drawConfig(random: SeededRandom): ConfigPatch {
     maxStuck: random.pick([null, null, 0, 100]),
     maxQueueSize: random.pick([null, null, null, 10, 500]),
     onQueueFull: random.pick(['wait', 'wait', 'reject']),
+    workerGroups: random.pick([
+      [],
+      [],
+      [{ tags: ['gpu'], workers: 1 }],
+      [{ tags: ['gpu', 'eu'], workers: 2 }]
+    ]),
+    typeLimits: random.pick([
+      {},
+      {},
+      { metered: { concurrency: 1 } },
+      { metered: { concurrency: 3, rate: { limit: 20, intervalMs: secondMs } } }
+    ]),
+    autoscale: random.pick([
+      null,
+      null,
+      { minWorkers: 2, maxWorkers: 20, scaleUpThreshold: 5, intervalMs: 100, cooldownMs: 10 * secondMs }
+    ]),
     retry: {
       baseMs: random.pick([0, 100, secondMs]),
       factor: random.pick([1, 2, 3]),
@@ -47,16 +65,26 @@ function drawConfig(random: SeededRandom): ConfigPatch {
   };
 }
 
+function hasTags({ workerGroups }: ConfigPatch): boolean {
+  return (workerGroups?.length ?? 0) > 0;
+}
+
 /** A plan in the making: it remembers what it has named, so that later operations are about something. */
 class Draft {
   readonly #random: SeededRandom;
   readonly #operations: Operation[] = [];
   readonly #batches: string[] = [];
   readonly #tasks: string[] = [];
+  readonly #schedules: string[] = [];
+  /** Idempotency keys, and how the attempts of their tasks behave. */
+  readonly #unique: { readonly idempotencyKey: string; readonly attempts: readonly Behaviour[] }[] = [];
+  readonly #hasTags: boolean;
   #last = 0;
 
-  constructor(random: SeededRandom) {
+  /** @param hasTags - Whether some workers offer `gpu`. */
+  constructor(random: SeededRandom, hasTags: boolean) {
     this.#random = random;
+    this.#hasTags = hasTags;
   }
 
   draw(days: number, bursts: number): readonly Operation[] {
@@ -84,6 +112,8 @@ class Draft {
       ...(['cancelTask', 'cancelTask', 'cancelBatch', 'cancelBatch', 'resubmit', 'resubmit'] as const),
       ...(['pauseBatch', 'resumeBatch', 'resumeBatch', 'removeBatch', 'follow'] as const),
       ...(['retryBatch', 'retryTask', 'submitResult', 'pause', 'resume', 'resume'] as const),
+      ...(['submitOnce', 'submitOnce', 'schedule', 'schedule'] as const),
+      ...(['pauseSchedule', 'resumeSchedule', 'unschedule'] as const),
       ...(['scale', 'scale', 'configure', 'failReads', 'crash', 'crash', 'stop', 'jump', 'block'] as const)
     ]);
     switch (name) {
@@ -104,6 +134,23 @@ class Draft {
           waits: random.chance(0.3),
           task: { ...this.#drawTasks(), count: 1 }
         };
+      case 'submitOnce':
+        return { do: name, id: this.#name('u', this.#tasks), ...this.#drawUnique() };
+      case 'schedule':
+        return {
+          do: name,
+          // Sometimes one that is there is changed.
+          id: random.chance(0.3) ? this.#recent(this.#schedules) : this.#name('s', this.#schedules),
+          everyMs: random.pick([secondMs, 7 * secondMs, minuteMs, hourMs]),
+          catchUp: random.pick(['none', 'last', 'all'] as const),
+          overlap: random.pick(['allow', 'skip'] as const),
+          maxRuns: random.pick([1, 5, 50]),
+          tasks: { ...this.#drawTasks(), count: random.pick([1, 1, 3]) }
+        };
+      case 'pauseSchedule':
+      case 'resumeSchedule':
+      case 'unschedule':
+        return { do: name, id: this.#recent(this.#schedules) };
       case 'resubmit':
         return { do: name, id: this.#recent(this.#batches), altered: random.chance(0.2) };
       case 'cancelTask':
@@ -160,13 +207,25 @@ class Draft {
       ...(random.chance(0.4) && { priority: random.pick([0, 10, 20]) }),
       ...(random.chance(0.15) && { delayMs: random.pick([10, secondMs, minuteMs, hourMs]) }),
       ...(random.chance(0.15) && { timeoutMs: random.pick([50, 500, 10 * secondMs]) }),
-      ...(random.chance(0.15) && { maxRetries: random.integer(0, 5) })
+      ...(random.chance(0.15) && { maxRetries: random.integer(0, 5) }),
+      ...(random.chance(0.2) && { type: 'metered' as const }),
+      ...(this.#hasTags && random.chance(0.3) && { tags: ['gpu'] })
     };
+  }
+
+  #drawUnique() {
+    if (this.#unique.length > 0 && this.#random.chance(0.6)) return this.#random.pick(this.#unique);
+    const fresh = {
+      idempotencyKey: `once ${++this.#last}`,
+      attempts: [this.#drawBehaviour(), this.#drawBehaviour()]
+    };
+    this.#unique.push(fresh);
+    return fresh;
   }
 
   #drawBatchTasks(): TaskPlan {
     const random = this.#random;
-    const tasks = this.#drawTasks();
+    const tasks = { ...this.#drawTasks(), ...(random.chance(0.2) && { isUnique: true }) };
     return random.chance(0.7) ? tasks : { ...tasks, behind: random.pick([[1], [1, 2], [7], [1, 50, 300]]) };
   }
 

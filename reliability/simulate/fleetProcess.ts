@@ -7,12 +7,12 @@ import {
   type Store
 } from '../../src/index.ts';
 import type { Attempts, TaskData } from './attempts.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, TaskType } from './plan.ts';
 import { ProcessClock } from './processClock.ts';
 import { withFaults, type StoreFaults, type StoreUser } from './storeFaults.ts';
 import type { SeededRandom } from '../random.ts';
 
-export type SimulatedFleet = FleetManager<{ work: Handler }>;
+export type SimulatedFleet = FleetManager<Record<TaskType, Handler>>;
 
 /** Parts of a process that a test takes away and gives back broken, to see whether the oracle notices. */
 export interface Plants {
@@ -60,9 +60,9 @@ export class FleetProcess {
     });
     const work: Handler = (data: TaskData, context) =>
       this.#isAlive ? attempts.run(data, context, this.#otherClock) : undefined;
-    const executor = inProcess({ work });
+    const executor = inProcess({ work, metered: work });
     let ids = 0;
-    this.fleet = new FleetManager<{ work: Handler }>({
+    this.fleet = new FleetManager<Record<TaskType, Handler>>({
       name: 'simulated',
       store,
       executor: plants.executor?.(executor) ?? executor,

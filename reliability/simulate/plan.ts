@@ -1,4 +1,4 @@
-import type { ConfigPatch } from '../../src/index.ts';
+import type { CatchUp, ConfigPatch, Overlap } from '../../src/index.ts';
 
 /**
  * A simulated life, written down: what is asked of the fleet, and what goes wrong, each at its time.
@@ -28,6 +28,11 @@ export interface Behaviour {
 /** Tasks that are alike. Attempt n behaves as the n-th behaviour says, later ones as the last. */
 export interface TaskPlan {
   readonly count: number;
+  /** Which of the types that do the same. Defaults to `work`; `metered` may have limits. */
+  readonly type?: TaskType;
+  readonly tags?: readonly string[];
+  /** Each has an idempotency key, its own key. */
+  readonly isUnique?: boolean;
   readonly attempts: readonly Behaviour[];
   readonly priority?: number;
   readonly delayMs?: number;
@@ -36,6 +41,8 @@ export interface TaskPlan {
   /** Each depends on the tasks of its batch that come so many places before it, as far as there are any. */
   readonly behind?: readonly number[];
 }
+
+export type TaskType = 'work' | 'metered';
 
 /** How one commit ends. Faults are used up in order, one by each commit. */
 export interface CommitFault {
@@ -57,6 +64,24 @@ export type Operation = { readonly atMs: number } & (
   /** The same tasks under the same id, or, where `altered`, other ones: these have to be refused. */
   | { readonly do: 'resubmit'; readonly id: string; readonly altered: boolean }
   | { readonly do: 'submitTask'; readonly id: string; readonly waits: boolean; readonly task: TaskPlan }
+  /** Submits the task of an idempotency key under whatever id: the first one is the only one. */
+  | {
+      readonly do: 'submitOnce';
+      readonly id: string;
+      readonly idempotencyKey: string;
+      readonly attempts: TaskPlan['attempts'];
+    }
+  /** Of a single task, or of a batch where there are several. It ends by itself. */
+  | {
+      readonly do: 'schedule';
+      readonly id: string;
+      readonly everyMs: number;
+      readonly catchUp: CatchUp;
+      readonly overlap: Overlap;
+      readonly maxRuns: number;
+      readonly tasks: TaskPlan;
+    }
+  | { readonly do: 'pauseSchedule' | 'resumeSchedule' | 'unschedule'; readonly id: string }
   | { readonly do: 'cancelTask'; readonly key: string }
   | { readonly do: 'cancelBatch' | 'pauseBatch' | 'resumeBatch' | 'removeBatch'; readonly id: string }
   /** Reads the batch's results as they come. */

@@ -77,7 +77,11 @@ async function live(world: World): Promise<void> {
 async function drain(world: World): Promise<void> {
   const { clock, faults, witness, calls, attempts, findings } = world;
   const isDone = (): boolean =>
-    world.isUp && witness.live.size === 0 && calls.open.length === 0 && isSealed(world);
+    world.isUp &&
+    isUnscheduled(world) &&
+    witness.live.size === 0 &&
+    calls.open.length === 0 &&
+    isSealed(world);
   faults.commits.length = 0;
   faults.reads = 0;
   faults.death = null;
@@ -98,6 +102,11 @@ async function drain(world: World): Promise<void> {
   }
 }
 
+function isUnscheduled({ witness }: World): boolean {
+  for (const { state } of witness.schedules.all()) if (state === 'active') return false;
+  return true;
+}
+
 function isSealed({ witness }: World): boolean {
   for (const { context } of witness.batches.values()) if (context.settledAt === null) return false;
   return true;
@@ -110,6 +119,10 @@ function tidy(world: World): void {
   // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
   if (fleet.actor.getSnapshot().value.operation === 'paused')
     calls.track('tidy resume', () => fleet.resume());
+  for (const { state, context } of witness.schedules.all()) {
+    const { id } = context;
+    if (state === 'active') calls.track(`tidy unschedule ${id}`, () => fleet.unschedule(id));
+  }
   for (const { state, context } of witness.batches.values()) {
     const { id } = context;
     if (state === 'paused') calls.track(`tidy resume ${id}`, () => fleet.resumeBatch(id));

@@ -1,10 +1,10 @@
 import type { Task } from '../../src/index.ts';
 import type { TaskData } from './attempts.ts';
 import type { Findings } from './findings.ts';
-import type { TaskPlan } from './plan.ts';
+import type { TaskPlan, TaskType } from './plan.ts';
 import type { Witness } from './witness.ts';
 
-export type SimulatedTask = Task<'work', TaskData>;
+export type SimulatedTask = Task<TaskType, TaskData>;
 
 /** What was submitted, and what of it was acknowledged: none of that may ever be missing. */
 export class Submissions {
@@ -13,10 +13,26 @@ export class Submissions {
   readonly #batches = new Map<string, readonly SimulatedTask[]>();
   readonly #acknowledged = new Set<string>();
   readonly #lost = new Set<string>();
+  readonly #holders = new Map<string, string>();
 
   constructor(witness: Witness, findings: Findings) {
     this.#witness = witness;
     this.#findings = findings;
+  }
+
+  /** The tasks of each firing of a schedule. */
+  tasksOf(plan: TaskPlan, scheduleId: string): readonly SimulatedTask[] {
+    return Array.from({ length: plan.count }, (_, index) => {
+      const task = taskOf({ ...plan, isUnique: false }, String(index), scheduleId);
+      return { ...task, data: { ...task.data, name: scheduleId } };
+    });
+  }
+
+  /** Key of the task that an idempotency key was first acknowledged as. */
+  holderOf(idempotencyKey: string, key: string): string {
+    const first = this.#holders.get(idempotencyKey) ?? key;
+    this.#holders.set(idempotencyKey, first);
+    return first;
   }
 
   /** Makes a batch's tasks, and remembers them for a resubmission. */
@@ -69,12 +85,14 @@ export class Submissions {
 }
 
 function taskOf(
-  { count: _, attempts, behind = [], ...options }: TaskPlan,
+  { count: _, attempts, behind = [], type = 'work', isUnique = false, ...options }: TaskPlan,
   id: string,
   batchId: string
 ): SimulatedTask {
   const dependsOn = behind
     .filter((places) => places <= Number(id))
     .map((places) => String(Number(id) - places));
-  return { id, type: 'work', data: { name: `${batchId}/${id}`, attempts }, dependsOn, ...options };
+  const name = `${batchId}/${id}`;
+  const unique = isUnique && { idempotencyKey: name };
+  return { id, type, data: { name, attempts }, dependsOn, ...unique, ...options };
 }

@@ -12,6 +12,7 @@ import {
   type TaskStatus
 } from '../../src/index.ts';
 import type { Findings } from './findings.ts';
+import { ScheduleWitness } from './scheduleWitness.ts';
 
 /** What held when a commit was made. */
 export interface CommitMoment {
@@ -39,7 +40,12 @@ export class Witness {
   /** How many results the fleet ever had. */
   settled = 0;
 
+  readonly schedules: ScheduleWitness;
+
   readonly #findings: Findings;
+  /** Both ways: the key of the task that has it, and the other way round. */
+  readonly #holders = new Map<string, string>();
+  readonly #idempotencyKeys = new Map<string, string>();
   /** Keys of what tasks depend on, by key. */
   readonly #dependencies = new Map<string, readonly string[]>();
   readonly #moments = new Map<number, CommitMoment>();
@@ -55,6 +61,7 @@ export class Witness {
 
   constructor(findings: Findings) {
     this.#findings = findings;
+    this.schedules = new ScheduleWitness(findings);
   }
 
   /** A commit is made. It may still fail. */
@@ -80,6 +87,7 @@ export class Witness {
         key,
         ids.map((id) => `${batchId}/${id}`)
       );
+      this.#takeIdempotencyKey(key, payload.idempotencyKey);
       if (this.rows.has(row.context.key)) this.#findings.add('duplicated', `${row.context.key} is new twice`);
       this.#tasks += 1;
       this.#take(undefined, row, moment, touched, claimed);
@@ -95,6 +103,7 @@ export class Witness {
     }
     for (const { row } of commit.newTasks) this.#checkDependencies(row);
     for (const row of commit.tasks) this.#checkDependencies(row);
+    this.schedules.see(commit);
     for (const id of touched) this.checkBatch(id);
     for (const result of commit.results) this.#takeResult(result);
     this.#checkHead(commit);
@@ -109,6 +118,8 @@ export class Witness {
       this.rows.delete(key);
       this.results.delete(key);
       this.#dependencies.delete(key);
+      this.#holders.delete(this.#idempotencyKeys.get(key) ?? '');
+      this.#idempotencyKeys.delete(key);
     }
     this.batches.delete(id);
     this.#batchCounts.delete(id);
@@ -204,6 +215,22 @@ export class Witness {
     this.#findings.add('result', `${key} says that what it depends on failed: ${statuses.join(', ')}`);
   }
 
+  #takeIdempotencyKey(key: string, idempotencyKey: string | null): void {
+    if (idempotencyKey === null) return;
+    const holder = this.#holders.get(idempotencyKey);
+    if (holder !== undefined)
+      this.#findings.add('duplicated', `${key} and ${holder} have one idempotency key`);
+    this.#holders.set(idempotencyKey, key);
+    this.#idempotencyKeys.set(key, idempotencyKey);
+  }
+
+  /** Name that the data of a task has to have. */
+  nameOf(key: string): string {
+    const idempotencyKey = this.#idempotencyKeys.get(key);
+    if (idempotencyKey !== undefined) return idempotencyKey;
+    return key.includes('@') ? key.slice(0, key.indexOf('@')) : key;
+  }
+
   #count(counts: Mutable<TaskCounts>, before: TaskRow | undefined, after: TaskRow): void {
     if (before !== undefined) counts[before.state] -= 1;
     counts[after.state] += 1;
@@ -255,11 +282,18 @@ export class Witness {
 
   /** Nothing that may be claimed is left behind by what was. */
   #checkPriorities(claimed: readonly TaskRow[]): void {
-    if (claimed.length === 0) return;
-    const last = claimed.reduce((worst, row) => (isBefore(worst, row) ? row : worst));
+    const last = new Map<string, TaskRow>();
+    for (const row of claimed) {
+      const worst = last.get(kindOf(row));
+      if (worst === undefined || isBefore(worst, row)) last.set(kindOf(row), row);
+    }
+    if (last.size === 0) return;
     for (const row of this.live.values()) {
-      if (row.state !== 'queued' || !isBefore(row, last) || !this.isClaimable(row)) continue;
-      this.#findings.add('order', `${last.context.key} was started before ${row.context.key}`);
+      if (row.state !== 'queued') continue;
+      // What held back one of another type, or of other tags, need not hold it back.
+      const other = last.get(kindOf(row));
+      if (other === undefined || !isBefore(row, other) || !this.isClaimable(row)) continue;
+      this.#findings.add('order', `${other.context.key} was started before ${row.context.key}`);
     }
   }
 
@@ -276,6 +310,11 @@ export class Witness {
 
 function attemptName(key: string, attempt: number): string {
   return `${key}#${attempt}`;
+}
+
+/** Tasks of one kind may be claimed by the same workers, and have the same limits. */
+function kindOf({ context: { type, tags } }: TaskRow): string {
+  return tags.length === 0 ? type : `${type} ${tags.join(' ')}`;
 }
 
 /** Higher priority first, age counted in, then in order of submission. */

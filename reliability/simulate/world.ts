@@ -1,5 +1,5 @@
 import { SimulatedClock } from '../../test/simulatedClock.ts';
-import { memoryStore, type Commit, type FleetConfig, type Store } from '../../src/index.ts';
+import { memoryStore, type Commit, type FleetConfig, type FleetFact, type Store } from '../../src/index.ts';
 import { SeededRandom } from '../random.ts';
 import { Attempts, type WidestLimits } from './attempts.ts';
 import { Calls } from './calls.ts';
@@ -50,7 +50,8 @@ export class World {
     this.#startedAt = this.clock.monotonic();
     this.findings = new Findings(() => this.elapsedMs);
     this.witness = new Witness(this.findings);
-    this.attempts = new Attempts(this.witness, this.findings, this.trace, this.#limits);
+    const { typeLimits = {} } = plan.config;
+    this.attempts = new Attempts(this.witness, this.findings, this.trace, this.#limits, typeLimits);
     this.calls = new Calls(this.findings, this.trace);
     this.submissions = new Submissions(this.witness, this.findings);
   }
@@ -91,7 +92,9 @@ export class World {
     });
     this.#process = process;
     process.fleet.on('*', (fact) => {
-      if (process.isAlive) this.trace.add(JSON.stringify(fact, withoutStacks));
+      if (!process.isAlive) return;
+      this.trace.add(JSON.stringify(fact, withoutStacks));
+      if (fact.type === 'workers.scaled') this.#checkScaling(fact);
     });
     this.start(process);
   }
@@ -122,6 +125,14 @@ export class World {
     this.clock.setAlarm(() => this.boot(), downMs);
   }
 
+  /** What nobody asked for by hand stays within the limits of the policy. */
+  #checkScaling({ to, reason }: Extract<FleetFact, { type: 'workers.scaled' }>): void {
+    const { autoscale } = this.plan.config;
+    if (reason === 'manual') return;
+    if (autoscale && to >= autoscale.minWorkers! && to <= autoscale.maxWorkers!) return;
+    this.findings.add('over limit', `scaled to ${to} workers for ${reason}, by ${JSON.stringify(autoscale)}`);
+  }
+
   /** Looks for work that nothing keeps. To be called when everything is at rest. */
   lookForIdleness(): void {
     const { fleet, isUp, faults, clock, witness } = this;
@@ -136,7 +147,10 @@ export class World {
       } else if (dueAt !== null && dueAt < noticed) {
         this.findings.add('idle', `${key} is overdue, ${row.state}`);
       }
-      if (operation === 'running' && this.attempts.executing === 0 && witness.isClaimable(row)) {
+      // A rate that was used up lets nothing start.
+      const isRated =
+        row.context.type === 'metered' && this.plan.config.typeLimits?.metered?.rate !== undefined;
+      if (operation === 'running' && !isRated && this.attempts.executing === 0 && witness.isClaimable(row)) {
         this.findings.add('idle', `${key} is queued, and no handler runs`);
       }
     }

@@ -87,6 +87,7 @@ const badTasks: [
   ['data that cannot be read', { data: unreadable() }, 'tasks[1].data', 'unreadable', /JSON/],
   ['data that contains itself', { data: cyclic() }, 'tasks[1].data.self', 'contains itself', /JSON/],
   ['a BigInt in its data', { data: { rows: [1n] } }, 'tasks[1].data.rows[0]', '1n', /JSON/],
+  ['a promise as its data', { data: Promise.resolve(1) }, 'tasks[1].data', 'Promise', /JSON/],
   ['a Date in its data', { data: { at: new Date() } }, 'tasks[1].data.at', 'an object of class Date', /JSON/],
   ['NaN in its data', { data: [NaN] }, 'tasks[1].data[0]', 'NaN', /JSON/],
   ['a function as data', { data: () => 1 }, 'tasks[1].data', 'a function', /JSON/],

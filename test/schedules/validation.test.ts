@@ -6,6 +6,9 @@ const now = Date.UTC(2026, 0, 1);
 const every = { everyMs: 60_000 };
 const work = { type: 'work', data: null };
 
+// oxlint-disable-next-line unicorn/no-thenable -- whoever awaits it would call it
+const thenable = { then: (resolve: (value: unknown) => void) => resolve('called') };
+
 type Schedule = (id: unknown, timing: unknown, template: unknown, options?: unknown) => Promise<boolean>;
 
 async function fleetAndCommits() {
@@ -57,6 +60,7 @@ describe('a schedule that is not allowed', () => {
       'template.tasks[0].data',
       'JSON'
     ],
+    ['data', ['a', every, { type: 'work', data: thenable }], 'template.data.then', 'JSON'],
     ['time that never comes', ['a', { cron: '0 0 30 2 *' }, work], 'timing', 'comes at least once more'],
     ['time that is past', ['a', { cron: '0 0 0 1 1 * 2025' }, work], 'timing', 'comes at least once more'],
     ['end that is past', ['a', every, work, { endAt: now - 1 }], 'timing', 'comes at least once more'],

@@ -1,5 +1,5 @@
 import type { Call } from '../calls.ts';
-import { tasksOf, type TaskData } from '../kinds.ts';
+import { tasksOf, type Kind, type TaskData } from '../kinds.ts';
 import type { Entry, RemovedResult } from '../log.ts';
 
 /** A task that somebody submitted, whether or not he heard of it. */
@@ -9,6 +9,8 @@ export interface AskedTask {
   readonly data: TaskData;
   /** Epoch ms; 0: at once. */
   readonly startAfter: number;
+  /** Keys. */
+  readonly dependsOn: readonly string[];
   /** Where in the log it was first submitted. */
   readonly index: number;
 }
@@ -18,6 +20,9 @@ export class Asked {
   readonly tasks = new Map<string, AskedTask>();
   /** Submitted and acknowledged, by batch or by key of a single task. */
   readonly acknowledged = new Set<string>();
+  readonly acknowledgedSchedules = new Set<string>();
+  /** By idempotency key: the keys that its task was submitted under. */
+  readonly unique = new Map<string, Set<string>>();
   readonly cancelledBatches = new Cancellations();
   readonly cancelledTasks = new Cancellations();
   /** By batch: the original's id. */
@@ -52,14 +57,21 @@ export class Asked {
     switch (call.type) {
       case 'submitArray':
       case 'submitStream':
-        for (const { id, data, startAfter = 0 } of tasksOf(call.load)) {
+        for (const { id, data, startAfter = 0, dependsOn: ids = [] } of tasksOf(call.load)) {
           const key = `${call.batchId}/${id}`;
-          this.#add({ key, batchId: call.batchId, data, startAfter, index });
+          const dependsOn = ids.map((other) => `${call.batchId}/${other}`);
+          this.#add({ key, batchId: call.batchId, data, startAfter, dependsOn, index });
         }
         break;
       case 'submitTask':
-        this.#add({ key: call.key, batchId: null, data: { kind: call.kind, n: 1 }, startAfter: 0, index });
+        this.#addSingle(call, index);
         break;
+      case 'submitOnce': {
+        const keys = this.unique.get(call.idempotencyKey) ?? new Set();
+        this.unique.set(call.idempotencyKey, keys.add(call.key));
+        this.#addSingle(call, index);
+        break;
+      }
       case 'retryBatch':
         this.retries.set(call.newBatchId, call.batchId);
         break;
@@ -85,6 +97,13 @@ export class Asked {
       case 'submitTask':
         this.acknowledged.add(call.key);
         break;
+      case 'submitOnce':
+        // Under the key of who came first.
+        this.acknowledged.add(value as string);
+        break;
+      case 'schedule':
+        this.acknowledgedSchedules.add(call.scheduleId);
+        break;
       case 'retryBatch':
         this.acknowledged.add(call.newBatchId);
         break;
@@ -99,6 +118,10 @@ export class Asked {
         break;
       default:
     }
+  }
+
+  #addSingle({ key, kind }: { readonly key: string; readonly kind: Kind }, index: number): void {
+    this.#add({ key, batchId: null, data: { kind, n: 1 }, startAfter: 0, dependsOn: [], index });
   }
 
   #add(task: AskedTask): void {

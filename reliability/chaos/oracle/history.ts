@@ -4,6 +4,7 @@ import type { Entry } from '../log.ts';
 import { lethalKey, mainConfig } from '../plan.ts';
 import type { Asked } from './asked.ts';
 import type { Problem } from './problem.ts';
+import { nominalTime } from './firings.ts';
 import { SwitchState } from './switchState.ts';
 
 type EntryOf<TType extends Entry['type']> = Extract<Entry, { type: TType }>;
@@ -27,6 +28,10 @@ class History {
   readonly #attempts = new Set<string>();
   readonly #running = new Set<string>();
   readonly #settled = new Set<string>();
+  /** Tasks whose handler has had its effect. */
+  readonly #effects = new Set<string>();
+  /** By idempotency key: the key that was answered first. */
+  readonly #holders = new Map<string, string>();
   readonly #retryAt = new Map<string, number>();
   /** How the process is to end. */
   #ending = '';
@@ -83,8 +88,10 @@ class History {
         if (entry.resources.length > 0)
           this.#report('leaked', `left after the stop: ${entry.resources.join(', ')}`);
         return;
-      case 'removing':
       case 'effect':
+        this.#effects.add(entry.key);
+        return;
+      case 'removing':
       case 'followed':
       case 'finished':
     }
@@ -121,6 +128,12 @@ class History {
     const handle = handleOf(call);
     if (handle !== null && value !== handle) {
       this.#report('wrong', `${call.type} of ${handle} was answered ${JSON.stringify(value)}`);
+    }
+    if (call.type === 'submitOnce') {
+      const key = JSON.stringify(value);
+      const first = this.#holders.get(call.idempotencyKey) ?? key;
+      this.#holders.set(call.idempotencyKey, first);
+      if (key !== first) this.#report('duplicated', `${call.idempotencyKey} is ${key}, and was ${first}`);
     }
     if (value === true && call.type === 'cancelBatch') this.#cancelled.add(call.batchId);
     if (value === true && call.type === 'cancelTask') this.#cancelled.add(call.key);
@@ -168,7 +181,9 @@ class History {
     if (batchId !== null && !this.#batch(batchId).mayBe('running')) {
       this.#report('wrong', `${attempt} began while its batch was paused`, key);
     }
-    const dueAt = Math.max(this.#retryAt.get(key) ?? 0, task?.startAfter ?? 0);
+    const early = task?.dependsOn.find((other) => !this.#effects.has(other));
+    if (early !== undefined) this.#report('wrong', `${attempt} began before ${early} had its effect`, key);
+    const dueAt = Math.max(this.#retryAt.get(key) ?? 0, task?.startAfter ?? 0, nominalTime(key));
     if (at < dueAt) this.#report('wrong', `${attempt} began ${dueAt - at} ms before its time`, key);
     this.#running.add(attempt);
     const limit = Math.max(...this.#workers.possible);

@@ -3,6 +3,7 @@ import { addCounts, noCounts, type Counts } from '../../counts.ts';
 import type { Entry } from '../log.ts';
 import { lethalConfig, lethalKey, scopes } from '../plan.ts';
 import { Asked } from './asked.ts';
+import { checkFirings, isFiring } from './firings.ts';
 import { checkHistory } from './history.ts';
 import type { Problem } from './problem.ts';
 import { readStored, type Stored } from './stored.ts';
@@ -24,9 +25,11 @@ export async function judge(entries: readonly Entry[], reader: StoreReader): Pro
     ...checkHistory(entries, asked),
     ...checkTasks(entries, asked, stored),
     ...checkTotals(entries, asked, stored),
+    ...checkFirings(stored, asked.acknowledgedSchedules),
     ...checkPoison(entries, await readStored(reader, scopes.lethal))
   ];
-  let counts: Counts = { ...noCounts, tried: asked.tasks.size };
+  const fired = [...stored.tasks.keys()].filter(isFiring).length;
+  let counts: Counts = { ...noCounts, tried: asked.tasks.size + fired };
   let wrong = 0;
   for (const { count } of problems) {
     if (count === 'wrong') wrong += 1;

@@ -1,4 +1,4 @@
-import type { BatchRow, StoredResult, StoredTask, StoreReader } from '../../../src/store.ts';
+import type { BatchRow, ScheduleRow, StoredResult, StoredTask, StoreReader } from '../../../src/store.ts';
 
 /** All that a store holds of one fleet. */
 export interface Stored {
@@ -6,6 +6,7 @@ export interface Stored {
   readonly batches: ReadonlyMap<string, BatchRow>;
   /** In order of settling. */
   readonly results: readonly StoredResult[];
+  readonly schedules: readonly ScheduleRow[];
 }
 
 const limit = 1_000;
@@ -33,5 +34,5 @@ export async function readStored(reader: StoreReader, scope: string): Promise<St
     if (page.length < limit) break;
     afterSettledSeq = page.at(-1)!.settledSeq;
   }
-  return { tasks, batches, results };
+  return { tasks, batches, results, schedules: await reader.listSchedules(scope, { limit }) };
 }

@@ -3,6 +3,7 @@ import { taskLifecycle } from '../../../src/lifecycles.ts';
 import { kindOf, valueOf } from '../kinds.ts';
 import type { Entry } from '../log.ts';
 import type { Asked, AskedTask } from './asked.ts';
+import { firedTasks } from './firings.ts';
 import { Lives } from './lives.ts';
 import type { Problem } from './problem.ts';
 import type { Stored } from './stored.ts';
@@ -13,7 +14,7 @@ export function checkTasks(entries: readonly Entry[], asked: Asked, stored: Stor
   const results = groupByKey(stored.results);
   const lives = new Lives(entries);
   const problems: Problem[] = [];
-  const tasks = [...asked.tasks.values(), ...retriedTasks(asked, stored)];
+  const tasks = [...asked.tasks.values(), ...retriedTasks(asked, stored), ...firedTasks(stored)];
   for (const task of tasks) {
     const { key } = task;
     const found = stored.tasks.get(key);
@@ -31,6 +32,12 @@ export function checkTasks(entries: readonly Entry[], asked: Asked, stored: Stor
   const known = new Set(tasks.map(({ key }) => key));
   for (const key of stored.tasks.keys()) {
     if (!known.has(key)) problems.push({ count: 'wrong', text: `${key} was never submitted`, key });
+  }
+  for (const [idempotencyKey, keys] of asked.unique) {
+    const there = [...keys].filter((key) => stored.tasks.has(key));
+    if (there.length > 1) {
+      problems.push({ count: 'duplicated', text: `${there.join(' and ')} are both ${idempotencyKey}` });
+    }
   }
   return problems;
 }
@@ -136,7 +143,7 @@ function* retriedTasks(asked: Asked, { tasks }: Stored): Generator<AskedTask> {
     for (const task of asked.tasks.values()) {
       if (task.batchId !== batchId || tasks.get(task.key)?.row.state === 'completed') continue;
       const key = `${newBatchId}/${task.key.slice(batchId.length + 1)}`;
-      yield { ...task, key, batchId: newBatchId, startAfter: 0 };
+      yield { ...task, key, batchId: newBatchId, startAfter: 0, dependsOn: [] };
     }
   }
 }

@@ -8,6 +8,7 @@ import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { Log } from '../log.ts';
 import { isCutOff } from '../calls.ts';
 import { lethalConfig, lethalKey, mainConfig, scopes, type Finish, type Plan } from '../plan.ts';
+import { isFiring } from '../oracle/firings.ts';
 import { Begun } from './begun.ts';
 import { breakProcess, faultyExecutor, faultyStore } from './faultyParts.ts';
 import { recordedHandlers } from './handlers.ts';
@@ -146,8 +147,25 @@ async function settleAll(
     ...finish.keys.map((key) => told(key, fleet.waitFor(key, { timeoutMs }))),
     poison && told(lethalKey, poison.waitFor(lethalKey, { timeoutMs }))
   ]);
+  await settleScheduled(fleet, timeoutMs, told);
   const [stats, summary] = await Promise.all([fleet.getStats(), fleet.coordinator.getSummary()]);
   log.write({ type: 'finished', stats, summary });
+}
+
+/** No schedule fires any more, and what they submitted settles. */
+async function settleScheduled(
+  fleet: FleetManager,
+  timeoutMs: number,
+  told: (what: string, wait: Promise<unknown>) => Promise<unknown>
+): Promise<void> {
+  for (const { id } of await fleet.listSchedules()) await fleet.pauseSchedule(id);
+  for (let after = 0; ;) {
+    const page = await fleet.listTasks({ after, limit: 1_000 });
+    const scheduled = page.filter(({ key }) => isFiring(key));
+    await Promise.all(scheduled.map(({ key }) => told(key, fleet.waitFor(key, { timeoutMs }))));
+    if (page.length < 1_000) return;
+    after = page.at(-1)!.seq;
+  }
 }
 
 /** The streams of the process itself: its threads open them, and they keep nothing alive. */

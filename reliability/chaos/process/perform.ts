@@ -3,7 +3,7 @@ import type { Json } from '../../../machines/task.ts';
 import { NotFoundError } from '../../../src/errors.ts';
 import type { FleetManager } from '../../../src/fleetManager.ts';
 import { isAnswer, type Call, type Lane } from '../calls.ts';
-import { tasksOf, type Kind, type Load } from '../kinds.ts';
+import { scheduledTask, scheduleMs, tasksOf, type Kind, type Load } from '../kinds.ts';
 import type { Log } from '../log.ts';
 import type { Begun } from './begun.ts';
 
@@ -66,6 +66,10 @@ async function perform(call: Call, fleet: FleetManager): Promise<Json> {
       return fleet.submitBatch(streamOf(call.load), { batchId: call.batchId });
     case 'submitTask':
       return submitTask(fleet, call.key, call.kind);
+    case 'submitOnce':
+      return submitTask(fleet, call.key, call.kind, call.idempotencyKey);
+    case 'schedule':
+      return fleet.schedule(call.scheduleId, { everyMs: scheduleMs }, scheduledTask, { catchUp: 'all' });
     case 'cancelTask':
       return fleet.cancelTask(call.key);
     case 'cancelBatch':
@@ -91,12 +95,18 @@ async function* streamOf(load: Load): AsyncGenerator<ReturnType<typeof tasksOf>[
   for (const task of tasksOf(load)) yield task;
 }
 
-async function submitTask(fleet: FleetManager, key: string, kind: Kind): Promise<string> {
+async function submitTask(
+  fleet: FleetManager,
+  key: string,
+  kind: Kind,
+  idempotencyKey?: string
+): Promise<string> {
   const [{ data, maxRetries, timeoutMs }] = tasksOf({ kinds: [kind], count: 1 }) as [
     ReturnType<typeof tasksOf>[number]
   ];
   const view = await fleet.submitAsync(kind, data, {
     id: key,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(maxRetries !== undefined && { maxRetries }),
     ...(timeoutMs !== undefined && { timeoutMs })
   });

@@ -9,6 +9,7 @@ import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { agentFindings } from '../../../src/stores/sqlite/agentCheck.ts';
 import { failureOf } from '../../../src/stores/sqlite/failure.ts';
 import { decodeAgent, decodeBatch, decodeHead } from '../../../src/stores/sqlite/fleetRows.ts';
+import { decodeSchedule } from '../../../src/stores/sqlite/scheduleRows.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import { decodeStoredTask, decodeTaskPage } from '../../../src/stores/sqlite/taskRows.ts';
 import { gate } from '../../harness.ts';
@@ -44,11 +45,17 @@ export async function makeImages(): Promise<Images> {
         return { n, text: 'x'.repeat(n * 20) };
       }
     },
-    config: { maxConcurrentWorkers: 3, maxRetries: 0 }
+    config: { maxConcurrentWorkers: 3, maxRetries: 0, workerGroups: [{ tags: ['gpu'], workers: 1 }] }
   });
   await fleet.start();
+  await putSchedules(fleet);
   const batches = [0, 1, 2, 3].map((batch) =>
-    range(10).map((n) => ({ id: `t${n}`, type: 'work' as const, data: batch * 10 + n }))
+    range(10).map((n) => ({
+      id: `t${n}`,
+      type: 'work' as const,
+      data: batch * 10 + n,
+      ...extrasOf(batch, n)
+    }))
   );
   const [first, second, third, last] = batches;
   const done = await Promise.all([first!, second!, third!].map((tasks) => fleet.submitBatch(tasks)));
@@ -58,6 +65,9 @@ export async function makeImages(): Promise<Images> {
   database.exec('PRAGMA wal_checkpoint(PASSIVE)');
   database.close();
   await fleet.submitBatch(last!, { batchId: 'held', metadata: { by: 'test' } });
+  await fleet.pauseSchedule('s0');
+  await fleet.unschedule('s5');
+  await fleet.coordinator.submitResult('outside', { taskId: 'x', success: true, duration: 1, timestamp: 1 });
   await fleet.pause();
   await store.sendCommand('nobody', cancel('c1'));
   // Acknowledged by its turn: the last thing that is in the log.
@@ -67,6 +77,26 @@ export async function makeImages(): Promise<Images> {
   await fleet.stop();
   await store.close();
   return { closed: imageOf(path), killedEarly, killed };
+}
+
+/** None fires: what a store holds is not to depend on when it is read. */
+async function putSchedules(fleet: Pick<FleetManager, 'schedule'>): Promise<void> {
+  const startAt = Date.UTC(2900, 0);
+  for (const n of range(6)) {
+    const template = { type: 'work', data: { n, text: 'y'.repeat(n * 50) } };
+    await fleet.schedule(`s${n}`, { everyMs: 60_000 + n }, template, { startAt });
+  }
+  const tasks = range(4).map((n) => ({ id: `t${n}`, type: 'work', data: n }));
+  await fleet.schedule('batch', { cron: '0 0 1 1 *', timeZone: 'Europe/Berlin' }, { tasks }, { startAt });
+}
+
+/** Tags, an idempotency key and dependencies, of some tasks. */
+function extrasOf(batch: number, n: number) {
+  return {
+    ...(n % 5 === 1 && { tags: ['gpu'] }),
+    ...(n % 4 === 2 && { idempotencyKey: `once ${batch} ${n}` }),
+    ...(n % 3 === 2 && { dependsOn: [`t${n - 1}`] })
+  };
 }
 
 /** Writes an image into an empty directory. */
@@ -116,7 +146,7 @@ function readAll(driver: StoreDriver, path: string): Reading {
 /** Everything that a fleet and its readers see. */
 function contentOf(driver: StoreDriver, path: string): unknown {
   const scopes = driver.scopes();
-  const { head, agents, batches } = driver.open(scope, 'me');
+  const { head, agents, batches, schedules } = driver.open(scope, 'me');
   const restored = restoreAgents(path, agents.map(decodeAgent));
   const [, page] = driver.liveTasks(scope, 0, 1_000) as [number, string];
   const live = decodeTaskPage(page);
@@ -148,6 +178,19 @@ function contentOf(driver: StoreDriver, path: string): unknown {
     failed: driver.results(scope, { limit: 1_000, success: false }),
     each: tasks.map(({ row }) => driver.result(scope, row.context.key)),
     sums: driver.sumResults(scope, 0),
+    keyHolders: driver
+      .keyHolders(
+        scope,
+        tasks.flatMap(({ payload }) => payload.idempotencyKey ?? [])
+      )
+      .map(decodeStoredTask),
+    schedules: schedules.map(decodeSchedule),
+    listed: driver.listSchedules(scope, { limit: 100 }).map(decodeSchedule),
+    eachSchedule: schedules.map(([id]) => driver.schedule(scope, id as string)),
+    templates: driver.templates(
+      scope,
+      schedules.map(([id]) => id as string)
+    ),
     reply: driver.readReply('nobody', 'c1')
   };
 }
