@@ -116,8 +116,7 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);
-    else this.#refresh(place);
+    this.#release(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -147,7 +146,7 @@ export class Roster {
     const place = this.get(workerId);
     if (place === undefined) return;
     place.lingering.delete(attemptKey(ref));
-    this.#refresh(place);
+    this.#release(place);
   }
 
   setAccepting(workerId: string, isAccepting: boolean): void {
@@ -182,6 +181,12 @@ export class Roster {
     this.#places.delete(workerId);
     this.#leaveOffer(place);
     if (place.isHolding) this.#busy -= 1;
+  }
+
+  /** Something that the worker held is over. A guest that holds nothing more goes. */
+  #release(place: Place): void {
+    this.#refresh(place);
+    if (place.slot === guestSlot && !place.isHolding) this.#places.delete(place.workerId);
   }
 
   #refresh(place: Place): void {
