@@ -184,9 +184,14 @@ export class Ledger {
     this.parked.delete(id);
   }
 
-  /** Entries that were parked for a batch that was never committed. */
-  forgetStrayParked(): void {
-    for (const id of this.parked.keys()) if (!this.batches.has(id)) this.parked.delete(id);
+  /** Queues the tasks again that were parked for a batch by the turn that paused it, which was not committed. */
+  unparkStray(): void {
+    for (const [id, entries] of this.parked) {
+      const batch = this.batches.get(id);
+      if (batch?.state === 'paused' || batch?.state === 'cancelling') continue;
+      if (batch !== undefined) for (const entry of entries) this.queue.push(entry);
+      this.parked.delete(id);
+    }
   }
 
   /** Queues the tasks again whose type has a handler now. @param types - `null`: all of them. */

@@ -35,14 +35,19 @@ export class TypeUse {
     }
   }
 
+  /** How many handlers of the type run, or are about to. */
+  running(type: string): number {
+    return this.#running.get(type) ?? 0;
+  }
+
   /** A handler of the type runs, or is about to. */
   begin(type: string): void {
-    this.#running.set(type, (this.#running.get(type) ?? 0) + 1);
+    this.#running.set(type, this.running(type) + 1);
   }
 
   /** It does no more. */
   end(type: string): void {
-    const left = this.#running.get(type)! - 1;
+    const left = this.running(type) - 1;
     if (left === 0) this.#running.delete(type);
     else this.#running.set(type, left);
   }
@@ -50,7 +55,7 @@ export class TypeUse {
   /** Whether another task of the type may be claimed. */
   isOpen(type: string, activeNow: number): boolean {
     const { concurrency = Infinity } = limitOf(this.#limits, type) ?? {};
-    if ((this.#running.get(type) ?? 0) >= concurrency) return false;
+    if (this.running(type) >= concurrency) return false;
     const log = this.#starts.get(type);
     return log === undefined || log.freeAt <= activeNow;
   }
