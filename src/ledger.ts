@@ -3,7 +3,7 @@ import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DueQueue } from './dueQueue.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
-import { QueuedTags } from './queuedTags.ts';
+import { QueuedKinds } from './queuedKinds.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import { ScheduleBook } from './scheduleBook.ts';
@@ -53,7 +53,7 @@ export class Ledger {
   undoneSeq = 0;
 
   readonly queue = new DispatchQueue();
-  readonly queuedTags = new QueuedTags();
+  readonly queuedKinds = new QueuedKinds();
   readonly due = new DueQueue();
   readonly dependents = new Dependents();
   readonly roster = new Roster();
@@ -112,8 +112,8 @@ export class Ledger {
       this.typeUse.begin(after.context.type);
     }
     if (before !== undefined && before.context.settledAt !== null) this.dependents.unsettle(seq);
-    if (before?.state === 'queued') this.queuedTags.count(before.context.tags, -1);
-    if (after?.state === 'queued') this.queuedTags.count(after.context.tags, 1);
+    if (before?.state === 'queued') this.queuedKinds.count(before.context, -1);
+    if (after?.state === 'queued') this.queuedKinds.count(after.context, 1);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);

@@ -54,10 +54,14 @@ export class TypeUse {
 
   /** Whether another task of the type may be claimed. */
   isOpen(type: string, activeNow: number): boolean {
-    const { concurrency = Infinity } = limitOf(this.#limits, type) ?? {};
-    if (this.running(type) >= concurrency) return false;
+    if (this.running(type) >= this.#concurrencyOf(type)) return false;
     const log = this.#starts.get(type);
     return log === undefined || log.freeAt <= activeNow;
+  }
+
+  /** How many more handlers of the type may run at once; 0 while its rate is used up. */
+  room(type: string, activeNow: number): number {
+    return this.isOpen(type, activeNow) ? this.#concurrencyOf(type) - this.running(type) : 0;
   }
 
   /** A task of the type is to be started once its claim is committed. */
@@ -88,6 +92,10 @@ export class TypeUse {
       if (freeAt > turnAt && freeAt < next && isQueued(type)) next = freeAt;
     }
     return next;
+  }
+
+  #concurrencyOf(type: string): number {
+    return limitOf(this.#limits, type)?.concurrency ?? Infinity;
   }
 }
 

@@ -116,7 +116,9 @@ const ready: WorkerReport = {
   workerId: 'worker-1',
   concurrency: 1,
   tasksPerWorker: null,
-  tags: []
+  tags: [],
+  spawnedAt: now,
+  problem: null
 };
 
 function popNext({ queue }: Ledger): number {

@@ -1,4 +1,5 @@
 import { Ledger, isHeld } from '../../../src/ledger.ts';
+import { Everything } from '../../../src/everything.ts';
 import { LiveCounts } from '../../../src/liveCounts.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../../../src/lifecycles.ts';
 import { attemptKey } from '../../../src/roster.ts';
@@ -24,7 +25,7 @@ export function differencesOf(ledger: Ledger, stored: StoredRows): string[] {
     ...rowsOf(ledger, stored, live),
     ...waitingOf(ledger, live),
     ...holdingsOf(ledger, live),
-    ...tagsOf(ledger, live),
+    ...kindsOf(ledger, live),
     ...dependenciesOf(ledger, stored, live)
   ];
 }
@@ -127,15 +128,23 @@ function holdingsOf(ledger: Ledger, live: readonly TaskRow[]): string[] {
   return found;
 }
 
-function tagsOf(ledger: Ledger, live: readonly TaskRow[]): string[] {
+function kindsOf(ledger: Ledger, live: readonly TaskRow[]): string[] {
   const found: string[] = [];
   const tagged = live.filter(({ state, context }) => state === 'queued' && context.tags.length > 0);
   const sets = [[], ...new Set(tagged.map(({ context }) => context.tags))];
   for (const tags of sets) {
     const offer = { key: '', tags: new Set(tags) };
     const should = tagged.filter(({ context }) => !covers(offer.tags, context.tags)).length;
-    const has = ledger.queuedTags.unserved([offer]);
+    const has = ledger.queuedKinds.unserved([offer]);
     if (has !== should) found.push(`${has} tasks need more than [${tags.join()}], of ${should}`);
+  }
+  const queued = live.filter(({ state }) => state === 'queued');
+  for (const type of new Set(live.map(({ context }) => context.type))) {
+    const should = queued.filter(({ context }) => context.type === type).length;
+    const has = ledger.queuedKinds.served([{ tags: new Everything() }], (other) =>
+      other === type ? Infinity : 0
+    );
+    if (has !== should) found.push(`${has} tasks of type ${type} are queued, of ${should}`);
   }
   return found;
 }

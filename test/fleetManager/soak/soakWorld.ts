@@ -131,7 +131,7 @@ export class SoakWorld {
     this.#hasStarted = false;
     await this.fleet.start();
     this.#hasStarted = true;
-    this.#journal = attach.mock.contexts.at(-1) ?? this.#journal;
+    this.#journal = attach.mock.contexts.at(-1) as Journal;
     attach.mockRestore();
     await this.clock.rest();
   }
