@@ -81,6 +81,9 @@ export class SoakWorld {
   readonly #newId = countingIds();
   /** How many commits, reads and removals fail, besides those that a command has fail. */
   readonly #faultRate: number;
+  /** How long commits take. */
+  readonly #commitMs: readonly number[];
+  #commits = 0;
   readonly #faults: (typeof faults)[number][] = [];
   readonly #rows = new Map<string, TaskRow>();
   readonly #dependsOn = new Map<number, readonly string[]>();
@@ -101,6 +104,7 @@ export class SoakWorld {
     this.random = new SeededRandom(seed);
     this.hasExecutor = this.random.chance(0.4);
     this.#faultRate = this.random.pick([0, 0.03, 0.15]);
+    this.#commitMs = this.random.pick([[0], [0], [0, 0, 5, 300]]);
   }
 
   /** Another process takes the fleet up. */
@@ -140,9 +144,11 @@ export class SoakWorld {
     let isStopped = false;
     const stopped = this.fleet.stop({ graceful, timeoutMs: 2_000 }).finally(() => (isStopped = true));
     this.call(graceful ? 'stop gracefully' : 'stop at once', stopped);
-    await this.clock.advanceUntil(() => isStopped, 60_000);
-    // The executor waits for what detached code throws, beside the clock.
-    await settled();
+    for (let tries = 0; tries < 3 && !isStopped; tries++) {
+      await this.clock.advanceUntil(() => isStopped, 60_000);
+      // The executor waits for what detached code throws, beside the clock.
+      await settled();
+    }
     if (!isStopped) this.problems.push('the fleet does not stop');
   }
 
@@ -153,6 +159,7 @@ export class SoakWorld {
     await this.store.release(scope);
     this.pending.clear();
     this.#run += 1;
+    this.#commits = 0;
   }
 
   fail(fault: (typeof faults)[number]): void {
@@ -213,7 +220,7 @@ export class SoakWorld {
   /** Looks at everything, where nothing is under way. */
   async look(): Promise<void> {
     await this.clock.rest();
-    if (this.#isUndecided || this.fleet.actor.getSnapshot().status !== 'active') return;
+    if (this.#isUndecided || this.#commits > 0 || this.fleet.actor.getSnapshot().status !== 'active') return;
     const head = await this.store.readHead(scope);
     if (head === null) return;
     const tasks = (await this.store.listTasks(scope, { limit })).map(({ row }) => row);
@@ -276,6 +283,7 @@ export class SoakWorld {
       ...this.store,
       ...failing,
       commit: async (commit) => {
+        await this.#takeTime();
         const fault = this.#faults.shift() ?? (this.#isUnlucky ? this.random.pick(faults) : undefined);
         if (fault === 'refused') throw new StoreError('ERR_STORE_FULL', 'The disk is full', 'refused');
         if (fault !== undefined) this.#isUndecided = true;
@@ -285,6 +293,7 @@ export class SoakWorld {
             this.problems.push(`the store refuses a commit: ${String(error)}`);
             throw error;
           });
+          await this.#takeTime();
         }
         if (fault !== undefined) throw new StoreError('ERR_STORE_IO', 'The connection broke', 'unknown');
       },
@@ -294,6 +303,16 @@ export class SoakWorld {
         return head;
       }
     };
+  }
+
+  /** A commit goes on later, unless its process dies meanwhile. */
+  async #takeTime(): Promise<void> {
+    const ms = this.isCalm || !this.#hasStarted ? 0 : this.random.pick(this.#commitMs);
+    if (ms === 0) return;
+    const run = this.#run;
+    this.#commits += 1;
+    await new Promise<void>((resolve) => this.clock.setAlarm(() => this.#run === run && resolve(), ms));
+    this.#commits -= 1;
   }
 
   #judge({ newTasks, tasks, batches, results }: Commit): void {
