@@ -1,4 +1,4 @@
-import { Ledger, isHeld } from '../../../src/ledger.ts';
+import { isHeld, type Ledger } from '../../../src/ledger.ts';
 import { Everything } from '../../../src/everything.ts';
 import { LiveCounts } from '../../../src/liveCounts.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../../../src/lifecycles.ts';

@@ -144,7 +144,7 @@ export class SoakWorld {
     let isStopped = false;
     const stopped = this.fleet.stop({ graceful, timeoutMs: 2_000 }).finally(() => (isStopped = true));
     this.call(graceful ? 'stop gracefully' : 'stop at once', stopped);
-    for (let tries = 0; tries < 3 && !isStopped; tries++) {
+    for (let round = 1; round <= 3; round++) {
       await this.clock.advanceUntil(() => isStopped, 60_000);
       // The executor waits for what detached code throws, beside the clock.
       await settled();
