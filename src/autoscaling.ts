@@ -4,7 +4,7 @@ import type { Autoscale, FleetConfig, ScalingReason } from '../machines/fleet.ts
 import { wantedSlots, type FleetRef } from '../machines/fleetMachine.ts';
 import type { ActiveClock } from './activeClock.ts';
 import type { Ledger } from './ledger.ts';
-import type { Turn } from './turn.ts';
+import type { Turn, TurnContext } from './turn.ts';
 
 /** A decision of the autoscaler that is not durable yet. */
 interface Decision extends ScalingRequest {
@@ -78,7 +78,8 @@ export class Autoscaling {
   }
 
   /** Looks at the load as a turn has left it. */
-  look({ context: { config, isDispatching } }: Turn): void {
+  look({ context }: Turn): void {
+    const { config, isDispatching } = context;
     const { autoscale: policy, maxConcurrentWorkers: workers } = config;
     // The queue of a paused fleet does not wait for workers.
     if (policy === null || !isDispatching || this.#autoscaler?.getSnapshot().value === 'manual') {
@@ -94,7 +95,7 @@ export class Autoscaling {
       this.#tell({ type: 'cooldown.ended' });
       this.#watch = watchFrom(now, busy, policy);
     }
-    const ready = this.#readyTasks();
+    const ready = this.#readyTasks(context, policy.maxWorkers);
     const load = { ready, workers, concurrency: config.workerConcurrency };
     const isLong = ready > policy.scaleUpThreshold && workers < policy.maxWorkers;
     if (!isLong) {
@@ -116,15 +117,16 @@ export class Autoscaling {
     this.#isShrinkable = false;
   }
 
-  /** Tasks that would run at once if there were room. */
-  #readyTasks(): number {
-    const { head, batches } = this.#ledger;
+  /** Tasks that would run at once if there were as many workers as there may be: at most so many. */
+  #readyTasks({ config, types, activeNow }: TurnContext, maxWorkers: number): number {
+    const { head, batches, queuedKinds, typeUse } = this.#ledger;
     let ready = head.stats.counts.queued;
     if (ready === 0) return 0;
     for (const { state, context } of batches.values()) {
       if (state === 'paused' || state === 'cancelling') ready -= context.counts.queued;
     }
-    return ready;
+    const roomOf = (type: string): number => (types?.has(type) === false ? 0 : typeUse.room(type, activeNow));
+    return Math.min(ready, queuedKinds.served(offersOf(config, maxWorkers), roomOf));
   }
 
   #measure(load: Extract<AutoscalerEvent, { type: 'load.measured' }>): void {
@@ -158,6 +160,18 @@ export class Autoscaling {
   get #autoscaler(): ActorRefFrom<typeof autoscalerMachine> | undefined {
     return this.#fleet().getSnapshot().children.autoscaler;
   }
+}
+
+/** What so many workers offer. */
+function offersOf({ workerGroups }: FleetConfig, workers: number): { readonly tags: ReadonlySet<string> }[] {
+  const offers: { readonly tags: ReadonlySet<string> }[] = [];
+  let left = workers;
+  for (const group of workerGroups) {
+    if (left <= 0) break;
+    offers.push({ tags: new Set(group.tags) });
+    left -= group.workers;
+  }
+  return offers;
 }
 
 /** Long enough for both times: what is shorter than `intervalMs` is not looked at. */

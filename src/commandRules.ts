@@ -73,7 +73,7 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
     case 'task.cancel':
       return cancelTask(turn, command.key);
     case 'task.retry':
-      return retryTask(turn, command);
+      return retryTask(turn, input, command);
     case 'schedule.put':
       return putSchedule(turn, command);
     case 'schedule.remove':
@@ -243,7 +243,9 @@ export function submitTask(turn: Turn, input: CommandInput, { task }: CommandOf<
 function cancelTask(turn: Turn, key: string): boolean {
   const waited = withdraw(
     turn,
-    ({ command }) => command.type === 'task.submit' && command.task.key === key,
+    ({ command }) =>
+      (command.type === 'task.submit' && command.task.key === key) ||
+      (command.type === 'task.retry' && command.newKey === key),
     new ConflictError('task', key, 'was cancelled before it was accepted')
   );
   if (waited) return true;
@@ -273,7 +275,7 @@ const cancelled: TaskError = {
  * Submits a copy of a task that did not complete; the original stays as it is, and keeps its idempotency key. The copy
  * depends on nothing: whoever retries it alone wants it to run.
  */
-function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string {
+function retryTask(turn: Turn, input: CommandInput, { key, newKey }: CommandOf<'task.retry'>): unknown {
   const copied = turn.taskByKey(newKey);
   if (copied?.context.retryOf === key) return newKey;
   if (copied !== undefined) throw new ConflictError('task', newKey, 'exists and is no copy of it');
@@ -299,6 +301,7 @@ function retryTask(turn: Turn, { key, newKey }: CommandOf<'task.retry'>): string
     idempotencyKey: null
   };
   assertRunnable(turn, [copy]);
+  if (roomFor(turn, 1, 1) === 0) return defer(turn, input);
   turn.addTask(copy, null);
   return newKey;
 }

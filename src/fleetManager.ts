@@ -343,7 +343,7 @@ export class FleetManager<
 
   /**
    * Submits a copy of a task that did not complete, as a single task, which depends on nothing. The original keeps its
-   * idempotency key.
+   * idempotency key. A full queue is waited for, or refuses it, as with any other submission.
    *
    * @returns The copy's key.
    */

@@ -3,7 +3,7 @@ import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DueQueue } from './dueQueue.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
-import { QueuedTags } from './queuedTags.ts';
+import { QueuedKinds } from './queuedKinds.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import { ScheduleBook } from './scheduleBook.ts';
@@ -53,7 +53,7 @@ export class Ledger {
   undoneSeq = 0;
 
   readonly queue = new DispatchQueue();
-  readonly queuedTags = new QueuedTags();
+  readonly queuedKinds = new QueuedKinds();
   readonly due = new DueQueue();
   readonly dependents = new Dependents();
   readonly roster = new Roster();
@@ -112,8 +112,8 @@ export class Ledger {
       this.typeUse.begin(after.context.type);
     }
     if (before !== undefined && before.context.settledAt !== null) this.dependents.unsettle(seq);
-    if (before?.state === 'queued') this.queuedTags.count(before.context.tags, -1);
-    if (after?.state === 'queued') this.queuedTags.count(after.context.tags, 1);
+    if (before?.state === 'queued') this.queuedKinds.count(before.context, -1);
+    if (after?.state === 'queued') this.queuedKinds.count(after.context, 1);
     if (after === undefined || after.state === before?.state) return;
 
     if (after.state === 'queued') this.queue.push(after.context);
@@ -184,9 +184,14 @@ export class Ledger {
     this.parked.delete(id);
   }
 
-  /** Entries that were parked for a batch that was never committed. */
-  forgetStrayParked(): void {
-    for (const id of this.parked.keys()) if (!this.batches.has(id)) this.parked.delete(id);
+  /** Queues the tasks again that were parked for a batch by the turn that paused it, which was not committed. */
+  unparkStray(): void {
+    for (const [id, entries] of this.parked) {
+      const batch = this.batches.get(id);
+      if (batch?.state === 'paused' || batch?.state === 'cancelling') continue;
+      if (batch !== undefined) for (const entry of entries) this.queue.push(entry);
+      this.parked.delete(id);
+    }
   }
 
   /** Queues the tasks again whose type has a handler now. @param types - `null`: all of them. */

@@ -64,7 +64,7 @@ export async function recover(
   for (const input of attempts) collect(input);
   await settleAwaited(store, scope, ledger);
   const coordinator = await catchUp(store, scope, ledger, recovered.coordinator);
-  startedBy = Math.max(startedBy, coordinator?.newestResult ?? -Infinity);
+  startedBy = Math.max(startedBy, lastResultOf(coordinator));
   ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
   await countMissed(store, scope, ledger, statistics);
   return { recovered: { ...recovered, coordinator }, statistics };
@@ -74,6 +74,12 @@ export async function recover(
 function lastStartOf({ context: { attempt, dueAt } }: TaskRow): number {
   if (attempt === 0) return -Infinity;
   return dueAt ?? Infinity;
+}
+
+/** When the last result came, epoch ms: what has settled was started before. Of those that were cleared nobody knows. */
+function lastResultOf(coordinator: CoordinatorContext | null): number {
+  if (coordinator === null) return -Infinity;
+  return coordinator.newestResult ?? (coordinator.clearedSeq > 0 ? Infinity : -Infinity);
 }
 
 /** Finds out how tasks settled that blocked ones wait for: the first turn tells them. */

@@ -116,7 +116,7 @@ export class Roster {
     const place = this.get(context.workerId);
     if (place?.attempts.get(context.seq) !== context.attempt) return;
     place.attempts.delete(context.seq);
-    this.#refresh(place);
+    this.#release(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -146,7 +146,7 @@ export class Roster {
     const place = this.get(workerId);
     if (place === undefined) return;
     place.lingering.delete(attemptKey(ref));
-    this.#refresh(place);
+    this.#release(place);
   }
 
   setAccepting(workerId: string, isAccepting: boolean): void {
@@ -183,11 +183,16 @@ export class Roster {
     if (place.isHolding) this.#busy -= 1;
   }
 
+  /** Something that the worker held is over. A guest that holds nothing more goes. */
+  #release(place: Place): void {
+    this.#refresh(place);
+    if (place.slot === guestSlot && !place.isHolding) this.#places.delete(place.workerId);
+  }
+
   #refresh(place: Place): void {
     const holds = isHolding(place);
     if (holds !== place.isHolding) this.#busy += holds ? 1 : -1;
     place.isHolding = holds;
-    if (place.slot === guestSlot && !holds) this.#places.delete(place.workerId);
     const room = Math.min(
       place.concurrency - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken

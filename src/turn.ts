@@ -389,13 +389,14 @@ export class Turn {
     for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
     this.#ledger.requests.putBack(this.requests.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
-    for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
+    // What was given up first: with no grace, it may have begun to linger in this very turn.
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
     }
+    for (const attempt of this.#lingering) this.#ledger.endLingering(attempt);
     this.#ledger.typeUse.forgetClaims();
     this.#ledger.restartSweeps();
-    this.#ledger.forgetStrayParked();
+    this.#ledger.unparkStray();
     this.#ledger.queueHandled(null);
     this.#ledger.undoneSeq = this.#seq;
   }

@@ -35,24 +35,33 @@ export class TypeUse {
     }
   }
 
+  /** How many handlers of the type run, or are about to. */
+  running(type: string): number {
+    return this.#running.get(type) ?? 0;
+  }
+
   /** A handler of the type runs, or is about to. */
   begin(type: string): void {
-    this.#running.set(type, (this.#running.get(type) ?? 0) + 1);
+    this.#running.set(type, this.running(type) + 1);
   }
 
   /** It does no more. */
   end(type: string): void {
-    const left = this.#running.get(type)! - 1;
+    const left = this.running(type) - 1;
     if (left === 0) this.#running.delete(type);
     else this.#running.set(type, left);
   }
 
   /** Whether another task of the type may be claimed. */
   isOpen(type: string, activeNow: number): boolean {
-    const { concurrency = Infinity } = limitOf(this.#limits, type) ?? {};
-    if ((this.#running.get(type) ?? 0) >= concurrency) return false;
+    if (this.running(type) >= this.#concurrencyOf(type)) return false;
     const log = this.#starts.get(type);
     return log === undefined || log.freeAt <= activeNow;
+  }
+
+  /** How many more handlers of the type may run at once; 0 while its rate is used up. */
+  room(type: string, activeNow: number): number {
+    return this.isOpen(type, activeNow) ? this.#concurrencyOf(type) - this.running(type) : 0;
   }
 
   /** A task of the type is to be started once its claim is committed. */
@@ -83,6 +92,10 @@ export class TypeUse {
       if (freeAt > turnAt && freeAt < next && isQueued(type)) next = freeAt;
     }
     return next;
+  }
+
+  #concurrencyOf(type: string): number {
+    return limitOf(this.#limits, type)?.concurrency ?? Infinity;
   }
 }
 

@@ -139,7 +139,7 @@ export interface FleetStatistics {
 }
 
 export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
-  const { head, roster, queuedTags, givenUp, overdue } = ledger;
+  const { head, roster, queuedKinds, givenUp, overdue } = ledger;
   const { stats } = head;
   const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = stats;
   let activeWorkers = 0;
@@ -157,7 +157,7 @@ export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
     blockedTasks: counts.blocked,
     queuedTasks: counts.queued + counts.scheduled,
     backingOffTasks: counts.backingOff,
-    unroutableTasks: queuedTags.unserved(roster.offers),
+    unroutableTasks: queuedKinds.unserved(roster.offers),
     runningTasks: activeTasks(counts),
     workerCount: roster.size,
     activeWorkers,

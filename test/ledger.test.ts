@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { defaultFleetConfig } from '../machines/fleet.ts';
-import { claimTasks } from '../src/attemptRules.ts';
+import type { WorkerReport } from '../machines/workerMachine.ts';
+import { claimTasks, enforceDeadlines } from '../src/attemptRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';
-import { Turn } from '../src/turn.ts';
+import { Turn, type TurnContext } from '../src/turn.ts';
 import { now } from './stores/rows.ts';
 
 const year = 365 * 24 * 3_600_000;
@@ -75,13 +76,66 @@ describe('tasks that nobody who waits wants', () => {
     expect(ledger.unwanted.size).toBe(1_999);
   });
 });
+
+describe('a turn that is undone', () => {
+  it('leaves no handler lingering that it had begin to linger and given up', () => {
+    const ledger = new Ledger();
+    ledger.roster.record(ready);
+    const noGrace = { ...defaultFleetConfig, cancelGraceMs: 0, workerTimeout: 100 };
+    commit(ledger, (turn) => addTasks(turn, 1, null));
+    commit(ledger, (turn) => claimTasks(turn, ledger, 4_000), { config: noGrace });
+    const turn = turnOf(ledger, { config: noGrace, activeNow: 100 });
+    enforceDeadlines(turn, ledger);
+    expect(turn.wedgedWorkers).toEqual(['worker-1']);
+    turn.undo();
+
+    expect(ledger.lingering.size).toBe(0);
+    expect(ledger.givenUp.size).toBe(0);
+    expect(ledger.typeUse.running('work')).toBe(1);
+    expect(ledger.roster.get('worker-1')).toMatchObject({ accepting: true, lingering: new Set() });
+  });
+
+  it('parks no task of a batch that it paused', () => {
+    const ledger = new Ledger();
+    ledger.roster.record(ready);
+    commit(ledger, (turn) => addBatch(turn, 'b', 2));
+    const turn = turnOf(ledger);
+    turn.stepBatch(turn.batch('b')!, { type: 'batch.pause' });
+    claimTasks(turn, ledger, 4_000);
+    expect(ledger.parked.get('b')).toHaveLength(2);
+    turn.undo();
+
+    expect(ledger.parked.size).toBe(0);
+    expect(ledger.queue.size).toBe(2);
+  });
+});
+
+const ready: WorkerReport = {
+  type: 'worker.ready',
+  slot: 'worker-1',
+  workerId: 'worker-1',
+  concurrency: 1,
+  tasksPerWorker: null,
+  tags: [],
+  spawnedAt: now,
+  problem: null
+};
+
 function popNext({ queue }: Ledger): number {
   return queue.pop(queue.best({ key: '', tags: new Set() }, () => true)!);
 }
 
 /** Takes a turn. */
-function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
-  const turn = new Turn(ledger, {
+function commit<T>(ledger: Ledger, step: (turn: Turn) => T, context: Partial<TurnContext> = {}): T {
+  const turn = turnOf(ledger, context);
+  const done = step(turn);
+  turn.finish();
+  turn.apply();
+  return done;
+}
+
+function turnOf(ledger: Ledger, context: Partial<TurnContext> = {}): Turn {
+  return new Turn(ledger, {
     at: now,
     activeNow: 0,
     random: () => 0.5,
@@ -90,20 +144,29 @@ function commit<T>(ledger: Ledger, step: (turn: Turn) => T): T {
     types: new Set(['work']),
     canEndHandlers: false,
     tellsTasks: false,
-    found: nothingFound
+    found: nothingFound,
+    ...context
   });
-  const done = step(turn);
-  turn.finish();
-  turn.apply();
-  return done;
 }
 
-function addTasks(turn: Turn, count: number, startAfter: number | null): number[] {
+function addBatch(turn: Turn, id: string, count: number): void {
+  const batch = turn.createBatch(id, null);
+  const seqs = addTasks(turn, count, null, id);
+  const added = { count, firstSeq: seqs[0]!, lastSeq: seqs.at(-1)! };
+  turn.stepBatch(turn.stepBatch(batch, { type: 'tasks.added', ...added }), { type: 'batch.seal', at: now });
+}
+
+function addTasks(
+  turn: Turn,
+  count: number,
+  startAfter: number | null,
+  batchId: string | null = null
+): number[] {
   return Array.from({ length: count }, (_, index) => {
     const id = String(index);
     const limits = { priority: 5, tags: [], timeoutMs: null, maxRetries: null, startAfter, retryOf: null };
     const carried = { data: 'null', metadata: null, dependsOn: null, idempotencyKey: null };
-    return turn.addTask({ id, key: id, type: 'work', ...limits, ...carried }, null).context.seq;
+    return turn.addTask({ id, key: id, type: 'work', ...limits, ...carried }, batchId).context.seq;
   });
 }
 

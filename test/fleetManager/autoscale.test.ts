@@ -96,6 +96,33 @@ describe('autoscaling', () => {
     expect(scalings).toEqual([]);
   });
 
+  it('counts no tasks that more workers would not run', async () => {
+    const { fleet, clock, scalings } = await startScaled({});
+    await fleet.updateConfig({ typeLimits: { work: { concurrency: 2 } } });
+    await fleet.submitBatch(tasks(50, 600_000));
+    await clock.advance(60_000);
+    expect(scalings).toEqual([]);
+
+    await fleet.updateConfig({ typeLimits: { work: { concurrency: 20 } } });
+    await clock.advance(1_000);
+    expect(workersOf(fleet)).toBe(3);
+  });
+
+  it('counts tasks with tags if the workers that it may add offer them', async () => {
+    const { fleet, clock, scalings } = await startScaled({});
+    await fleet.submitBatch(tasks(50, 600_000).map((task) => ({ ...task, tags: ['gpu'] })));
+    await clock.advance(60_000);
+    expect(scalings).toEqual([]);
+
+    const workerGroups = [
+      { tags: ['eu'], workers: 1 },
+      { tags: ['gpu'], workers: 1 }
+    ];
+    await fleet.updateConfig({ workerGroups });
+    await clock.advance(2_000);
+    expect(await fleet.getStats()).toMatchObject({ runningTasks: 1 });
+  });
+
   it('does not grow while the fleet is paused', async () => {
     const { fleet, clock } = await startScaled({});
     await fleet.pause();

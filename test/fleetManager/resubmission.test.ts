@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { QueueFullError } from '../../src/index.ts';
 import { settled, startFleet } from '../harness.ts';
 import { echo, failing, echoFleet, heldFleet, echoes, held } from './batchFleets.ts';
 
@@ -141,6 +142,34 @@ describe('retryBatch', () => {
 });
 
 describe('retryTask', () => {
+  it('waits for room in a full queue, and can be cancelled while it does', async () => {
+    const { fleet } = await startFleet({
+      handlers: {
+        work: () => {
+          throw new Error('no luck');
+        }
+      },
+      config: { maxRetries: 0, maxQueueSize: 1 }
+    });
+    await fleet.submitBatch([{ id: 'x', type: 'work', data: null }], { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    await fleet.pause();
+    await fleet.submitAsync('work', null, { id: 'first' });
+    const copied = fleet.retryTask('b/x', { id: 'copy' });
+    const cancelled = fleet.retryTask('b/x', { id: 'never' });
+    await settled();
+    expect(await fleet.getStats()).toMatchObject({ queuedTasks: 1 });
+    expect(await fleet.cancelTask('never')).toBe(true);
+    await expect(cancelled).rejects.toThrow('was cancelled before it was accepted');
+
+    await fleet.resume();
+    expect(await copied).toBe('copy');
+    await fleet.updateConfig({ onQueueFull: 'reject' });
+    await fleet.pause();
+    await fleet.submitAsync('work', null, { id: 'second' });
+    await expect(fleet.retryTask('b/x')).rejects.toThrow(QueueFullError);
+  });
+
   it('submits a copy of a task that did not complete as a single task', async () => {
     const { fleet } = await startFleet({ ...failing, config: { maxRetries: 0 } });
     await fleet.submitBatch([{ id: 'x', type: 'fail', data: { n: 1 }, priority: 7, metadata: 'm' }], {

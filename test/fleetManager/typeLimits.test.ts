@@ -151,6 +151,20 @@ describe('the rate of a type', () => {
     expect(startedAt()).toMatchObject({ quick0: 1_000 });
   });
 
+  it('holds after a restart, whether the coordinator has forgotten the results or not', async () => {
+    const first = await limitedFleet({ quick: { rate } });
+    await first.fleet.submitBatch(tasks('quick', 2), { batchId: 'b' });
+    await settled();
+    await first.end('quick0');
+    await first.end('quick1');
+    await first.fleet.coordinator.clear();
+    await first.crash();
+    const { fleet, clock, startedAt } = await first.again();
+    await fleet.submitBatch(tasks('quick', 1), { batchId: 'c' });
+    await clock.advance(5_000);
+    expect(startedAt()).toMatchObject({ quick0: 1_000 });
+  });
+
   it('sets no alarm for a fleet that is paused, and goes on when it is resumed', async () => {
     const { fleet, clock, startedAt } = await limitedFleet({ quick: { rate } });
     await fleet.submitBatch(tasks('quick', 3), { batchId: 'b' });

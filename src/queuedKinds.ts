@@ -1,0 +1,65 @@
+import type { DispatchEntry, Offer } from './dispatchQueue.ts';
+import { covers, tagsKey } from './tags.ts';
+
+/** Who may take tasks, as far as this asks. */
+type Tagged = Pick<Offer, 'tags'>;
+
+/** Queued tasks of one type. */
+interface KindsOfType {
+  /** Those that run anywhere. */
+  untagged: number;
+  readonly tagged: Map<string, { readonly tags: readonly string[]; count: number }>;
+}
+
+/** How many queued tasks there are of each type, with each set of tags. */
+export class QueuedKinds {
+  readonly #types = new Map<string, KindsOfType>();
+
+  /** @param change - 1: a task is queued. -1: it is no more. */
+  count({ type, tags }: Pick<DispatchEntry, 'type' | 'tags'>, change: 1 | -1): void {
+    let kinds = this.#types.get(type);
+    if (kinds === undefined) this.#types.set(type, (kinds = { untagged: 0, tagged: new Map() }));
+    if (tags.length === 0) kinds.untagged += change;
+    else countTagged(kinds.tagged, tags, change);
+    if (kinds.untagged === 0 && kinds.tagged.size === 0) this.#types.delete(type);
+  }
+
+  /** How many tasks none of these offers serves. O(kinds in use). */
+  unserved(offers: readonly Tagged[]): number {
+    let unserved = 0;
+    for (const kinds of this.#types.values()) unserved += taggedOf(kinds, (tags) => !isServed(tags, offers));
+    return unserved;
+  }
+
+  /**
+   * How many tasks some of these offers serve, of no type more than it has room for. O(kinds in use).
+   *
+   * @param roomOf - How many tasks of a type its limits let run besides those that do.
+   */
+  served(offers: readonly Tagged[], roomOf: (type: string) => number): number {
+    let served = 0;
+    for (const [type, kinds] of this.#types) {
+      const count = kinds.untagged + taggedOf(kinds, (tags) => isServed(tags, offers));
+      served += Math.min(count, roomOf(type));
+    }
+    return served;
+  }
+}
+
+function countTagged(tagged: KindsOfType['tagged'], tags: readonly string[], change: 1 | -1): void {
+  const key = tagsKey(tags);
+  let kind = tagged.get(key);
+  if (kind === undefined) tagged.set(key, (kind = { tags, count: 0 }));
+  kind.count += change;
+  if (kind.count === 0) tagged.delete(key);
+}
+
+function taggedOf({ tagged }: KindsOfType, isMeant: (tags: readonly string[]) => boolean): number {
+  let sum = 0;
+  for (const { tags, count } of tagged.values()) if (isMeant(tags)) sum += count;
+  return sum;
+}
+
+function isServed(tags: readonly string[], offers: readonly Tagged[]): boolean {
+  return offers.some((offer) => covers(offer.tags, tags));
+}
