@@ -232,7 +232,10 @@ function schedule(
   { id, everyMs, tasks: plan, ...options }: OperationOf<'schedule'>
 ): void {
   const tasks = submissions.tasksOf(plan, id);
-  const { id: _, dependsOn: __, type, data, ...others } = tasks[0]!;
+  // A plan that is being shrunk may have none.
+  const [first] = tasks;
+  if (first === undefined) return;
+  const { id: _, dependsOn: __, type, data, ...others } = first;
   const template = tasks.length > 1 ? { tasks } : { type, data, options: others };
   const { catchUp, overlap, maxRuns } = options;
   calls.track(
