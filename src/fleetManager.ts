@@ -490,12 +490,13 @@ export class FleetManager<
    * @returns Whether anything changed.
    * @throws {ValidationError} also for a timing that never comes. @throws {ConflictError} beyond 10,000 schedules.
    */
-  schedule(
+  async schedule(
     id: string,
     timing: ScheduleTiming,
     template: ScheduleTemplate<TaskFor<THandlers>>,
     options: ScheduleOptions = {}
   ): Promise<boolean> {
+    if (!this.#knowsTypes) await this.#started('schedule.put');
     return this.#schedules.put(id, timing, template, options);
   }
 
@@ -723,6 +724,7 @@ export class FleetManager<
     const given = readBatchOptions(options);
     const { batchId = this.#options.newId(), metadata, ...start } = given;
     assertIdWithoutSlash('batchId', batchId);
+    if (!this.#knowsTypes) await this.#started('batch.submit');
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,
@@ -749,9 +751,21 @@ export class FleetManager<
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
+    if (!this.#knowsTypes) await this.#started('task.submit');
     const readData = this.#readerOfData(signal);
     const task = await prepareSingleTask(type, data, read, newId(), clock.now(), readData);
     return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
+  }
+
+  /** Whoever loads the handlers knows their types and schemas once it has started. */
+  get #knowsTypes(): boolean {
+    return this.#options.executor.types?.size !== 0;
+  }
+
+  /** @throws {NotRunningError} @throws what keeps it from a start that is under way. */
+  async #started(command: string): Promise<void> {
+    if (this.#starting === null) this.#requireActor(command);
+    await this.#starting;
   }
 
   #readerOfData(signal?: AbortSignal): DataReader {
