@@ -204,7 +204,10 @@ export class FleetManager<
     const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
-    if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    const isActive = actor.getSnapshot().status === 'active';
+    if (this.#stopping !== null && !graceful && isActive) {
+      outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    }
     this.#stopping ??= outsideAttempts(() => this.#stop(graceful, timeoutMs));
     await this.#stopping;
   }
