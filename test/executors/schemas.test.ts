@@ -87,7 +87,7 @@ describe.each([
   });
 
   it('is asked about what is submitted while the fleet starts', async () => {
-    const fleet = new FleetManager({ executor: make({ module }) });
+    const fleet = new FleetManager({ executor: make({ module }), config: { maxConcurrentWorkers: 1 } });
     onTestFinished(() => fleet.stop());
     for (let round = 0; round < 2; round++) {
       const started = fleet.start();
@@ -100,7 +100,7 @@ describe.each([
   });
 
   it('is unheard of before the start and after the stop, which take no task', async () => {
-    const fleet = new FleetManager({ executor: make({ module }) });
+    const fleet = new FleetManager({ executor: make({ module }), config: { maxConcurrentWorkers: 1 } });
     const submissions = () => [
       fleet.submitAsync('double', 'x'),
       fleet.submitBatch([{ id: 'a', type: 'double', data: 'x' }]),
