@@ -87,9 +87,9 @@ export class IsolatedExecutor implements Executor, IsolateListener {
     this.#reports = reports;
     const isolate = (this.#spare ??= this.#isolate());
     const { types, schemaTypes } = await isolate.ready;
-    this.types = new Set(types);
     // A stop came meanwhile.
     if (this.#spare !== isolate) return;
+    this.types = new Set(types);
     const hasSchemas = schemaTypes.length > 0;
     this.#schemas.begin(schemaTypes, hasSchemas ? isolate : null);
     if (hasSchemas) this.#spare = null;

@@ -3,8 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FleetManager, type Executor, type FleetConfig, type IsolatedOptions } from '../../src/index.ts';
+import {
+  FleetManager,
+  memoryStore,
+  type Executor,
+  type FleetConfig,
+  type IsolatedOptions
+} from '../../src/index.ts';
+import { settled } from '../harness.ts';
 import { attemptOf, RecordedReports } from './reports.ts';
+import { leftSince, resources } from './resources.ts';
 
 const module = new URL('handlers.ts', import.meta.url);
 
@@ -250,6 +258,55 @@ export function describeIsolation(
         expect.objectContaining({ code: 'ERR_VALIDATION', argument: `${name}${argument}` })
       );
       expect(attempt).toThrow(allowed);
+    });
+  });
+
+  describe(`${name}: nothing is left behind`, () => {
+    const schemas = new URL('schemas.ts', import.meta.url);
+
+    it('by a fleet that was stopped, whatever runs or is validated in it', async () => {
+      const before = resources();
+      const fleet = new FleetManager({
+        executor: make({ module: schemas }),
+        config: { maxConcurrentWorkers: 2 }
+      });
+      await fleet.start();
+      const progress = fleet.events({ types: ['task.progress'] });
+      await fleet.submitAsync('block', null);
+      await progress.next();
+      const asked = fleet.submitAsync('obey', 'hang');
+      await Promise.all([
+        fleet.stop({ graceful: false }),
+        expect(asked).rejects.toThrow('it failed: what validates ')
+      ]);
+      await settled();
+      expect(leftSince(before)).toEqual([]);
+    });
+
+    it.each<[what: string, url: URL, store: object]>([
+      ['without its store', schemas, { open: () => Promise.reject(new Error('no disk')) }],
+      ['without its module', new URL('file:///nowhere.mjs'), {}],
+      ['on a module that is none', new URL('data:text/javascript,process.exit(7)'), {}]
+    ])('by a fleet that could not start %s', async (_, url, store) => {
+      const before = resources();
+      const fleet = new FleetManager({
+        executor: make({ module: url }),
+        store: { ...memoryStore(), ...store }
+      });
+      await expect(fleet.start()).rejects.toThrow();
+      await settled();
+      expect(leftSince(before)).toEqual([]);
+    });
+
+    it('by a fleet that is stopped while it starts', async () => {
+      const before = resources();
+      const fleet = new FleetManager({ executor: make({ module: schemas }) });
+      const started = fleet.start();
+      // From then on there is something to stop.
+      while (leftSince(before).length === 0) await settled();
+      await Promise.all([fleet.stop({ graceful: false }), expect(started).rejects.toThrow()]);
+      await settled();
+      expect(leftSince(before)).toEqual([]);
     });
   });
 

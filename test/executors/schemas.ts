@@ -2,15 +2,17 @@
 import { setImmediate as soon } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
-import { z } from 'zod';
 import type { HandlerContext } from '../../src/handler.ts';
 import { withSchema } from '../../src/schema.ts';
 import { block as blocking } from './handlers.ts';
 
-const image = z.object({
-  url: z.url(),
-  width: z.number().int().positive().default(800),
-  at: z.date().transform((date) => date.toISOString())
+const image = v.object({
+  url: v.pipe(v.string(), v.url('Invalid URL')),
+  width: v.optional(v.pipe(v.number(), v.minValue(1)), 800),
+  at: v.pipe(
+    v.date(),
+    v.transform((date) => date.toISOString())
+  )
 });
 
 export const resize = withSchema(image, (data) => data);
@@ -27,11 +29,14 @@ const number = v.pipeAsync(
 
 export const double = withSchema(number, (n) => n);
 
-export const optional = withSchema(z.number().default(7), (n) => n);
+export const optional = withSchema(v.optional(v.number(), 7), (n) => n);
 
 /** Fails in the first attempt of each task. */
 export const measure = withSchema(
-  z.string().transform((text) => text.length),
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.length)
+  ),
   (length, { task }) => {
     if (!task.key.startsWith('again')) throw new Error('It fails');
     return length;
