@@ -6,11 +6,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   FleetManager,
   memoryStore,
+  systemClock,
+  type Clock,
   type Executor,
   type FleetConfig,
   type IsolatedOptions
 } from '../../src/index.ts';
-import { settled } from '../harness.ts';
+import { settled, SimulatedClock } from '../harness.ts';
 import { attemptOf, RecordedReports } from './reports.ts';
 import { leftSince, resources } from './resources.ts';
 
@@ -23,11 +25,16 @@ export function describeIsolation(
 ): void {
   describe(`${name}: a handler that takes its worker down`, () => {
     it('is ended at its timeout when it blocks, retried in another worker, and stuck no more', async () => {
-      const fleet = await startFleet({ maxConcurrentWorkers: 2, cancelGraceMs: 50 });
-      const events = fleet.events({ types: ['worker.stopped'] });
+      const clock = new SimulatedClock();
+      const fleet = await startFleet({ maxConcurrentWorkers: 2, cancelGraceMs: 50 }, {}, clock);
+      const events = fleet.events({ types: ['task.progress', 'worker.stopped'] });
       const blocked = fleet.submit('blockOnce', 'done', { timeoutMs: 300 });
+      await events.next();
       // The other worker goes on meanwhile.
       expect(await fleet.submit('echo', 'other')).toBe('other');
+      // Its limit and the grace; then the pause before the next attempt.
+      await clock.advance(350);
+      await clock.advance(1);
       expect(await blocked).toBe('done');
       await events.next();
       // Taken in by the turn after.
@@ -115,9 +122,15 @@ export function describeIsolation(
     });
 
     it('for longer than it may be silent is lost, and its task rescued', async () => {
-      const fleet = await startFleet({ heartbeatMs: 50, heartbeatTimeoutMs: 400 });
+      const clock = new SimulatedClock();
+      const fleet = await startFleet({ heartbeatMs: 50, heartbeatTimeoutMs: 400 }, {}, clock);
+      const progress = fleet.events({ types: ['task.progress'] });
+      const done = fleet.submit('blockOnce', 'done');
+      await progress.next();
       const events = fleet.events({ types: ['worker.unresponsive', 'worker.lost', 'worker.spawned'] });
-      expect(await fleet.submit('blockOnce', 'done')).toBe('done');
+      // It is asked, and owes the answer for as long as it may.
+      await clock.advance(450);
+      expect(await done).toBe('done');
       const facts = [await events.next(), await events.next(), await events.next()];
       expect(facts.map(({ value }) => value as object)).toMatchObject([
         { type: 'worker.unresponsive', workerId: 'worker-1' },
@@ -310,8 +323,13 @@ export function describeIsolation(
     });
   });
 
-  async function startFleet(config: Partial<FleetConfig> = {}, options: Partial<IsolatedOptions> = {}) {
+  async function startFleet(
+    config: Partial<FleetConfig> = {},
+    options: Partial<IsolatedOptions> = {},
+    clock: Clock = systemClock
+  ) {
     const fleet = new FleetManager({
+      clock,
       executor: make({ module, ...options }),
       config: {
         retry: { baseMs: 1, maxMs: 1, factor: 1, jitter: 'none' },
