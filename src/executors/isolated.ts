@@ -15,7 +15,8 @@ import { IsolatedSchemas } from './isolatedSchemas.ts';
 export interface IsolatedOptions {
   /**
    * URL of the module of handlers, `new URL('./handlers.js', import.meta.url)`: the functions that it exports by
-   * name, or those of its default export or of its export `handlers`. TypeScript is loaded through `tsx`.
+   * name, or those of its default export or of its export `handlers`. TypeScript is loaded through `tsx`. Those that
+   * have a schema cost one more thread or process, in which it is asked.
    */
   readonly module: URL | string;
   /**
