@@ -20,8 +20,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     // Far above what a test takes, so that a busy machine fails nothing; a test that hangs still ends.
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 5_000,
     dangerouslyIgnoreUnhandledErrors: false,
     unstubEnvs: true,

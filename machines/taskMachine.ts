@@ -65,6 +65,8 @@ export interface AttemptPolicy {
   readonly maxRetries: number;
   readonly maxRecoveries: number;
   readonly retry: RetryPolicy;
+  /** Whether what a handler takes down is its worker alone: what poison is told to do about it. */
+  readonly isIsolated: boolean;
 }
 
 /** How an attempt ended badly. `random` in [0, 1) is drawn by the turn, so that a replay backs off alike. */
@@ -395,11 +397,13 @@ export const taskMachine = setup({
 });
 
 function poisonError({ error, policy }: AttemptEnd): TaskError {
+  const { maxRecoveries, isIsolated } = policy;
+  const remedy = isIsolated
+    ? 'Mend what ends its worker, or raise maxRecoveries.'
+    : 'Run it in an isolated executor, or raise maxRecoveries.';
   return {
     name: 'PoisonTaskError',
-    message:
-      `Lost its worker ${policy.maxRecoveries + 1} times, last with "${error.message}". ` +
-      'If it is what ends them, run it in processes of their own; if not, raise maxRecoveries.',
+    message: `Lost its worker ${maxRecoveries + 1} times, last with "${error.message}". ${remedy}`,
     retryable: false
   };
 }

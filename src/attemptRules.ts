@@ -235,7 +235,7 @@ function failure(
   attempt: number,
   error: TaskError
 ): TaskEvent {
-  const { at, random, config } = turn.context;
+  const { at, random, config, canEndHandlers } = turn.context;
   return {
     type,
     attempt,
@@ -244,7 +244,8 @@ function failure(
     policy: {
       maxRetries: config.maxRetries,
       maxRecoveries: config.maxRecoveries,
-      retry: config.retry
+      retry: config.retry,
+      isIsolated: canEndHandlers
     },
     error: config.retryFailedTasks ? error : { ...error, retryable: false }
   };

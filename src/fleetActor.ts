@@ -24,7 +24,7 @@ export async function startActor(
   await isReady;
 }
 
-/** Stops a fleet's actor, and waits for its end. @param timeoutMs - How long running tasks may take, if graceful. */
+/** Stops a fleet's actor, and waits for its end; it may have ended by itself. @param timeoutMs - How long running tasks may take, if graceful. */
 export async function stopActor(
   actor: ActorRefFrom<FleetLogic>,
   clock: Clock,

@@ -205,7 +205,10 @@ export class FleetManager<
     const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
-    if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    const isActive = actor.getSnapshot().status === 'active';
+    if (this.#stopping !== null && !graceful && isActive) {
+      outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    }
     this.#stopping ??= outsideAttempts(() => this.#stop(graceful, timeoutMs));
     await this.#stopping;
   }
@@ -491,12 +494,13 @@ export class FleetManager<
    * @returns Whether anything changed.
    * @throws {ValidationError} also for a timing that never comes. @throws {ConflictError} beyond 10,000 schedules.
    */
-  schedule(
+  async schedule(
     id: string,
     timing: ScheduleTiming,
     template: ScheduleTemplate<TaskFor<THandlers>>,
     options: ScheduleOptions = {}
   ): Promise<boolean> {
+    if (!this.#knowsTypes) await this.#started('schedule.put');
     return this.#schedules.put(id, timing, template, options);
   }
 
@@ -724,6 +728,7 @@ export class FleetManager<
     const given = readBatchOptions(options);
     const { batchId = this.#options.newId(), metadata, ...start } = given;
     assertIdWithoutSlash('batchId', batchId);
+    if (!this.#knowsTypes) await this.#started('batch.submit');
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,
@@ -750,11 +755,23 @@ export class FleetManager<
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
+    if (!this.#knowsTypes) await this.#started('task.submit');
     const readData = this.#readerOfData(signal);
     const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
     // Only where its schema takes its time: a caller may cancel in the same breath what it submits.
     const task = prepared instanceof Promise ? await prepared : prepared;
     return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
+  }
+
+  /** Whoever loads the handlers knows their types and schemas once it has started. */
+  get #knowsTypes(): boolean {
+    return this.#options.executor.types?.size !== 0;
+  }
+
+  /** @throws {NotRunningError} @throws what keeps it from a start that is under way. */
+  async #started(command: string): Promise<void> {
+    if (this.#starting === null) this.#requireActor(command);
+    await this.#starting;
   }
 
   #readerOfData(signal?: AbortSignal): DataReader {

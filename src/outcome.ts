@@ -52,6 +52,11 @@ export function taskErrorOf(thrown: unknown, shouldRetry: ShouldRetry): TaskErro
   };
 }
 
+/** An error that came as data, to be a cause. */
+export function errorOf({ name, message, stack, code }: TaskError): Error {
+  return Object.assign(new Error(message), { name, stack, ...(code !== undefined && { code }) });
+}
+
 /** Text that every store gives back as it is: NUL ends a text in some, and half a character is none in UTF-8. */
 function bounded(text: string, length: number): string {
   return text.slice(0, length).replace(/[\0\p{Cs}]/gu, '\ufffd');

@@ -468,7 +468,8 @@ function taskInput(changes: Partial<TaskInput> = {}): TaskInput {
 const tightPolicy: AttemptPolicy = {
   maxRetries: 1,
   maxRecoveries: 1,
-  retry: { baseMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'equal' }
+  retry: { baseMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'equal' },
+  isIsolated: false
 };
 
 const anyPolicy: fc.Arbitrary<AttemptPolicy> = fc.record({
@@ -479,7 +480,8 @@ const anyPolicy: fc.Arbitrary<AttemptPolicy> = fc.record({
     factor: fc.constantFrom(1, 2, 1e308),
     maxMs: fc.integer({ min: 2_000, max: 9_000 }),
     jitter: fc.constantFrom('full', 'equal', 'none')
-  })
+  }),
+  isIsolated: fc.boolean()
 });
 
 /** Every event, of the current attempt and of others, before, at and after the time that the task waits for. */

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
 import type { AbortCause, Attempt } from '../executor.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
@@ -16,19 +17,38 @@ export type ToIsolate =
   | { readonly type: 'run'; readonly attempts: readonly Attempt[] }
   | { readonly type: 'abort'; readonly attempt: AttemptRef; readonly cause: AbortCause }
   | { readonly type: 'probe' }
+  /** What does the schema of a task type make of data? */
+  | { readonly type: 'validate'; readonly id: number; readonly of: string; readonly data: unknown }
   /** Its handlers are aborted, then it ends by itself, unless they keep it from it. */
   | { readonly type: 'stop' };
 
 /** What an isolate tells. Its attempts are named by `seq` and `attempt`. */
 export type FromIsolate =
-  | { readonly type: 'ready'; readonly types: readonly string[] }
+  | ({ readonly type: 'ready' } & LoadedModule)
   /** Its module cannot be used; `error` is `null` where it exports no handlers. */
   | { readonly type: 'unfit'; readonly error: TaskError | null }
   | { readonly type: 'settled'; readonly ends: readonly (AttemptRef & { readonly outcome: Outcome })[] }
   | ({ readonly type: 'progress'; readonly value: Json } & AttemptRef)
   | ({ readonly type: 'log'; readonly line: string } & AttemptRef)
   | ({ readonly type: 'detached'; readonly error: TaskError; readonly hasFailed: boolean } & DetachedRef)
+  | { readonly type: 'validated'; readonly id: number; readonly answer: SchemaAnswer }
   | { readonly type: 'heartbeat' };
+
+/** What an isolate knows of its module once it is loaded. */
+export interface LoadedModule {
+  /** Task types that have a handler. */
+  readonly types: readonly string[];
+  /** Those of them whose handler has a schema. */
+  readonly schemaTypes: readonly string[];
+}
+
+/** What a schema makes of data. */
+export type SchemaAnswer =
+  /** Its output, as JSON text. */
+  | { readonly status: 'taken'; readonly json: string }
+  | { readonly status: 'refused'; readonly issues: readonly StandardSchemaV1.Issue[] }
+  /** It threw, or made what JSON cannot hold. */
+  | { readonly status: 'failed'; readonly error: TaskError };
 
 /** The attempt may be over for long: what tells of it comes along. */
 interface DetachedRef {

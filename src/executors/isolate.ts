@@ -2,8 +2,9 @@ import type { TaskError } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
 import { HandlerModuleError } from '../errors.ts';
 import type { Attempt } from '../executor.ts';
+import { errorOf } from '../outcome.ts';
 import { attemptKey } from '../roster.ts';
-import type { Channel, FromIsolate, IsolateSetup, OpenChannel, ToIsolate } from './channel.ts';
+import type { Channel, FromIsolate, IsolateSetup, LoadedModule, OpenChannel, ToIsolate } from './channel.ts';
 
 /** How long an isolate that is asked to end may take before it is ended, ms. */
 const partingMs = 1_000;
@@ -20,11 +21,11 @@ export interface IsolateListener {
 
 /** One thread or process, seen from the outside: it loads its module, runs attempts, ends. */
 export class Isolate {
-  /** The task types of its module. Rejects with a {@link HandlerModuleError} when it cannot be used. */
-  readonly ready: Promise<ReadonlySet<string>>;
+  /** Rejects with a {@link HandlerModuleError} when its module cannot be used. */
+  readonly ready: Promise<LoadedModule>;
   /** By {@link attemptKey}. */
   readonly running = new Map<string, Attempt>();
-  /** The worker that it is; `null`: none yet. */
+  /** The worker that it is; `null`: none yet, or none at all. */
   workerId: string | null = null;
   isReady = false;
   isStopping = false;
@@ -34,7 +35,7 @@ export class Isolate {
   readonly #module: string;
   readonly #channel: Channel;
   readonly #ended: Promise<void>;
-  #accept!: (types: ReadonlySet<string>) => void;
+  #accept!: (loaded: LoadedModule) => void;
   #refuse!: (error: Error) => void;
   #end!: () => void;
 
@@ -92,7 +93,7 @@ export class Isolate {
     if (typeof message !== 'object' || message === null) return;
     if (message.type === 'ready') {
       this.isReady = true;
-      this.#accept(new Set(message.types));
+      this.#accept(message);
     } else if (message.type === 'unfit') {
       this.#refuse(unfit(this.#module, message.error));
       this.#channel.terminate();
@@ -107,7 +108,5 @@ function unfit(module: string, error: TaskError | null): HandlerModuleError {
   if (error === null) {
     return new HandlerModuleError(module, 'it exports no handlers; export a function for each task type');
   }
-  const { name, message, stack, code } = error;
-  const cause = Object.assign(new Error(message), { name, stack, ...(code !== undefined && { code }) });
-  return new HandlerModuleError(module, `${name}: ${message}`, { cause });
+  return new HandlerModuleError(module, `${error.name}: ${error.message}`, { cause: errorOf(error) });
 }

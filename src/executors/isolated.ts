@@ -1,4 +1,6 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Outcome, TaskError } from '../../machines/task.ts';
+import { systemClock } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import { attemptKey } from '../roster.ts';
@@ -14,12 +16,14 @@ import {
 import type { IsolateSetup, OpenChannel } from './channel.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
 import { Isolate, type IsolateListener, type IsolateNews } from './isolate.ts';
+import { IsolatedSchemas } from './isolatedSchemas.ts';
 
 /** What `threads` and `processes` are made of. */
 export interface IsolatedOptions {
   /**
    * URL of the module of handlers, `new URL('./handlers.js', import.meta.url)`: the functions that it exports by
-   * name, or those of its default export or of its export `handlers`. TypeScript is loaded through `tsx`.
+   * name, or those of its default export or of its export `handlers`. TypeScript is loaded through `tsx`. Those that
+   * have a schema cost one more thread or process, in which it is asked.
    */
   readonly module: URL | string;
   /**
@@ -50,7 +54,7 @@ const optionNames = [
  * from what ran beside it.
  */
 export class IsolatedExecutor implements Executor, IsolateListener {
-  /** Known once it has started. */
+  /** Known while it runs: another start may find another module. */
   types: ReadonlySet<string> = new Set();
   readonly #setup: IsolateSetup;
   readonly #open: OpenChannel;
@@ -59,8 +63,15 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   readonly #workers = new Map<string, Isolate>();
   /** Who runs an attempt, by {@link attemptKey}. */
   readonly #runners = new Map<string, Isolate>();
-  /** What the module was tried in: it becomes the first worker. */
+  /** What the module was tried in: it becomes the first worker, unless there are schemas. */
   #spare: Isolate | null = null;
+  readonly #schemas = new IsolatedSchemas({
+    open: () => {
+      if (this.#reports === null) throw new Error('the executor has stopped');
+      return this.#isolate();
+    },
+    clock: systemClock
+  });
   #reports: ExecutorReports | null = null;
 
   /** @param open - Opens a thread or process, given the limit of its heap. */
@@ -82,8 +93,19 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   /** @throws {HandlerModuleError} when the module cannot be used. */
   async start(reports: ExecutorReports): Promise<void> {
     this.#reports = reports;
-    this.#spare ??= this.#isolate();
-    this.types = await this.#spare.ready;
+    const isolate = (this.#spare ??= this.#isolate());
+    const { types, schemaTypes } = await isolate.ready;
+    // A stop came meanwhile.
+    if (this.#spare !== isolate) return;
+    this.types = new Set(types);
+    const hasSchemas = schemaTypes.length > 0;
+    this.#schemas.begin(schemaTypes, hasSchemas ? isolate : null);
+    if (hasSchemas) this.#spare = null;
+  }
+
+  /** Known while it runs. What it validates goes to an isolate. */
+  schemaOf(type: string): StandardSchemaV1 | undefined {
+    return this.#reports === null ? undefined : this.#schemas.of(type);
   }
 
   async startWorker(workerId: string): Promise<void> {
@@ -133,7 +155,9 @@ export class IsolatedExecutor implements Executor, IsolateListener {
 
   async stop(): Promise<void> {
     this.#reports = null;
+    this.types = new Set();
     this.#spare = null;
+    this.#schemas.stop();
     await Promise.all(Array.from(this.#isolates, (isolate) => isolate.stop()));
   }
 
@@ -148,6 +172,8 @@ export class IsolatedExecutor implements Executor, IsolateListener {
         return this.#reports?.log(news, news.line);
       case 'detached':
         return this.#reports?.detached(news.of, news.error, news.hasFailed);
+      case 'validated':
+        return this.#schemas.take(isolate, news.id, news.answer);
       case 'heartbeat':
         if (isolate.workerId !== null) this.#reports?.heartbeat(isolate.workerId);
     }
@@ -158,6 +184,7 @@ export class IsolatedExecutor implements Executor, IsolateListener {
     this.#isolates.delete(isolate);
     if (this.#spare === isolate) this.#spare = null;
     if (workerId !== null) this.#workers.delete(workerId);
+    this.#schemas.ended(isolate, reason);
     const problem = `Worker ${workerId} ${reason}`;
     for (const [key, attempt] of running) {
       this.#runners.delete(key);

@@ -2,10 +2,12 @@
 import { parentPort } from 'node:worker_threads';
 import type { AttemptRef, Outcome } from '../../machines/task.ts';
 import { importHandlers } from '../handlerModule.ts';
+import { HandlerRegistry } from '../handlerRegistry.ts';
 import { taskErrorOf } from '../outcome.ts';
 import type { FromIsolate, IsolateSetup, ToIsolate } from './channel.ts';
 import { inProcess } from './inProcess.ts';
 import { watchParent } from './parentWatch.ts';
+import { answerOf } from './schemaAnswer.ts';
 
 // Captured before the module of handlers loads: it may replace them.
 const send: (message: FromIsolate) => void =
@@ -25,15 +27,16 @@ if (parentPort === null) {
 await main();
 
 async function main(): Promise<void> {
-  let handlers: Awaited<ReturnType<typeof importHandlers>>;
+  let handlers: HandlerRegistry;
   try {
-    handlers = await importHandlers(module);
+    const imported = await importHandlers(module);
+    if (imported === null) {
+      send({ type: 'unfit', error: null });
+      return;
+    }
+    handlers = new HandlerRegistry(imported);
   } catch (error) {
     send({ type: 'unfit', error: taskErrorOf(error, () => false) });
-    return;
-  }
-  if (handlers === null) {
-    send({ type: 'unfit', error: null });
     return;
   }
   const executor = inProcess(handlers, { onDetachedError, shouldRetry });
@@ -59,13 +62,20 @@ async function main(): Promise<void> {
         return executor.abort(message.attempt, message.cause);
       case 'probe':
         return tell({ type: 'heartbeat' });
+      case 'validate':
+        void answerOf(handlers.schemaOf(message.of), message.data).then((answer) =>
+          tell({ type: 'validated', id: message.id, answer })
+        );
+        return;
       case 'stop':
         void executor.stop().then(() => exit());
     }
   };
   if (parentPort === null) process.on('message', (message) => obey(message as ToIsolate));
   else parentPort.on('message', obey);
-  send({ type: 'ready', types: Object.keys(handlers) });
+  const types = [...handlers.types];
+  const schemaTypes = types.filter((type) => handlers.schemaOf(type) !== undefined);
+  send({ type: 'ready', types, schemaTypes });
 }
 
 /** Before any other code runs than what ends now: it may block the thread, or end it. */

@@ -48,20 +48,29 @@ describe('a run', () => {
     expect(folder.read('again.jsonl')).toBe(folder.read('out.jsonl'));
   });
 
-  test('stores what the schema of a handler makes of a line, and names the lines that it refuses', async () => {
-    const folder = new Folder();
-    folder.write('h.mjs', halving);
-    folder.write('tasks.jsonl', [{ data: { n: 4 } }, { data: { n: 8 } }]);
-    const { code } = await folder.run(['run', 'tasks.jsonl', '--handlers', 'h.mjs', '--out', 'out.jsonl']);
-    expect(code).toBe(0);
-    expect(jsonLines<TaskResult>(folder.read('out.jsonl')).map(({ result }) => result)).toEqual([2, 4]);
+  test.each([
+    ['in this process', []],
+    ['in threads', ['--isolate', 'threads']],
+    ['in processes', ['--isolate', 'processes']]
+  ])(
+    'stores what the schema of a handler makes of a line, and names the lines that it refuses: %s',
+    async (_, isolation) => {
+      const folder = new Folder();
+      folder.write('h.mjs', halving);
+      folder.write('tasks.jsonl', [{ data: { n: 4 } }, { data: { n: 8 } }]);
+      const args = ['--handlers', 'h.mjs', '--workers', '1', ...isolation];
+      const { code } = await folder.run(['run', 'tasks.jsonl', ...args, '--out', 'out.jsonl']);
+      expect(code).toBe(0);
+      const results = jsonLines<TaskResult>(folder.read('out.jsonl')).map(({ result }) => result);
+      expect(results).toEqual([2, 4]);
 
-    folder.write('bad.jsonl', [{ data: { n: 4 } }, { data: { n: 3 } }]);
-    const refused = await folder.run(['run', 'bad.jsonl', '--handlers', 'h.mjs']);
-    expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('bad.jsonl:2: task.data is an object of class Object; it must be what ');
-    expect(refused.stderr).toContain('the schema of "halve" takes (.n: is odd)');
-  });
+      folder.write('bad.jsonl', [{ data: { n: 4 } }, { data: { n: 3 } }]);
+      const refused = await folder.run(['run', 'bad.jsonl', ...args]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain('bad.jsonl:2: task.data is an object of class Object; it must be ');
+      expect(refused.stderr).toContain('the schema of "halve" takes (.n: is odd)');
+    }
+  );
 
   test('is refused where a handler has a schema that is none', async () => {
     const folder = new Folder();

@@ -4,6 +4,7 @@ import type { Json, TaskError } from '../../machines/task.ts';
 import { settled } from '../harness.ts';
 import { silenceRunner } from './errorListeners.ts';
 import { attemptOf, RecordedReports } from './reports.ts';
+import { leftSince, resources } from './resources.ts';
 
 const timeout: AbortCause = { kind: 'timeout', message: 'too long' };
 
@@ -238,7 +239,7 @@ export function describeExecutor(
       await other.stop();
       await settled();
       expect(own.all).toHaveLength(told);
-      expect(withoutEach(resources(), before)).toEqual([]);
+      expect(leftSince(before)).toEqual([]);
 
       const next = new RecordedReports();
       await other.start(next);
@@ -248,15 +249,4 @@ export function describeExecutor(
       await other.stop();
     });
   });
-}
-
-/** Threads, processes, and the lines to them. The runner has some of its own. */
-function resources(): string[] {
-  return process.getActiveResourcesInfo().filter((kind) => /Worker|MessagePort|Process|Pipe/.test(kind));
-}
-
-function withoutEach(kinds: readonly string[], others: readonly string[]): string[] {
-  const left = [...kinds];
-  for (const kind of others) if (left.includes(kind)) left.splice(left.indexOf(kind), 1);
-  return left;
 }

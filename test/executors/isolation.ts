@@ -3,9 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FleetManager, type Executor, type FleetConfig, type IsolatedOptions } from '../../src/index.ts';
+import {
+  FleetManager,
+  memoryStore,
+  systemClock,
+  type Clock,
+  type Executor,
+  type FleetConfig,
+  type IsolatedOptions
+} from '../../src/index.ts';
+import { settled, SimulatedClock } from '../harness.ts';
 import { unreadable } from '../hostileValues.ts';
 import { attemptOf, RecordedReports } from './reports.ts';
+import { leftSince, resources } from './resources.ts';
 
 const module = new URL('handlers.ts', import.meta.url);
 
@@ -16,11 +26,16 @@ export function describeIsolation(
 ): void {
   describe(`${name}: a handler that takes its worker down`, () => {
     it('is ended at its timeout when it blocks, retried in another worker, and stuck no more', async () => {
-      const fleet = await startFleet({ maxConcurrentWorkers: 2, cancelGraceMs: 50 });
-      const events = fleet.events({ types: ['worker.stopped'] });
+      const clock = new SimulatedClock();
+      const fleet = await startFleet({ maxConcurrentWorkers: 2, cancelGraceMs: 50 }, {}, clock);
+      const events = fleet.events({ types: ['task.progress', 'worker.stopped'] });
       const blocked = fleet.submit('blockOnce', 'done', { timeoutMs: 300 });
+      await events.next();
       // The other worker goes on meanwhile.
       expect(await fleet.submit('echo', 'other')).toBe('other');
+      // Its limit and the grace; then the pause before the next attempt.
+      await clock.advance(350);
+      await clock.advance(1);
       expect(await blocked).toBe('done');
       await events.next();
       // Taken in by the turn after.
@@ -78,7 +93,15 @@ export function describeIsolation(
     it('is poison when it does so too often', async () => {
       const fleet = await startFleet({ maxRecoveries: 1 });
       await expect(fleet.submit('exit', null)).rejects.toMatchObject({
-        result: { attempts: 2, failure: { name: 'PoisonTaskError' } }
+        result: {
+          attempts: 2,
+          failure: {
+            name: 'PoisonTaskError',
+            message: expect.stringMatching(
+              /ended with code 3"\. Mend what ends its worker, or raise/
+            ) as string
+          }
+        }
       });
       expect(await fleet.submit('echo', 'next')).toBe('next');
     });
@@ -100,9 +123,15 @@ export function describeIsolation(
     });
 
     it('for longer than it may be silent is lost, and its task rescued', async () => {
-      const fleet = await startFleet({ heartbeatMs: 50, heartbeatTimeoutMs: 400 });
+      const clock = new SimulatedClock();
+      const fleet = await startFleet({ heartbeatMs: 50, heartbeatTimeoutMs: 400 }, {}, clock);
+      const progress = fleet.events({ types: ['task.progress'] });
+      const done = fleet.submit('blockOnce', 'done');
+      await progress.next();
       const events = fleet.events({ types: ['worker.unresponsive', 'worker.lost', 'worker.spawned'] });
-      expect(await fleet.submit('blockOnce', 'done')).toBe('done');
+      // It is asked, and owes the answer for as long as it may.
+      await clock.advance(450);
+      expect(await done).toBe('done');
       const facts = [await events.next(), await events.next(), await events.next()];
       expect(facts.map(({ value }) => value as object)).toMatchObject([
         { type: 'worker.unresponsive', workerId: 'worker-1' },
@@ -251,8 +280,62 @@ export function describeIsolation(
     });
   });
 
-  async function startFleet(config: Partial<FleetConfig> = {}, options: Partial<IsolatedOptions> = {}) {
+  describe(`${name}: nothing is left behind`, () => {
+    const schemas = new URL('schemas.ts', import.meta.url);
+
+    it('by a fleet that was stopped, whatever runs or is validated in it', async () => {
+      const before = resources();
+      const fleet = new FleetManager({
+        executor: make({ module: schemas }),
+        config: { maxConcurrentWorkers: 2 }
+      });
+      await fleet.start();
+      const progress = fleet.events({ types: ['task.progress'] });
+      await fleet.submitAsync('block', null);
+      await progress.next();
+      const asked = fleet.submitAsync('obey', 'hang');
+      await Promise.all([
+        fleet.stop({ graceful: false }),
+        expect(asked).rejects.toThrow('it failed: what validates ')
+      ]);
+      await settled();
+      expect(leftSince(before)).toEqual([]);
+    });
+
+    it.each<[what: string, url: URL, store: object]>([
+      ['without its store', schemas, { open: () => Promise.reject(new Error('no disk')) }],
+      ['without its module', new URL('file:///nowhere.mjs'), {}],
+      ['on a module that is none', new URL('data:text/javascript,process.exit(7)'), {}]
+    ])('by a fleet that could not start %s', async (_, url, store) => {
+      const before = resources();
+      const fleet = new FleetManager({
+        executor: make({ module: url }),
+        store: { ...memoryStore(), ...store }
+      });
+      await expect(fleet.start()).rejects.toThrow();
+      await settled();
+      expect(leftSince(before)).toEqual([]);
+    });
+
+    it('by a fleet that is stopped while it starts', async () => {
+      const before = resources();
+      const fleet = new FleetManager({ executor: make({ module: schemas }) });
+      const started = fleet.start();
+      // From then on there is something to stop.
+      while (leftSince(before).length === 0) await settled();
+      await Promise.all([fleet.stop({ graceful: false }), expect(started).rejects.toThrow()]);
+      await settled();
+      expect(leftSince(before)).toEqual([]);
+    });
+  });
+
+  async function startFleet(
+    config: Partial<FleetConfig> = {},
+    options: Partial<IsolatedOptions> = {},
+    clock: Clock = systemClock
+  ) {
     const fleet = new FleetManager({
+      clock,
       executor: make({ module, ...options }),
       config: {
         retry: { baseMs: 1, maxMs: 1, factor: 1, jitter: 'none' },

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { InspectionEvent } from 'xstate';
 import { FleetManager, memoryStore, NotRunningError, StoreError } from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
@@ -57,6 +58,24 @@ describe('stop', () => {
     await fleet.waitForBatch(batchId);
     expect(await fleet.getBatchResults(batchId)).toMatchObject([{ success: true, attempts: 2 }]);
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0, retriedAttempts: 0 });
+  });
+
+  it('tells an actor that has ended nothing, for which XState would warn', async () => {
+    const events: string[] = [];
+    const inspect = (seen: InspectionEvent) => seen.type === '@xstate.event' && events.push(seen.event.type);
+    const { fleet: stopped } = await startFleet({ inspect });
+    await stopped.stop();
+    const { fleet: halted } = await startFleet({ inspect });
+    halted.actor.stop();
+    const store = { ...memoryStore(), open: () => Promise.reject(new Error('no disk')) };
+    const failed = new FleetManager({ inspect, store });
+    await expect(failed.start()).rejects.toThrow('no disk');
+    await settled();
+    events.length = 0;
+    for (const fleet of [stopped, halted, failed]) {
+      for (const graceful of [false, true, false]) await fleet.stop({ graceful });
+    }
+    expect(events).toEqual([]);
   });
 
   it('keeps a pause that was acknowledged while it began', async () => {

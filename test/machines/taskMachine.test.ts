@@ -15,7 +15,8 @@ const now = Date.UTC(2026, 0, 1);
 const policy: AttemptPolicy = {
   maxRetries: 2,
   maxRecoveries: 2,
-  retry: { baseMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'none' }
+  retry: { baseMs: 1_000, factor: 2, maxMs: 60_000, jitter: 'none' },
+  isIsolated: false
 };
 const failure: TaskError = { name: 'Error', message: 'no', retryable: true };
 const failedDependency: TaskError = { name: 'DependencyError', message: 'b1/t0 failed', retryable: false };
@@ -296,6 +297,15 @@ describe('taskMachine', () => {
     send(claim(), ended('attempt.lost', 1, { policy: { ...policy, maxRecoveries: 0 } }));
     expect(state()).toBe('failed');
     expect(context().error?.name).toBe('PoisonTaskError');
+  });
+
+  it.each([
+    [false, 'Run it in an isolated executor, or raise maxRecoveries.'],
+    [true, 'Mend what ends its worker, or raise maxRecoveries.']
+  ])('says what helps against poison, isolated or not: %s', (isIsolated, remedy) => {
+    const { send, context } = startTask();
+    send(claim(), ended('attempt.lost', 1, { policy: { ...policy, maxRecoveries: 0, isIsolated } }));
+    expect(context().error?.message).toBe(`Lost its worker 1 times, last with "no". ${remedy}`);
   });
 
   it('takes the limits that hold when the attempt ends', () => {
