@@ -14,7 +14,9 @@ import {
 } from 'xstate';
 import { autoscalerMachine, type AutoscalerReport, type RestoredAutoscaler } from './autoscalerMachine.ts';
 import { coordinatorMachine, type CoordinatorContext, type HealthFact } from './coordinatorMachine.ts';
-import type { Autoscale, FleetCommand, FleetConfig, FleetFact, MetadataPatch } from './fleet.ts';
+import type { FleetCommand, MetadataPatch } from './fleetCommand.ts';
+import type { Autoscale, FleetConfig } from './fleetConfig.ts';
+import type { FleetFact } from './fleetFact.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
 import type { Json } from './task.ts';

@@ -1,6 +1,7 @@
 import type { ActorRefFrom } from 'xstate';
 import type { autoscalerMachine, AutoscalerEvent, ScalingRequest } from '../machines/autoscalerMachine.ts';
-import type { Autoscale, FleetConfig, ScalingReason } from '../machines/fleet.ts';
+import type { Autoscale, FleetConfig } from '../machines/fleetConfig.ts';
+import type { ScalingReason } from '../machines/fleetFact.ts';
 import { wantedSlots, type FleetRef } from '../machines/fleetMachine.ts';
 import type { ActiveClock } from './activeClock.ts';
 import type { Ledger } from './ledger.ts';

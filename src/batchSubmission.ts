@@ -1,4 +1,4 @@
-import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
+import type { LedgerCommand, NewTask } from '../machines/fleetCommand.ts';
 import type { Json } from '../machines/task.ts';
 import type { Clock } from './clock.ts';
 import { oneOf, type SubmitReply } from './commandRules.ts';

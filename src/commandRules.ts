@@ -1,5 +1,6 @@
 import type { FinalBatchState } from '../machines/batch.ts';
-import type { FleetCommand, FleetFact, LedgerCommand, NewTask } from '../machines/fleet.ts';
+import type { FleetCommand, LedgerCommand, NewTask } from '../machines/fleetCommand.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import { problemOf } from '../machines/problem.ts';
 import type { TaskError } from '../machines/task.ts';
 import { addDependent, assertDependencies } from './dependencyRules.ts';

@@ -1,4 +1,4 @@
-import type { NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
 import type { TaskError } from '../machines/task.ts';
 import { ValidationError } from './errors.ts';
 import { taskLifecycle } from './lifecycles.ts';

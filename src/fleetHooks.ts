@@ -1,5 +1,5 @@
 import type { FinalBatchState } from '../machines/batch.ts';
-import type { FleetFact } from '../machines/fleet.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import type { TaskError, TaskResult } from '../machines/task.ts';
 import type { HandlerContext } from './handler.ts';
 import type { Hooks } from './hooks.ts';

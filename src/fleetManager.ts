@@ -1,6 +1,8 @@
 import { createActor, type ActorRefFrom, type InspectionEvent } from 'xstate';
 import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
-import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import type { LedgerCommand, OperationCommand } from '../machines/fleetCommand.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import type { Json, TaskError, TaskResult } from '../machines/task.ts';
 import { BatchSubmission } from './batchSubmission.ts';

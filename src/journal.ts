@@ -1,5 +1,4 @@
 import { activeTasks, waitingTasks } from '../machines/batch.ts';
-import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
 import type { AttemptRef, TaskStatus } from '../machines/task.ts';
@@ -20,6 +19,8 @@ import { AttemptNotes } from './attemptNotes.ts';
 import { Autoscaling } from './autoscaling.ts';
 import type { Clock } from './clock.ts';
 import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import type { FleetCommand, LedgerCommand, OperationCommand } from '../machines/fleetCommand.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import { ResultStatistics } from './coordinator/resultStatistics.ts';
 import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
 import { tellDependents } from './dependencyRules.ts';

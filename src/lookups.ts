@@ -1,4 +1,4 @@
-import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleet.ts';
+import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleetCommand.ts';
 import { outsideDependencies } from './dependencyRules.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,4 +1,4 @@
-import type { LedgerCommand } from '../machines/fleet.ts';
+import type { LedgerCommand } from '../machines/fleetCommand.ts';
 import { ConflictError, NotFoundError, ValidationError } from './errors.ts';
 import { scheduleLifecycle } from './lifecycles.ts';
 import { nextTime } from './scheduleTimes.ts';

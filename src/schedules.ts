@@ -1,4 +1,4 @@
-import type { LedgerCommand, NewSchedule } from '../machines/fleet.ts';
+import type { LedgerCommand, NewSchedule } from '../machines/fleetCommand.ts';
 import {
   catchUps,
   overlaps,

@@ -1,4 +1,4 @@
-import type { NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
 import { noTags } from '../machines/tags.ts';
 import { readDependencies } from './dependencies.ts';

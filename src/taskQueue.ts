@@ -1,5 +1,5 @@
+import type { FleetConfig, Retention } from '../machines/fleetConfig.ts';
 import type { TaskStatus } from '../machines/task.ts';
-import type { FleetConfig, Retention } from '../machines/fleet.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { Leases, type Lease, type LeaseRef } from './executors/leases.ts';

@@ -6,7 +6,9 @@ import {
   type TaskCounts
 } from '../machines/batch.ts';
 import type { BatchEvent } from '../machines/batchMachine.ts';
-import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
 import type { Told } from './dependents.ts';

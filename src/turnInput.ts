@@ -1,4 +1,4 @@
-import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import type { LedgerCommand, OperationCommand } from '../machines/fleetCommand.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
 import { stringifyJson } from './jsonText.ts';
 import type { BatchRow, ExpiredBatch, StoredTask, TaskRow } from './store.ts';

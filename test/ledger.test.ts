@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultFleetConfig } from '../machines/fleet.ts';
+import { defaultFleetConfig } from '../machines/fleetConfig.ts';
 import { claimTasks } from '../src/attemptRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';

@@ -11,13 +11,9 @@ import {
 } from 'xstate';
 import { problemOf } from '../../machines/problem.ts';
 import { describe, expect, it } from 'vitest';
-import {
-  defaultFleetConfig,
-  type FleetCommand,
-  type FleetConfig,
-  type FleetFact,
-  type NewTask
-} from '../../machines/fleet.ts';
+import type { FleetCommand, NewTask } from '../../machines/fleetCommand.ts';
+import { defaultFleetConfig, type FleetConfig } from '../../machines/fleetConfig.ts';
+import type { FleetFact } from '../../machines/fleetFact.ts';
 import {
   fleetMachine,
   slotName,
