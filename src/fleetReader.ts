@@ -48,7 +48,7 @@ export interface TaskFilter {
   readonly after?: number;
 }
 
-/** Rows that are read from the store at once. */
+/** Rows that are read from the store at once, and that a list has at most. */
 export const pageSize = 1_000;
 
 /** Reads a fleet from its store: in the process that owns it, or beside it. Sees what is committed, no more. */
