@@ -360,7 +360,7 @@ export class FleetManager<
       throw new ConflictError('fleet', name, 'has an executor of its own, whose task types are fixed');
     }
     handlers.add(type, handler, options);
-    if (this.#actor.isActive) this.#actor.journal.handlerRegistered();
+    if (this.#actor.isActive) this.#actor.journal.lookForClaims();
   }
 
   /**

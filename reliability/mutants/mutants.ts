@@ -439,7 +439,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a type at its limit is never started again by itself',
-    file: 'src/journal.ts',
+    file: 'src/fleetAlarm.ts',
     find: 'isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity',
     replace: 'Infinity',
     tests: ['test/fleetManager/typeLimits.test.ts']
@@ -505,7 +505,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a claimed task whose payload is not in memory is never run',
-    file: 'src/journal.ts',
+    file: 'src/startedAttempts.ts',
     find: 'const payload = turn.payload(seq) ?? payloads.get(seq);',
     replace: 'const payload = turn.payload(seq);',
     tests: recovery
