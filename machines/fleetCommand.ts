@@ -91,6 +91,9 @@ export type LedgerCommand =
   | { readonly type: 'schedule.resume'; readonly scheduleId: string }
   | { readonly type: 'result.submit'; readonly workerId: string; readonly result: SubmittedResult };
 
+/** The ledger's command of one type. */
+export type LedgerCommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
+
 /** Merged into the coordinator's metadata: a field that is `undefined` is removed. */
 export type MetadataPatch = Readonly<Record<string, Json | undefined>>;
 

@@ -2,7 +2,7 @@ export * from './autoscalerMachine.ts';
 export * from './batch.ts';
 export * from './batchMachine.ts';
 export * from './coordinatorMachine.ts';
-export * from './fleetCommand.ts';
+export type * from './fleetCommand.ts';
 export * from './fleetConfig.ts';
 export * from './fleetFact.ts';
 export * from './fleetMachine.ts';

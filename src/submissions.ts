@@ -1,6 +1,6 @@
 import type { Json } from '../machines/task.ts';
+import type { SubmitReply } from './batchRules.ts';
 import { BatchSubmission } from './batchSubmission.ts';
-import type { SubmitReply } from './commandRules.ts';
 import type { ResolvedOptions } from './createFleet.ts';
 import { ConflictError, NotRunningError, StoreError } from './errors.ts';
 import type { FleetActor } from './fleetActor.ts';
@@ -131,7 +131,7 @@ export class Submissions {
     }
   }
 
-  async *#failedTasks(batchId: string): AsyncGenerator<unknown> {
+  async *#failedTasks(batchId: string): AsyncGenerator {
     let after = 0;
     for (;;) {
       const page = await this.#reader.listTasks({ batchId, after, limit: pageSize });

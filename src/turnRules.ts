@@ -7,7 +7,8 @@ import {
   returnAttempt,
   settleAttempt
 } from './attemptRules.ts';
-import { carryOut, expireBatches, sweepCancelled } from './commandRules.ts';
+import { expireBatches, sweepCancelled } from './batchRules.ts';
+import { carryOut } from './commandRules.ts';
 import { tellDependents } from './dependencyRules.ts';
 import type { Ledger } from './ledger.ts';
 import { fireDue } from './scheduleFiring.ts';

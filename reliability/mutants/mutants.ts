@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cancelling a running task does not abort its handler',
-    file: 'src/commandRules.ts',
+    file: 'src/taskRules.ts',
     find: '  if (isHeld(row.state)) {\n    turn.aborts.push',
     replace: '  if (false) {\n    turn.aborts.push',
     tests: ['test/fleetManager/cancellation.test.ts']
@@ -369,21 +369,21 @@ export const mutants: readonly Mutant[] = [
   // Submissions.
   {
     name: 'the same task submitted again is a second one',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '  if (isSame) return true;\n',
     replace: '  if (isSame) return false;\n',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'another task under a taken id is swallowed',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '    payload.data === data &&\n',
     replace: '',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'a full queue takes more',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '  return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));',
     replace: '  return count;',
     tests: ['test/fleetManager/queueing.test.ts']

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { oneOf } from '../commandRules.ts';
+import { oneOf } from '../admission.ts';
 import { ValidationError } from '../errors.ts';
 import { quote } from '../show.ts';
 import { asItIs, type DataReader } from '../schema.ts';
