@@ -118,6 +118,7 @@ export class FleetManager<
       options
     );
     this.#inspect = inspect;
+    if (inspect !== undefined) assertFunction('options.inspect', inspect);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
     this.#events = new FleetEvents(onListenerError);

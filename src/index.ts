@@ -82,14 +82,9 @@ export { memoryStore } from './stores/memory.ts';
 export type { BatchOptions } from './submissions.ts';
 export type { TaskRequest } from './taskRequests.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
-export {
-  TaskQueue,
-  type DeadLetterFilter,
-  type DequeueOptions,
-  type LeasedTask,
-  type QueueStatistics,
-  type TaskQueueOptions
-} from './taskQueue.ts';
+export type { LeasedTask } from './leasedTask.ts';
+export { TaskQueue, type DeadLetterFilter, type DequeueOptions, type QueueStatistics } from './taskQueue.ts';
+export type { TaskQueueOptions } from './taskQueueOptions.ts';
 export type { FleetStatistics, TaskView } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
 export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';

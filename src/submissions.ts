@@ -61,7 +61,9 @@ export class Submissions {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
     const readData = this.readerOfData(signal);
-    const task = await prepareSingleTask(type, data, read, newId(), clock.now(), readData);
+    const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
+    // At once where no schema takes its time: what is asked in the same breath comes after it.
+    const task = prepared instanceof Promise ? await prepared : prepared;
     return this.#actor.send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
   }
 
@@ -173,12 +175,13 @@ function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<
 
 /** What a copy of a task is submitted with. @param completed - Ids of what it need not depend on any more. */
 function copyOf(task: TaskView, completed: ReadonlySet<string>): unknown {
-  const { id, type, data, priority, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
+  const { id, type, data, priority, tags, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
   return {
     id,
     type,
     data,
     priority,
+    ...(tags !== undefined && { tags }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(maxRetries !== undefined && { maxRetries }),
     ...(metadata !== undefined && { metadata }),

@@ -1,7 +1,6 @@
 import { ActiveClock } from './activeClock.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
-import { show } from './show.ts';
 import {
   assertDuration,
   assertFunction,
@@ -12,6 +11,7 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
+import { warnOf } from './warning.ts';
 
 /** What a worker says that it is doing. */
 export type RegisteredStatus = (typeof registeredStatuses)[number];
@@ -206,7 +206,7 @@ export class WorkerRegistry<TInfo extends Registration = Registration> {
       try {
         listener(copyOf(worker));
       } catch (error) {
-        process.emitWarning(`A listener of a worker registry threw: ${show(error)}`);
+        warnOf('A listener of a worker registry', error);
       }
     }
   }

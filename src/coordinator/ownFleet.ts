@@ -4,7 +4,7 @@ import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '.
 import { FleetActor } from '../fleetActor.ts';
 import { FleetEvents } from '../fleetEvents.ts';
 import { createReadModel } from '../readModel.ts';
-import { readOptions } from '../validation.ts';
+import { assertFunction, readOptions } from '../validation.ts';
 import { FleetCoordination, type CoordinatorHost } from './fleetCoordination.ts';
 
 /** How long a coordinator that serves no fleet keeps results, within a minute; the summary goes on counting them. */
@@ -43,6 +43,7 @@ export class OwnFleet {
       handlers: {},
       config: { retention: kept, health }
     });
+    if (inspect !== undefined) assertFunction('options.inspect', inspect);
     const { store, clock } = resolved;
     const events = new FleetEvents(onListenerError);
     this.#coordination = new FleetCoordination({

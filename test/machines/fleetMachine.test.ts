@@ -16,7 +16,6 @@ import { defaultFleetConfig, type FleetConfig } from '../../machines/fleetConfig
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import {
   fleetMachine,
-  slotName,
   type AlarmEvent,
   type FleetContext,
   type FleetEvent,
@@ -29,6 +28,7 @@ import {
   type WorkerReport,
   type WorkerSpawn
 } from '../../machines/workerMachine.ts';
+import { slotName } from '../../machines/workerSlots.ts';
 
 type Value = FleetSnapshot['value'];
 type Operation = Value['operation'];
