@@ -3,7 +3,8 @@ import { ConflictError, QueueFullError, ValidationError } from './errors.ts';
 import { quote, show } from './show.ts';
 import type { StoredTask } from './store.ts';
 import { tagsKey } from './tags.ts';
-import { payloadOf, type Turn } from './turn.ts';
+import { payloadOf } from './task.ts';
+import type { Turn } from './turn.ts';
 
 /** Whether the very same task is there already. */
 export function isThere(turn: Turn, task: NewTask): boolean {

@@ -3,7 +3,7 @@ import type { Autoscaling } from './autoscaling.ts';
 import type { Clock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { Removals } from './removals.ts';
-import type { TurnContext } from './turn.ts';
+import type { TurnContext } from './turnContext.ts';
 import type { WorkerHealth } from './workerHealth.ts';
 
 /** Longest time between two looks at the wall clock, ms, so that a change of it is noticed. */

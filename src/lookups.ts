@@ -5,7 +5,8 @@ import type { Ledger } from './ledger.ts';
 import type { SchedulePlan } from './schedulePlan.ts';
 import { firingId } from './scheduleTemplate.ts';
 import type { BatchRow, Payload, Store, StoredTask, TaskRow } from './store.ts';
-import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
+import { externalKey, submittedResultKey } from './taskKey.ts';
+import type { Found, TurnInput } from './turnInput.ts';
 
 /** Nothing had to be looked up. */
 export const nothingFound: Found = {

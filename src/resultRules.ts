@@ -1,6 +1,6 @@
 import type { LedgerCommandOf } from '../machines/fleetCommand.ts';
+import { externalKey, submittedResultKey } from './taskKey.ts';
 import type { Turn } from './turn.ts';
-import { externalKey, submittedResultKey } from './turnInput.ts';
 
 /** Takes a result in once for each worker, task and attempt. */
 export function submitResult(turn: Turn, { workerId, result }: LedgerCommandOf<'result.submit'>): boolean {

@@ -1,7 +1,8 @@
 import type { AttemptRef } from '../machines/task.ts';
 import type { Attempt } from './executor.ts';
 import type { Payload } from './store.ts';
-import { taskIdOf, type Turn } from './turn.ts';
+import { taskIdOf } from './taskKey.ts';
+import type { Turn } from './turn.ts';
 
 /** What a turn started, as the executor gets it. */
 export interface StartedAttempts {
