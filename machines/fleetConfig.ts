@@ -53,7 +53,8 @@ export interface TypeLimit {
  * How the number of workers follows the load.
  *
  * The queue is the tasks that could run at once if there were room: neither those that are scheduled for later or back
- * off, nor those of a batch that is paused.
+ * off, nor those of a batch that is paused, nor what more workers would not run: tasks beyond the limit of their type,
+ * of a type without a handler, or with tags that not even `maxWorkers` workers offer.
  */
 export interface Autoscale {
   /** Integers in [1, 100,000], `minWorkers` <= `maxWorkers`. Need to be given. */

@@ -38,7 +38,7 @@ function dispatch(turn: Turn, ledger: Ledger, input: CommandInput): unknown {
     case 'task.cancel':
       return cancelTask(turn, command.key);
     case 'task.retry':
-      return retryTask(turn, command);
+      return retryTask(turn, input, command);
     case 'schedule.put':
       return putSchedule(turn, command);
     case 'schedule.remove':

@@ -57,11 +57,19 @@ export class FleetActor {
     return this.#starting;
   }
 
+  /** Waits for a start that is under way. @throws {NotRunningError} @throws what keeps it from that. */
+  async started(command: string): Promise<void> {
+    if (this.#starting === null) this.require(command);
+    await this.#starting;
+  }
+
   async stop(options: StopOptions): Promise<void> {
     const { graceful, timeoutMs } = readStopOptions(options);
     if (this.#actor === null) return;
     const actor = this.#actor;
-    if (this.#stopping !== null && !graceful) outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    if (this.#stopping !== null && !graceful && this.isActive) {
+      outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    }
     this.#stopping ??= outsideAttempts(() => this.#stop(actor, graceful, timeoutMs));
     await this.#stopping;
   }

@@ -277,7 +277,7 @@ export class FleetManager<
 
   /**
    * Submits a copy of a task that did not complete, as a single task, which depends on nothing. The original keeps its
-   * idempotency key.
+   * idempotency key. A full queue is waited for, or refuses it, as with any other submission.
    *
    * @returns The copy's key.
    */
@@ -401,12 +401,13 @@ export class FleetManager<
    * @returns Whether anything changed.
    * @throws {ValidationError} also for a timing that never comes. @throws {ConflictError} beyond 10,000 schedules.
    */
-  schedule(
+  async schedule(
     id: string,
     timing: ScheduleTiming,
     template: ScheduleTemplate<TaskFor<THandlers>>,
     options: ScheduleOptions = {}
   ): Promise<boolean> {
+    if (!this.#submissions.knowsTypes) await this.#actor.started('schedule.put');
     return this.#schedules.put(id, timing, template, options);
   }
 

@@ -60,6 +60,7 @@ export class Submissions {
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
+    if (!this.knowsTypes) await this.#actor.started('task.submit');
     const readData = this.readerOfData(signal);
     const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
     // At once where no schema takes its time: what is asked in the same breath comes after it.
@@ -73,6 +74,11 @@ export class Submissions {
     return this.#actor.send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
   }
 
+  /** Whoever loads the handlers knows their types and schemas once it has started. */
+  get knowsTypes(): boolean {
+    return this.#options.executor.types?.size !== 0;
+  }
+
   /** Reads the data of tasks by the schemas of their types. */
   readerOfData(signal?: AbortSignal): DataReader {
     const { clock, executor } = this.#options;
@@ -83,6 +89,7 @@ export class Submissions {
     const given = readBatchOptions(options);
     const { batchId = this.#options.newId(), metadata, ...start } = given;
     assertIdWithoutSlash('batchId', batchId);
+    if (!this.knowsTypes) await this.#actor.started('batch.submit');
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,

@@ -35,7 +35,9 @@ export function submitTask(
 export function cancelTask(turn: Turn, key: string): boolean {
   const waited = withdraw(
     turn,
-    ({ command }) => command.type === 'task.submit' && command.task.key === key,
+    ({ command }) =>
+      (command.type === 'task.submit' && command.task.key === key) ||
+      (command.type === 'task.retry' && command.newKey === key),
     new ConflictError('task', key, 'was cancelled before it was accepted')
   );
   if (waited) return true;
@@ -65,7 +67,11 @@ const cancelled: TaskError = {
  * Submits a copy of a task that did not complete; the original stays as it is, and keeps its idempotency key. The copy
  * depends on nothing: whoever retries it alone wants it to run.
  */
-export function retryTask(turn: Turn, { key, newKey }: LedgerCommandOf<'task.retry'>): string {
+export function retryTask(
+  turn: Turn,
+  input: CommandInput,
+  { key, newKey }: LedgerCommandOf<'task.retry'>
+): unknown {
   const copied = turn.taskByKey(newKey);
   if (copied?.context.retryOf === key) return newKey;
   if (copied !== undefined) throw new ConflictError('task', newKey, 'exists and is no copy of it');
@@ -91,6 +97,7 @@ export function retryTask(turn: Turn, { key, newKey }: LedgerCommandOf<'task.ret
     idempotencyKey: null
   };
   assertRunnable(turn, [copy]);
+  if (roomFor(turn, 1, 1) === 0) return defer(turn, input);
   turn.addTask(copy, null);
   return newKey;
 }
