@@ -1,5 +1,5 @@
 import { assign, enqueueActions, setup } from 'xstate';
-import type { Autoscale } from './fleet.ts';
+import type { Autoscale } from './fleetConfig.ts';
 
 /** Persisted with the snapshot, so plain JSON only. How long it has to wait still is no part of it: that is measured anew. */
 export interface AutoscalerContext {

@@ -14,11 +14,15 @@ import {
 } from 'xstate';
 import { autoscalerMachine, type AutoscalerReport, type RestoredAutoscaler } from './autoscalerMachine.ts';
 import { coordinatorMachine, type CoordinatorContext, type HealthFact } from './coordinatorMachine.ts';
-import type { Autoscale, FleetCommand, FleetConfig, FleetFact, MetadataPatch } from './fleet.ts';
+import { isSame, mergeConfig, withinLimits } from './declaredConfig.ts';
+import type { FleetCommand, MetadataPatch } from './fleetCommand.ts';
+import type { FleetConfig } from './fleetConfig.ts';
+import type { FleetFact } from './fleetFact.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
 import type { Json } from './task.ts';
 import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
+import { planSlots, slotNumber, wantedSlots } from './workerSlots.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
 export interface FleetContext {
@@ -223,7 +227,7 @@ export const fleetMachine = setup({
     /** All that are missing in one `assign`: XState copies the children once per spawning action. */
     spawnWorkers: assign(({ context, spawn, self }, params: { spare: readonly string[] }) => {
       const { workerConcurrency, tasksPerWorker } = context.config;
-      const { slots, parked } = planSlots(context, params.spare);
+      const { slots, parked } = planSlots(context, context.config.maxConcurrentWorkers, params.spare);
       const existing = self.getSnapshot().children as Record<string, unknown>;
       const former = { ...context.formerWorkers };
       for (const slot of wantedSlots({ slots, parked })) {
@@ -685,71 +689,12 @@ export const fleetMachine = setup({
 export type FleetRef = ActorRefFrom<typeof fleetMachine>;
 export type FleetSnapshot = SnapshotFrom<typeof fleetMachine>;
 
-/** Name of the n-th worker slot, from 1. */
-export function slotName(number: number): string {
-  return `worker-${number}`;
-}
-
-/** Number of a worker slot; `null` when the child is no worker. */
-function slotNumber(childId: string): number | null {
-  const match = /^worker-(\d+)$/.exec(childId);
-  return match === null ? null : Number(match[1]);
-}
-
-/** A field that was declared anew at this start wins; the others keep what `config.update` had made of them. */
-function mergeConfig(declared: FleetConfig, persisted: FleetContext): FleetConfig {
-  const changed = Object.entries(declared).filter(
-    ([field, value]) => !isSame(value, persisted.declared[field as keyof FleetConfig])
-  );
-  return { ...declared, ...persisted.config, ...Object.fromEntries(changed) };
-}
-
 function mergeMetadata(
   metadata: FleetContext['metadata'],
   patch: MetadataPatch
 ): Readonly<Record<string, Json>> {
   const merged = Object.entries({ ...metadata, ...patch }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(merged) as Record<string, Json>;
-}
-
-/** Config values are plain JSON, and validation writes their fields in one order. */
-function isSame(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
-}
-
-/** The slots that are to stay as they are or to be filled, lowest first. */
-export function wantedSlots({ slots, parked }: Pick<FleetContext, 'slots' | 'parked'>): string[] {
-  const isParked = new Set(parked);
-  const wanted: string[] = [];
-  for (let number = 1; number <= slots; number++) if (!isParked.has(number)) wanted.push(slotName(number));
-  return wanted;
-}
-
-/** Which slots there are to be: as many wanted ones as workers. The lowest are filled first, the highest go first. */
-function planSlots(
-  { config, slots: before, parked: parkedBefore }: FleetContext,
-  spare: readonly string[]
-): Pick<FleetContext, 'slots' | 'parked'> {
-  const wanted = wantedSlots({ slots: before, parked: parkedBefore });
-  const missing = config.maxConcurrentWorkers - wanted.length;
-  if (missing >= 0) {
-    const parked = parkedBefore.toSorted((left, right) => left - right);
-    const reused = Math.min(missing, parked.length);
-    return { slots: before + missing - reused, parked: parked.slice(reused) };
-  }
-  const isSpare = new Set(spare);
-  const leaving = [
-    ...wanted.filter((slot) => !isSpare.has(slot)),
-    ...wanted.filter((slot) => isSpare.has(slot))
-  ]
-    .slice(missing)
-    .map((slot) => slotNumber(slot)!);
-  return { slots: before, parked: [...parkedBefore, ...leaving] };
-}
-
-/** The number of workers that autoscaling begins with. */
-function withinLimits({ minWorkers, maxWorkers }: Autoscale, count: number): number {
-  return Math.min(maxWorkers, Math.max(minWorkers, count));
 }
 
 function spawned({ workerId }: WorkerReport): FleetFact {

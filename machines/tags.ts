@@ -1,4 +1,4 @@
-import type { FleetConfig } from './fleet.ts';
+import type { FleetConfig } from './fleetConfig.ts';
 
 /** No tags: of a task that runs anywhere, and of a worker that only takes such tasks. */
 export const noTags: readonly string[] = [];

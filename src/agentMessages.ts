@@ -1,6 +1,6 @@
 import type { AnyActorRef } from 'xstate';
 import { outcomesOf, type CoordinatorEvent } from '../machines/coordinatorMachine.ts';
-import type { FleetConfig } from '../machines/fleet.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetEvent, FleetRef } from '../machines/fleetMachine.ts';
 import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
 import type { ActiveClock } from './activeClock.ts';

@@ -3,13 +3,13 @@ import { autoscalerMachine, type RestoredAutoscaler } from '../machines/autoscal
 import { coordinatorMachine, type CoordinatorContext } from '../machines/coordinatorMachine.ts';
 import {
   fleetMachine,
-  slotName,
   type FleetContext,
   type FleetSnapshot,
   type Recovered
 } from '../machines/fleetMachine.ts';
 import type { Json } from '../machines/task.ts';
 import { workerMachine, type WorkerContext } from '../machines/workerMachine.ts';
+import { slotName } from '../machines/workerSlots.ts';
 import {
   assertAutoscalerContext,
   assertCoordinatorContext,

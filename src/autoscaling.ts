@@ -1,10 +1,13 @@
 import type { ActorRefFrom } from 'xstate';
 import type { autoscalerMachine, AutoscalerEvent, ScalingRequest } from '../machines/autoscalerMachine.ts';
-import type { Autoscale, FleetConfig, ScalingReason } from '../machines/fleet.ts';
-import { wantedSlots, type FleetRef } from '../machines/fleetMachine.ts';
+import type { Autoscale, FleetConfig } from '../machines/fleetConfig.ts';
+import type { ScalingReason } from '../machines/fleetFact.ts';
+import type { FleetRef } from '../machines/fleetMachine.ts';
+import { wantedSlots } from '../machines/workerSlots.ts';
 import type { ActiveClock } from './activeClock.ts';
 import type { Ledger } from './ledger.ts';
-import type { Turn, TurnContext } from './turn.ts';
+import type { Turn } from './turn.ts';
+import type { TurnContext } from './turnContext.ts';
 
 /** A decision of the autoscaler that is not durable yet. */
 interface Decision extends ScalingRequest {

@@ -1,7 +1,8 @@
-import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
+import type { LedgerCommand, NewTask } from '../machines/fleetCommand.ts';
 import type { Json } from '../machines/task.ts';
+import { oneOf } from './admission.ts';
+import type { SubmitReply } from './batchRules.ts';
 import type { Clock } from './clock.ts';
-import { oneOf, type SubmitReply } from './commandRules.ts';
 import { inOrderOfDependencies } from './dependencies.ts';
 import { ConflictError } from './errors.ts';
 import { limits } from './limits.ts';

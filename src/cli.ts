@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { WorkerGroup } from '../machines/fleet.ts';
+import type { WorkerGroup } from '../machines/fleetConfig.ts';
 import type { DoctorOptions } from './cli/doctor.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';

@@ -15,6 +15,7 @@ import { OwnFleet, type ResultPolicies } from './coordinator/ownFleet.ts';
 import { ResultFeed } from './coordinator/resultFeed.ts';
 import { maxWorkers, type TopWorker } from './coordinator/workerRanking.ts';
 import { ConflictError } from './errors.ts';
+import { pageSize } from './fleetReader.ts';
 import { taskErrorOf } from './outcome.ts';
 import type { ResultQuery, Store, StoredResult } from './store.ts';
 import {
@@ -123,8 +124,6 @@ const resultFields = [
   'settledSeq'
 ];
 const filterFields = ['workerId', 'success', 'taskType', 'since', 'until', 'limit', 'offset'];
-/** Results that a query gives at most. */
-const maxLimit = 1_000;
 /** Of JSON text. */
 const metadataBytes = 65_536;
 
@@ -363,13 +362,13 @@ export class CoordinatorAgent<TResult = unknown> {
 
 function readFilter(filter: ResultEntryFilter): ResultQuery {
   const read = readOptions('filter', filter, filterFields);
-  const { workerId, success, taskType, since, until, limit = maxLimit, offset = 0 } = read;
+  const { workerId, success, taskType, since, until, limit = pageSize, offset = 0 } = read;
   if (workerId !== undefined) assertId('filter.workerId', workerId);
   if (success !== undefined) assertBoolean('filter.success', success);
   if (taskType !== undefined) assertId('filter.taskType', taskType);
   if (since !== undefined) assertTime('filter.since', since);
   if (until !== undefined) assertTime('filter.until', until);
-  assertInteger('filter.limit', limit, 1, maxLimit);
+  assertInteger('filter.limit', limit, 1, pageSize);
   assertInteger('filter.offset', offset, 0, Number.MAX_SAFE_INTEGER);
   return {
     order: 'newest',
@@ -384,7 +383,7 @@ function readFilter(filter: ResultEntryFilter): ResultQuery {
 }
 
 function limited(filter: ResultEntryFilter, limit: number | undefined): ResultEntryFilter {
-  if (limit !== undefined) assertInteger('limit', limit, 1, maxLimit);
+  if (limit !== undefined) assertInteger('limit', limit, 1, pageSize);
   return limit === undefined ? filter : { ...filter, limit };
 }
 

@@ -1,5 +1,7 @@
 import { fromCallback, fromPromise, type ActorLogic, type ActorSystem, type ActorSystemInfo } from 'xstate';
 import { v7 as uuid } from 'uuid';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import {
   fleetMachine,
   type AlarmEvent,
@@ -7,7 +9,6 @@ import {
   type FleetRef,
   type FleetSnapshot
 } from '../machines/fleetMachine.ts';
-import type { FleetConfig, FleetFact } from '../machines/fleet.ts';
 import { noTags } from '../machines/tags.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
 import { systemClock, type Clock } from './clock.ts';

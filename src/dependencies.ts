@@ -1,4 +1,4 @@
-import type { NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
 import { ValidationError } from './errors.ts';
 import { limits } from './limits.ts';
 import { quote } from './show.ts';

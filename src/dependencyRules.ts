@@ -1,9 +1,10 @@
-import type { NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
 import type { TaskError } from '../machines/task.ts';
 import { ValidationError } from './errors.ts';
 import { taskLifecycle } from './lifecycles.ts';
 import { quote } from './show.ts';
 import type { TaskRow } from './store.ts';
+import { taskKey } from './taskKey.ts';
 import type { Turn } from './turn.ts';
 
 /** Keys of what tasks of a batch depend on, but for those that come with them. */
@@ -11,7 +12,7 @@ export function outsideDependencies(batchId: string, tasks: readonly NewTask[]):
   const ids = new Set<string>();
   for (const { dependsOn } of tasks) for (const id of dependsOn ?? []) ids.add(id);
   if (ids.size > 0) for (const { id } of tasks) ids.delete(id);
-  return new Set([...ids].map((id) => keyIn(batchId, id)));
+  return new Set([...ids].map((id) => taskKey(batchId, id)));
 }
 
 /**
@@ -24,7 +25,7 @@ export function assertDependencies(turn: Turn, batchId: string, tasks: readonly 
   const earlier = new Set<string>();
   for (const task of tasks) {
     const unknown = task.dependsOn?.find(
-      (id) => !earlier.has(id) && turn.taskByKey(keyIn(batchId, id)) === undefined
+      (id) => !earlier.has(id) && turn.taskByKey(taskKey(batchId, id)) === undefined
     );
     if (unknown !== undefined) {
       const argument = `dependsOn of task ${quote(task.id)}`;
@@ -44,7 +45,7 @@ export function addDependent(turn: Turn, batchId: string, task: NewTask): TaskRo
   const blockedBy: number[] = [];
   let failed: TaskRow | undefined;
   for (const id of task.dependsOn) {
-    const row = turn.taskByKey(keyIn(batchId, id))!;
+    const row = turn.taskByKey(taskKey(batchId, id))!;
     if (!taskLifecycle.isFinal(row.state)) blockedBy.push(row.context.seq);
     else if (row.state !== 'completed') failed ??= row;
   }
@@ -79,8 +80,4 @@ function dependencyError(key: string, status: TaskRow['state']): TaskError {
     code: 'ERR_DEPENDENCY',
     retryable: false
   };
-}
-
-function keyIn(batchId: string, id: string): string {
-  return `${batchId}/${id}`;
 }

@@ -1,4 +1,4 @@
-import { factTypes, type FleetFact } from '../machines/fleet.ts';
+import { factTypes, type FleetFact } from '../machines/fleetFact.ts';
 import { assertOneOf, assertText, readItems, readOptions } from './validation.ts';
 
 /** Which facts an event stream gives. */

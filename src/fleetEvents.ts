@@ -1,5 +1,5 @@
 import type { Subscription } from 'xstate';
-import { factTypes, type FleetFact } from '../machines/fleet.ts';
+import { factTypes, type FleetFact } from '../machines/fleetFact.ts';
 import type { FleetRef } from '../machines/fleetMachine.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
 import { assertFunction, assertOneOf } from './validation.ts';

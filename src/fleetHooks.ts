@@ -1,10 +1,10 @@
 import type { FinalBatchState } from '../machines/batch.ts';
-import type { FleetFact } from '../machines/fleet.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import type { TaskError, TaskResult } from '../machines/task.ts';
 import type { HandlerContext } from './handler.ts';
 import type { Hooks } from './hooks.ts';
 import type { StoredResult } from './store.ts';
-import { isExternalKey } from './turnInput.ts';
+import { isExternalKey } from './taskKey.ts';
 import { taskResultOf } from './views.ts';
 import type { WorkerTask } from './workerTask.ts';
 

@@ -1,4 +1,4 @@
-import type { FleetCommand, NewTask } from '../machines/fleet.ts';
+import type { FleetCommand, NewTask } from '../machines/fleetCommand.ts';
 import type { Json } from '../machines/task.ts';
 import { systemClock } from './clock.ts';
 import {

@@ -1,43 +1,30 @@
-import { createActor, type ActorRefFrom, type InspectionEvent } from 'xstate';
+import type { ActorRefFrom, InspectionEvent } from 'xstate';
 import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
-import type { FleetConfig, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
-import type { FleetRef } from '../machines/fleetMachine.ts';
-import type { Json, TaskError, TaskResult } from '../machines/task.ts';
-import { BatchSubmission } from './batchSubmission.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
+import type { TaskError, TaskResult } from '../machines/task.ts';
 import { systemClock, type Clock } from './clock.ts';
-import type { SubmitReply } from './commandRules.ts';
 import { obeyInbox } from './commandInbox.ts';
 import type { CoordinatorAgent, CoordinatorOptions } from './coordinatorAgent.ts';
 import { createCoordinator } from './coordinator/createCoordinator.ts';
 import { FleetCoordination } from './coordinator/fleetCoordination.ts';
 import {
   createFleet,
-  fleetLogic,
   resolveOptions,
   type Fleet,
   type FleetLogic,
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
-import { currentAttempt, outsideAttempts } from './currentAttempt.ts';
-import {
-  ConflictError,
-  NotFoundError,
-  NotRunningError,
-  SelfAwaitError,
-  StoreError,
-  TaskCancelledError,
-  TaskFailedError
-} from './errors.ts';
+import { ConflictError } from './errors.ts';
 import type { EventFilter, EventStream } from './eventStream.ts';
 import { WorkerInstances } from './executors/workerInstances.ts';
-import { startActor, stopActor } from './fleetActor.ts';
+import { FleetActor } from './fleetActor.ts';
 import { FleetEvents, type FactOf } from './fleetEvents.ts';
 import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleetHooks.ts';
 import {
   FleetReader,
   keyOf,
-  pageSize,
   type BatchFilter,
   type ResultFilter,
   type TaskFilter,
@@ -47,10 +34,8 @@ import type { AnyDataOf, AnyResultOf, DataOf, HandlerContext, Handlers, ResultOf
 import type { HandlerRegistry, RegisterOptions } from './handlerRegistry.ts';
 import { Hooks } from './hooks.ts';
 import { isHeld } from './ledger.ts';
-import { parseJson } from './jsonText.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import { createReadModel, type ReadModelStore } from './readModel.ts';
-import { asItIs, dataReader, type DataReader } from './schema.ts';
 import {
   Schedules,
   type ScheduleDetails,
@@ -60,28 +45,20 @@ import {
   type ScheduleTiming
 } from './schedules.ts';
 import type { ScheduleTemplate } from './scheduleTemplate.ts';
-import { readStopOptions, type StopOptions } from './stopOptions.ts';
-import type { StoredResult } from './store.ts';
-import {
-  prepareSingleTask,
-  startTime,
-  type SingleTaskOptions,
-  type StartOptions,
-  type Task
-} from './task.ts';
+import { Settlements, type StreamOptions } from './settlements.ts';
+import type { StopOptions } from './stopOptions.ts';
+import { Submissions, type BatchOptions } from './submissions.ts';
+import type { SingleTaskOptions, Task } from './task.ts';
 import {
   assertFunction,
   assertId,
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
-  jsonTextOf,
-  readFields,
-  readOptions,
-  refuse
+  readFields
 } from './validation.ts';
-import { fleetStatisticsOf, taskResultOf, type FleetStatistics, type TaskView } from './views.ts';
-import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
+import { fleetStatisticsOf, type FleetStatistics, type TaskView } from './views.ts';
+import type { WaitOptions } from './waiting.ts';
 import type { AnyWorkerAgent } from './workerAgent.ts';
 import type { WorkerTask } from './workerTask.ts';
 import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './workerViews.ts';
@@ -110,13 +87,6 @@ export interface FleetManagerOptions<
   readonly coordinator?: (options: CoordinatorOptions) => TCoordinator;
 }
 
-/** `startAfter` and `delayMs` are those of its tasks that have neither. */
-export interface BatchOptions extends StartOptions {
-  /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
-  readonly batchId?: string;
-  readonly metadata?: Json;
-}
-
 /**
  * A fleet of workers: takes batches of tasks, spreads them over its workers, retries what fails, gathers the
  * results, and survives the loss of its process if its store does.
@@ -133,17 +103,14 @@ export class FleetManager<
 
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
-  readonly #actorOptions: Pick<FleetManagerOptions, 'logger' | 'systemId'>;
   readonly #events: FleetEvents;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
   readonly #schedules: Schedules;
-  #fleet: Fleet;
-  #actor: ActorRefFrom<FleetLogic> | null = null;
-  #starting: Promise<void> | null = null;
-  #stopping: Promise<void> | null = null;
-  #inbox: Disposable | null = null;
+  readonly #actor: FleetActor;
+  readonly #submissions: Submissions;
+  readonly #settlements: Settlements;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
     const { inspect, logger, systemId, onListenerError, coordinator, ...fleetOptions } = readFields(
@@ -154,7 +121,6 @@ export class FleetManager<
     if (inspect !== undefined) assertFunction('options.inspect', inspect);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
-    this.#actorOptions = { ...(logger && { logger }), ...(systemId !== undefined && { systemId }) };
     this.#events = new FleetEvents(onListenerError);
     this.#hooks = new FleetHooks(
       new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
@@ -166,51 +132,56 @@ export class FleetManager<
         workers: (handlers, clock) => this.#workerInstances(handlers, clock)
       })
     });
-    const { store, name, clock } = this.#options;
+    const { store, name, clock, executor } = this.#options;
     this.#coordination = new FleetCoordination({
       name,
       store,
       clock,
       events: this.#events,
-      send: (command) => this.#send(command),
+      send: (command) => this.#actor.send(command),
       state: (command) => ({
-        fleet: this.#requireActor(command).getSnapshot(),
-        statistics: this.#fleet.journal.statistics
+        fleet: this.#actor.require(command).getSnapshot(),
+        statistics: this.#actor.journal.statistics
       })
     });
     this.coordinator = createCoordinator(this.#coordination.host, coordinator);
-    this.#fleet = this.#createFleet();
+    this.#actor = new FleetActor({
+      options: this.#options,
+      create: () => this.#createFleet(),
+      events: this.#events,
+      actorOptions: {
+        ...(inspect && { inspect }),
+        ...(logger && { logger }),
+        ...(systemId !== undefined && { systemId })
+      },
+      onStarted: () => obeyInbox(store, name, this),
+      onStopped: () => this.#coordination.end()
+    });
     this.#reader = new FleetReader(store, name);
+    this.#settlements = new Settlements({ clock, executor, actor: this.#actor, reader: this.#reader });
+    this.#submissions = new Submissions({
+      options: this.#options,
+      actor: this.#actor,
+      reader: this.#reader
+    });
     this.#schedules = new Schedules({
       scope: name,
       store,
-      types: () => this.#options.executor.types,
-      readData: this.#readerOfData(),
-      maxQueueSize: () => this.#configFor('schedule').maxQueueSize,
-      send: (command) => this.#send(command)
+      types: () => executor.types,
+      readData: this.#submissions.readerOfData(),
+      maxQueueSize: () => this.#actor.configFor('schedule').maxQueueSize,
+      send: (command) => this.#actor.send(command)
     });
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   start(): Promise<void> {
-    this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
-      this.#starting = null;
-      throw error;
-    });
-    return this.#starting;
+    return this.#actor.start();
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  async stop(options: StopOptions = {}): Promise<void> {
-    const { graceful, timeoutMs } = readStopOptions(options);
-    if (this.#actor === null) return;
-    const actor = this.#actor;
-    const isActive = actor.getSnapshot().status === 'active';
-    if (this.#stopping !== null && !graceful && isActive) {
-      outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
-    }
-    this.#stopping ??= outsideAttempts(() => this.#stop(graceful, timeoutMs));
-    await this.#stopping;
+  stop(options: StopOptions = {}): Promise<void> {
+    return this.#actor.stop(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -219,11 +190,11 @@ export class FleetManager<
 
   /** Nothing new is dispatched until {@link FleetManager.resume}, restarts included. */
   async pause(): Promise<void> {
-    await this.#send({ type: 'fleet.pause' });
+    await this.#actor.send({ type: 'fleet.pause' });
   }
 
   async resume(): Promise<void> {
-    await this.#send({ type: 'fleet.resume' });
+    await this.#actor.send({ type: 'fleet.resume' });
   }
 
   /**
@@ -242,7 +213,7 @@ export class FleetManager<
     tasks: Iterable<TaskFor<THandlers>> | AsyncIterable<TaskFor<THandlers>>,
     options: BatchOptions = {}
   ): Promise<string> {
-    return this.#submitTasks(tasks, options, this.#readerOfData());
+    return this.#submissions.submitBatch(tasks, options);
   }
 
   getBatchStatus(batchId: string): Promise<BatchStatus> {
@@ -259,35 +230,11 @@ export class FleetManager<
    *
    * @throws {NotFoundError} also when the batch is removed before all of them were read.
    */
-  async *streamBatchResults<TResult = unknown>(
+  streamBatchResults<TResult = unknown>(
     batchId: string,
-    options: { readonly signal?: AbortSignal; readonly afterSettledSeq?: number } = {}
+    options: StreamOptions = {}
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
-    const read = readOptions('options', options, ['signal', 'afterSettledSeq']);
-    const { signal, afterSettledSeq = 0 } = read;
-    if (signal !== undefined) assertSignal(signal);
-    assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
-    this.#requireActor('streamBatchResults');
-    const refuseSelf = this.#selfAwaitGuard('batch', batchId);
-    let position = afterSettledSeq;
-    for (;;) {
-      // Listens before it reads, so that nothing that comes in between is missed.
-      using news = this.#listenToBatch(batchId, signal);
-      const status = await this.getBatchStatus(batchId);
-      const page = await this.#reader.readResultsAfter(batchId, position);
-      for (const stored of page) {
-        yield taskResultOf<TResult>(stored);
-        position = stored.settledSeq;
-      }
-      if (page.length === pageSize) continue;
-      if (status.settledAt !== undefined) {
-        // It may have been removed since: then what was read need not be all.
-        await this.getBatchStatus(batchId);
-        return;
-      }
-      if (unsettledTasks(status) === 1) refuseSelf();
-      await news.come;
-    }
+    return this.#settlements.streamResults<TResult>(batchId, options);
   }
 
   /**
@@ -296,41 +243,25 @@ export class FleetManager<
    * @throws {TimeoutError} which leaves it running. @throws {NotFoundError} @throws {SelfAwaitError} in a handler of
    * one of its tasks.
    */
-  async waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
-    assertIdWithoutSlash('batchId', batchId);
-    const bounds = readWaitOptions(options);
-    this.#requireActor('waitForBatch');
-    this.#selfAwaitGuard('batch', batchId)();
-    return waitWithin(`Batch ${batchId}`, bounds, this.#options.clock, (resolve, reject) => {
-      const look = (): void => {
-        this.getBatchStatus(batchId).then((status) => {
-          if (status.settledAt !== undefined) resolve(status);
-        }, reject);
-      };
-      const subscription = this.#fleet.journal.waiters.onBatchSettled(batchId, {
-        onNews: look,
-        onStop: reject
-      });
-      look();
-      return subscription;
-    });
+  waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
+    return this.#settlements.waitForBatch(batchId, options);
   }
 
   /** Nothing of the batch starts any more; running handlers are aborted. @returns `false`: unknown or settled. */
   async cancelBatch(batchId: string): Promise<boolean> {
     assertIdWithoutSlash('batchId', batchId);
-    return this.#send<boolean>({ type: 'batch.cancel', batchId });
+    return this.#actor.send<boolean>({ type: 'batch.cancel', batchId });
   }
 
   /** None of the batch's tasks is started until {@link FleetManager.resumeBatch}. */
   async pauseBatch(batchId: string): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
-    await this.#send({ type: 'batch.pause', batchId });
+    await this.#actor.send({ type: 'batch.pause', batchId });
   }
 
   async resumeBatch(batchId: string): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
-    await this.#send({ type: 'batch.resume', batchId });
+    await this.#actor.send({ type: 'batch.resume', batchId });
   }
 
   /**
@@ -341,7 +272,7 @@ export class FleetManager<
    */
   async removeBatch(batchId: string): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
-    await this.#send({ type: 'batch.remove', batchId });
+    await this.#actor.send({ type: 'batch.remove', batchId });
   }
 
   /**
@@ -350,10 +281,8 @@ export class FleetManager<
    *
    * @returns The copy's key.
    */
-  async retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
-    const { id = this.#options.newId() } = readOptions('options', options, ['id']);
-    assertIdWithoutSlash('id', id);
-    return this.#send<string>({ type: 'task.retry', key: keyOf(ref), newKey: id });
+  retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
+    return this.#submissions.retryTask(ref, options);
   }
 
   /**
@@ -362,14 +291,8 @@ export class FleetManager<
    *
    * @returns The new batch's id.
    */
-  async retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
-    const read = readBatchOptions(options);
-    const status = await this.getBatchStatus(batchId);
-    if (status.settledAt === undefined) {
-      throw new ConflictError('batch', batchId, `is ${status.status}; only a settled batch can be retried`);
-    }
-    // Their data is what its schema has made of it already.
-    return this.#submitTasks(this.#failedTasks(batchId), read, asItIs);
+  retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
+    return this.#submissions.retryBatch(batchId, options);
   }
 
   listBatches(filter?: BatchFilter): Promise<BatchStatus[]> {
@@ -398,7 +321,7 @@ export class FleetManager<
   ): Promise<ResultOf<THandlers[TType]>> {
     const { signal, ...taskOptions } = readFields('options', options);
     if (signal !== undefined) assertSignal(signal);
-    const key = await this.#submitTask(type, data, taskOptions, signal);
+    const key = await this.#submissions.submitTask(type, data, taskOptions, signal);
     return this.waitFor(key, signal === undefined ? {} : { signal });
   }
 
@@ -408,7 +331,7 @@ export class FleetManager<
     data: DataOf<THandlers[TType]>,
     options: SingleTaskOptions = {}
   ): Promise<TaskView> {
-    return this.getTask(await this.#submitTask(type, data, options));
+    return this.getTask(await this.#submissions.submitTask(type, data, options));
   }
 
   /**
@@ -417,24 +340,8 @@ export class FleetManager<
    * @returns What its handler returned.
    * @throws {TimeoutError} @throws {SelfAwaitError} in its own handler.
    */
-  async waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
-    const bounds = readWaitOptions(options);
-    const key = keyOf(ref);
-    this.#requireActor('waitFor');
-    this.#selfAwaitGuard('task', key)();
-    const stored = await waitWithin<StoredResult>(
-      `Task ${key}`,
-      bounds,
-      this.#options.clock,
-      (resolve, reject) => {
-        const subscription = this.#fleet.journal.waiters.onTask(key, { onNews: resolve, onStop: reject });
-        this.#findResult(key).then((result) => result && resolve(result), reject);
-        return subscription;
-      }
-    );
-    const result = taskResultOf<TResult>(stored);
-    if (result.status === 'completed') return result.result as TResult;
-    throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
+  waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
+    return this.#settlements.waitForTask<TResult>(ref, options);
   }
 
   /**
@@ -454,7 +361,7 @@ export class FleetManager<
       throw new ConflictError('fleet', name, 'has an executor of its own, whose task types are fixed');
     }
     handlers.add(type, handler, options);
-    if (this.#actor?.getSnapshot().status === 'active') this.#fleet.journal.handlerRegistered();
+    if (this.#actor.isActive) this.#actor.journal.lookForClaims();
   }
 
   /**
@@ -474,12 +381,12 @@ export class FleetManager<
   async getTask(ref: TaskRef): Promise<TaskView> {
     const task = await this.#reader.getTask(ref);
     if (!isHeld(task.status)) return task;
-    return { ...task, ...this.#fleet.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
+    return { ...task, ...this.#actor.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
   }
 
   /** @returns `false`: unknown or settled. */
   async cancelTask(ref: TaskRef): Promise<boolean> {
-    return this.#send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
+    return this.#actor.send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
   }
 
   /**
@@ -500,7 +407,7 @@ export class FleetManager<
     template: ScheduleTemplate<TaskFor<THandlers>>,
     options: ScheduleOptions = {}
   ): Promise<boolean> {
-    if (!this.#knowsTypes) await this.#started('schedule.put');
+    if (!this.#submissions.knowsTypes) await this.#actor.started('schedule.put');
     return this.#schedules.put(id, timing, template, options);
   }
 
@@ -532,19 +439,19 @@ export class FleetManager<
   /** Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold. */
   async scaleWorkers(count: number): Promise<void> {
     assertInteger('count', count, 1, 100_000);
-    await this.#send({ type: 'workers.scale', count });
+    await this.#actor.send({ type: 'workers.scale', count });
   }
 
   /** Changes the config, live and durably. @throws {ValidationError} */
   async updateConfig(patch: ConfigPatch): Promise<void> {
-    await this.#send({
+    await this.#actor.send({
       type: 'config.update',
-      config: validateConfig(patch, this.#configFor('updateConfig'))
+      config: validateConfig(patch, this.#actor.configFor('updateConfig'))
     });
   }
 
   getStats(): Promise<FleetStatistics> {
-    return Promise.resolve(fleetStatisticsOf(this.#fleet.journal.ledger));
+    return Promise.resolve(fleetStatisticsOf(this.#actor.journal.ledger));
   }
 
   /** The workers that hold a task now. */
@@ -571,7 +478,7 @@ export class FleetManager<
 
   /** The config in force. @throws {NotRunningError} */
   get config(): FleetConfig {
-    return this.#configFor('config');
+    return this.#actor.configFor('config');
   }
 
   /**
@@ -581,7 +488,7 @@ export class FleetManager<
    * @throws {NotRunningError}
    */
   get actor(): ActorRefFrom<FleetLogic> {
-    return this.#requireActor('actor');
+    return this.#actor.require('actor');
   }
 
   /**
@@ -630,8 +537,8 @@ export class FleetManager<
   protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
 
   #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
-    const { children } = this.#requireActor(command).getSnapshot();
-    const { ledger, workers } = this.#fleet.journal;
+    const { children } = this.#actor.require(command).getSnapshot();
+    const { ledger, workers } = this.#actor.journal;
     return listWorkers(workerActorsOf(children), ledger, workers, filter);
   }
 
@@ -639,7 +546,7 @@ export class FleetManager<
     return new WorkerInstances({
       handlers,
       clock,
-      concurrency: () => this.#configFor('getWorkerInstance').workerConcurrency,
+      concurrency: () => this.#actor.configFor('getWorkerInstance').workerConcurrency,
       getInstance: (workerId) => this.getWorkerInstance(workerId),
       execute: (worker, task, context) =>
         this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
@@ -680,249 +587,7 @@ export class FleetManager<
       }
     });
   }
-
-  async #start(): Promise<void> {
-    await this.#stopping;
-    // A fleet that has run is spent: the next one takes up from the store.
-    if (this.#actor !== null) this.#fleet = this.#createFleet();
-    const logic = fleetLogic(this.#options, () => this.#fleet);
-    const inspect = this.#inspect && this.#events.guarded(this.#inspect);
-    const actor = createActor(logic, { ...this.#actorOptions, ...(inspect && { inspect }) });
-    this.#actor = actor;
-    this.#stopping = null;
-    this.#events.attach(actor as unknown as FleetRef);
-    await startActor(actor, this.#fleet, this.#options.name);
-    this.#inbox = obeyInbox(this.#options.store, this.#options.name, this);
-  }
-
-  async #stop(graceful: boolean, timeoutMs: number): Promise<void> {
-    const actor = this.#actor!;
-    // A start that comes meanwhile waits for the end of this, and begins anew.
-    this.#starting = null;
-    this.#inbox?.[Symbol.dispose]();
-    await stopActor(actor, this.#options.clock, graceful, timeoutMs);
-    this.#coordination.end();
-  }
-
-  /** Sends a command and waits until it is carried out and durable, or refused. */
-  #send<TReply>(command: LedgerCommand | OperationCommand): Promise<TReply> {
-    const actor = this.#requireActor(command.type);
-    const { commandId, reply } = this.#fleet.journal.replies.expect<TReply>();
-    outsideAttempts(() => actor.send({ ...command, commandId }));
-    return reply;
-  }
-
-  /** Throws, when it is called, if the caller of this is a handler that `id` waits for. */
-  #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
-    const own = currentAttempt();
-    const isSelf =
-      own?.owner === this.#options.executor &&
-      (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
-    return () => {
-      // Code that a handler left behind may wait: its attempt is over.
-      if (isSelf && own.isRunning) throw new SelfAwaitError(kind, id);
-    };
-  }
-
-  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
-    const given = readBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata, ...start } = given;
-    assertIdWithoutSlash('batchId', batchId);
-    if (!this.#knowsTypes) await this.#started('batch.submit');
-    const submission = new BatchSubmission({
-      batchId,
-      isMinted: given.batchId === undefined,
-      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
-      start,
-      types: this.#options.executor.types,
-      readData,
-      maxQueueSize: this.#configFor('submitBatch').maxQueueSize,
-      clock: this.#options.clock,
-      send: (command) => this.#send<SubmitReply>(command)
-    });
-    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
-    else if (isIterable(tasks)) {
-      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
-    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
-    return batchId;
-  }
-
-  async #submitTask(
-    type: string,
-    data: unknown,
-    options: SingleTaskOptions,
-    signal?: AbortSignal
-  ): Promise<string> {
-    const { clock, newId } = this.#options;
-    const read = readFields('options', options);
-    if (!this.#knowsTypes) await this.#started('task.submit');
-    const readData = this.#readerOfData(signal);
-    const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
-    // Only where its schema takes its time: a caller may cancel in the same breath what it submits.
-    const task = prepared instanceof Promise ? await prepared : prepared;
-    return this.#send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
-  }
-
-  /** Whoever loads the handlers knows their types and schemas once it has started. */
-  get #knowsTypes(): boolean {
-    return this.#options.executor.types?.size !== 0;
-  }
-
-  /** @throws {NotRunningError} @throws what keeps it from a start that is under way. */
-  async #started(command: string): Promise<void> {
-    if (this.#starting === null) this.#requireActor(command);
-    await this.#starting;
-  }
-
-  #readerOfData(signal?: AbortSignal): DataReader {
-    const { clock, executor } = this.#options;
-    return dataReader({ clock, signal, schemaOf: (type) => executor.schemaOf?.(type) });
-  }
-
-  async #submitAll(submission: BatchSubmission, batchId: string, submitted: Promise<void>): Promise<void> {
-    try {
-      await submitted;
-    } catch (error) {
-      submission.abandon(error as Error);
-      // What was interrupted goes on when it is repeated.
-      const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
-      // What a conflict names is not this submission's to cancel, nor is what another one has completed.
-      if (submission.isOwner && !isInterrupted) {
-        const { status } = await this.getBatchStatus(batchId);
-        if (status === 'accepting') await this.cancelBatch(batchId);
-      }
-      throw error;
-    }
-  }
-
-  /** Ends the wait when the fleet stops: the source of a stream may be silent for ever. */
-  async #untilStopped(batchId: string, submitted: Promise<void>): Promise<void> {
-    const { promise: stopped, reject } = withResolvers<never>();
-    const subscription = this.#fleet.journal.waiters.onBatchSettled(batchId, {
-      onNews: () => {},
-      onStop: reject
-    });
-    try {
-      await Promise.race([submitted, stopped]);
-    } finally {
-      subscription[Symbol.dispose]();
-      // Once nobody waits for it any more, its failure is no news.
-      submitted.catch(() => {});
-    }
-  }
-
-  async *#failedTasks(batchId: string): AsyncGenerator<TaskFor<THandlers>> {
-    let after = 0;
-    for (;;) {
-      const page = await this.listTasks({ batchId, after, limit: pageSize });
-      const failed = page.filter(({ status }) => status !== 'completed');
-      const completed = await this.#reader.completedDependencies(batchId, failed);
-      for (const task of failed) yield copyOf(task, completed) as TaskFor<THandlers>;
-      if (page.length < pageSize) return;
-      after = page.at(-1)!.seq;
-    }
-  }
-
-  async #findResult(key: string): Promise<StoredResult | null> {
-    const result = await this.#reader.readResult(key);
-    if (result === null && !(await this.#reader.hasTask(key))) throw new NotFoundError('task', key);
-    return result;
-  }
-
-  /** News of a batch, once. Nothing is left of it when it is disposed of. */
-  #listenToBatch(
-    batchId: string,
-    signal: AbortSignal | undefined
-  ): Disposable & { readonly come: Promise<void> } {
-    const { waiters } = this.#fleet.journal;
-    const { promise: come, resolve, reject } = withResolvers<void>();
-    // Waited for only when there is nothing left to read.
-    come.catch(() => {});
-    const onAbort = (): void => reject(signal!.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort);
-    const subscription = waiters.onBatch(batchId, { onNews: resolve, onStop: reject });
-    return {
-      come,
-      [Symbol.dispose]() {
-        subscription[Symbol.dispose]();
-        signal?.removeEventListener('abort', onAbort);
-      }
-    };
-  }
-
-  #configFor(command: string): FleetConfig {
-    return this.#requireActor(command).getSnapshot().context.config;
-  }
-
-  #requireActor(command: string): ActorRefFrom<FleetLogic> {
-    if (this.#actor === null || this.#actor.getSnapshot().status !== 'active') {
-      throw new NotRunningError(this.#options.name, command, 'stopped');
-    }
-    return this.#actor;
-  }
 }
 
 type OverridableMethod =
   'getWorkerInstance' | 'onBeforeTask' | 'onAfterTask' | 'onTaskError' | 'onBatchSettled';
-
-function readBatchOptions(options: BatchOptions): BatchOptions {
-  const read = readOptions('options', options, ['batchId', 'metadata', 'startAfter', 'delayMs']);
-  startTime(read, 'options', 0);
-  return read;
-}
-
-/** `Array.isArray` throws for a Proxy that is revoked. */
-function isArray(tasks: unknown): tasks is readonly unknown[] {
-  try {
-    return Array.isArray(tasks);
-  } catch {
-    return false;
-  }
-}
-
-function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
-  try {
-    return (
-      typeof tasks === 'object' &&
-      tasks !== null &&
-      (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
-    );
-  } catch {
-    return false;
-  }
-}
-
-/** Tasks of a batch that have not settled; Infinity while more of them may come. */
-function unsettledTasks(batch: BatchStatus): number {
-  if (batch.status === 'accepting') return Infinity;
-  return batch.totalTasks - batch.completedTasks - batch.failedTasks - batch.cancelledTasks;
-}
-
-/** What a copy of a task is submitted with. @param completed - Ids of what it need not depend on any more. */
-function copyOf(task: TaskView, completed: ReadonlySet<string>): unknown {
-  const { id, type, data, priority, tags, timeoutMs, maxRetries, metadata, dependsOn, key } = task;
-  return {
-    id,
-    type,
-    data,
-    priority,
-    ...(tags !== undefined && { tags }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(maxRetries !== undefined && { maxRetries }),
-    ...(metadata !== undefined && { metadata }),
-    ...(dependsOn !== undefined && { dependsOn: dependsOn.filter((other) => !completed.has(other)) }),
-    retryOf: key
-  };
-}
-
-/** `Promise.withResolvers`, which Node 20 has not. */
-function withResolvers<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((fulfil, fail) => {
-    resolve = fulfil;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
-}

@@ -5,6 +5,7 @@ import type { SnapshotFrom } from 'xstate';
 import { NotFoundError } from './errors.ts';
 import { taskLifecycle } from './lifecycles.ts';
 import type { BatchQuery, StoreReader, StoredResult, StoredTask, TaskQuery } from './store.ts';
+import { taskIdOf, taskKey } from './taskKey.ts';
 import {
   assertBoolean,
   assertId,
@@ -16,7 +17,6 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
-import { taskIdOf } from './turn.ts';
 import { batchStatusOf, taskResultOf, taskViewOf, type TaskView } from './views.ts';
 
 /** Names a task: its key, or its batch and its id. */
@@ -48,7 +48,7 @@ export interface TaskFilter {
   readonly after?: number;
 }
 
-/** Rows that are read from the store at once. */
+/** Rows that are read from the store at once, and that a list has at most. */
 export const pageSize = 1_000;
 
 /** Reads a fleet from its store: in the process that owns it, or beside it. Sees what is committed, no more. */
@@ -113,7 +113,7 @@ export class FleetReader {
     const ids = [...new Set(tasks.flatMap(({ dependsOn = [] }) => dependsOn))];
     const completed = new Set<string>();
     for (let from = 0; from < ids.length; from += pageSize) {
-      const keys = ids.slice(from, from + pageSize).map((id) => `${batchId}/${id}`);
+      const keys = ids.slice(from, from + pageSize).map((id) => taskKey(batchId, id));
       for (const { state, context } of await this.#store.readTaskRows(this.#scope, { keys })) {
         if (state === 'completed') completed.add(taskIdOf(context.key, batchId));
       }
@@ -186,5 +186,5 @@ export function keyOf(ref: TaskRef): string {
   const { batchId, id } = readFields('task', ref);
   assertIdWithoutSlash('task.batchId', batchId);
   assertId('task.id', id);
-  return `${batchId}/${id}`;
+  return taskKey(batchId, id);
 }

@@ -39,7 +39,7 @@ export type { EventFilter, EventStream } from './eventStream.ts';
 export type { FactOf } from './fleetEvents.ts';
 export type { FailedAttempt } from './fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
-export { FleetManager, type BatchOptions, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
+export { FleetManager, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -73,21 +73,18 @@ export type {
   ScheduleStatus,
   ScheduleTiming
 } from './schedules.ts';
+export type { StreamOptions } from './settlements.ts';
 export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
 export type { FleetStats } from './stats.ts';
 export type { StopOptions } from './stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
+export type { BatchOptions } from './submissions.ts';
 export type { TaskRequest } from './taskRequests.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
-export {
-  TaskQueue,
-  type DeadLetterFilter,
-  type DequeueOptions,
-  type LeasedTask,
-  type QueueStatistics,
-  type TaskQueueOptions
-} from './taskQueue.ts';
+export type { LeasedTask } from './leasedTask.ts';
+export { TaskQueue, type DeadLetterFilter, type DequeueOptions, type QueueStatistics } from './taskQueue.ts';
+export type { TaskQueueOptions } from './taskQueueOptions.ts';
 export type { FleetStatistics, TaskView } from './views.ts';
 export type { WaitOptions } from './waiting.ts';
 export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';

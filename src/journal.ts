@@ -1,49 +1,39 @@
 import { activeTasks, waitingTasks } from '../machines/batch.ts';
-import type { FleetCommand, FleetFact, LedgerCommand, OperationCommand } from '../machines/fleet.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../machines/fleetMachine.ts';
 import { problemOf } from '../machines/problem.ts';
-import type { AttemptRef, TaskStatus } from '../machines/task.ts';
 import type { WorkerReport } from '../machines/workerMachine.ts';
 import { ActiveClock } from './activeClock.ts';
 import { AgentMessages } from './agentMessages.ts';
 import { AgentSnapshots } from './agentSnapshots.ts';
-import {
-  claimTasks,
-  enforceDeadlines,
-  loseAttempt,
-  queueDue,
-  releaseAttempts,
-  returnAttempt,
-  settleAttempt
-} from './attemptRules.ts';
 import { AttemptNotes } from './attemptNotes.ts';
 import { Autoscaling } from './autoscaling.ts';
 import type { Clock } from './clock.ts';
 import type { CoordinatorContext } from '../machines/coordinatorMachine.ts';
+import type { FleetCommand, LedgerCommand, OperationCommand } from '../machines/fleetCommand.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
+import { refusalOf } from './commandReplies.ts';
 import { ResultStatistics } from './coordinator/resultStatistics.ts';
-import { carryOut, expireBatches, refusalOf, sweepCancelled } from './commandRules.ts';
-import { tellDependents } from './dependencyRules.ts';
 import { outsideAttempts } from './currentAttempt.ts';
 import { NotRunningError, StoreError } from './errors.ts';
-import type { Attempt, Executor } from './executor.ts';
+import type { Executor } from './executor.ts';
+import { executorReports } from './executorReports.ts';
+import { FleetAlarm } from './fleetAlarm.ts';
 import { Inbox } from './inbox.ts';
 import { Ledger, type AttemptLimits } from './ledger.ts';
 import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
 import type { ReadModelStore, TurnNews } from './readModel.ts';
 import { recover } from './recovery.ts';
-import { fireDue } from './scheduleFiring.ts';
 import { emptyPlan, planSchedules, type SchedulePlan } from './schedulePlan.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
+import { startedAttempts } from './startedAttempts.ts';
 import type { LedgerHead, Payload, Store, StoredResult } from './store.ts';
-import { taskIdOf, Turn } from './turn.ts';
+import { Turn } from './turn.ts';
 import type { CommandInput, Found, TurnInput } from './turnInput.ts';
+import { maxTurnRows, stepTurn } from './turnRules.ts';
 import { Waiters } from './waiters.ts';
 import { WorkerHealth } from './workerHealth.ts';
 import { WorkerHistory } from './workerHistory.ts';
-
-/** Rows that a turn steps at most, so that none holds the event loop for long. */
-const maxTurnRows = 4_000;
 
 export interface JournalOptions {
   readonly scope: string;
@@ -93,6 +83,7 @@ export class Journal {
   readonly #autoscaling: Autoscaling;
   readonly #removals: Removals;
   readonly #health: WorkerHealth;
+  readonly #alarm: FleetAlarm;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** A turn is due or under way: whatever comes in needs no further call. */
@@ -103,10 +94,8 @@ export class Journal {
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** A worker has reported, or a handler came, since the last turn looked for what can be claimed. */
-  #hasReports = false;
-  /** When the alarm is to ring, in monotonic ms; `null` when none is set. */
-  #alarmAt: number | null = null;
+  /** Something has come since the last turn looked for what can be claimed. */
+  #hasNewcomers = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -131,6 +120,15 @@ export class Journal {
       onCleared: (upToSettledSeq, askers) => this.#cleared(upToSettledSeq, askers),
       onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
       onFailed: (error, askers) => this.#removalFailed(error, askers)
+    });
+    this.#alarm = new FleetAlarm({
+      clock: options.clock,
+      active: this.#active,
+      ledger: this.ledger,
+      autoscaling: this.#autoscaling,
+      health: this.#health,
+      removals: this.#removals,
+      onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
     });
   }
 
@@ -162,13 +160,12 @@ export class Journal {
     this.#agents.record(report);
     this.#health.record(report);
     this.#snapshots.markWorker(report.slot);
-    this.#hasReports = true;
-    this.#wake();
+    this.lookForClaims();
   }
 
-  /** A handler was registered: tasks may wait for it. */
-  handlerRegistered(): void {
-    this.#hasReports = true;
+  /** Something may be claimed that could not: a worker or a handler has come. */
+  lookForClaims(): void {
+    this.#hasNewcomers = true;
     this.#wake();
   }
 
@@ -180,7 +177,7 @@ export class Journal {
 
   /** The alarm rang, maybe a little early: it has to be set again. */
   alarmRang(): void {
-    this.#alarmAt = null;
+    this.#alarm.rang();
     this.#send({ type: 'alarm.rang' });
   }
 
@@ -188,48 +185,18 @@ export class Journal {
   async recover(): Promise<Recovered> {
     const { executor } = this.#options;
     try {
-      await executor.start({
-        settled: (ref, outcome) => {
-          this.notes.forget(ref);
-          const { seq, attempt } = ref;
-          this.collect({ type: 'attempt.settled', seq, attempt, outcome });
-        },
-        progress: (attempt, value) =>
-          this.#tell(attempt, (task, now) =>
-            this.notes.keepProgress(attempt, value, now) ? { type: 'task.progress', ...task, value } : null
-          ),
-        log: (attempt, line) =>
-          this.#tell(attempt, (task, now) =>
-            this.notes.keepLine(attempt, line, now) ? { type: 'task.log', ...task, line } : null
-          ),
-        detached: ({ key, batchId, attempt }, error, hasFailed) => {
-          const fact: FleetFact = { type: 'task.detachedError', key, batchId, attempt, error, hasFailed };
-          this.#send({ type: 'facts.released', facts: [fact] });
-        },
-        lost: ({ seq, attempt }, reason) => {
-          this.notes.forget({ seq, attempt });
-          this.collect({ type: 'attempt.lost', seq, attempt, reason });
-        },
-        workerLost: (workerId, reason) => this.#health.lose(workerId, reason),
-        heartbeat: (workerId) => this.#health.heard(workerId),
-        confirm: ({ seq, attempt }, outcome) => {
-          const { commandId, reply } = this.replies.expect<TaskStatus | null>();
-          this.collect({ type: 'attempt.settled', seq, attempt, outcome, commandId });
-          return reply;
-        },
-        returned: ({ seq, attempt }) => this.collect({ type: 'attempt.returned', seq, attempt }),
-        request: (request) => {
-          this.ledger.requests.add(request);
-          this.#hasReports = true;
-          this.#wake();
-        },
-        withdraw: (requestId) => this.ledger.requests.withdraw(requestId),
-        nextTurn: () => {
-          const { commandId, reply } = this.replies.expect<void>();
-          this.collect({ type: 'turn.awaited', commandId });
-          return reply;
-        }
-      });
+      await executor.start(
+        executorReports({
+          ledger: this.ledger,
+          notes: this.notes,
+          replies: this.replies,
+          health: this.#health,
+          clock: this.#options.clock,
+          collect: (input) => this.collect(input),
+          lookForClaims: () => this.lookForClaims(),
+          tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
+        })
+      );
       const { store, scope, owner } = this.#options;
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
@@ -313,7 +280,7 @@ export class Journal {
     }
     if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
-    this.#hasReports = false;
+    this.#hasNewcomers = false;
     let turn: Turn | null = null;
     let payloads: ReadonlyMap<number, Payload>;
     try {
@@ -322,7 +289,7 @@ export class Journal {
       const found = isLacking ? await this.#find(inputs, plan) : nothingFound;
       if (this.#isHalted) return;
       turn = this.#newTurn(found);
-      this.#step(turn, inputs, plan);
+      stepTurn(turn, this.ledger, inputs, plan);
       payloads = await this.#write(turn, inputs);
     } catch (error) {
       this.#fail(error, turn, inputs);
@@ -371,40 +338,6 @@ export class Journal {
     });
   }
 
-  #step(turn: Turn, inputs: readonly TurnInput[], plan: SchedulePlan): void {
-    for (const input of inputs) {
-      switch (input.type) {
-        case 'attempt.settled':
-          settleAttempt(turn, this.ledger, input);
-          break;
-        case 'attempt.lost':
-          loseAttempt(turn, this.ledger, input);
-          break;
-        case 'attempt.returned':
-          returnAttempt(turn, this.ledger, input);
-          break;
-        case 'turn.awaited':
-          turn.replies.push({ commandId: input.commandId });
-          break;
-        case 'attempts.released':
-          releaseAttempts(turn, this.ledger);
-          break;
-        case 'command':
-          carryOut(turn, this.ledger, input);
-          break;
-        case 'batches.expired':
-          expireBatches(turn, input);
-      }
-    }
-    enforceDeadlines(turn, this.ledger);
-    fireDue(turn, this.ledger, plan);
-    queueDue(turn, this.ledger, maxTurnRows);
-    sweepCancelled(turn, this.ledger, maxTurnRows);
-    tellDependents(turn, maxTurnRows);
-    if (turn.context.isDispatching) claimTasks(turn, this.ledger, maxTurnRows);
-    turn.finish();
-  }
-
   /** Commits the turn and makes it the ledger's. Returns the payloads that its attempts need from the store. */
   async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
     const { store, scope } = this.#options;
@@ -449,7 +382,9 @@ export class Journal {
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
     if (turn.started.length > 0) {
       this.ledger.arm(turn.started, this.#limits());
-      executor.dispatch(this.#attempts(turn, payloads));
+      const { attempts, unreadable } = startedAttempts(turn, payloads);
+      for (const ref of unreadable) this.collect({ type: 'attempt.lost', ...ref, reason: unreadableData });
+      executor.dispatch(attempts);
     }
     this.statistics.add(turn.results);
     this.#agents.tellCoordinator(turn);
@@ -467,10 +402,10 @@ export class Journal {
   #end(turn: Turn): void {
     const { head, sweeps, dependents, schedules } = this.ledger;
     if (turn.hasMadeRoom || turn.started.length > 0) schedules.isWaitingForRoom = false;
-    this.#setAlarm(turn);
+    this.#alarm.set(turn.context, this.#isOpen && !schedules.isWaitingForRoom);
     const more =
       !this.#inbox.isEmpty ||
-      this.#hasReports ||
+      this.#hasNewcomers ||
       sweeps.size > 0 ||
       dependents.hasNews ||
       turn.isCutShort ||
@@ -478,39 +413,6 @@ export class Journal {
       this.#inbox.isWorthRetrying(turn);
     this.#isAwake = more;
     this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
-  }
-
-  #attempts(turn: Turn, payloads: ReadonlyMap<number, Payload>): Attempt[] {
-    const attempts: Attempt[] = [];
-    for (const { context } of turn.started) {
-      const { seq, attempt, key, batchId, type, workerId } = context;
-      const payload = turn.payload(seq) ?? payloads.get(seq);
-      if (payload === undefined) {
-        this.collect({
-          type: 'attempt.lost',
-          seq,
-          attempt,
-          reason: 'Its data could not be read from the store'
-        });
-        continue;
-      }
-      const { data, metadata } = payload;
-      const taskId = taskIdOf(key, batchId);
-      const requestId = turn.requests.get(seq)?.id;
-      attempts.push({
-        seq,
-        attempt,
-        key,
-        taskId,
-        batchId,
-        type,
-        data,
-        metadata,
-        workerId: workerId!,
-        ...(requestId !== undefined && { requestId })
-      });
-    }
-    return attempts;
   }
 
   #updateReadModel(news: TurnNews): void {
@@ -550,40 +452,6 @@ export class Journal {
     if (this.#isHalted) return;
     for (const asker of askers) this.#answerRefusal(asker, error);
     this.#wake();
-  }
-
-  /** One alarm, for the earliest of all deadlines. */
-  #setAlarm({ context: { isDispatching, activeNow } }: Turn): void {
-    const { clock } = this.#options;
-    const { attemptDeadlines, lingerDeadlines, workerDeadlines, due, typeUse, queue, schedules } =
-      this.ledger;
-    const firesAt = this.#isOpen && !schedules.isWaitingForRoom ? schedules.nextAt : undefined;
-    const dueAt = Math.min(due.nextAt ?? Infinity, firesAt ?? Infinity);
-    const activeAt = Math.min(
-      attemptDeadlines.nextAt ?? Infinity,
-      lingerDeadlines.nextAt ?? Infinity,
-      workerDeadlines.nextAt ?? Infinity,
-      isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity,
-      this.#autoscaling.nextAt ?? Infinity,
-      this.#health.nextAt ?? Infinity
-    );
-    this.#active.watch(activeAt < Infinity);
-    const { nextAt: lookAt } = this.#removals;
-    const delayMs = Math.max(
-      0,
-      Math.min(
-        lookAt === undefined ? Infinity : lookAt - clock.now(),
-        activeAt - this.#active.now(),
-        // Looked at once a minute at least, so that a change of the wall clock is noticed.
-        dueAt === Infinity ? Infinity : Math.min(dueAt - clock.now(), 60_000)
-      )
-    );
-    const monotonicNow = clock.monotonic();
-    const at = delayMs === Infinity ? null : monotonicNow + delayMs;
-    const stands = this.#alarmAt !== null && this.#alarmAt > monotonicNow;
-    if (at === null ? !stands : stands && this.#alarmAt! <= at) return;
-    this.#alarmAt = at;
-    this.#send({ type: 'deadline.changed', delayMs: at === null ? null : delayMs });
   }
 
   /** The commit failed. What it staged is undone, unless it may have taken effect after all. */
@@ -646,15 +514,6 @@ export class Journal {
     return 'committed';
   }
 
-  /** Keeps and emits what a handler tells while its attempt runs. It is not durable. */
-  #tell({ seq, attempt }: AttemptRef, factOf: (task: TaskRefOfFact, now: number) => FleetFact | null): void {
-    const context = this.ledger.tasks.get(seq)?.context;
-    if (context?.attempt !== attempt) return;
-    const { key, batchId } = context;
-    const fact = factOf({ key, batchId, attempt }, this.#options.clock.monotonic());
-    if (fact !== null) this.#send({ type: 'facts.released', facts: [fact] });
-  }
-
   #wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
@@ -680,12 +539,7 @@ export class Journal {
 }
 
 const noPayloads: ReadonlyMap<number, Payload> = new Map();
-
-interface TaskRefOfFact {
-  readonly key: string;
-  readonly batchId: string | null;
-  readonly attempt: number;
-}
+const unreadableData = 'Its data could not be read from the store';
 
 function isSubmission({ type }: FleetCommand): boolean {
   return (

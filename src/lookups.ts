@@ -1,11 +1,12 @@
-import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleet.ts';
+import type { LedgerCommand, NewTask, OperationCommand } from '../machines/fleetCommand.ts';
 import { outsideDependencies } from './dependencyRules.ts';
 import { CorruptStoreError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { SchedulePlan } from './schedulePlan.ts';
 import { firingId } from './scheduleTemplate.ts';
 import type { BatchRow, Payload, Store, StoredTask, TaskRow } from './store.ts';
-import { externalKey, submittedResultKey, type Found, type TurnInput } from './turnInput.ts';
+import { externalKey, submittedResultKey } from './taskKey.ts';
+import type { Found, TurnInput } from './turnInput.ts';
 
 /** Nothing had to be looked up. */
 export const nothingFound: Found = {

@@ -8,7 +8,7 @@ import {
   type StartRate,
   type TypeLimit,
   type WorkerGroup
-} from '../machines/fleet.ts';
+} from '../machines/fleetConfig.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
 import { limits } from './limits.ts';
 import { showKey } from './show.ts';

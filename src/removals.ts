@@ -1,4 +1,4 @@
-import type { FleetConfig } from '../machines/fleet.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { Ledger } from './ledger.ts';
 import type { Store } from './store.ts';
 import type { Turn } from './turn.ts';

@@ -1,5 +1,5 @@
 import type { ScheduleRun, SkipReason } from '../machines/schedule.ts';
-import { submitBatch, submitTask } from './commandRules.ts';
+import { submitBatch } from './batchRules.ts';
 import { ValidationError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from './lifecycles.ts';
@@ -7,6 +7,7 @@ import type { PlannedSchedule, SchedulePlan } from './schedulePlan.ts';
 import { stageIfChanged } from './scheduleRules.ts';
 import { firingId, firingOf, type Firing } from './scheduleTemplate.ts';
 import type { ScheduleRow } from './store.ts';
+import { submitTask } from './taskRules.ts';
 import type { Turn } from './turn.ts';
 
 /**

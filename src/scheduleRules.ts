@@ -1,4 +1,4 @@
-import type { LedgerCommand } from '../machines/fleet.ts';
+import type { LedgerCommandOf } from '../machines/fleetCommand.ts';
 import { ConflictError, NotFoundError, ValidationError } from './errors.ts';
 import { scheduleLifecycle } from './lifecycles.ts';
 import { nextTime } from './scheduleTimes.ts';
@@ -6,13 +6,11 @@ import { show } from './show.ts';
 import type { ScheduleRow } from './store.ts';
 import type { Turn } from './turn.ts';
 
-type CommandOf<TType extends LedgerCommand['type']> = Extract<LedgerCommand, { type: TType }>;
-
 /** Schedules that a fleet has at most, those included that have ended. */
 export const maxSchedules = 10_000;
 
 /** Makes a schedule, or changes the one that is there. @returns Whether anything changed. */
-export function putSchedule(turn: Turn, { schedule }: CommandOf<'schedule.put'>): boolean {
+export function putSchedule(turn: Turn, { schedule }: LedgerCommandOf<'schedule.put'>): boolean {
   const { id, spec, kind, tasks, template } = schedule;
   const { at } = turn.context;
   const existing = turn.schedules.get(id);
@@ -48,19 +46,19 @@ export function putSchedule(turn: Turn, { schedule }: CommandOf<'schedule.put'>)
 }
 
 /** What it has submitted stays. @returns `false`: unknown. */
-export function removeSchedule(turn: Turn, { scheduleId }: CommandOf<'schedule.remove'>): boolean {
+export function removeSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'schedule.remove'>): boolean {
   if (turn.schedules.get(scheduleId) === undefined) return false;
   turn.schedules.remove(scheduleId);
   return true;
 }
 
-export function pauseSchedule(turn: Turn, { scheduleId }: CommandOf<'schedule.pause'>): void {
+export function pauseSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'schedule.pause'>): void {
   const row = requireSchedule(turn, scheduleId);
   stageIfChanged(turn, row, scheduleLifecycle.step(row, { type: 'schedule.pause' }));
 }
 
 /** It goes on with its first time from now. */
-export function resumeSchedule(turn: Turn, { scheduleId }: CommandOf<'schedule.resume'>): void {
+export function resumeSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'schedule.resume'>): void {
   const row = requireSchedule(turn, scheduleId);
   const dueAt = nextTime(row.context.spec, row.context.createdAt, turn.context.at);
   stageIfChanged(turn, row, scheduleLifecycle.step(row, { type: 'schedule.resume', dueAt }));

@@ -1,4 +1,4 @@
-import type { LedgerCommand, NewTask } from '../machines/fleet.ts';
+import type { LedgerCommand, NewTask } from '../machines/fleetCommand.ts';
 import type { ScheduleKind } from '../machines/schedule.ts';
 import type { Json } from '../machines/task.ts';
 import { inOrderOfDependencies } from './dependencies.ts';

@@ -1,4 +1,4 @@
-import type { LedgerCommand, NewSchedule } from '../machines/fleet.ts';
+import type { LedgerCommand, NewSchedule } from '../machines/fleetCommand.ts';
 import {
   catchUps,
   overlaps,
@@ -8,7 +8,7 @@ import {
   type ScheduleSpec,
   type ScheduleState
 } from '../machines/schedule.ts';
-import { oneOf } from './commandRules.ts';
+import { oneOf } from './admission.ts';
 import { NotFoundError } from './errors.ts';
 import { pageSize } from './fleetReader.ts';
 import { parseJson } from './jsonText.ts';

@@ -1,9 +1,12 @@
-import type { NewTask } from '../machines/fleet.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
 import { taskPriority, type Json } from '../machines/task.ts';
 import { noTags } from '../machines/tags.ts';
 import { readDependencies } from './dependencies.ts';
+import { stringifyJson } from './jsonText.ts';
 import { asItIs, isToCome, type DataReader } from './schema.ts';
+import type { Payload } from './store.ts';
 import { readTags } from './tags.ts';
+import { taskKey } from './taskKey.ts';
 import {
   assertDuration,
   assertFinite,
@@ -121,7 +124,7 @@ export function prepareTask(
   assertId(`${path}.id`, id);
   const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
   const startAfter = startTime(says ? fields : start, path, nowMs);
-  return prepare(fields, path, id, `${batchId}/${id}`, startAfter, readData);
+  return prepare(fields, path, id, taskKey(batchId, id), startAfter, readData);
 }
 
 /** The same for a single task. @throws {ValidationError} */
@@ -224,4 +227,9 @@ export function startTime(
   if (delayMs === undefined) return null;
   assertDuration(`${path}.delayMs`, delayMs, 0);
   return delayMs > 0 ? Math.min(nowMs + delayMs, lastTime) : null;
+}
+
+/** What of a new task is kept beside its row. */
+export function payloadOf({ data, metadata, dependsOn, idempotencyKey }: NewTask): Payload {
+  return { data, metadata, dependsOn: dependsOn && stringifyJson(dependsOn), idempotencyKey };
 }

@@ -1,23 +1,20 @@
 import type { TaskStatus } from '../machines/task.ts';
-import type { FleetConfig, Retention } from '../machines/fleet.ts';
-import type { RetryPolicy } from '../machines/retryPolicy.ts';
-import { systemClock, type Clock } from './clock.ts';
-import { Leases, type Lease, type LeaseRef } from './executors/leases.ts';
+import { systemClock } from './clock.ts';
+import { Leases, type LeaseRef } from './executors/leases.ts';
 import { FleetManager } from './fleetManager.ts';
 import { pageSize } from './fleetReader.ts';
-import { parseJson } from './jsonText.ts';
+import { leasedTaskOf, readLeaseRef, type LeasedTask } from './leasedTask.ts';
 import { failedOutcome, type ShouldRetry } from './outcome.ts';
 import { assertClock } from './ports.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
-import type { Store } from './store.ts';
 import type { SingleTaskOptions } from './task.ts';
+import { queueConfigFields, queueOptionNames, type TaskQueueOptions } from './taskQueueOptions.ts';
 import {
   assertBoolean,
   assertDuration,
   assertFunction,
   assertId,
   assertInteger,
-  assertKey,
   jsonTextOf,
   readFields,
   readItems,
@@ -26,73 +23,6 @@ import {
 } from './validation.ts';
 import type { TaskView } from './views.ts';
 import { readWaitOptions, type WaitOptions } from './waiting.ts';
-
-/** What a queue is made of. Everything has a default. */
-export interface TaskQueueOptions {
-  /** Names the queue within its store. Defaults to `queue`. */
-  readonly name?: string;
-  /** Where everything is durable. Defaults to `memoryStore()`, which is not. */
-  readonly store?: Store;
-  /** Tasks that may wait at once. Integer >= 1. Defaults to no limit. */
-  readonly maxQueueSize?: number;
-  /** What `enqueue` does when the queue is full. Defaults to `wait`. */
-  readonly onQueueFull?: FleetConfig['onQueueFull'];
-  /**
-   * A task counts as one priority point higher for each such time that it has waited, ms. Finite, >= 1; `null`: never.
-   * Defaults to 60,000.
-   */
-  readonly ageingMs?: number | null;
-  /** Time until a lease ends that is not extended, ms. Finite, > 0. Defaults to 30,000. */
-  readonly leaseMs?: number;
-  /** Limit for an attempt of a task that has none of its own, however often its lease is extended, ms. Defaults to none. */
-  readonly timeoutMs?: number;
-  /** Retries of a task that has no limit of its own. Integer >= 0. Defaults to 3. */
-  readonly maxRetries?: number;
-  readonly retry?: Partial<RetryPolicy>;
-  /** Leases that a task may lose before it counts as poison. Integer >= 0. Defaults to 3. */
-  readonly maxRecoveries?: number;
-  /** How long settled tasks are kept: `maxAgeMs`. Defaults to for ever. */
-  readonly retention?: Partial<Retention>;
-  /** Decides whether another attempt may help. Defaults to always, but for a `NonRetryableError`. */
-  readonly shouldRetry?: ShouldRetry;
-  /** Source of time. Defaults to the machine's. */
-  readonly clock?: Clock;
-  /** In [0, 1): spreads retries. Defaults to `Math.random`. */
-  readonly random?: () => number;
-  /** Mints ids of tasks. Defaults to UUID v7. */
-  readonly newId?: () => string;
-}
-
-const optionNames = [
-  'name',
-  'store',
-  'maxQueueSize',
-  'onQueueFull',
-  'ageingMs',
-  'leaseMs',
-  'timeoutMs',
-  'maxRetries',
-  'retry',
-  'maxRecoveries',
-  'retention',
-  'shouldRetry',
-  'clock',
-  'random',
-  'newId'
-] satisfies (keyof TaskQueueOptions)[];
-
-/** A task that a worker has: nobody else gets it as long as the lease lasts. */
-export interface LeasedTask<TData = unknown> extends LeaseRef {
-  readonly id: string;
-  readonly type: string;
-  readonly data: TData;
-  readonly metadata: unknown;
-  readonly workerId: string;
-  /** When it comes back to the queue unless it is extended, epoch ms; later by the time that this process stands still. */
-  readonly leaseExpiresAt: number;
-  /** Aborted when it is not the worker's any more: cancelled, timed out, its lease ended, the queue stopped. */
-  readonly signal: AbortSignal;
-}
 
 /** What a worker waits for, and how long. */
 export interface DequeueOptions extends WaitOptions {
@@ -143,7 +73,7 @@ export class TaskQueue {
 
   /** @throws {ValidationError} */
   constructor(options: TaskQueueOptions = {}) {
-    const given = readOptions('options', options, optionNames);
+    const given = readOptions('options', options, queueOptionNames);
     const { name = 'queue', clock = systemClock, leaseMs = 30_000, timeoutMs = noLimitMs } = given;
     const { shouldRetry = () => true } = given;
     assertDuration('options.leaseMs', leaseMs, Number.MIN_VALUE);
@@ -158,7 +88,7 @@ export class TaskQueue {
       clock,
       executor: this.#leases,
       config: {
-        ...pick(given, configFields),
+        ...pick(given, queueConfigFields),
         workerTimeout: timeoutMs,
         // How many workers there are is not for the queue to say.
         maxConcurrentWorkers: 100_000,
@@ -351,16 +281,6 @@ export class TaskQueue {
 /** No attempt takes so long. */
 const noLimitMs = Number.MAX_SAFE_INTEGER;
 
-const configFields = [
-  'maxQueueSize',
-  'onQueueFull',
-  'ageingMs',
-  'maxRetries',
-  'retry',
-  'maxRecoveries',
-  'retention'
-] as const;
-
 /** The fields that were given. */
 function pick<T extends object, const TField extends keyof T>(
   source: T,
@@ -370,31 +290,9 @@ function pick<T extends object, const TField extends keyof T>(
   return Object.fromEntries(given.map((field) => [field, source[field]])) as Pick<T, TField>;
 }
 
-function leasedTaskOf<TData>({ attempt: claimed, expiresAt, signal }: Lease): LeasedTask<TData> {
-  const { taskId, key, type, data, metadata, attempt, workerId } = claimed;
-  return {
-    id: taskId,
-    key,
-    type,
-    data: parseJson(data) as TData,
-    metadata: metadata === null ? null : parseJson(metadata),
-    attempt,
-    workerId,
-    leaseExpiresAt: expiresAt,
-    signal
-  };
-}
-
 function readTypes(types: readonly string[]): ReadonlySet<string> {
   const listed = readItems('types', types, 1_000);
   if (listed.length === 0) refuse('types', types, 'a list of at least one type; leave it out for any');
   for (const [index, type] of listed.entries()) assertId(`types[${index}]`, type);
   return new Set(listed as string[]);
-}
-
-function readLeaseRef(leased: LeaseRef): LeaseRef {
-  const { key, attempt } = readFields('leased', leased);
-  assertKey('leased.key', key);
-  assertInteger('leased.attempt', attempt, 1, Number.MAX_SAFE_INTEGER);
-  return { key, attempt };
 }

@@ -1,13 +1,8 @@
-import {
-  activeTasks,
-  noTaskCounts,
-  waitingTasks,
-  type FinalBatchState,
-  type TaskCounts
-} from '../machines/batch.ts';
+import { activeTasks, waitingTasks, type FinalBatchState } from '../machines/batch.ts';
 import type { BatchEvent } from '../machines/batchMachine.ts';
-import type { FleetConfig, FleetFact, NewTask } from '../machines/fleet.ts';
-import type { FinalTaskStatus, Json, TaskStatus } from '../machines/task.ts';
+import type { NewTask } from '../machines/fleetCommand.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
+import type { FinalTaskStatus, Json } from '../machines/task.ts';
 import type { TaskEvent } from '../machines/taskMachine.ts';
 import type { Told } from './dependents.ts';
 import type { AbortCause } from './executor.ts';
@@ -18,10 +13,10 @@ import {
   type LingeringAttempt,
   type RemovalState
 } from './ledger.ts';
-import { stringifyJson } from './jsonText.ts';
 import { batchLifecycle, taskLifecycle } from './lifecycles.ts';
 import type { TurnNews } from './readModel.ts';
 import type { Removal } from './removals.ts';
+import { StagedCounts } from './stagedCounts.ts';
 import { StagedSchedules } from './stagedSchedules.ts';
 import type { FleetStats } from './stats.ts';
 import type {
@@ -34,26 +29,11 @@ import type {
   StoredTask,
   TaskRow
 } from './store.ts';
+import { payloadOf } from './task.ts';
+import { taskIdOf } from './taskKey.ts';
 import type { TaskRequest } from './taskRequests.ts';
-import type { CommandInput, Found } from './turnInput.ts';
-
-/** All that a turn may read besides the ledger: with the same inputs it does the same. */
-export interface TurnContext {
-  /** Epoch ms. */
-  readonly at: number;
-  readonly activeNow: number;
-  readonly random: () => number;
-  readonly config: FleetConfig;
-  /** Whether queued tasks may be claimed. */
-  readonly isDispatching: boolean;
-  /** Task types that can be run. `null`: any. */
-  readonly types: ReadonlySet<string> | null;
-  /** Whether a handler that hangs ends with its worker. */
-  readonly canEndHandlers: boolean;
-  /** Whether facts about single tasks are wanted. */
-  readonly tellsTasks: boolean;
-  readonly found: Found;
-}
+import type { TurnContext } from './turnContext.ts';
+import type { CommandInput } from './turnInput.ts';
 
 export interface Abort {
   readonly seq: number;
@@ -123,8 +103,7 @@ export class Turn {
   /** Deadlines of rows as they were before the turn, by `seq`. */
   readonly #deadlines = new Map<number, number>();
   readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
-  readonly #fleetCounts: Mutable<TaskCounts>;
-  readonly #batchCounts = new Map<string, Mutable<TaskCounts>>();
+  readonly #counts: StagedCounts;
   readonly #waitingBefore: number;
   #seq: number;
   #settledSeq: number;
@@ -142,7 +121,7 @@ export class Turn {
     this.#settledSeq = settledSeq;
     this.schedules = new StagedSchedules(ledger.schedules);
     this.stats = { ...stats };
-    this.#fleetCounts = { ...stats.counts };
+    this.#counts = new StagedCounts(stats.counts, (id) => this.batch(id)?.context.counts);
     this.#waitingBefore = this.waiting;
   }
 
@@ -195,12 +174,12 @@ export class Turn {
 
   /** Tasks that wait for a worker, for a time or for other tasks. */
   get waiting(): number {
-    return waitingTasks(this.#fleetCounts);
+    return waitingTasks(this.#counts.fleet);
   }
 
   /** Tasks that workers hold. */
   get held(): number {
-    return activeTasks(this.#fleetCounts);
+    return activeTasks(this.#counts.fleet);
   }
 
   /** @param blockedBy - Numbers of the tasks that it waits for; `null`: for none. */
@@ -309,7 +288,7 @@ export class Turn {
 
   /** Steps the batches whose tasks moved. The last thing before {@link Turn.commit}. */
   finish(): void {
-    for (const [id, counts] of this.#batchCounts) {
+    for (const [id, counts] of this.#counts.batches) {
       const row = this.batch(id);
       if (row) this.stepBatch(row, { type: 'tasks.counted', counts, at: this.context.at });
     }
@@ -422,28 +401,13 @@ export class Turn {
     this.#tasks.set(seq, after);
     this.#ledger.move(before, after, this.#limits);
     if (before?.state === after.state) return;
-    this.#count(this.#fleetCounts, before?.state, after.state);
-    if (batchId !== null) this.#count(this.#countsOf(batchId), before?.state, after.state);
+    this.#counts.move(batchId, before?.state, after.state);
   }
 
   /** Where the clock was set back, who comes later still waits behind the others. */
   #readyAfterAll(createdAt: number): number | null {
     const { latestReadyAt } = this.#ledger.queue;
     return latestReadyAt > createdAt ? latestReadyAt : null;
-  }
-
-  #count(counts: Mutable<TaskCounts>, from: TaskStatus | undefined, to: TaskStatus): void {
-    if (from !== undefined) counts[from] -= 1;
-    counts[to] += 1;
-  }
-
-  #countsOf(batchId: string): Mutable<TaskCounts> {
-    let counts = this.#batchCounts.get(batchId);
-    if (counts === undefined) {
-      counts = { ...(this.batch(batchId)?.context.counts ?? noTaskCounts) };
-      this.#batchCounts.set(batchId, counts);
-    }
-    return counts;
   }
 
   #settle({ state, context }: TaskRow, result: string | null): void {
@@ -477,17 +441,7 @@ export class Turn {
       turn: this.#ledger.head.turn + 1,
       seq: this.#seq,
       settledSeq: this.#settledSeq,
-      stats: { ...this.stats, counts: this.#fleetCounts }
+      stats: { ...this.stats, counts: this.#counts.fleet }
     };
   }
-}
-
-/** What of a new task is kept beside its row. */
-export function payloadOf({ data, metadata, dependsOn, idempotencyKey }: NewTask): Payload {
-  return { data, metadata, dependsOn: dependsOn && stringifyJson(dependsOn), idempotencyKey };
-}
-
-/** A task's key without its batch. A batch id has no slash, so the first one ends it. */
-export function taskIdOf(key: string, batchId: string | null): string {
-  return batchId === null ? key : key.slice(batchId.length + 1);
 }

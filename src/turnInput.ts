@@ -1,6 +1,5 @@
-import type { LedgerCommand, OperationCommand } from '../machines/fleet.ts';
+import type { LedgerCommand, OperationCommand } from '../machines/fleetCommand.ts';
 import type { AttemptRef, Outcome } from '../machines/task.ts';
-import { stringifyJson } from './jsonText.ts';
 import type { BatchRow, ExpiredBatch, StoredTask, TaskRow } from './store.ts';
 
 /** What comes in between two turns. */
@@ -72,18 +71,4 @@ export interface Found {
   readonly results: ReadonlySet<string>;
   /** What schedules submit, by their ids. */
   readonly templates: ReadonlyMap<string, string>;
-}
-
-export function submittedResultKey(workerId: string, key: string, attempt: number): string {
-  return stringifyJson([workerId, key, attempt]);
-}
-
-/** Key of a result from outside the fleet. No task's key begins with a slash, so it is never taken for one's. */
-export function externalKey(workerId: string, key: string): string {
-  return `/${workerId}/${key}`;
-}
-
-/** Whether no task of the fleet has the key: a worker outside handed the result in. */
-export function isExternalKey(key: string): boolean {
-  return key.startsWith('/');
 }

@@ -1,4 +1,4 @@
-import type { FleetConfig, StartRate, TypeLimit } from '../machines/fleet.ts';
+import type { FleetConfig, StartRate, TypeLimit } from '../machines/fleetConfig.ts';
 
 type TypeLimits = FleetConfig['typeLimits'];
 

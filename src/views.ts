@@ -3,8 +3,8 @@ import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
 import type { Ledger } from './ledger.ts';
 import { batchLifecycle } from './lifecycles.ts';
 import type { BatchRow, StoredResult, StoredTask } from './store.ts';
-import { taskIdOf } from './turn.ts';
 import { parseJson } from './jsonText.ts';
+import { taskIdOf } from './taskKey.ts';
 
 /** A task as a caller sees it. */
 export interface TaskView {

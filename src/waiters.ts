@@ -1,4 +1,4 @@
-import type { FleetFact } from '../machines/fleet.ts';
+import type { FleetFact } from '../machines/fleetFact.ts';
 import type { StoredResult } from './store.ts';
 
 /** Told of the result that was waited for, or that none will come because the fleet stopped. */

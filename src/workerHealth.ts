@@ -1,4 +1,4 @@
-import type { FleetConfig } from '../machines/fleet.ts';
+import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { AttemptRef } from '../machines/task.ts';
 import type { WorkerEvent, WorkerReport } from '../machines/workerMachine.ts';
 import type { ActiveClock } from './activeClock.ts';

@@ -1,4 +1,4 @@
-import type { Autoscale } from '../machines/fleet.ts';
+import type { Autoscale } from '../machines/fleetConfig.ts';
 import type { FleetOptions } from './createFleet.ts';
 import { FleetManager } from './fleetManager.ts';
 import type { DataOf, Handlers, ResultOf } from './handler.ts';

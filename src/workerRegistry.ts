@@ -2,7 +2,6 @@ import { ActiveClock } from './activeClock.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { assertClock } from './ports.ts';
-import { show } from './show.ts';
 import {
   assertDuration,
   assertFunction,
@@ -13,6 +12,7 @@ import {
   readOptions,
   refuse
 } from './validation.ts';
+import { warnOf } from './warning.ts';
 
 /** What a worker says that it is doing. */
 export type RegisteredStatus = (typeof registeredStatuses)[number];
@@ -208,7 +208,7 @@ export class WorkerRegistry<TInfo extends Registration = Registration> {
       try {
         listener(copyOf(worker));
       } catch (error) {
-        process.emitWarning(`A listener of a worker registry threw: ${show(error)}`);
+        warnOf('A listener of a worker registry', error);
       }
     }
   }

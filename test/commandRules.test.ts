@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { defaultFleetConfig } from '../machines/fleet.ts';
-import { carryOut, expireBatches } from '../src/commandRules.ts';
+import { defaultFleetConfig } from '../machines/fleetConfig.ts';
+import { expireBatches } from '../src/batchRules.ts';
+import { carryOut } from '../src/commandRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';
 import { Turn } from '../src/turn.ts';

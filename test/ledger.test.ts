@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { defaultFleetConfig } from '../machines/fleet.ts';
+import { defaultFleetConfig } from '../machines/fleetConfig.ts';
 import type { WorkerReport } from '../machines/workerMachine.ts';
 import { claimTasks, enforceDeadlines } from '../src/attemptRules.ts';
 import { Ledger } from '../src/ledger.ts';
 import { nothingFound } from '../src/lookups.ts';
-import { Turn, type TurnContext } from '../src/turn.ts';
+import { Turn } from '../src/turn.ts';
+import type { TurnContext } from '../src/turnContext.ts';
 import { now } from './stores/rows.ts';
 
 const year = 365 * 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultAutoscale, defaultFleetConfig, type Autoscale } from '../machines/fleet.ts';
+import { defaultAutoscale, defaultFleetConfig, type Autoscale } from '../machines/fleetConfig.ts';
 import { ValidationError } from '../src/errors.ts';
 import { resolveConfig, validateConfig, type ConfigPatch } from '../src/options.ts';
 

@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cancelling a running task does not abort its handler',
-    file: 'src/commandRules.ts',
+    file: 'src/taskRules.ts',
     find: '  if (isHeld(row.state)) {\n    turn.aborts.push',
     replace: '  if (false) {\n    turn.aborts.push',
     tests: ['test/fleetManager/cancellation.test.ts']
@@ -384,21 +384,21 @@ export const mutants: readonly Mutant[] = [
   // Submissions.
   {
     name: 'the same task submitted again is a second one',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '  if (isSame) return true;\n',
     replace: '  if (isSame) return false;\n',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'another task under a taken id is swallowed',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '    payload.data === data &&\n',
     replace: '',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'a full queue takes more',
-    file: 'src/commandRules.ts',
+    file: 'src/admission.ts',
     find: '  return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));',
     replace: '  return count;',
     tests: ['test/fleetManager/queueing.test.ts']
@@ -454,7 +454,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a type at its limit is never started again by itself',
-    file: 'src/journal.ts',
+    file: 'src/fleetAlarm.ts',
     find: 'isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity',
     replace: 'Infinity',
     tests: ['test/fleetManager/typeLimits.test.ts']
@@ -520,7 +520,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a claimed task whose payload is not in memory is never run',
-    file: 'src/journal.ts',
+    file: 'src/startedAttempts.ts',
     find: 'const payload = turn.payload(seq) ?? payloads.get(seq);',
     replace: 'const payload = turn.payload(seq);',
     tests: recovery

@@ -1,4 +1,4 @@
-import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleet.ts';
+import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
 import { systemClock } from '../clock.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handler.ts';
 import { dataReader } from '../schema.ts';

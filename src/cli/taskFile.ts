@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { WorkerGroup } from '../../machines/fleet.ts';
-import { oneOf } from '../commandRules.ts';
+import type { WorkerGroup } from '../../machines/fleetConfig.ts';
+import { oneOf } from '../admission.ts';
 import { ValidationError } from '../errors.ts';
 import { quote } from '../show.ts';
 import { asItIs, type DataReader } from '../schema.ts';

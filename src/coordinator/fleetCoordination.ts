@@ -1,5 +1,6 @@
 import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
-import type { FleetFact, LedgerCommand, OperationCommand } from '../../machines/fleet.ts';
+import type { LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
+import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetContext, FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import { NotRunningError } from '../errors.ts';

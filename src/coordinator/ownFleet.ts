@@ -1,18 +1,7 @@
-import { createActor, type ActorRefFrom } from 'xstate';
 import type { HealthPolicy } from '../../machines/coordinatorMachine.ts';
-import type { FleetRef } from '../../machines/fleetMachine.ts';
 import type { CoordinatorOptions } from '../coordinatorAgent.ts';
-import {
-  createFleet,
-  fleetLogic,
-  resolveOptions,
-  type Fleet,
-  type FleetLogic,
-  type ResolvedOptions
-} from '../createFleet.ts';
-import { outsideAttempts } from '../currentAttempt.ts';
-import { NotRunningError } from '../errors.ts';
-import { startActor, stopActor } from '../fleetActor.ts';
+import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '../createFleet.ts';
+import { FleetActor } from '../fleetActor.ts';
 import { FleetEvents } from '../fleetEvents.ts';
 import { createReadModel } from '../readModel.ts';
 import { assertFunction, readOptions } from '../validation.ts';
@@ -41,41 +30,40 @@ const stopTimeoutMs = 30_000;
  * So results that come from everywhere are committed, recovered and removed by the very code of a fleet.
  */
 export class OwnFleet {
-  readonly #options: ResolvedOptions;
-  readonly #inspect: CoordinatorOptions['inspect'];
-  readonly #events: FleetEvents;
   readonly #coordination: FleetCoordination;
-  #fleet: Fleet;
-  #actor: ActorRefFrom<FleetLogic> | null = null;
-  #starting: Promise<void> | null = null;
-  #stopping: Promise<void> | null = null;
+  readonly #actor: FleetActor;
 
   /** @throws {ValidationError} by the name of the option. */
   constructor(options: Omit<CoordinatorOptions, 'host'>) {
     const { name = 'coordinator', retention = {}, health = {}, inspect, onListenerError, ...ports } = options;
     const kept = readOptions('config.retention', retention, ['maxAgeMs', 'maxResults']);
-    this.#options = resolveOptions({ ...ports, name, handlers: {}, config: { retention: kept, health } });
+    const resolved = resolveOptions({
+      ...ports,
+      name,
+      handlers: {},
+      config: { retention: kept, health }
+    });
     if (inspect !== undefined) assertFunction('options.inspect', inspect);
-    this.#inspect = inspect;
-    this.#events = new FleetEvents(onListenerError);
-    const { store, clock } = this.#options;
+    const { store, clock } = resolved;
+    const events = new FleetEvents(onListenerError);
     this.#coordination = new FleetCoordination({
       name,
       store,
       clock,
-      events: this.#events,
-      send: async (command) => {
-        const actor = this.#requireActor(command.type);
-        const { commandId, reply } = this.#fleet.journal.replies.expect<unknown>();
-        outsideAttempts(() => actor.send({ ...command, commandId }));
-        return reply;
-      },
+      events,
+      send: async (command) => this.#actor.send(command),
       state: (command) => ({
-        fleet: this.#requireActor(command).getSnapshot(),
-        statistics: this.#fleet.journal.statistics
+        fleet: this.#actor.require(command).getSnapshot(),
+        statistics: this.#actor.journal.statistics
       })
     });
-    this.#fleet = this.#createFleet();
+    this.#actor = new FleetActor({
+      options: resolved,
+      create: () => this.#createFleet(resolved, events),
+      events,
+      actorOptions: { ...(inspect && { inspect }) },
+      onStopped: () => this.#coordination.end()
+    });
   }
 
   get host(): CoordinatorHost {
@@ -84,50 +72,20 @@ export class OwnFleet {
 
   /** Idempotent. @throws {LockedError} and others */
   start(): Promise<void> {
-    this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
-      this.#starting = null;
-      throw error;
-    });
-    return this.#starting;
+    return this.#actor.start();
   }
 
   /** Idempotent. */
-  async stop(): Promise<void> {
-    if (this.#actor === null) return;
-    this.#stopping ??= outsideAttempts(() => this.#stop(this.#actor!));
-    await this.#stopping;
+  stop(): Promise<void> {
+    return this.#actor.stop({ timeoutMs: stopTimeoutMs });
   }
 
-  async #start(): Promise<void> {
-    await this.#stopping;
-    // A fleet that has run is spent: the next one takes up from the store.
-    if (this.#actor !== null) this.#fleet = this.#createFleet();
-    const logic = fleetLogic(this.#options, () => this.#fleet);
-    const inspect = this.#inspect && this.#events.guarded(this.#inspect);
-    this.#actor = createActor(logic, inspect ? { inspect } : {});
-    this.#stopping = null;
-    this.#events.attach(this.#actor as unknown as FleetRef);
-    await startActor(this.#actor, this.#fleet, this.#options.name);
-  }
-
-  async #stop(actor: ActorRefFrom<FleetLogic>): Promise<void> {
-    // A start that comes meanwhile waits for the end of this, and begins anew.
-    this.#starting = null;
-    await stopActor(actor, this.#options.clock, true, stopTimeoutMs);
-    this.#coordination.end();
-  }
-
-  #createFleet(): Fleet {
-    const { machine, journal } = createFleet(this.#options, createReadModel(), {
+  #createFleet(options: ResolvedOptions, events: FleetEvents): Fleet {
+    const { machine, journal } = createFleet(options, createReadModel(), {
       hasTaskListeners: () => false,
       onReleased: (results) => this.#coordination.deliver(results),
-      onListenerError: (error) => this.#events.report(error)
+      onListenerError: (error) => events.report(error)
     });
     return { machine: machine.provide({ actions: { spawnWorkers: () => {} } }), journal };
-  }
-
-  #requireActor(command: string): ActorRefFrom<FleetLogic> {
-    if (this.#actor?.getSnapshot().status === 'active') return this.#actor;
-    throw new NotRunningError(this.#options.name, command, 'stopped');
   }
 }

@@ -8,7 +8,7 @@ import {
   type AutoscalerEvent,
   type Load
 } from '../../machines/autoscalerMachine.ts';
-import type { Autoscale } from '../../machines/fleet.ts';
+import type { Autoscale } from '../../machines/fleetConfig.ts';
 
 const policy: Autoscale = {
   minWorkers: 2,

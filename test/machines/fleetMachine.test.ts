@@ -11,16 +11,11 @@ import {
 } from 'xstate';
 import { problemOf } from '../../machines/problem.ts';
 import { describe, expect, it } from 'vitest';
-import {
-  defaultFleetConfig,
-  type FleetCommand,
-  type FleetConfig,
-  type FleetFact,
-  type NewTask
-} from '../../machines/fleet.ts';
+import type { FleetCommand, NewTask } from '../../machines/fleetCommand.ts';
+import { defaultFleetConfig, type FleetConfig } from '../../machines/fleetConfig.ts';
+import type { FleetFact } from '../../machines/fleetFact.ts';
 import {
   fleetMachine,
-  slotName,
   type AlarmEvent,
   type FleetContext,
   type FleetEvent,
@@ -33,6 +28,7 @@ import {
   type WorkerReport,
   type WorkerSpawn
 } from '../../machines/workerMachine.ts';
+import { slotName } from '../../machines/workerSlots.ts';
 
 type Value = FleetSnapshot['value'];
 type Operation = Value['operation'];
