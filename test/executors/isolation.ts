@@ -302,17 +302,17 @@ export function describeIsolation(
       expect(leftSince(before)).toEqual([]);
     });
 
-    it.each<[what: string, url: URL, store: object]>([
-      ['without its store', schemas, { open: () => Promise.reject(new Error('no disk')) }],
-      ['without its module', new URL('file:///nowhere.mjs'), {}],
-      ['on a module that is none', new URL('data:text/javascript,process.exit(7)'), {}]
-    ])('by a fleet that could not start %s', async (_, url, store) => {
+    it.each<[what: string, url: URL, store: object, told: string]>([
+      ['without its store', schemas, { open: () => Promise.reject(new Error('no disk')) }, 'no disk'],
+      ['without its module', new URL('file:///nowhere.mjs'), {}, 'Cannot find module'],
+      ['on a module that is none', new URL('data:text/javascript,process.exit(7)'), {}, 'ended with code 7']
+    ])('by a fleet that could not start %s', async (_, url, store, told) => {
       const before = resources();
       const fleet = new FleetManager({
         executor: make({ module: url }),
         store: { ...memoryStore(), ...store }
       });
-      await expect(fleet.start()).rejects.toThrow();
+      await expect(fleet.start()).rejects.toThrow(told);
       await settled();
       expect(leftSince(before)).toEqual([]);
     });
@@ -323,7 +323,7 @@ export function describeIsolation(
       const started = fleet.start();
       // From then on there is something to stop.
       while (leftSince(before).length === 0) await settled();
-      await Promise.all([fleet.stop({ graceful: false }), expect(started).rejects.toThrow()]);
+      await Promise.all([fleet.stop({ graceful: false }), expect(started).rejects.toThrow(/./)]);
       await settled();
       expect(leftSince(before)).toEqual([]);
     });
