@@ -32,6 +32,8 @@ export interface ScalingRequest {
 export interface Load {
   /** Tasks that could run at once if there were room. */
   readonly ready: number;
+  /** Whether some of them have tags that no worker offers now, and more workers would. */
+  readonly isStranded: boolean;
   /** Workers that are wanted now, and tasks at once per worker. */
   readonly workers: number;
   readonly concurrency: number;
@@ -205,10 +207,14 @@ export const autoscalerMachine = setup({
   }
 });
 
-function isOverloaded({ scaleUpThreshold, maxWorkers }: Autoscale, { ready, workers }: Load): boolean {
-  return ready > scaleUpThreshold && workers < maxWorkers;
+function isOverloaded(
+  { scaleUpThreshold, maxWorkers }: Autoscale,
+  { ready, isStranded, workers }: Load
+): boolean {
+  return (ready > scaleUpThreshold || isStranded) && workers < maxWorkers;
 }
 
-function isUnderused(policy: Autoscale, { ready, workers, peak }: Load): boolean {
-  return ready < policy.scaleDownThreshold && peak !== null && workersInUse(policy, peak) < workers;
+function isUnderused(policy: Autoscale, { ready, isStranded, workers, peak }: Load): boolean {
+  if (isStranded || peak === null) return false;
+  return ready < policy.scaleDownThreshold && workersInUse(policy, peak) < workers;
 }

@@ -54,7 +54,8 @@ export interface TypeLimit {
  *
  * The queue is the tasks that could run at once if there were room: neither those that are scheduled for later or back
  * off, nor those of a batch that is paused, nor what more workers would not run: tasks beyond the limit of their type,
- * of a type without a handler, or with tags that not even `maxWorkers` workers offer.
+ * of a type without a handler, or with tags that not even `maxWorkers` workers offer. A task with tags that only workers
+ * offer that are not there now counts as a queue that is too long: it would wait for ever.
  */
 export interface Autoscale {
   /** Integers in [1, 100,000], `minWorkers` <= `maxWorkers`. Need to be given. */

@@ -99,9 +99,10 @@ export class Autoscaling {
       this.#watch = watchFrom(now, busy, policy);
     }
     const ready = this.#readyTasks(context, policy.maxWorkers);
-    const load = { ready, workers, concurrency: config.workerConcurrency };
-    const isLong = ready > policy.scaleUpThreshold && workers < policy.maxWorkers;
-    if (!isLong) {
+    const isStranded = ready > 0 && this.#isStranded(config, policy.maxWorkers);
+    const load = { ready, isStranded, workers, concurrency: config.workerConcurrency };
+    const isShort = (ready > policy.scaleUpThreshold || isStranded) && workers < policy.maxWorkers;
+    if (!isShort) {
       this.#growAt = null;
       if (now >= endsAt) this.#measure({ type: 'load.measured', ...load, peak });
     } else if (this.#growAt === null) {
@@ -130,6 +131,13 @@ export class Autoscaling {
     }
     const roomOf = (type: string): number => (types?.has(type) === false ? 0 : typeUse.room(type, activeNow));
     return Math.min(ready, queuedKinds.served(offersOf(config, maxWorkers), roomOf));
+  }
+
+  /** Whether a task waits for tags that no worker offers now, and more workers would: one such task would wait for ever. */
+  #isStranded(config: FleetConfig, maxWorkers: number): boolean {
+    const { queuedKinds, roster } = this.#ledger;
+    const unserved = queuedKinds.unserved(roster.offers);
+    return unserved > 0 && unserved > queuedKinds.unserved(offersOf(config, maxWorkers));
   }
 
   #measure(load: Extract<AutoscalerEvent, { type: 'load.measured' }>): void {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   StoreError,
   type Autoscale,
+  type ConfigPatch,
   type FleetFact,
   type FleetManager,
   type Store
@@ -106,6 +107,26 @@ describe('autoscaling', () => {
     await fleet.updateConfig({ typeLimits: { work: { concurrency: 20 } } });
     await clock.advance(1_000);
     expect(workersOf(fleet)).toBe(3);
+  });
+
+  it('has a worker come back for a single task that it alone offers the tags of', async () => {
+    const { fleet, clock } = await startScaled(
+      {},
+      {
+        workerGroups: [
+          { tags: ['eu'], workers: 2 },
+          { tags: ['gpu'], workers: 1 }
+        ]
+      }
+    );
+    expect(await fleet.getWorkers({ tags: ['gpu'] })).toEqual([]);
+    const [task] = tasks(1, 10);
+    const batchId = await fleet.submitBatch([{ ...task!, tags: ['gpu'] }]);
+    await clock.advance(10_000);
+
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ status: 'completed' });
+    await clock.advance(untilIdleMs);
+    expect(workersOf(fleet)).toBe(1);
   });
 
   it('counts tasks with tags if the workers that it may add offer them', async () => {
@@ -457,7 +478,7 @@ type Scaling = Extract<FleetFact, { type: 'workers.scaled' }>;
 /** A fleet on the policy, whose tasks take as long as they say. */
 async function startScaled(
   policy: Partial<Autoscale>,
-  { store, ...config }: { readonly workerConcurrency?: number; readonly store?: Store } = {}
+  { store, ...config }: ConfigPatch & { readonly store?: Store } = {}
 ) {
   const test: TestFleet<ReturnType<typeof handlersOn>> = await startFleet({
     handlers: handlersOn(() => test.clock),

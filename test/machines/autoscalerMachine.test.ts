@@ -19,7 +19,7 @@ const policy: Autoscale = {
   cooldownMs: 30_000
 };
 const other: Autoscale = { ...policy, maxWorkers: 20 };
-const load: Load = { ready: 5, workers: 4, concurrency: 1, peak: null };
+const load: Load = { ready: 5, isStranded: false, workers: 4, concurrency: 1, peak: null };
 const measured = (change: Partial<Load>) => ({ type: 'load.measured', ...load, ...change }) as const;
 
 const events = {
@@ -87,7 +87,8 @@ describe('autoscalerMachine', () => {
     ['of three thresholds', { ready: 30 }, 7],
     ['that is endless', { ready: 1e6 }, 10],
     ['that concurrent workers soon run', { ready: 30, concurrency: 10 }, 5],
-    ['with all workers there are', { ready: 1e6, workers: 10 }, null]
+    ['that is short, with a task that more workers would serve', { ready: 1, isStranded: true }, 5],
+    ['with all workers there are', { ready: 1e6, isStranded: true, workers: 10 }, null]
   ])('answers a queue %s', (_, change, to) => {
     const after = step(machineIn('steady'), measured(change));
     expect(after.context.request?.to ?? null).toBe(to);
@@ -99,6 +100,7 @@ describe('autoscalerMachine', () => {
     ['that were all busy', { ready: 0, peak: 4 }, null],
     ['of which more were busy, when more there were', { ready: 0, peak: 9 }, null],
     ['for which a queue waits', { ready: 2, peak: 1 }, null],
+    ['that more have to join', { ready: 1, isStranded: true, peak: 1, workers: 10 }, null],
     ['that were not watched', { ready: 0, peak: null }, null],
     ['as few as there may be', { ready: 0, peak: 0, workers: 2 }, null]
   ])('answers workers %s', (_, change, to) => {
