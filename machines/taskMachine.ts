@@ -97,7 +97,7 @@ export type TaskEvent =
 /**
  * The life of one task: blocked by others, queued, attempted, retried with backoff, settled.
  *
- * A lifecycle, not an agent: a million of these are stepped as rows (see `src/lifecycle.ts`), so the chart is
+ * A lifecycle, not an agent: a million of these are stepped as rows (see `src/ledger/lifecycle.ts`), so the chart is
  * flat, invokes nothing and never waits. It reads no clock and draws no random number: every event carries
  * what its actions need. An event of another attempt than the current one is ignored.
  */

@@ -1,8 +1,8 @@
-import { limits } from './limits.ts';
-import { assertStore } from './ports.ts';
 import type { Store } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { assertId, assertIdWithoutSlash, readFields, readOptions, refuse } from './validation.ts';
+import { limits } from './validation/limits.ts';
+import { assertStore } from './validation/ports.ts';
+import { assertId, assertIdWithoutSlash, readFields, readOptions, refuse } from './validation/validation.ts';
 
 /** What lives under a name: it is started before it is handed out. */
 export interface Agent {

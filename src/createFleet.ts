@@ -15,17 +15,24 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
 import { handlerSource, withBefore, type AttemptSource } from './executors/attemptSource.ts';
 import { inProcessOf, type DetachedErrorPolicy } from './executors/inProcess.ts';
-import type { HandlerContext, Handlers } from './handler.ts';
-import { HandlerRegistry } from './handlerRegistry.ts';
-import { Journal } from './journal.ts';
+import type { HandlerContext, Handlers } from './handlers/handler.ts';
+import { HandlerRegistry } from './handlers/handlerRegistry.ts';
+import type { ShouldRetry } from './handlers/outcome.ts';
+import { Journal } from './journal/journal.ts';
+import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
-import type { ShouldRetry } from './outcome.ts';
-import { assertClock, assertExecutor, assertStore } from './ports.ts';
-import { createReadModel, type ReadModelStore } from './readModel.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
-import { readTags } from './tags.ts';
-import { assertFunction, assertId, assertOneOf, readFields, readOptions, refuse } from './validation.ts';
+import { assertClock, assertExecutor, assertStore } from './validation/ports.ts';
+import { readTags } from './validation/tags.ts';
+import {
+  assertFunction,
+  assertId,
+  assertOneOf,
+  readFields,
+  readOptions,
+  refuse
+} from './validation/validation.ts';
 
 /** What a fleet is made of. Everything has a default. */
 export interface FleetOptions<THandlers extends Handlers = Handlers> {

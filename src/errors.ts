@@ -1,5 +1,5 @@
 import type { TaskResult } from '../machines/task.ts';
-import { escapeControls, quote } from './show.ts';
+import { escapeControls, quote } from './validation/show.ts';
 
 /** Base of every error that this library throws. `code` is stable; messages may be reworded. */
 export abstract class FleetError extends Error {

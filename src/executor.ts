@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Json, Outcome, TaskError, TaskStatus } from '../machines/task.ts';
-import type { TaskRequest } from './taskRequests.ts';
+import type { TaskRequest } from './ledger/taskRequests.ts';
 
 /** One attempt, as an executor gets it. Structured-cloneable. */
 export interface Attempt extends AttemptRef {

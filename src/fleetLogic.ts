@@ -8,12 +8,12 @@ import {
   type FleetLogic,
   type FleetOptions
 } from './createFleet.ts';
-import { inOrderOfDependencies } from './dependencies.ts';
-import { readHandler, type Handlers } from './handler.ts';
-import { limits } from './limits.ts';
-import { asItIs, dataReader, isToCome, type DataReader } from './schema.ts';
-import { showKey } from './show.ts';
-import { prepareTask, type Task } from './task.ts';
+import { readHandler, type Handlers } from './handlers/handler.ts';
+import { inOrderOfDependencies } from './submission/dependencies.ts';
+import { asItIs, dataReader, isToCome, type DataReader } from './submission/schema.ts';
+import { prepareTask, type Task } from './submission/task.ts';
+import { limits } from './validation/limits.ts';
+import { showKey } from './validation/show.ts';
 import {
   assertIdWithoutSlash,
   assertTime,
@@ -21,7 +21,7 @@ import {
   readItems,
   readOptions,
   refuse
-} from './validation.ts';
+} from './validation/validation.ts';
 
 export type { FleetLogic } from './createFleet.ts';
 

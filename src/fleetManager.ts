@@ -3,9 +3,9 @@ import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetFact } from '../machines/fleetFact.ts';
 import type { TaskError, TaskResult } from '../machines/task.ts';
+import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './agents/workerViews.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { obeyInbox } from './commandInbox.ts';
-import type { CoordinatorAgent, CoordinatorOptions } from './coordinatorAgent.ts';
+import type { CoordinatorAgent, CoordinatorOptions } from './coordinator/coordinatorAgent.ts';
 import { createCoordinator } from './coordinator/createCoordinator.ts';
 import { FleetCoordination } from './coordinator/fleetCoordination.ts';
 import {
@@ -17,11 +17,12 @@ import {
   type ResolvedOptions
 } from './createFleet.ts';
 import { ConflictError } from './errors.ts';
-import type { EventFilter, EventStream } from './eventStream.ts';
 import { WorkerInstances } from './executors/workerInstances.ts';
-import { FleetActor } from './fleetActor.ts';
-import { FleetEvents, type FactOf } from './fleetEvents.ts';
-import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleetHooks.ts';
+import { obeyInbox } from './fleet/commandInbox.ts';
+import type { EventFilter, EventStream } from './fleet/eventStream.ts';
+import { FleetActor } from './fleet/fleetActor.ts';
+import { FleetEvents, type FactOf } from './fleet/fleetEvents.ts';
+import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleet/fleetHooks.ts';
 import {
   FleetReader,
   keyOf,
@@ -29,13 +30,24 @@ import {
   type ResultFilter,
   type TaskFilter,
   type TaskRef
-} from './fleetReader.ts';
-import type { AnyDataOf, AnyResultOf, DataOf, HandlerContext, Handlers, ResultOf } from './handler.ts';
-import type { HandlerRegistry, RegisterOptions } from './handlerRegistry.ts';
-import { Hooks } from './hooks.ts';
-import { isHeld } from './ledger.ts';
+} from './fleet/fleetReader.ts';
+import { Hooks } from './fleet/hooks.ts';
+import { Settlements, type StreamOptions } from './fleet/settlements.ts';
+import type { StopOptions } from './fleet/stopOptions.ts';
+import { fleetStatisticsOf, type FleetStatistics, type TaskView } from './fleet/views.ts';
+import type { WaitOptions } from './fleet/waiting.ts';
+import type {
+  AnyDataOf,
+  AnyResultOf,
+  DataOf,
+  HandlerContext,
+  Handlers,
+  ResultOf
+} from './handlers/handler.ts';
+import type { HandlerRegistry, RegisterOptions } from './handlers/handlerRegistry.ts';
+import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
+import { isHeld } from './ledger/ledger.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
-import { createReadModel, type ReadModelStore } from './readModel.ts';
 import {
   Schedules,
   type ScheduleDetails,
@@ -43,12 +55,10 @@ import {
   type ScheduleOptions,
   type ScheduleStatus,
   type ScheduleTiming
-} from './schedules.ts';
-import type { ScheduleTemplate } from './scheduleTemplate.ts';
-import { Settlements, type StreamOptions } from './settlements.ts';
-import type { StopOptions } from './stopOptions.ts';
-import { Submissions, type BatchOptions } from './submissions.ts';
-import type { SingleTaskOptions, Task } from './task.ts';
+} from './schedules/schedules.ts';
+import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
+import { Submissions, type BatchOptions } from './submission/submissions.ts';
+import type { SingleTaskOptions, Task } from './submission/task.ts';
 import {
   assertFunction,
   assertId,
@@ -56,12 +66,9 @@ import {
   assertInteger,
   assertSignal,
   readFields
-} from './validation.ts';
-import { fleetStatisticsOf, type FleetStatistics, type TaskView } from './views.ts';
-import type { WaitOptions } from './waiting.ts';
-import type { AnyWorkerAgent } from './workerAgent.ts';
-import type { WorkerTask } from './workerTask.ts';
-import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './workerViews.ts';
+} from './validation/validation.ts';
+import type { AnyWorkerAgent } from './workers/workerAgent.ts';
+import type { WorkerTask } from './workers/workerTask.ts';
 
 /** Any task that the handlers can run. */
 export type TaskFor<THandlers extends Handlers> = {

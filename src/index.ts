@@ -26,7 +26,7 @@ export {
   type ResultEntry,
   type ResultEntryFilter,
   type SubmittedTaskResult
-} from './coordinatorAgent.ts';
+} from './coordinator/coordinatorAgent.ts';
 export type { FleetOptions } from './createFleet.ts';
 export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
@@ -35,9 +35,9 @@ export type { IsolatedOptions } from './executors/isolated.ts';
 export type { LeaseRef } from './executors/leases.ts';
 export { processes } from './executors/processes.ts';
 export { threads } from './executors/threads.ts';
-export type { EventFilter, EventStream } from './eventStream.ts';
-export type { FactOf } from './fleetEvents.ts';
-export type { FailedAttempt } from './fleetHooks.ts';
+export type { EventFilter, EventStream } from './fleet/eventStream.ts';
+export type { FactOf } from './fleet/fleetEvents.ts';
+export type { FailedAttempt } from './fleet/fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
 export { FleetManager, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
 export {
@@ -46,7 +46,7 @@ export {
   type ResultFilter,
   type TaskFilter,
   type TaskRef
-} from './fleetReader.ts';
+} from './fleet/fleetReader.ts';
 export type {
   AnyDataOf,
   AnyResultOf,
@@ -57,39 +57,44 @@ export type {
   HandlerTask,
   ResultOf,
   SchemaHandler
-} from './handler.ts';
-export { HandlerRegistry, type RegisterOptions } from './handlerRegistry.ts';
-export { compileLifecycle, type Lifecycle, type LifecycleOf } from './lifecycle.ts';
-export { limits } from './limits.ts';
+} from './handlers/handler.ts';
+export { HandlerRegistry, type RegisterOptions } from './handlers/handlerRegistry.ts';
+export { compileLifecycle, type Lifecycle, type LifecycleOf } from './ledger/lifecycle.ts';
+export { limits } from './validation/limits.ts';
 export type { ConfigPatch } from './options.ts';
-export type { ShouldRetry } from './outcome.ts';
-export type { ReadModel, ReadModelStore } from './readModel.ts';
-export { withSchema } from './schema.ts';
-export type { ScheduledFor, ScheduleTemplate } from './scheduleTemplate.ts';
+export type { ShouldRetry } from './handlers/outcome.ts';
+export type { ReadModel, ReadModelStore } from './journal/readModel.ts';
+export { withSchema } from './submission/schema.ts';
+export type { ScheduledFor, ScheduleTemplate } from './schedules/scheduleTemplate.ts';
 export type {
   ScheduleDetails,
   ScheduleFilter,
   ScheduleOptions,
   ScheduleStatus,
   ScheduleTiming
-} from './schedules.ts';
-export type { StreamOptions } from './settlements.ts';
+} from './schedules/schedules.ts';
+export type { StreamOptions } from './fleet/settlements.ts';
 export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
-export type { FleetStats } from './stats.ts';
-export type { StopOptions } from './stopOptions.ts';
+export type { FleetStats } from './ledger/stats.ts';
+export type { StopOptions } from './fleet/stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
-export type { BatchOptions } from './submissions.ts';
-export type { TaskRequest } from './taskRequests.ts';
-export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './task.ts';
-export type { LeasedTask } from './leasedTask.ts';
-export { TaskQueue, type DeadLetterFilter, type DequeueOptions, type QueueStatistics } from './taskQueue.ts';
-export type { TaskQueueOptions } from './taskQueueOptions.ts';
-export type { FleetStatistics, TaskView } from './views.ts';
-export type { WaitOptions } from './waiting.ts';
-export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workerAgent.ts';
-export type { WorkerOptions } from './workerOptions.ts';
-export { WorkerPool, type PoolStatistics, type WorkerPoolOptions } from './workerPool.ts';
+export type { BatchOptions } from './submission/submissions.ts';
+export type { TaskRequest } from './ledger/taskRequests.ts';
+export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './submission/task.ts';
+export type { LeasedTask } from './queue/leasedTask.ts';
+export {
+  TaskQueue,
+  type DeadLetterFilter,
+  type DequeueOptions,
+  type QueueStatistics
+} from './queue/taskQueue.ts';
+export type { TaskQueueOptions } from './queue/taskQueueOptions.ts';
+export type { FleetStatistics, TaskView } from './fleet/views.ts';
+export type { WaitOptions } from './fleet/waiting.ts';
+export { WorkerAgent, type AnyWorkerAgent, type WorkerAgentInfo } from './workers/workerAgent.ts';
+export type { WorkerOptions } from './workers/workerOptions.ts';
+export { WorkerPool, type PoolStatistics, type WorkerPoolOptions } from './workers/workerPool.ts';
 export {
   WorkerRegistry,
   type RegisteredStatus,
@@ -98,6 +103,6 @@ export {
   type Registration,
   type RegistryEvent,
   type WorkerRegistryOptions
-} from './workerRegistry.ts';
-export type { ExecutableTask, WorkerTask } from './workerTask.ts';
-export type { WorkerFilter, WorkerInfo, WorkerInfoStatus, WorkerStatus } from './workerViews.ts';
+} from './workers/workerRegistry.ts';
+export type { ExecutableTask, WorkerTask } from './workers/workerTask.ts';
+export type { WorkerFilter, WorkerInfo, WorkerInfoStatus, WorkerStatus } from './agents/workerViews.ts';

@@ -10,9 +10,9 @@ import {
   type WorkerGroup
 } from '../machines/fleetConfig.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
-import { limits } from './limits.ts';
-import { showKey } from './show.ts';
-import { readTags } from './tags.ts';
+import { limits } from './validation/limits.ts';
+import { showKey } from './validation/show.ts';
+import { readTags } from './validation/tags.ts';
 import {
   assertBoolean,
   assertDuration,
@@ -24,7 +24,7 @@ import {
   readItems,
   readOptions,
   refuse
-} from './validation.ts';
+} from './validation/validation.ts';
 
 /** Config as callers give it: `Infinity` for no limit is allowed, and a part of a policy is enough. */
 export interface ConfigPatch extends Partial<

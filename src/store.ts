@@ -4,7 +4,7 @@ import type { ScheduleState } from '../machines/schedule.ts';
 import type { ScheduleContext } from '../machines/scheduleMachine.ts';
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
 import type { TaskContext } from '../machines/taskMachine.ts';
-import type { FleetStats } from './stats.ts';
+import type { FleetStats } from './ledger/stats.ts';
 
 /** A lifecycle's snapshot as it is kept: the name of its state, and its context. */
 export interface Row<TState extends string, TContext> {

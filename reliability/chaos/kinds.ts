@@ -1,5 +1,5 @@
 import type { FinalTaskStatus } from '../../machines/task.ts';
-import type { Task } from '../../src/task.ts';
+import type { Task } from '../../src/submission/task.ts';
 
 /** What a kind of task is submitted with, and how it settles unless it is cancelled. */
 interface KindOfTask {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import type { FinalTaskStatus, Json } from '../../machines/task.ts';
 import type { ResultSummary } from '../../machines/coordinatorMachine.ts';
-import type { FleetStatistics } from '../../src/views.ts';
+import type { FinalTaskStatus, Json } from '../../machines/task.ts';
+import type { FleetStatistics } from '../../src/fleet/views.ts';
 import type { Call } from './calls.ts';
 import type { CrashPoint } from './crashPoints.ts';
 

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts';
 
-const machines = ['test/machines', 'test/lifecycle.test.ts'];
+const machines = ['test/machines', 'test/ledger/lifecycle.test.ts'];
 const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
 const autoscaling = ['test/fleetManager/autoscale.test.ts'];
 const recovery = ['test/fleetManager/recovery.test.ts', 'test/fleetManager/batchResults.test.ts'];
-const queue = ['test/taskQueue/taskQueue.test.ts', 'test/taskQueue/originals.test.ts'];
+const queue = ['test/queue/taskQueue.test.ts', 'test/queue/originals.test.ts'];
 const sqlite = ['test/stores/sqlite.test.ts', 'test/stores/memory.test.ts'];
 
 /** By the part of the promise that each breaks. */
@@ -33,7 +33,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a cancelled task completes when its handler returns',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: "result: status === 'completed' ? result : null,",
     replace: 'result,',
     tests: ['test/fleetManager/cancellation.test.ts']
@@ -41,28 +41,28 @@ export const mutants: readonly Mutant[] = [
   // Workers that die.
   {
     name: 'what a lost worker held is not queued again',
-    file: 'src/workerHealth.ts',
+    file: 'src/agents/workerHealth.ts',
     find: 'of held) collect(',
     replace: 'of held.slice(1)) collect(',
     tests: ['test/fleetManager/heartbeats.test.ts']
   },
   {
     name: 'a handler that ended with its worker is stuck for ever',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: '  endLate(turn, ledger, attemptKey({ seq, attempt }));\n  const row = turn.task(seq);\n  if (row === undefined)',
     replace: '  const row = turn.task(seq);\n  if (row === undefined)',
     tests: ['test/fleetManager/heartbeats.test.ts']
   },
   {
     name: 'time for which this process stood still makes workers silent',
-    file: 'src/workerHealth.ts',
+    file: 'src/agents/workerHealth.ts',
     find: 'const now = active.now();',
     replace: 'const now = this.#options.clock.monotonic();',
     tests: ['test/fleetManager/heartbeats.test.ts']
   },
   {
     name: 'an unresponsive worker is given tasks',
-    file: 'src/roster.ts',
+    file: 'src/ledger/roster.ts',
     find: "      case 'worker.withdrawn':\n      case 'worker.unresponsive':\n",
     replace: "      case 'worker.unresponsive':\n        return;\n      case 'worker.withdrawn':\n",
     tests: ['test/fleetManager/heartbeats.test.ts']
@@ -78,49 +78,49 @@ export const mutants: readonly Mutant[] = [
   // Commit before effect.
   {
     name: 'effects leave before the commit has answered',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '    await committing;\n',
     replace: '    committing.catch(() => {});\n',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'a refused turn is not undone',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '    this.#undecided = null;\n    this.#undo(turn);\n    const kept',
     replace: '    this.#undecided = null;\n    const kept',
     tests: races
   },
   {
     name: 'the inputs of a refused turn are forgotten',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '    this.#inbox.putBack(kept);',
     replace: '',
     tests: races
   },
   {
     name: 'an unknown commit is taken for a refused one',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: "} else if (!(error instanceof StoreError && error.outcome === 'unknown')) {",
     replace: '} else {',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'an unknown commit is taken for a committed one',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '(head?.turn ?? 0) <= this.ledger.head.turn',
     replace: '(head?.turn ?? 0) < this.ledger.head.turn',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'the caller of a refused submission is told nothing',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '      else this.#answerRefusal(input, error as Error);',
     replace: '',
     tests: ['test/fleetManager/storeFaults.test.ts']
   },
   {
     name: 'a started task has the limit of its commit charged to it',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '      this.ledger.arm(turn.started, this.#limits());\n',
     replace: '',
     tests: ['test/fleetManager/timeouts.test.ts', ...races]
@@ -150,14 +150,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a stop is charged to the attempts that it cuts',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: "turn.stepTask(row, { type: 'attempt.released', attempt, at });",
     replace: 'loseAttempt(turn, { type: "attempt.lost", seq, attempt, reason: "stop" });',
     tests: ['test/fleetManager/stopping.test.ts']
   },
   {
     name: 'a retry forgets its priority',
-    file: 'src/ledger.ts',
+    file: 'src/ledger/ledger.ts',
     find: "if (after.state === 'queued') this.queue.push(after.context);",
     replace:
       "if (after.state === 'queued') this.queue.push({ ...after.context, priority: after.context.attempt > 0 ? 0 : after.context.priority });",
@@ -172,51 +172,51 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'tasks of a batch that is being cancelled are started',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: "  return state !== 'paused' && state !== 'cancelling';",
     replace: "  return state !== 'paused';",
     tests: ['test/fleetManager/cancellation.test.ts']
   },
   {
     name: 'cancelling a running task does not abort its handler',
-    file: 'src/taskRules.ts',
+    file: 'src/turn/taskRules.ts',
     find: '  if (isHeld(row.state)) {\n    turn.aborts.push',
     replace: '  if (false) {\n    turn.aborts.push',
     tests: ['test/fleetManager/cancellation.test.ts']
   },
   {
     name: 'a blocked event loop times attempts out',
-    file: 'src/activeClock.ts',
+    file: 'src/journal/activeClock.ts',
     find: 'return this.#clock.monotonic() - this.#paused - this.#overdue();',
     replace: 'return this.#clock.monotonic();',
-    tests: ['test/activeClock.test.ts']
+    tests: ['test/journal/activeClock.test.ts']
   },
 
   // What depends on what.
   {
     name: 'a task starts when one of those that it depends on has completed',
-    file: 'src/dependencyRules.ts',
+    file: 'src/turn/dependencyRules.ts',
     find: '} else if (told.isLast) turn.stepTask',
     replace: '} else turn.stepTask',
     tests: ['test/fleetManager/dependencies.test.ts']
   },
   {
     name: 'what settled before a crash is told to nobody',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: '    for (const row of rows) dependents.settle(row);\n',
     replace: '',
     tests: ['test/fleetManager/dependencies.test.ts']
   },
   {
     name: 'a refused turn keeps what it told dependents',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);\n',
     replace: '',
     tests: ['test/fleetManager/dependencies.test.ts']
   },
   {
     name: 'two tasks of one turn have one idempotency key',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);\n',
     replace: '',
     tests: ['test/fleetManager/idempotency.test.ts']
@@ -225,21 +225,21 @@ export const mutants: readonly Mutant[] = [
   // Slots.
   {
     name: 'autoscaling drains workers that hold something',
-    file: 'src/autoscaling.ts',
+    file: 'src/agents/autoscaling.ts',
     find: 'if (isHolding) busy.add(slot);',
     replace: 'if (isHolding) busy.delete(slot);',
     tests: autoscaling
   },
   {
     name: 'workers that autoscaling lets go are given tasks',
-    file: 'src/autoscaling.ts',
+    file: 'src/agents/autoscaling.ts',
     find: 'if (spare.has(slot)) roster.setAccepting(workerId, false);',
     replace: 'if (spare.has(slot)) roster.setAccepting(workerId, true);',
     tests: autoscaling
   },
   {
     name: 'autoscaling forgets how many workers were busy',
-    file: 'src/autoscaling.ts',
+    file: 'src/agents/autoscaling.ts',
     find: 'this.#watch.peak = Math.max(this.#watch.peak, busy);',
     replace: 'this.#watch.peak = busy;',
     tests: autoscaling
@@ -260,7 +260,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'workers of a process that died are busy for ever',
-    file: 'src/roster.ts',
+    file: 'src/ledger/roster.ts',
     find: '    this.#refresh(place);\n    if (place.slot === guestSlot && !place.isHolding) this.#places.delete(place.workerId);',
     replace:
       '    if (place.slot === guestSlot && !isHolding(place)) this.#places.delete(place.workerId);\n    else this.#refresh(place);',
@@ -275,42 +275,42 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what somebody sets while a commit is under way is taken for durable',
-    file: 'src/agentSnapshots.ts',
+    file: 'src/agents/agentSnapshots.ts',
     find: 'this.#autoscalerContext = this.#offeredAutoscaler;',
     replace: "this.#autoscalerContext = snapshotOf(fleet, 'autoscaler')?.context;",
     tests: autoscaling
   },
   {
     name: 'a handler that ignores its abort gives its place away at once',
-    file: 'src/roster.ts',
+    file: 'src/ledger/roster.ts',
     find: 'place.concurrency - place.attempts.size - place.lingering.size,',
     replace: 'place.concurrency - place.attempts.size,',
     tests: ['test/fleetManager/timeouts.test.ts']
   },
   {
     name: 'a refused claim keeps its place',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    for (const row of this.started) this.#ledger.roster.restore(row);\n',
     replace: '',
     tests: races
   },
   {
     name: 'a worker whose handler hangs is not replaced',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    this.wedgedWorkers.push(attempt.workerId);\n',
     replace: '',
     tests: ['test/fleetManager/timeouts.test.ts']
   },
   {
     name: 'a hanging handler beyond maxStuck is never looked at again',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: '  for (const key of ledger.overdue) giveUp(turn, ledger, key);\n',
     replace: '',
     tests: ['test/fleetManager/timeouts.test.ts']
   },
   {
     name: 'after scaling down as much runs as before',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: '    if (turn.held + ledger.lingering.size >= most) return;\n',
     replace: '    if (most === 0) return;\n',
     tests: ['test/fleetManager/scaling.test.ts']
@@ -319,21 +319,21 @@ export const mutants: readonly Mutant[] = [
   // Recovery.
   {
     name: 'deadlines of tasks that back off are not armed after a restart',
-    file: 'src/ledger.ts',
+    file: 'src/ledger/ledger.ts',
     find: '    this.move(undefined, row, limits);\n',
     replace: "    if (row.state !== 'backingOff') this.move(undefined, row, limits);\n",
     tests: recovery
   },
   {
     name: 'a batch that was being cancelled is forgotten by a restart',
-    file: 'src/ledger.ts',
+    file: 'src/ledger/ledger.ts',
     find: "    if (row.state === 'cancelling') this.sweeps.set(row.context.id, row.context.firstSeq);\n",
     replace: '',
     tests: recovery
   },
   {
     name: 'attempts of the process that died are not given back',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: '  for (const input of attempts) collect(input);\n',
     replace: '',
     tests: recovery
@@ -354,21 +354,21 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'statistics begin anew after a restart',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: '    ledger.head = stored.head;\n',
     replace: '    ledger.head = { ...stored.head, stats: ledger.head.stats };\n',
     tests: recovery
   },
   {
     name: 'the coordinator counts results twice after a restart',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: 'await store.sumResults(scope, settledSeq)',
     replace: 'await store.sumResults(scope, 0)',
     tests: ['test/fleetManager/coordinator.test.ts', ...recovery]
   },
   {
     name: 'the store is not given up by a stop',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '    await this.#options.store.release(this.#options.scope);\n',
     replace: '',
     tests: ['test/fleetManager/stopping.test.ts', ...recovery]
@@ -384,77 +384,77 @@ export const mutants: readonly Mutant[] = [
   // Submissions.
   {
     name: 'the same task submitted again is a second one',
-    file: 'src/admission.ts',
+    file: 'src/turn/admission.ts',
     find: '  if (isSame) return true;\n',
     replace: '  if (isSame) return false;\n',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'another task under a taken id is swallowed',
-    file: 'src/admission.ts',
+    file: 'src/turn/admission.ts',
     find: '    payload.data === data &&\n',
     replace: '',
     tests: ['test/fleetManager/singleTasks.test.ts', 'test/fleetManager/resubmission.test.ts']
   },
   {
     name: 'a full queue takes more',
-    file: 'src/admission.ts',
+    file: 'src/turn/admission.ts',
     find: '  return Math.min(count, Math.max(0, maxQueueSize - turn.waiting));',
     replace: '  return count;',
     tests: ['test/fleetManager/queueing.test.ts']
   },
   {
     name: 'a submission that waits for room is forgotten',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '    this.#inbox.defer(turn.deferred);\n',
     replace: '',
     tests: ['test/fleetManager/queueing.test.ts']
   },
   {
     name: 'the last tasks come first',
-    file: 'src/priorityQueue.ts',
+    file: 'src/ledger/priorityQueue.ts',
     find: 'if (left.score !== right.score) return left.score > right.score ? -1 : 1;',
     replace: 'if (left.score !== right.score) return left.score > right.score ? 1 : -1;',
-    tests: ['test/priorityQueue.test.ts']
+    tests: ['test/ledger/priorityQueue.test.ts']
   },
   {
     name: 'a worker takes tasks whose tags it lacks',
-    file: 'src/tags.ts',
+    file: 'src/validation/tags.ts',
     find: 'return tags.every((tag) => offered.has(tag));',
     replace: 'return tags.every((tag) => offered.has(tag) || offered.size === 0);',
     tests: ['test/fleetManager/tags.test.ts', 'test/fleetManager/routing.test.ts']
   },
   {
     name: 'tasks do not age',
-    file: 'src/priorityQueue.ts',
+    file: 'src/ledger/priorityQueue.ts',
     find: 'this.priority * ageingMs - this.readyAt',
     replace: 'this.priority',
     tests: ['test/fleetManager/ageing.test.ts']
   },
   {
     name: 'a type may be started faster than its rate',
-    file: 'src/typeUse.ts',
+    file: 'src/ledger/typeUse.ts',
     find: 'return log === undefined || log.freeAt <= activeNow;',
     replace: 'return log === undefined || log.claimed >= 0;',
     tests: ['test/fleetManager/typeLimits.test.ts', 'test/fleetManager/routing.test.ts']
   },
   {
     name: 'a refused turn uses up the rates of its types',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    this.#ledger.typeUse.forgetClaims();\n',
     replace: '',
     tests: ['test/fleetManager/typeLimits.test.ts']
   },
   {
     name: 'a restart lets a rate begin anew',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: 'clock.now() - startedBy',
     replace: 'clock.now()',
     tests: ['test/fleetManager/typeLimits.test.ts']
   },
   {
     name: 'a type at its limit is never started again by itself',
-    file: 'src/fleetAlarm.ts',
+    file: 'src/journal/fleetAlarm.ts',
     find: 'isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity',
     replace: 'Infinity',
     tests: ['test/fleetManager/typeLimits.test.ts']
@@ -485,7 +485,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rows that an index hides are not missed',
-    file: 'src/recovery.ts',
+    file: 'src/journal/recovery.ts',
     find: 'const problem = counts.problem(stored.head, stored.batches);',
     replace: 'const problem = null as string | null;',
     tests: ['test/fleetManager/damagedRows.test.ts']
@@ -506,7 +506,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a removal that a crash interrupted is forgotten',
-    file: 'src/journal.ts',
+    file: 'src/journal/journal.ts',
     find: '      this.#removals.resume(stored.removing);\n',
     replace: '',
     tests: ['test/fleetManager/retention.test.ts']
@@ -520,37 +520,37 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a claimed task whose payload is not in memory is never run',
-    file: 'src/startedAttempts.ts',
+    file: 'src/journal/startedAttempts.ts',
     find: 'const payload = turn.payload(seq) ?? payloads.get(seq);',
     replace: 'const payload = turn.payload(seq);',
     tests: recovery
   },
   {
     name: 'waiting tasks of a block are mixed up',
-    file: 'src/taskTable.ts',
+    file: 'src/ledger/taskTable.ts',
     find: '    context.priority === kind.priority &&\n',
     replace: '',
-    tests: ['test/taskTable.test.ts']
+    tests: ['test/ledger/taskTable.test.ts']
   },
 
   // Schedules.
   {
     name: 'times that a turn has no room for are lost',
-    file: 'src/schedulePlan.ts',
+    file: 'src/schedules/schedulePlan.ts',
     find: 'nextAt: rest ?? nextAt,',
     replace: 'nextAt,',
     tests: ['test/schedules']
   },
   {
     name: 'times of an interval that are passed over are not counted',
-    file: 'src/schedulePlan.ts',
+    file: 'src/schedules/schedulePlan.ts',
     find: 'const skipped = passed + keep;',
     replace: 'const skipped = keep;',
     tests: ['test/schedules']
   },
   {
     name: 'a schedule submits under a name that is taken',
-    file: 'src/scheduleFiring.ts',
+    file: 'src/schedules/scheduleFiring.ts',
     find: "  if (isTaken) return skip({ at }, 'taken');\n",
     replace: '',
     tests: ['test/schedules']
@@ -608,21 +608,21 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a request is forgotten with the refused turn that took it',
-    file: 'src/turn.ts',
+    file: 'src/turn/turn.ts',
     find: '    this.#ledger.requests.putBack(this.requests.values());\n',
     replace: '',
     tests: queue
   },
   {
     name: 'tasks that nobody wanted are never given to those who want them',
-    file: 'src/attemptRules.ts',
+    file: 'src/turn/attemptRules.ts',
     find: '  queueWanted(turn, ledger);\n',
     replace: '',
     tests: queue
   },
   {
     name: 'what an executor took up again is held by nobody',
-    file: 'src/roster.ts',
+    file: 'src/ledger/roster.ts',
     find: 'this.get(context.workerId) ?? this.#invite(context.workerId!);\n',
     replace: 'this.get(context.workerId);\n    if (place === undefined) return;\n',
     tests: ['test/executors/reattached.test.ts']

@@ -1,5 +1,5 @@
-import { restoreAgents } from '../../src/agentSnapshots.ts';
-import { firingId } from '../../src/scheduleTemplate.ts';
+import { restoreAgents } from '../../src/agents/agentSnapshots.ts';
+import { firingId } from '../../src/schedules/scheduleTemplate.ts';
 import type { BatchRow, ScheduleRow, StoredResult, StoredTask } from '../../src/store.ts';
 import { decodeAgent, decodeBatch } from '../../src/stores/sqlite/fleetRows.ts';
 import { loadSqlite } from '../../src/stores/sqlite/library.ts';

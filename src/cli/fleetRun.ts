@@ -6,7 +6,7 @@ import { ConflictError, NotFoundError, TaskCancelledError, TaskFailedError } fro
 import { processes } from '../executors/processes.ts';
 import { threads } from '../executors/threads.ts';
 import { FleetManager, type FleetManagerOptions } from '../fleetManager.ts';
-import type { Handlers } from '../handler.ts';
+import type { Handlers } from '../handlers/handler.ts';
 import type { CommandReply, RemoteCommand, Store } from '../store.ts';
 import { durationText } from './duration.ts';
 import { InboxWork } from './inboxWork.ts';

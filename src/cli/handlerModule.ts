@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Handlers } from '../handler.ts';
-import { importHandlers } from '../handlerModule.ts';
+import type { Handlers } from '../handlers/handler.ts';
+import { importHandlers } from '../handlers/handlerModule.ts';
 import { UsageError } from './failure.ts';
 
 /** Loads a module of handlers. @throws {UsageError} when it cannot be loaded or exports none. */

@@ -1,8 +1,8 @@
 import { NotFoundError } from '../errors.ts';
-import { FleetReader } from '../fleetReader.ts';
-import { quote } from '../show.ts';
+import { FleetReader } from '../fleet/fleetReader.ts';
 import type { StoreReader } from '../store.ts';
 import { sqliteReader } from '../stores/sqlite.ts';
+import { quote } from '../validation/show.ts';
 import { UsageError } from './failure.ts';
 import { findStore } from './storePath.ts';
 

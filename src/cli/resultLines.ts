@@ -1,6 +1,6 @@
-import { pageSize } from '../fleetReader.ts';
+import { pageSize } from '../fleet/fleetReader.ts';
+import { taskResultOf } from '../fleet/views.ts';
 import type { ResultQuery, StoreReader } from '../store.ts';
-import { taskResultOf } from '../views.ts';
 import { jsonLine } from './terminal.ts';
 
 /** Which results. */

@@ -1,11 +1,11 @@
 import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
 import { systemClock } from '../clock.ts';
-import { readHandler, type Handlers, type ReadHandler } from '../handler.ts';
-import { dataReader } from '../schema.ts';
-import { showKey } from '../show.ts';
+import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
 import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
-import { readTags } from '../tags.ts';
-import { assertId, assertIdWithoutSlash } from '../validation.ts';
+import { dataReader } from '../submission/schema.ts';
+import { showKey } from '../validation/show.ts';
+import { readTags } from '../validation/tags.ts';
+import { assertId, assertIdWithoutSlash } from '../validation/validation.ts';
 import { UsageError } from './failure.ts';
 import { FleetRun } from './fleetRun.ts';
 import { loadHandlers } from './handlerModule.ts';

@@ -1,5 +1,5 @@
 import type { BatchStatus } from '../../machines/batch.ts';
-import { pageSize } from '../fleetReader.ts';
+import { pageSize } from '../fleet/fleetReader.ts';
 import { openStore, type OpenedStore, type StoreOptions } from './openedStore.ts';
 import { jsonLine, print, printable } from './terminal.ts';
 

@@ -1,6 +1,6 @@
 import type { BatchStatus } from '../../machines/batch.ts';
 import { NotFoundError, StoreError } from '../errors.ts';
-import { FleetReader } from '../fleetReader.ts';
+import { FleetReader } from '../fleet/fleetReader.ts';
 import type { Store, StoredResult } from '../store.ts';
 import { durationText } from './duration.ts';
 import { printable, shellWord } from './terminal.ts';

@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { WorkerGroup } from '../../machines/fleetConfig.ts';
-import { oneOf } from '../admission.ts';
 import { ValidationError } from '../errors.ts';
-import { quote } from '../show.ts';
-import { asItIs, type DataReader } from '../schema.ts';
-import { prepareTask, type Task } from '../task.ts';
-import { refuse } from '../validation.ts';
+import { asItIs, type DataReader } from '../submission/schema.ts';
+import { prepareTask, type Task } from '../submission/task.ts';
+import { oneOf } from '../turn/admission.ts';
+import { quote } from '../validation/show.ts';
+import { refuse } from '../validation/validation.ts';
 import { UsageError } from './failure.ts';
 import { linesOf, type GoodLine, type Line } from './lines.ts';
 import { TaskIds } from './taskIds.ts';

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { escapeControls } from '../show.ts';
+import { escapeControls } from '../validation/show.ts';
 
 /** Control characters, and those that reorder text: none of them is the user's to send to a terminal. */
 const unprintable = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;

@@ -1,5 +1,5 @@
-import { CoordinatorAgent, type CoordinatorOptions } from '../coordinatorAgent.ts';
-import { assertFunction, refuse } from '../validation.ts';
+import { assertFunction, refuse } from '../validation/validation.ts';
+import { CoordinatorAgent, type CoordinatorOptions } from './coordinatorAgent.ts';
 import type { CoordinatorHost } from './fleetCoordination.ts';
 
 /** Makes the coordinator of a fleet. @throws {ValidationError} unless `create` makes one. */

@@ -1,6 +1,6 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import type { Json } from '../../machines/task.ts';
-import { assertDuration, assertInteger, assertObject, readItems } from '../validation.ts';
+import { assertDuration, assertInteger, assertObject, readItems } from '../validation/validation.ts';
 
 /** How long results took, ms. All but `count`, `mean` and `max` are off by 1 % at most. */
 export interface DurationPercentiles {

@@ -4,7 +4,7 @@ import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetContext, FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import { NotRunningError } from '../errors.ts';
-import type { FleetEvents } from '../fleetEvents.ts';
+import type { FleetEvents } from '../fleet/fleetEvents.ts';
 import type { Store, StoredResult } from '../store.ts';
 import type { ResultStatistics } from './resultStatistics.ts';
 

@@ -1,5 +1,5 @@
 import type { Json } from '../../machines/task.ts';
-import { assertDuration, assertInteger, lastTime, readItems } from '../validation.ts';
+import { assertDuration, assertInteger, lastTime, readItems } from '../validation/validation.ts';
 
 /** Results that were received within an hour. */
 export interface HourStats {

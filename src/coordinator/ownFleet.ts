@@ -1,10 +1,10 @@
 import type { HealthPolicy } from '../../machines/coordinatorMachine.ts';
-import type { CoordinatorOptions } from '../coordinatorAgent.ts';
 import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '../createFleet.ts';
-import { FleetActor } from '../fleetActor.ts';
-import { FleetEvents } from '../fleetEvents.ts';
-import { createReadModel } from '../readModel.ts';
-import { assertFunction, readOptions } from '../validation.ts';
+import { FleetActor } from '../fleet/fleetActor.ts';
+import { FleetEvents } from '../fleet/fleetEvents.ts';
+import { createReadModel } from '../journal/readModel.ts';
+import { assertFunction, readOptions } from '../validation/validation.ts';
+import type { CoordinatorOptions } from './coordinatorAgent.ts';
 import { FleetCoordination, type CoordinatorHost } from './fleetCoordination.ts';
 
 /** How long a coordinator that serves no fleet keeps results, within a minute; the summary goes on counting them. */

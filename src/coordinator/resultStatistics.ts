@@ -1,6 +1,6 @@
 import type { Json } from '../../machines/task.ts';
 import type { StoredResult } from '../store.ts';
-import { assertInteger, assertObject } from '../validation.ts';
+import { assertInteger, assertObject } from '../validation/validation.ts';
 import { DurationSketch } from './durationSketch.ts';
 import { HourlySums } from './hourlySums.ts';
 import { WorkerRanking } from './workerRanking.ts';

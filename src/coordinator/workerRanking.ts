@@ -1,5 +1,5 @@
 import type { Json } from '../../machines/task.ts';
-import { assertInteger, assertText, readItems } from '../validation.ts';
+import { assertInteger, assertText, readItems } from '../validation/validation.ts';
 
 export interface TopWorker {
   readonly workerId: string;

@@ -1,13 +1,13 @@
 import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
-import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../currentAttempt.ts';
 import { NonRetryableError } from '../errors.ts';
 import type { AbortCause, Attempt, ExecutorReports } from '../executor.ts';
-import type { Handler, HandlerContext, HandlerTask } from '../handler.ts';
-import { parseJson } from '../jsonText.ts';
-import { limits } from '../limits.ts';
-import { failedOutcome, outcomeOf, type ShouldRetry } from '../outcome.ts';
-import { quote, show } from '../show.ts';
-import { assertText, jsonTextOf } from '../validation.ts';
+import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../handlers/currentAttempt.ts';
+import type { Handler, HandlerContext, HandlerTask } from '../handlers/handler.ts';
+import { failedOutcome, outcomeOf, type ShouldRetry } from '../handlers/outcome.ts';
+import { parseJson } from '../validation/jsonText.ts';
+import { limits } from '../validation/limits.ts';
+import { quote, show } from '../validation/show.ts';
+import { assertText, jsonTextOf } from '../validation/validation.ts';
 
 // Captured when the library loads: a handler may replace them.
 const resolvePromise = Promise.resolve.bind(Promise);

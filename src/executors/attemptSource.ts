@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Attempt } from '../executor.ts';
-import type { Handler, HandlerContext } from '../handler.ts';
-import type { HandlerRegistry } from '../handlerRegistry.ts';
+import type { Handler, HandlerContext } from '../handlers/handler.ts';
+import type { HandlerRegistry } from '../handlers/handlerRegistry.ts';
 
 /** What runs the attempts of a fleet in this process. */
 export interface AttemptSource {

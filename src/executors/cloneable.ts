@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { show } from '../show.ts';
+import { show } from '../validation/show.ts';
 
 /**
  * Looks for what a structured clone would change in silence: an object of a class comes out of it as one of none, a

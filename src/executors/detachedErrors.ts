@@ -1,4 +1,4 @@
-import { currentAttempt, outsideAttempts } from '../currentAttempt.ts';
+import { currentAttempt, outsideAttempts } from '../handlers/currentAttempt.ts';
 
 // Captured when the library loads: a handler may replace them.
 const nextTick = process.nextTick.bind(process);

@@ -2,8 +2,8 @@ import type { TaskError } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
 import { HandlerModuleError } from '../errors.ts';
 import type { Attempt } from '../executor.ts';
-import { errorOf } from '../outcome.ts';
-import { attemptKey } from '../roster.ts';
+import { errorOf } from '../handlers/outcome.ts';
+import { attemptKey } from '../ledger/roster.ts';
 import type { Channel, FromIsolate, IsolateSetup, LoadedModule, OpenChannel, ToIsolate } from './channel.ts';
 
 /** How long an isolate that is asked to end may take before it is ended, ms. */

@@ -3,8 +3,8 @@ import type { AttemptRef, Outcome, TaskError } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
 import { ValidationError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
-import { attemptKey } from '../roster.ts';
-import { show } from '../show.ts';
+import { attemptKey } from '../ledger/roster.ts';
+import { show } from '../validation/show.ts';
 import {
   assertFunction,
   assertInteger,
@@ -12,7 +12,7 @@ import {
   readFields,
   readOptions,
   refuse
-} from '../validation.ts';
+} from '../validation/validation.ts';
 import type { IsolateSetup, OpenChannel } from './channel.ts';
 import type { DetachedErrorPolicy } from './inProcess.ts';
 import { Isolate, type IsolateListener, type IsolateNews } from './isolate.ts';

@@ -1,9 +1,9 @@
 // What runs in a thread or process of an isolated executor: handlers of a module, and the conversation about them.
 import { parentPort } from 'node:worker_threads';
 import type { AttemptRef, Outcome } from '../../machines/task.ts';
-import { importHandlers } from '../handlerModule.ts';
-import { HandlerRegistry } from '../handlerRegistry.ts';
-import { taskErrorOf } from '../outcome.ts';
+import { importHandlers } from '../handlers/handlerModule.ts';
+import { HandlerRegistry } from '../handlers/handlerRegistry.ts';
+import { taskErrorOf } from '../handlers/outcome.ts';
 import type { FromIsolate, IsolateSetup, ToIsolate } from './channel.ts';
 import { inProcess } from './inProcess.ts';
 import { watchParent } from './parentWatch.ts';

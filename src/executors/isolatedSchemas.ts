@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from '../clock.ts';
-import { parseJson } from '../jsonText.ts';
-import { limits } from '../limits.ts';
-import { errorOf } from '../outcome.ts';
+import { errorOf } from '../handlers/outcome.ts';
+import { parseJson } from '../validation/jsonText.ts';
+import { limits } from '../validation/limits.ts';
 import type { SchemaAnswer } from './channel.ts';
 import { assertCloneable } from './cloneable.ts';
 import type { Isolate } from './isolate.ts';

@@ -1,11 +1,11 @@
 import type { AttemptRef, Outcome, TaskStatus } from '../../machines/task.ts';
-import { ActiveClock } from '../activeClock.ts';
 import type { Clock } from '../clock.ts';
-import { Deadlines } from '../deadlines.ts';
 import { FencedError } from '../errors.ts';
-import { Everything } from '../everything.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
-import type { WaitOptions } from '../waiting.ts';
+import type { WaitOptions } from '../fleet/waiting.ts';
+import { ActiveClock } from '../journal/activeClock.ts';
+import { Deadlines } from '../ledger/deadlines.ts';
+import { Everything } from '../turn/everything.ts';
 
 /** Names a lease. The attempt is the fence: a later one of the same task is another lease. */
 export interface LeaseRef {

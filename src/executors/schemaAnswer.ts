@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { toJsonText } from '../jsonText.ts';
-import { taskErrorOf } from '../outcome.ts';
-import { show } from '../show.ts';
+import { taskErrorOf } from '../handlers/outcome.ts';
+import { toJsonText } from '../validation/jsonText.ts';
+import { show } from '../validation/show.ts';
 import type { SchemaAnswer } from './channel.ts';
 
 /** Asks a schema, and puts what it says in a form that crosses. Never rejects, whatever the schema does. */

@@ -2,12 +2,12 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from '../clock.ts';
 import { NonRetryableError, WorkerUnavailableError } from '../errors.ts';
 import type { Attempt } from '../executor.ts';
-import type { Handler, HandlerContext } from '../handler.ts';
-import type { HandlerRegistry } from '../handlerRegistry.ts';
-import { refuse } from '../validation.ts';
-import { waitWithin } from '../waiting.ts';
-import { WorkerAgent, type AnyWorkerAgent } from '../workerAgent.ts';
-import type { WorkerTask } from '../workerTask.ts';
+import { waitWithin } from '../fleet/waiting.ts';
+import type { Handler, HandlerContext } from '../handlers/handler.ts';
+import type { HandlerRegistry } from '../handlers/handlerRegistry.ts';
+import { refuse } from '../validation/validation.ts';
+import { WorkerAgent, type AnyWorkerAgent } from '../workers/workerAgent.ts';
+import type { WorkerTask } from '../workers/workerTask.ts';
 import type { AttemptSource } from './attemptSource.ts';
 
 /** How long an instance may take to be made and started, ms. */

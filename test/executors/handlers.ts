@@ -1,9 +1,9 @@
 // Handlers of the executors' tests. They run in this process, in a thread, in a process of their own.
 import { setImmediate as soon } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import { NonRetryableError } from '../../src/errors.ts';
-import type { HandlerContext } from '../../src/handler.ts';
 import type { Json } from '../../machines/task.ts';
+import { NonRetryableError } from '../../src/errors.ts';
+import type { HandlerContext } from '../../src/handlers/handler.ts';
 
 export const echo = (data: Json): Json => data;
 

@@ -2,8 +2,8 @@
 import { setImmediate as soon } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
-import type { HandlerContext } from '../../src/handler.ts';
-import { withSchema } from '../../src/schema.ts';
+import type { HandlerContext } from '../../src/handlers/handler.ts';
+import { withSchema } from '../../src/submission/schema.ts';
 import { block as blocking } from './handlers.ts';
 
 const image = v.object({

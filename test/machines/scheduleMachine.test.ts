@@ -7,7 +7,7 @@ import {
   type ScheduleSpec,
   type ScheduleState
 } from '../../machines/index.ts';
-import { scheduleLifecycle } from '../../src/lifecycles.ts';
+import { scheduleLifecycle } from '../../src/ledger/lifecycles.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const hour = 3_600_000;

@@ -1,5 +1,5 @@
 import { noTaskCounts } from '../../machines/batch.ts';
-import { noStats } from '../../src/stats.ts';
+import { noStats } from '../../src/ledger/stats.ts';
 import type {
   BatchRow,
   Commit,

@@ -1,5 +1,5 @@
+import { taskLifecycle } from '../../../src/ledger/lifecycles.ts';
 import type { StoredResult, StoredTask } from '../../../src/store.ts';
-import { taskLifecycle } from '../../../src/lifecycles.ts';
 import { kindOf, valueOf } from '../kinds.ts';
 import type { Entry } from '../log.ts';
 import type { Asked, AskedTask } from './asked.ts';

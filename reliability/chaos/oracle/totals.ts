@@ -1,5 +1,5 @@
 import { settledTasks, type BatchState } from '../../../machines/batch.ts';
-import { batchLifecycle } from '../../../src/lifecycles.ts';
+import { batchLifecycle } from '../../../src/ledger/lifecycles.ts';
 import type { BatchRow, TaskRow } from '../../../src/store.ts';
 import type { Entry } from '../log.ts';
 import type { Asked } from './asked.ts';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NonRetryableError } from '../../../src/errors.ts';
-import type { HandlerContext } from '../../../src/handler.ts';
-import type { Log } from '../log.ts';
+import type { HandlerContext } from '../../../src/handlers/handler.ts';
 import { valueOf, type Kind, type TaskData, type WayToDie } from '../kinds.ts';
+import type { Log } from '../log.ts';
 import type { Begun } from './begun.ts';
 import type { Trap } from './trap.ts';
 

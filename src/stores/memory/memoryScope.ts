@@ -23,7 +23,7 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
-import { isExternalKey } from '../../taskKey.ts';
+import { isExternalKey } from '../../submission/taskKey.ts';
 import { OrderedLog } from './orderedLog.ts';
 import { SettledBatches } from './settledBatches.ts';
 

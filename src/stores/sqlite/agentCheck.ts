@@ -1,7 +1,7 @@
-import { restoreAgents } from '../../agentSnapshots.ts';
+import { restoreAgents } from '../../agents/agentSnapshots.ts';
 import { FleetError } from '../../errors.ts';
-import { decodeAgent } from './fleetRows.ts';
 import { remedies } from './findings.ts';
+import { decodeAgent } from './fleetRows.ts';
 import type { RawReport, StoreFinding } from './storeReport.ts';
 
 /** What keeps agents from being restored, each by itself. */

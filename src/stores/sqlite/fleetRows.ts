@@ -1,10 +1,10 @@
 import { batchStates, type BatchState } from '../../../machines/batch.ts';
 import type { BatchContext } from '../../../machines/batchMachine.ts';
 import { taskStatuses, type Json } from '../../../machines/task.ts';
-import type { FleetStats } from '../../stats.ts';
+import type { FleetStats } from '../../ledger/stats.ts';
 import type { BatchRow, LedgerHead, StoredAgent } from '../../store.ts';
+import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
 import { requireStorable, type Cell } from './cells.ts';
-import { parseJson, stringifyJson } from '../../jsonText.ts';
 import { RowCheck } from './rowCheck.ts';
 import { hasCounts, isOneOf, isTimeOrNull, objectIn } from './shapes.ts';
 import type { Sum } from './sums.ts';

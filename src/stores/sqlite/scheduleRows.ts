@@ -1,7 +1,7 @@
 import { scheduleKinds, scheduleStates, type ScheduleState } from '../../../machines/schedule.ts';
 import type { ScheduleContext } from '../../../machines/scheduleMachine.ts';
-import { parseJson, stringifyJson } from '../../jsonText.ts';
 import type { ScheduleChange, ScheduleRow } from '../../store.ts';
+import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
 import { requireStorable, type Cell } from './cells.ts';
 import { RowCheck } from './rowCheck.ts';
 import { hasCounts, isOneOf, isTimeOrNull, objectIn } from './shapes.ts';

@@ -1,18 +1,18 @@
+import { noTags } from '../../../machines/tags.ts';
 import {
   taskStatuses,
   type FinalTaskStatus,
   type TaskError,
   type TaskStatus
 } from '../../../machines/task.ts';
-import { noTags } from '../../../machines/tags.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
 import type { Payload, StoredTask, TaskRow } from '../../store.ts';
-import { isOneOf } from './shapes.ts';
+import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
 import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
 import { RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
+import { isOneOf } from './shapes.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
-import { parseJson, stringifyJson } from '../../jsonText.ts';
 import type { Sum } from './sums.ts';
 
 const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([

@@ -1,10 +1,10 @@
-import { isHeld, type Ledger } from '../../../src/ledger.ts';
-import { Everything } from '../../../src/everything.ts';
-import { LiveCounts } from '../../../src/liveCounts.ts';
-import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../../../src/lifecycles.ts';
-import { attemptKey } from '../../../src/roster.ts';
+import { LiveCounts } from '../../../src/journal/liveCounts.ts';
+import { isHeld, type Ledger } from '../../../src/ledger/ledger.ts';
+import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../../../src/ledger/lifecycles.ts';
+import { attemptKey } from '../../../src/ledger/roster.ts';
 import type { BatchRow, LedgerHead, ScheduleRow, TaskRow } from '../../../src/store.ts';
-import { covers } from '../../../src/tags.ts';
+import { Everything } from '../../../src/turn/everything.ts';
+import { covers } from '../../../src/validation/tags.ts';
 
 /** What a store has of a fleet. */
 export interface StoredRows {

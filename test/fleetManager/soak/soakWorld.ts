@@ -13,11 +13,11 @@ import {
   type Handlers,
   type Store
 } from '../../../src/index.ts';
-import { Journal } from '../../../src/journal.ts';
-import { batchLifecycle, taskLifecycle } from '../../../src/lifecycles.ts';
-import { attemptKey } from '../../../src/roster.ts';
+import { Journal } from '../../../src/journal/journal.ts';
+import { batchLifecycle, taskLifecycle } from '../../../src/ledger/lifecycles.ts';
+import { attemptKey } from '../../../src/ledger/roster.ts';
 import type { BatchRow, Commit, TaskRow } from '../../../src/store.ts';
-import { covers } from '../../../src/tags.ts';
+import { covers } from '../../../src/validation/tags.ts';
 import { countingIds, mortal, settled, SimulatedClock } from '../../harness.ts';
 import { differencesOf } from './derived.ts';
 

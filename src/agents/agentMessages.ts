@@ -1,0 +1,140 @@
+import type { AnyActorRef } from 'xstate';
+import { outcomesOf, type CoordinatorEvent } from '../../machines/coordinatorMachine.ts';
+import type { FleetConfig } from '../../machines/fleetConfig.ts';
+import type { FleetEvent, FleetRef } from '../../machines/fleetMachine.ts';
+import type { WorkerEvent, WorkerReport } from '../../machines/workerMachine.ts';
+import type { ActiveClock } from '../journal/activeClock.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { isHolding, workDoneOf } from '../ledger/roster.ts';
+import type { Turn } from '../turn/turn.ts';
+
+/** How long the place of a worker that could not be made stays empty, ms of active time. */
+const brokenWorkerPauseMs = 1_000;
+
+/** What passes between the turns and the agents: the workers' reports, and what a committed turn means for them. */
+export class AgentMessages {
+  readonly #ledger: Ledger;
+  readonly #active: ActiveClock;
+  readonly #fleet: () => FleetRef;
+  /** The config that the workers were told of; `null` before the first turn. */
+  #appliedConfig: FleetConfig | null = null;
+  /** Workers of refused turns, which may have changed all the same: an outcome is taken in once. */
+  readonly #untold = new Set<string>();
+
+  constructor(ledger: Ledger, active: ActiveClock, fleet: () => FleetRef) {
+    this.#ledger = ledger;
+    this.#active = active;
+    this.#fleet = fleet;
+  }
+
+  /** Takes in what a worker said of itself. */
+  record(report: WorkerReport): void {
+    this.#ledger.roster.record(report);
+    if (report.type === 'worker.offering') this.#retireIfSpent(report);
+    if (report.type === 'worker.withdrawn') this.#endIfIdle(report);
+    if (report.type === 'worker.broken') {
+      this.#ledger.workerDeadlines.set(report.slot, this.#active.now() + brokenWorkerPauseMs);
+    }
+  }
+
+  /** The turn was refused; what its inputs changed at once stays changed. */
+  undone(turn: Turn): void {
+    for (const workerId of turn.workers.keys()) this.#untold.add(workerId);
+  }
+
+  /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
+  tellWorkers(turn: Turn): void {
+    for (const workerId of this.#untold) turn.worker(workerId);
+    this.#untold.clear();
+    for (const [workerId, { completed, failed }] of turn.workers) {
+      const place = this.#ledger.roster.get(workerId);
+      if (place === undefined) continue;
+      place.completed += completed;
+      place.failed += failed;
+      const isBusy = isHolding(place);
+      if (isBusy === place.isBusy) continue;
+      place.isBusy = isBusy;
+      this.#tell(
+        place.slot,
+        isBusy ? { type: 'attempts.begun' } : { type: 'attempts.ended', ...workDoneOf(place) }
+      );
+    }
+    for (const workerId of turn.wedgedWorkers) {
+      const place = this.#ledger.roster.get(workerId);
+      if (place) this.tellWorker(place.slot, { type: 'worker.retire' });
+    }
+  }
+
+  tellWorker(slot: string, event: WorkerEvent): void {
+    this.#tell(slot, event);
+  }
+
+  /** The coordinator hears once per turn, in sums. */
+  tellCoordinator({ results, context: { config, at } }: Turn): void {
+    if (results.length === 0) return;
+    let successCount = 0;
+    let totalDuration = 0;
+    let oldestResult = Infinity;
+    let newestResult = -Infinity;
+    for (const { success, duration, timestamp } of results) {
+      if (success) successCount += 1;
+      totalDuration += duration;
+      oldestResult = Math.min(oldestResult, timestamp);
+      newestResult = Math.max(newestResult, timestamp);
+    }
+    this.#tell('coordinator', {
+      type: 'results.added',
+      successCount,
+      failureCount: results.length - successCount,
+      totalDuration,
+      oldestResult,
+      newestResult,
+      settledSeq: results.at(-1)!.settledSeq,
+      outcomes: outcomesOf(results),
+      health: config.health,
+      at
+    });
+  }
+
+  /** Results from outside that were cleared are gone from the store. */
+  tellRemoved(upToSettledSeq: number): void {
+    this.#tell('coordinator', { type: 'results.removed', upToSettledSeq });
+  }
+
+  /**
+   * Has the workers spawned, started and drained that the config asks for, and those made again that could not be.
+   * Between turns, when no claim is under way that a stopping worker would have to take.
+   *
+   * @param spare - Slots that are drained before any other, if some have to be.
+   */
+  adjustWorkers(config: FleetConfig, spare: readonly string[]): void {
+    const isChanged = this.#appliedConfig !== config;
+    this.#appliedConfig = config;
+    const broken = this.#ledger.workerDeadlines.takeDue(this.#active.now());
+    if (isChanged || broken.length > 0) {
+      this.#fleet().send({ type: 'workers.adjust', spare } satisfies FleetEvent);
+    }
+  }
+
+  /** A worker that had taken its last task before it was told so hears of no end that would replace it. */
+  #retireIfSpent({ slot, workerId }: WorkerReport): void {
+    const place = this.#ledger.roster.get(workerId);
+    if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
+    this.#tell(slot, { type: 'worker.retire' });
+  }
+
+  /** An unresponsive worker that is drained may hold nothing: then it would wait for an end that never comes. */
+  #endIfIdle({ slot, workerId }: WorkerReport): void {
+    const place = this.#ledger.roster.get(workerId);
+    if (place !== undefined && !place.isBusy) {
+      this.#tell(slot, { type: 'attempts.ended', ...workDoneOf(place) });
+    }
+  }
+
+  #tell(id: string, event: WorkerEvent | CoordinatorEvent): void {
+    const children = this.#fleet().getSnapshot().children as Readonly<
+      Record<string, AnyActorRef | undefined>
+    >;
+    children[id]?.send(event);
+  }
+}

@@ -1,0 +1,155 @@
+import { createActor, type ActorOptions, type ActorRefFrom, type InspectionEvent } from 'xstate';
+import type { LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
+import type { FleetConfig } from '../../machines/fleetConfig.ts';
+import type { FleetRef } from '../../machines/fleetMachine.ts';
+import type { Clock } from '../clock.ts';
+import { fleetLogic, type Fleet, type FleetLogic, type ResolvedOptions } from '../createFleet.ts';
+import { NotRunningError } from '../errors.ts';
+import { outsideAttempts } from '../handlers/currentAttempt.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { FleetEvents } from './fleetEvents.ts';
+import { readStopOptions, type StopOptions } from './stopOptions.ts';
+
+export interface FleetActorOptions {
+  readonly options: ResolvedOptions;
+  /** Puts together the fleet that the next start runs. */
+  readonly create: () => Fleet;
+  /** Take what each actor emits. */
+  readonly events: FleetEvents;
+  /** Passed to XState. */
+  readonly actorOptions: Pick<ActorOptions<FleetLogic>, 'logger' | 'systemId'> & {
+    readonly inspect?: (event: InspectionEvent) => void;
+  };
+  /** Called when it runs. What it gives is disposed of when the fleet begins to stop. */
+  readonly onStarted?: () => Disposable;
+  /** Called when the fleet has stopped. */
+  readonly onStopped: () => void;
+}
+
+/** The actor of a fleet, from each start to its stop: whoever wants something of it asks here. */
+export class FleetActor {
+  readonly #options: FleetActorOptions;
+  #fleet: Fleet;
+  #actor: ActorRefFrom<FleetLogic> | null = null;
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #whileRunning: Disposable | null = null;
+
+  constructor(options: FleetActorOptions) {
+    this.#options = options;
+    this.#fleet = options.create();
+  }
+
+  /** Of the fleet that runs, or ran last. */
+  get journal(): Journal {
+    return this.#fleet.journal;
+  }
+
+  get isActive(): boolean {
+    return this.#actor?.getSnapshot().status === 'active';
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** Waits for a start that is under way. @throws {NotRunningError} @throws what keeps it from that. */
+  async started(command: string): Promise<void> {
+    if (this.#starting === null) this.require(command);
+    await this.#starting;
+  }
+
+  async stop(options: StopOptions): Promise<void> {
+    const { graceful, timeoutMs } = readStopOptions(options);
+    if (this.#actor === null) return;
+    const actor = this.#actor;
+    if (this.#stopping !== null && !graceful && this.isActive) {
+      outsideAttempts(() => actor.send({ type: 'fleet.stop' }));
+    }
+    this.#stopping ??= outsideAttempts(() => this.#stop(actor, graceful, timeoutMs));
+    await this.#stopping;
+  }
+
+  /** Sends a command and waits until it is carried out and durable, or refused. */
+  send<TReply>(command: LedgerCommand | OperationCommand): Promise<TReply> {
+    const actor = this.require(command.type);
+    const { commandId, reply } = this.journal.replies.expect<TReply>();
+    outsideAttempts(() => actor.send({ ...command, commandId }));
+    return reply;
+  }
+
+  /** The actor, while it runs. @param command - What needs it. @throws {NotRunningError} */
+  require(command: string): ActorRefFrom<FleetLogic> {
+    if (this.#actor === null || !this.isActive) {
+      throw new NotRunningError(this.#options.options.name, command, 'stopped');
+    }
+    return this.#actor;
+  }
+
+  /** The config in force. @throws {NotRunningError} */
+  configFor(command: string): FleetConfig {
+    return this.require(command).getSnapshot().context.config;
+  }
+
+  async #start(): Promise<void> {
+    await this.#stopping;
+    const { options, create, events, actorOptions, onStarted } = this.#options;
+    const { inspect, ...others } = actorOptions;
+    // A fleet that has run is spent: the next one takes up from the store.
+    if (this.#actor !== null) this.#fleet = create();
+    const logic = fleetLogic(options, () => this.#fleet);
+    const actor = createActor(logic, { ...others, ...(inspect && { inspect: events.guarded(inspect) }) });
+    this.#actor = actor;
+    this.#stopping = null;
+    events.attach(actor as unknown as FleetRef);
+    await startActor(actor, this.journal, options.name);
+    this.#whileRunning = onStarted?.() ?? null;
+  }
+
+  async #stop(actor: ActorRefFrom<FleetLogic>, graceful: boolean, timeoutMs: number): Promise<void> {
+    // A start that comes meanwhile waits for the end of this, and begins anew.
+    this.#starting = null;
+    this.#whileRunning?.[Symbol.dispose]();
+    await stopActor(actor, this.#options.options.clock, graceful, timeoutMs);
+    this.#options.onStopped();
+  }
+}
+
+/** Starts a fleet's actor. Resolves when it runs or is paused. @throws what kept it from that. */
+async function startActor(actor: ActorRefFrom<FleetLogic>, journal: Journal, name: string): Promise<void> {
+  const isReady = new Promise<void>((resolve, reject) => {
+    actor.subscribe({
+      next: ({ value }) => {
+        if (value.operation === 'running' || value.operation === 'paused') resolve();
+        if (value.operation === 'failed' || value.operation === 'closing') {
+          reject((journal.startError as Error | null) ?? new NotRunningError(name, 'start', 'stopped'));
+        }
+      },
+      error: reject
+    });
+  });
+  actor.start();
+  await isReady;
+}
+
+/** Stops a fleet's actor, and waits for its end; it may have ended by itself. @param timeoutMs - How long running tasks may take, if graceful. */
+async function stopActor(
+  actor: ActorRefFrom<FleetLogic>,
+  clock: Clock,
+  graceful: boolean,
+  timeoutMs: number
+): Promise<void> {
+  // One that could not be started has ended.
+  if (actor.getSnapshot().status !== 'active') return;
+  const isStopped = new Promise<void>((resolve) => {
+    actor.subscribe({ complete: resolve, error: () => resolve() });
+  });
+  actor.send({ type: graceful ? 'fleet.drain' : 'fleet.stop' });
+  const timer = clock.setAlarm(() => actor.send({ type: 'fleet.stop' }), timeoutMs);
+  if (actor.getSnapshot().status === 'active') await isStopped;
+  timer[Symbol.dispose]();
+}

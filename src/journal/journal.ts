@@ -1,0 +1,552 @@
+import { activeTasks, waitingTasks } from '../../machines/batch.ts';
+import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
+import type { FleetCommand, LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
+import type { FleetFact } from '../../machines/fleetFact.ts';
+import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../../machines/fleetMachine.ts';
+import { problemOf } from '../../machines/problem.ts';
+import type { WorkerReport } from '../../machines/workerMachine.ts';
+import { AgentMessages } from '../agents/agentMessages.ts';
+import { AgentSnapshots } from '../agents/agentSnapshots.ts';
+import { Autoscaling } from '../agents/autoscaling.ts';
+import { WorkerHealth } from '../agents/workerHealth.ts';
+import { WorkerHistory } from '../agents/workerHistory.ts';
+import type { Clock } from '../clock.ts';
+import { ResultStatistics } from '../coordinator/resultStatistics.ts';
+import { NotRunningError, StoreError } from '../errors.ts';
+import type { Executor } from '../executor.ts';
+import { outsideAttempts } from '../handlers/currentAttempt.ts';
+import { Ledger, type AttemptLimits } from '../ledger/ledger.ts';
+import { emptyPlan, planSchedules, type SchedulePlan } from '../schedules/schedulePlan.ts';
+import type { LedgerHead, Payload, Store, StoredResult } from '../store.ts';
+import { refusalOf } from '../turn/commandReplies.ts';
+import { Turn } from '../turn/turn.ts';
+import type { CommandInput, Found, TurnInput } from '../turn/turnInput.ts';
+import { maxTurnRows, stepTurn } from '../turn/turnRules.ts';
+import { ActiveClock } from './activeClock.ts';
+import { AttemptNotes } from './attemptNotes.ts';
+import { executorReports } from './executorReports.ts';
+import { FleetAlarm } from './fleetAlarm.ts';
+import { Inbox } from './inbox.ts';
+import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
+import type { ReadModelStore, TurnNews } from './readModel.ts';
+import { recover } from './recovery.ts';
+import { Removals } from './removals.ts';
+import { Replies } from './replies.ts';
+import { startedAttempts } from './startedAttempts.ts';
+import { Waiters } from './waiters.ts';
+
+export interface JournalOptions {
+  readonly scope: string;
+  /** Names this process in another one's `LockedError`. */
+  readonly owner: string;
+  readonly store: Store;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly readModel: ReadModelStore;
+  /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
+  readonly hasTaskListeners: () => boolean;
+  /** Told what a subscriber of the read model threw. */
+  readonly onListenerError: (error: unknown) => void;
+  /** Told what a committed turn settled and made true. */
+  readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
+}
+
+/** A turn that was handed to the store, with what it came from. */
+interface Attempted {
+  readonly turn: Turn;
+  readonly inputs: readonly TurnInput[];
+}
+
+/**
+ * The loop: what comes in is collected; a turn steps the ledger's rows; the store commits; effects leave.
+ *
+ * Nothing outside ever sees a state that the store does not have. The fleet machine says when a turn is taken
+ * (its `journal` region) and hears how it ended. While a commit is under way, the next turn's input gathers:
+ * under load turns grow and the cost of a commit is shared, and idle a turn is one task.
+ */
+export class Journal {
+  readonly ledger = new Ledger();
+  readonly replies = new Replies();
+  readonly waiters = new Waiters();
+  readonly notes = new AttemptNotes();
+  readonly workers = new WorkerHistory();
+  /** Of the results, beside the coordinator's summary. */
+  statistics = new ResultStatistics();
+  /** What made {@link Journal.recover} fail, for the caller of `start()`. */
+  startError: unknown = null;
+
+  readonly #options: JournalOptions;
+  readonly #active: ActiveClock;
+  readonly #agents: AgentMessages;
+  readonly #snapshots = new AgentSnapshots(() => this.statistics);
+  readonly #autoscaling: Autoscaling;
+  readonly #removals: Removals;
+  readonly #health: WorkerHealth;
+  readonly #alarm: FleetAlarm;
+  #fleet: FleetRef | null = null;
+  readonly #inbox = new Inbox();
+  /** A turn is due or under way: whatever comes in needs no further call. */
+  #isAwake = false;
+  /** A commit of which it is not known whether it took effect. */
+  #undecided: Attempted | null = null;
+  #failures = 0;
+  #ownsStore = false;
+  /** The actor has ended: nothing leaves any more. */
+  #isHalted = false;
+  /** Something has come since the last turn looked for what can be claimed. */
+  #hasNewcomers = false;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#active = new ActiveClock(options.clock);
+    this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
+    this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
+    this.#health = new WorkerHealth({
+      executor: options.executor,
+      ledger: this.ledger,
+      clock: options.clock,
+      active: this.#active,
+      tell: (slot, event) => this.#agents.tellWorker(slot, event),
+      collect: (input) => this.collect(input)
+    });
+    this.#removals = new Removals({
+      scope: options.scope,
+      store: options.store,
+      ledger: this.ledger,
+      collect: (input) => this.collect(input),
+      clearedSeq: () => this.#coordinator()?.clearedSeq ?? 0,
+      countedSeq: () => this.statistics.checkpointSeq,
+      onCleared: (upToSettledSeq, askers) => this.#cleared(upToSettledSeq, askers),
+      onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
+      onFailed: (error, askers) => this.#removalFailed(error, askers)
+    });
+    this.#alarm = new FleetAlarm({
+      clock: options.clock,
+      active: this.#active,
+      ledger: this.ledger,
+      autoscaling: this.#autoscaling,
+      health: this.#health,
+      removals: this.#removals,
+      onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
+    });
+  }
+
+  attach(fleet: FleetRef): void {
+    this.#fleet = fleet;
+  }
+
+  /** Puts an input into the next turn. */
+  collect(input: TurnInput): void {
+    this.#inbox.push(input);
+    this.#wake();
+  }
+
+  collectCommand(command: FleetCommand): void {
+    const { commandId } = command;
+    // With the coordinator, which hears of it now: a turn that is under way counts for both or for none.
+    if (command.type === 'results.clear') this.statistics.clear(this.#coordinator()?.settledSeq ?? 0);
+    this.collect({ type: 'command', command: command as LedgerCommand | OperationCommand, commandId });
+  }
+
+  rejectCommand(command: FleetCommand): void {
+    const { scope } = this.#options;
+    const error = new NotRunningError(scope, command.type, this.#snapshot().value.operation);
+    this.#answerRefusal({ command, commandId: command.commandId }, error);
+  }
+
+  recordReport(report: WorkerReport): void {
+    this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
+    this.#agents.record(report);
+    this.#health.record(report);
+    this.#snapshots.markWorker(report.slot);
+    this.lookForClaims();
+  }
+
+  /** Something may be claimed that could not: a worker or a handler has come. */
+  lookForClaims(): void {
+    this.#hasNewcomers = true;
+    this.#wake();
+  }
+
+  /** Takes a turn once what is under way is done. It ends in `turn.committed` or `commit.failed`. */
+  begin(): void {
+    this.#isAwake = true;
+    outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
+  }
+
+  /** The alarm rang, maybe a little early: it has to be set again. */
+  alarmRang(): void {
+    this.#alarm.rang();
+    this.#send({ type: 'alarm.rang' });
+  }
+
+  /** Opens the store and loads what an earlier process left. */
+  async recover(): Promise<Recovered> {
+    const { executor } = this.#options;
+    try {
+      await executor.start(
+        executorReports({
+          ledger: this.ledger,
+          notes: this.notes,
+          replies: this.replies,
+          health: this.#health,
+          clock: this.#options.clock,
+          collect: (input) => this.collect(input),
+          lookForClaims: () => this.lookForClaims(),
+          tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
+        })
+      );
+      const { store, scope, owner } = this.#options;
+      const stored = await store.open(scope, owner);
+      this.#ownsStore = true;
+      this.ledger.schedules.openedAt = this.#options.clock.now();
+      if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
+      const limits = this.#limits();
+      const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
+        this.collect(input)
+      );
+      const { recovered } = restored;
+      this.statistics = restored.statistics;
+      const { stats } = this.ledger.head;
+      this.#removals.resume(stored.removing);
+      const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
+      if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
+      this.#updateReadModel({ stats, batches: stored.batches, results: [] });
+      return recovered;
+    } catch (error) {
+      this.startError = error;
+      await executor.stop();
+      await this.#giveUpStore();
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves when the store may be tried again: after a pause that doubles from 100 ms up to 5 s.
+   *
+   * @param signal - Aborted when nobody waits any more: the fleet stops.
+   */
+  awaitStore(signal: AbortSignal): Promise<void> {
+    const delayMs = Math.min(5_000, 100 * 2 ** (this.#failures - 1));
+    return new Promise((resolve) => {
+      const alarm = this.#options.clock.setAlarm(resolve, delayMs);
+      signal.addEventListener('abort', () => alarm[Symbol.dispose](), { once: true });
+    });
+  }
+
+  /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
+  async close(): Promise<void> {
+    const { executor, store, scope } = this.#options;
+    this.#isHalted = true;
+    await Promise.all([executor.stop(), this.#removals.stop()]);
+    try {
+      const fleet = this.#snapshot();
+      this.#snapshots.markAllWorkers(fleet);
+      const agents = this.#snapshots.changed(fleet, true);
+      // Its parent may have stopped the actor meanwhile: then the store is given up already.
+      if (this.#ownsStore && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
+        await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
+      }
+    } finally {
+      await this.#giveUpStore();
+    }
+  }
+
+  /** Ends what is left when the fleet's actor ended, be it that its parent stopped it. Answers who still waits. */
+  halt(): void {
+    this.#isHalted = true;
+    this.#active.watch(false);
+    this.#removals.halt();
+    void this.#options.executor.stop();
+    // It is too late to tell anybody that the store could not be released; its lock ends with the process.
+    this.#giveUpStore().catch(() => {});
+    const error = new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
+    this.replies.rejectAll(error);
+    this.waiters.stop(error);
+  }
+
+  async #giveUpStore(): Promise<void> {
+    if (!this.#ownsStore) return;
+    this.#ownsStore = false;
+    await this.#options.store.release(this.#options.scope);
+  }
+
+  /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
+  async #take(): Promise<void> {
+    if (this.#undecided !== null && !this.#isHalted) {
+      const decided = await this.#decide(this.#undecided);
+      if (decided !== 'refused') return;
+    }
+    if (this.#isHalted) return;
+    const inputs = this.#inbox.take(maxTurnRows);
+    this.#hasNewcomers = false;
+    let turn: Turn | null = null;
+    let payloads: ReadonlyMap<number, Payload>;
+    try {
+      const plan = this.#plan();
+      const isLacking = needsStore(inputs) || plan.schedules.length > 0;
+      const found = isLacking ? await this.#find(inputs, plan) : nothingFound;
+      if (this.#isHalted) return;
+      turn = this.#newTurn(found);
+      stepTurn(turn, this.ledger, inputs, plan);
+      payloads = await this.#write(turn, inputs);
+    } catch (error) {
+      this.#fail(error, turn, inputs);
+      return;
+    }
+    if (!this.#isHalted) this.#release(turn, payloads);
+  }
+
+  /** What the schedules have due. A full queue is waited for, and a fleet that stops leaves it to the next start. */
+  #plan(): SchedulePlan {
+    const { schedules, head } = this.ledger;
+    const { maxQueueSize } = this.#snapshot().context.config;
+    schedules.isWaitingForRoom = maxQueueSize !== null && waitingTasks(head.stats.counts) >= maxQueueSize;
+    if (!this.#isOpen || schedules.isWaitingForRoom) return emptyPlan;
+    return planSchedules(schedules, this.#options.clock.now(), maxTurnRows);
+  }
+
+  get #isOpen(): boolean {
+    const { operation } = this.#snapshot().value;
+    return operation === 'running' || operation === 'paused';
+  }
+
+  /** What was read while a removal ended may be the removed batch: it is read again. */
+  async #find(inputs: readonly TurnInput[], plan: SchedulePlan): Promise<Found> {
+    const { store, scope } = this.#options;
+    for (;;) {
+      const { ended } = this.#removals;
+      const found = await find(inputs, store, scope, this.ledger, plan);
+      if (this.#removals.ended === ended) return found;
+    }
+  }
+
+  #newTurn(found: Found): Turn {
+    const { clock, random, executor } = this.#options;
+    const { context, value } = this.#snapshot();
+    return new Turn(this.ledger, {
+      at: clock.now(),
+      activeNow: this.#active.now(),
+      random,
+      config: context.config,
+      isDispatching: value.operation === 'running',
+      types: executor.types,
+      canEndHandlers: executor.probe !== undefined,
+      tellsTasks: this.#options.hasTaskListeners(),
+      found
+    });
+  }
+
+  /** Commits the turn and makes it the ledger's. Returns the payloads that its attempts need from the store. */
+  async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
+    const { store, scope } = this.#options;
+    const fleet = this.#snapshot();
+    const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
+    const agents = this.#snapshots.changed(fleet, isLast);
+    if (turn.isIdle && agents.length === 0) return noPayloads;
+
+    this.#undecided = { turn, inputs };
+    const committing = store.commit(turn.commit(scope, agents));
+    // Asked for in the wake of the commit, so that the two share one trip.
+    const payloads = this.#readPayloads(turn);
+    await committing;
+    this.#undecided = null;
+    this.#snapshots.committed(fleet);
+    turn.apply();
+    return payloads;
+  }
+
+  /** Payloads of started tasks that memory lacks. What cannot be read is given back by the next turn. */
+  #readPayloads(turn: Turn): Promise<ReadonlyMap<number, Payload>> | ReadonlyMap<number, Payload> {
+    const { store, scope } = this.#options;
+    const missing: number[] = [];
+    for (const { context } of turn.started) {
+      if (turn.payload(context.seq) === undefined) missing.push(context.seq);
+    }
+    return missing.length === 0 ? noPayloads : findPayloads(store, scope, missing);
+  }
+
+  /** Everything that the world may see of a turn, now that it is durable. */
+  #release(turn: Turn, payloads: ReadonlyMap<number, Payload>): void {
+    const { executor } = this.#options;
+    this.#failures = 0;
+    this.#inbox.defer(turn.deferred);
+    for (const reply of turn.replies) this.replies.settle(reply);
+    this.waiters.release(turn.results, turn.facts);
+    this.#agents.tellWorkers(turn);
+    // Before any time begins: the process may be stopped at any point from here on.
+    if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
+    // Their time begins now, as does that of what is started: that of the commit is not charged to them.
+    if (turn.aborts.length > 0) this.ledger.armGraces(turn.aborts, this.#limits());
+    for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
+    if (turn.started.length > 0) {
+      this.ledger.arm(turn.started, this.#limits());
+      const { attempts, unreadable } = startedAttempts(turn, payloads);
+      for (const ref of unreadable) this.collect({ type: 'attempt.lost', ...ref, reason: unreadableData });
+      executor.dispatch(attempts);
+    }
+    this.statistics.add(turn.results);
+    this.#agents.tellCoordinator(turn);
+    if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
+    if (!turn.isIdle) this.#updateReadModel(turn.news());
+    if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
+    const { config } = turn.context;
+    this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
+    this.#autoscaling.look(turn);
+    this.#health.look(config);
+    this.#removals.take(turn);
+    this.#end(turn);
+  }
+
+  #end(turn: Turn): void {
+    const { head, sweeps, dependents, schedules } = this.ledger;
+    if (turn.hasMadeRoom || turn.started.length > 0) schedules.isWaitingForRoom = false;
+    this.#alarm.set(turn.context, this.#isOpen && !schedules.isWaitingForRoom);
+    const more =
+      !this.#inbox.isEmpty ||
+      this.#hasNewcomers ||
+      sweeps.size > 0 ||
+      dependents.hasNews ||
+      turn.isCutShort ||
+      this.#autoscaling.hasDecided ||
+      this.#inbox.isWorthRetrying(turn);
+    this.#isAwake = more;
+    this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
+  }
+
+  #updateReadModel(news: TurnNews): void {
+    this.#changeReadModel((readModel) => readModel.trigger.turnCommitted({ news }));
+  }
+
+  #changeReadModel(change: (readModel: ReadModelStore) => void): void {
+    try {
+      change(this.#options.readModel);
+    } catch (error) {
+      this.#options.onListenerError(error);
+    }
+  }
+
+  /** Tells the callers, and lets submissions go on that wait for the batch's id. */
+  #batchRemoved(batchId: string, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    this.#changeReadModel((readModel) => readModel.trigger.batchRemoved({ batchId }));
+    for (const { commandId } of askers) {
+      if (commandId !== undefined) this.replies.settle({ commandId });
+    }
+    this.#wake();
+  }
+
+  /** Tells the callers that nothing is left of what was cleared. */
+  #cleared(upToSettledSeq: number, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    this.#agents.tellRemoved(upToSettledSeq);
+    for (const { commandId } of askers) {
+      if (commandId !== undefined) this.replies.settle({ commandId });
+    }
+    this.#wake();
+  }
+
+  /** The turn that this wakes sets the alarm for the next try. */
+  #removalFailed(error: Error, askers: readonly CommandInput[]): void {
+    if (this.#isHalted) return;
+    for (const asker of askers) this.#answerRefusal(asker, error);
+    this.#wake();
+  }
+
+  /** The commit failed. What it staged is undone, unless it may have taken effect after all. */
+  #fail(error: unknown, turn: Turn | null, inputs: readonly TurnInput[]): void {
+    this.#failures += 1;
+    if (this.#undecided === null) {
+      // It failed before the store was asked to write anything.
+      if (turn !== null) this.#undo(turn);
+      this.#inbox.putBack(inputs);
+    } else if (!(error instanceof StoreError && error.outcome === 'unknown')) {
+      this.#refuse(this.#undecided, error);
+    }
+    this.#send({ type: 'commit.failed', problem: problemOf(error) });
+  }
+
+  /** The store has nothing of the turn: its submissions are answered, the rest is taken again. */
+  #refuse({ turn, inputs }: Attempted, error: unknown): void {
+    this.#undecided = null;
+    this.#undo(turn);
+    const kept: TurnInput[] = [];
+    for (const input of inputs) {
+      if (input.type !== 'command' || !isSubmission(input.command)) kept.push(input);
+      else this.#answerRefusal(input, error as Error);
+    }
+    this.#inbox.putBack(kept);
+  }
+
+  /** Tells the caller, or whoever listens where the command came as an event. */
+  #answerRefusal({ command, commandId }: Pick<CommandInput, 'command' | 'commandId'>, error: Error): void {
+    if (commandId !== undefined) this.replies.settle({ commandId, error });
+    else this.#send({ type: 'facts.released', facts: [refusalOf(command, error)] });
+  }
+
+  #undo(turn: Turn): void {
+    turn.undo();
+    this.#snapshots.refused();
+    this.#agents.undone(turn);
+  }
+
+  /** Finds out whether a commit of unknown outcome took effect; if it did, its effects leave now. */
+  async #decide(attempted: Attempted): Promise<'committed' | 'refused' | 'unknown'> {
+    const { store, scope } = this.#options;
+    const { turn } = attempted;
+    let head: LedgerHead | null;
+    try {
+      head = await store.readHead(scope);
+    } catch (error) {
+      this.#failures += 1;
+      this.#send({ type: 'commit.failed', problem: problemOf(error) });
+      return 'unknown';
+    }
+    if ((head?.turn ?? 0) <= this.ledger.head.turn) {
+      this.#refuse(attempted, new StoreError('ERR_STORE_IO', 'The commit did not take effect', 'refused'));
+      return 'refused';
+    }
+    this.#undecided = null;
+    turn.apply();
+    const payloads = await this.#readPayloads(turn);
+    if (!this.#isHalted) this.#release(turn, payloads);
+    return 'committed';
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    this.#send({ type: 'turn.due' });
+  }
+
+  #send(event: FleetEvent): void {
+    this.#fleet!.send(event);
+  }
+
+  #coordinator(): CoordinatorContext | undefined {
+    return this.#snapshot().children.coordinator?.getSnapshot().context;
+  }
+
+  #snapshot(): FleetSnapshot {
+    return this.#fleet!.getSnapshot();
+  }
+
+  #limits(): AttemptLimits {
+    const { workerTimeout, cancelGraceMs } = this.#snapshot().context.config;
+    return { activeNow: this.#active.now(), workerTimeout, cancelGraceMs };
+  }
+}
+
+const noPayloads: ReadonlyMap<number, Payload> = new Map();
+const unreadableData = 'Its data could not be read from the store';
+
+function isSubmission({ type }: FleetCommand): boolean {
+  return (
+    type === 'batch.submit' ||
+    type === 'task.submit' ||
+    type === 'task.retry' ||
+    type === 'result.submit' ||
+    type === 'schedule.put'
+  );
+}

@@ -1,0 +1,163 @@
+import {
+  maxHealthWindow,
+  nothingCollected,
+  type CoordinatorContext
+} from '../../machines/coordinatorMachine.ts';
+import { restoreAgents, type RestoredAgents } from '../agents/agentSnapshots.ts';
+import type { Clock } from '../clock.ts';
+import type { ResultStatistics } from '../coordinator/resultStatistics.ts';
+import { CorruptStoreError } from '../errors.ts';
+import type { Executor } from '../executor.ts';
+import { isHeld, type AttemptLimits, type Ledger } from '../ledger/ledger.ts';
+import type { Store, StoredFleet, TaskRow } from '../store.ts';
+import type { TurnInput } from '../turn/turnInput.ts';
+import { LiveCounts } from './liveCounts.ts';
+
+/** Rows that are read from the store at once. */
+const pageSize = 1_000;
+/** Results that are read at once: each may hold a megabyte. */
+const missedAtOnce = 100;
+
+interface RecoveryOptions {
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly executor: Executor;
+}
+
+/**
+ * Fills the ledger with what an earlier process left in the store that was opened.
+ *
+ * Rows are the truth. Of the agents' snapshots only what no row says is used: config, identity, sums.
+ *
+ * @param collect - Takes what became of attempts that were running: the first turn acts on it.
+ */
+export async function recover(
+  stored: StoredFleet,
+  { store, scope, executor, clock }: RecoveryOptions,
+  ledger: Ledger,
+  limits: AttemptLimits,
+  collect: (input: TurnInput) => void
+): Promise<RestoredAgents> {
+  const { recovered, statistics } = restoreAgents(store.location, stored.agents);
+  if (stored.head) {
+    // The first turn of a fleet commits its snapshot. Without it, a paused fleet would run.
+    if (recovered.fleet === null)
+      throw new CorruptStoreError(store.location, 'the snapshot of the fleet is not there');
+    ledger.head = stored.head;
+  }
+  for (const row of stored.batches) ledger.loadBatch(row);
+  for (const row of stored.schedules) ledger.schedules.set(row);
+  const counts = new LiveCounts();
+  const attempts: TurnInput[] = [];
+  let startedBy = -Infinity;
+  for await (const rows of stored.tasks) {
+    for (const row of rows) {
+      counts.add(row);
+      ledger.load(row, limits);
+      startedBy = Math.max(startedBy, lastStartOf(row));
+    }
+    attempts.push(...(await reattach(executor, rows)));
+  }
+  const problem = counts.problem(stored.head, stored.batches);
+  if (problem !== null) throw new CorruptStoreError(store.location, problem);
+  for (const input of attempts) collect(input);
+  await settleAwaited(store, scope, ledger);
+  const coordinator = await catchUp(store, scope, ledger, recovered.coordinator);
+  startedBy = Math.max(startedBy, lastResultOf(coordinator));
+  ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
+  await countMissed(store, scope, ledger, statistics);
+  return { recovered: { ...recovered, coordinator }, statistics };
+}
+
+/** Up to when the last attempt of a task may have been started, epoch ms: its row says when it was claimed. */
+function lastStartOf({ context: { attempt, dueAt } }: TaskRow): number {
+  if (attempt === 0) return -Infinity;
+  return dueAt ?? Infinity;
+}
+
+/** When the last result came, epoch ms: what has settled was started before. Of those that were cleared nobody knows. */
+function lastResultOf(coordinator: CoordinatorContext | null): number {
+  if (coordinator === null) return -Infinity;
+  return coordinator.newestResult ?? (coordinator.clearedSeq > 0 ? Infinity : -Infinity);
+}
+
+/** Finds out how tasks settled that blocked ones wait for: the first turn tells them. */
+async function settleAwaited(store: Store, scope: string, { tasks, dependents }: Ledger): Promise<void> {
+  const settled = [...dependents.awaited()].filter((seq) => !tasks.has(seq));
+  for (let from = 0; from < settled.length; from += pageSize) {
+    const seqs = settled.slice(from, from + pageSize);
+    const rows = await store.readTaskRows(scope, { seqs });
+    for (const row of rows) dependents.settle(row);
+    const found = new Set(rows.map(({ context }) => context.seq));
+    const missing = seqs.find((seq) => !found.has(seq));
+    if (missing === undefined) continue;
+    throw new CorruptStoreError(store.location, `tasks wait for task number ${missing}, which is not there`);
+  }
+}
+
+/** Asks the executor about attempts that were running; those that it still runs go on. */
+async function reattach(executor: Executor, rows: readonly TaskRow[]): Promise<TurnInput[]> {
+  const held = rows.filter(({ state }) => isHeld(state)).map(({ context }) => context);
+  if (held.length === 0) return [];
+  const reattachments = await executor.reattach(held.map(({ seq, attempt }) => ({ seq, attempt })));
+  const inputs: TurnInput[] = [];
+  for (const [index, reattachment] of reattachments.entries()) {
+    const { seq, attempt } = held[index]!;
+    if (reattachment.status === 'lost') {
+      inputs.push({ type: 'attempt.lost', seq, attempt, reason: 'The process that ran it ended' });
+    } else if (reattachment.status === 'settled') {
+      inputs.push({ type: 'attempt.settled', seq, attempt, outcome: reattachment.outcome });
+    }
+  }
+  return inputs;
+}
+
+/** The snapshot may be a turn older than the results: the coordinator is told of those that it missed. */
+async function catchUp(
+  store: Store,
+  scope: string,
+  { head }: Ledger,
+  coordinator: CoordinatorContext | null
+): Promise<CoordinatorContext | null> {
+  const settledSeq = coordinator?.settledSeq ?? 0;
+  if (settledSeq > head.settledSeq) {
+    const reason = `agent coordinator has counted result ${settledSeq}, and ${head.settledSeq} is the last one`;
+    throw new CorruptStoreError(store.location, reason);
+  }
+  if (head.settledSeq <= settledSeq) return coordinator;
+  const missed = await store.sumResults(scope, settledSeq);
+  if (missed.successCount + missed.failureCount === 0) return coordinator;
+  const counted = coordinator ?? nothingCollected;
+  return {
+    ...counted,
+    successCount: counted.successCount + missed.successCount,
+    failureCount: counted.failureCount + missed.failureCount,
+    totalDuration: counted.totalDuration + missed.totalDuration,
+    oldestResult: Math.min(counted.oldestResult ?? Infinity, missed.oldestResult),
+    newestResult: Math.max(counted.newestResult ?? -Infinity, missed.newestResult),
+    settledSeq: head.settledSeq,
+    recent: (counted.recent + missed.outcomes).slice(-maxHealthWindow)
+  };
+}
+
+/** The checkpoint of the statistics is older than the results: those that came since are read. */
+async function countMissed(
+  store: Store,
+  scope: string,
+  { head }: Ledger,
+  statistics: ResultStatistics
+): Promise<void> {
+  const { settledSeq } = statistics;
+  if (settledSeq > head.settledSeq) {
+    const reason = `agent statistics has counted result ${settledSeq}, and ${head.settledSeq} is the last one`;
+    throw new CorruptStoreError(store.location, reason);
+  }
+  while (statistics.settledSeq < head.settledSeq) {
+    const query = { afterSettledSeq: statistics.settledSeq, limit: missedAtOnce };
+    const results = await store.readResults(scope, query);
+    statistics.add(results);
+    // What is not there any more was removed after it was counted.
+    if (results.length < missedAtOnce) return;
+  }
+}

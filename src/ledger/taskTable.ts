@@ -1,0 +1,144 @@
+import type { TaskInput } from '../../machines/taskMachine.ts';
+import type { TaskRow } from '../store.ts';
+import { tagsKey } from '../validation/tags.ts';
+import { taskLifecycle } from './lifecycles.ts';
+
+/**
+ * The rows of tasks that have not settled, by `seq`.
+ *
+ * A task that no worker has had yet is fully described by its input, and differs from its neighbours in little
+ * but its key. Such tasks are kept in blocks, some 12 bytes each beside the key's own, and their rows are made
+ * again when they are asked for: as an object, a row takes 300 bytes.
+ */
+export class TaskTable {
+  /** Of tasks that a worker has had. */
+  readonly #attempted = new Map<number, TaskRow>();
+  readonly #blocks = new Map<number, Block>();
+
+  get size(): number {
+    let size = this.#attempted.size;
+    for (const block of this.#blocks.values()) size += block.size;
+    return size;
+  }
+
+  get(seq: number): TaskRow | undefined {
+    return this.#attempted.get(seq) ?? this.#blocks.get(blockOf(seq))?.get(seq);
+  }
+
+  set(row: TaskRow): void {
+    const { seq, attempt } = row.context;
+    if (attempt === 0) return this.#blockFor(seq).set(row);
+    if (!this.#attempted.has(seq)) this.#leaveBlock(seq);
+    this.#attempted.set(seq, row);
+  }
+
+  has(seq: number): boolean {
+    return this.#attempted.has(seq) || (this.#blocks.get(blockOf(seq))?.has(seq) ?? false);
+  }
+
+  delete(seq: number): void {
+    if (!this.#attempted.delete(seq)) this.#leaveBlock(seq);
+  }
+
+  #blockFor(seq: number): Block {
+    const number = blockOf(seq);
+    let block = this.#blocks.get(number);
+    if (block === undefined) this.#blocks.set(number, (block = new Block()));
+    return block;
+  }
+
+  #leaveBlock(seq: number): void {
+    const number = blockOf(seq);
+    const block = this.#blocks.get(number);
+    block?.delete(seq);
+    if (block?.size === 0) this.#blocks.delete(number);
+  }
+}
+
+/** How many numbers in a row make a block. */
+const blockSize = 1_024;
+/** How many of a block's kinds, newest first, are compared before another one is added. */
+const kindsCompared = 8;
+
+/** What tasks of a block have in common. */
+type Kind = Omit<TaskInput, 'seq' | 'key' | 'blockedBy'>;
+
+class Block {
+  readonly #keys = Array.from<string | undefined>({ length: blockSize });
+  readonly #kindOf = new Uint16Array(blockSize);
+  readonly #kinds: Kind[] = [];
+  /** Of the tasks that are blocked, each of which has its own: few do. */
+  readonly #blockedBy = new Map<number, readonly number[]>();
+  size = 0;
+
+  has(seq: number): boolean {
+    return this.#keys[seq % blockSize] !== undefined;
+  }
+
+  get(seq: number): TaskRow | undefined {
+    const index = seq % blockSize;
+    const key = this.#keys[index];
+    if (key === undefined) return undefined;
+    const blockedBy = this.#blockedBy.get(index) ?? null;
+    return taskLifecycle.create({ seq, key, blockedBy, ...this.#kinds[this.#kindOf[index]!]! });
+  }
+
+  set({ context }: TaskRow): void {
+    const index = context.seq % blockSize;
+    if (this.#keys[index] === undefined) this.size += 1;
+    this.#keys[index] = context.key;
+    this.#kindOf[index] = this.#kindNumber(context);
+    if (context.blockedBy === null) this.#blockedBy.delete(index);
+    else this.#blockedBy.set(index, context.blockedBy);
+  }
+
+  delete(seq: number): void {
+    const index = seq % blockSize;
+    if (this.#keys[index] === undefined) return;
+    this.#keys[index] = undefined;
+    this.#blockedBy.delete(index);
+    this.size -= 1;
+  }
+
+  #kindNumber(context: TaskRow['context']): number {
+    const last = this.#kinds.length - 1;
+    for (let number = last; number >= 0 && number > last - kindsCompared; number--) {
+      if (isOfKind(context, this.#kinds[number]!)) return number;
+    }
+    const { batchId, type, priority, tags, timeoutMs, maxRetries, retryOf, createdAt, readyAt, dueAt } =
+      context;
+    return (
+      this.#kinds.push({
+        batchId,
+        type,
+        priority,
+        tags,
+        timeoutMs,
+        maxRetries,
+        retryOf,
+        createdAt,
+        readyAt,
+        startAfter: dueAt
+      }) - 1
+    );
+  }
+}
+
+function isOfKind(context: TaskRow['context'], kind: Kind): boolean {
+  return (
+    context.createdAt === kind.createdAt &&
+    context.batchId === kind.batchId &&
+    context.type === kind.type &&
+    context.priority === kind.priority &&
+    context.readyAt === kind.readyAt &&
+    context.dueAt === kind.startAfter &&
+    (context.tags === kind.tags || tagsKey(context.tags) === tagsKey(kind.tags)) &&
+    context.timeoutMs === kind.timeoutMs &&
+    context.maxRetries === kind.maxRetries &&
+    context.retryOf === kind.retryOf
+  );
+}
+
+function blockOf(seq: number): number {
+  return Math.floor(seq / blockSize);
+}

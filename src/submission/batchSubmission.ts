@@ -1,0 +1,251 @@
+import type { LedgerCommand, NewTask } from '../../machines/fleetCommand.ts';
+import type { Json } from '../../machines/task.ts';
+import type { Clock } from '../clock.ts';
+import { ConflictError } from '../errors.ts';
+import { oneOf } from '../turn/admission.ts';
+import type { SubmitReply } from '../turn/batchRules.ts';
+import { limits } from '../validation/limits.ts';
+import { readItems, refuse } from '../validation/validation.ts';
+import { inOrderOfDependencies } from './dependencies.ts';
+import type { DataReader } from './schema.ts';
+import { prepareTask, type StartOptions } from './task.ts';
+
+/** Tasks that are submitted together. */
+const chunkSize = 1_000;
+/** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
+const chunkDependencies = 4_000;
+/** Tasks of an array whose data is read at once, where that takes its time. */
+const readAtOnce = 16;
+/** How long tasks of a slow stream are held back to be submitted together, ms. */
+const flushMs = 50;
+
+export interface SubmissionOptions {
+  readonly batchId: string;
+  /** The id was minted for this submission. */
+  readonly isMinted: boolean;
+  readonly metadata: Json;
+  /** When those tasks start that do not say so. */
+  readonly start: StartOptions;
+  /** `null`: any. */
+  readonly types: ReadonlySet<string> | null;
+  readonly readData: DataReader;
+  /** Chunks never exceed what the queue can ever hold. */
+  readonly maxQueueSize: number | null;
+  readonly clock: Clock;
+  readonly send: (command: LedgerCommand) => Promise<SubmitReply>;
+}
+
+/** Brings the tasks of one `submitBatch` into the fleet: an array whole, a stream in chunks as it comes. */
+export class BatchSubmission {
+  readonly #options: SubmissionOptions;
+  readonly #chunkSize: number;
+  #submitted = 0;
+  #isOwner = false;
+  /** Where each task of an array is. All ids were looked at together, so none can be repeated. */
+  #indexes: ReadonlyMap<string, number> | null = null;
+  /** What was read of a stream and is not on its way yet, with the ids in it. */
+  #chunk: NewTask[] = [];
+  #chunkDependencies = 0;
+  #chunkIds = new Map<string, number>();
+  #chunkKeys = new Map<string, number>();
+  #flushing: Promise<void> | null = null;
+  #timer: Disposable | null = null;
+  #failure: Error | null = null;
+
+  /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
+  get isOwner(): boolean {
+    return this.#isOwner;
+  }
+
+  constructor(options: SubmissionOptions) {
+    this.#options = options;
+    this.#chunkSize = Math.min(chunkSize, options.maxQueueSize ?? chunkSize);
+  }
+
+  /** Validates all before anything is written. */
+  async submitArray(tasks: readonly unknown[]): Promise<void> {
+    const items = readItems(
+      'tasks',
+      tasks,
+      limits.arrayTasks,
+      'pass an iterable, which is taken as it comes'
+    );
+    const now = this.#options.clock.now();
+    const ids = new Map<string, number>();
+    const keys = new Map<string, number>();
+    const prepared: NewTask[] = [];
+    const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids, keys));
+    // From the first one on whose data takes its time to be read, so that the order is kept.
+    const begun: (NewTask | Promise<NewTask>)[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const task = this.#begin(items[index], index, now);
+      if (begun.length === 0 && !(task instanceof Promise)) admit(task);
+      else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
+    }
+    for (const one of begun) admit(await one);
+    this.#indexes = ids;
+    const ordered = inOrderOfDependencies(prepared, ids);
+    let from = 0;
+    do {
+      const chunk = this.#nextChunk(ordered, from);
+      const end = from + chunk.length;
+      await this.#submit(chunk, from === 0 ? ordered.length : 0, end === ordered.length);
+      from = end;
+    } while (from < ordered.length);
+  }
+
+  /**
+   * Reads the stream at the pace of the fleet; what came may already run.
+   *
+   * @throws {ValidationError} for a bad item, by its index. What came before it is submitted.
+   */
+  async submitStream(tasks: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
+    const { clock } = this.#options;
+    let index = 0;
+    try {
+      for await (const task of tasks) {
+        if (this.#failure !== null) break;
+        const begun = this.#prepare(task, index, clock.now());
+        const prepared = begun instanceof Promise ? await begun : begun;
+        this.#chunk.push(this.#admit(prepared, index++, this.#chunkIds, this.#chunkKeys));
+        this.#chunkDependencies += dependenciesOf(prepared);
+        this.#armTimer();
+        if (!this.#isChunkFull) continue;
+        await this.#flushing;
+        if (this.#isChunkFull) this.#flush();
+      }
+    } finally {
+      await this.#flushing;
+      this.#timer?.[Symbol.dispose]();
+    }
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#chunk.length > 0) await this.#submit(this.#chunk, this.#chunk.length, false);
+    await this.#submit([], 0, true);
+  }
+
+  /** Nobody waits for the stream any more: no more of it is read than what its source is about to give. */
+  abandon(reason: Error): void {
+    this.#failure ??= reason;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+  }
+
+  get #isChunkFull(): boolean {
+    return this.#chunk.length >= this.#chunkSize || this.#chunkDependencies >= chunkDependencies;
+  }
+
+  #nextChunk(tasks: readonly NewTask[], from: number): readonly NewTask[] {
+    let end = from;
+    for (let dependencies = 0; end < tasks.length && end - from < this.#chunkSize; end++) {
+      if (dependencies >= chunkDependencies) break;
+      dependencies += dependenciesOf(tasks[end]!);
+    }
+    return tasks.slice(from, end);
+  }
+
+  /** Submits what was read of a stream. Its failure ends the reading. */
+  #flush(): void {
+    const chunk = this.#chunk;
+    this.#chunk = [];
+    this.#chunkIds = new Map();
+    this.#chunkKeys = new Map();
+    this.#chunkDependencies = 0;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+    this.#flushing = this.#submit(chunk, chunk.length, false)
+      .catch((error: unknown) => {
+        this.#failure ??= error as Error;
+      })
+      .finally(() => {
+        this.#flushing = null;
+        if (this.#chunk.length > 0 && this.#failure === null) this.#armTimer();
+      });
+  }
+
+  /** Sees to it that what was read is submitted soon, also where the stream is slow. */
+  #armTimer(): void {
+    this.#timer ??= this.#options.clock.setAlarm(() => {
+      this.#timer = null;
+      // One chunk is written while the next one is read, no more.
+      if (this.#flushing === null) this.#flush();
+    }, flushMs);
+  }
+
+  /** @param announced - Tasks that the queue must have room for; 0: it waits for room. */
+  async #submit(tasks: readonly NewTask[], announced: number, seal: boolean): Promise<void> {
+    const { batchId, metadata, isMinted, send } = this.#options;
+    const exclusive = this.#isOwner;
+    const from = this.#submitted;
+    this.#submitted += tasks.length;
+    const total = this.#submitted;
+    const fresh = isMinted && this.#indexes !== null;
+    try {
+      const { added, totalTasks } = await send({
+        type: 'batch.submit',
+        batchId,
+        metadata,
+        tasks,
+        seal,
+        total,
+        fresh,
+        exclusive,
+        announced
+      });
+      if (from === 0 && tasks.length > 0) this.#isOwner = totalTasks === added;
+    } catch (error) {
+      if (exclusive && error instanceof ConflictError && error.kind === 'task') {
+        this.#refuseRepeated(error.id, tasks, from);
+      }
+      throw error;
+    }
+  }
+
+  #refuseRepeated(key: string, tasks: readonly NewTask[], from: number): void {
+    const at = tasks.findIndex((task) => task.key === key);
+    if (at === -1) return;
+    const { id } = tasks[at]!;
+    const index = this.#indexes?.get(id) ?? from + at;
+    refuse(`tasks[${index}].id`, id, 'unique in its batch; an earlier task has it too');
+  }
+
+  /** The same, with its refusal in the promise: the first one of an array is told, not the first that comes. */
+  #begin(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    try {
+      const begun = this.#prepare(task, index, now);
+      // Nobody waits for it when an earlier one is refused.
+      if (begun instanceof Promise) begun.catch(() => {});
+      return begun;
+    } catch (error) {
+      const refused = Promise.reject<NewTask>(error as Error);
+      refused.catch(() => {});
+      return refused;
+    }
+  }
+
+  #prepare(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+    const { batchId, start, readData } = this.#options;
+    return prepareTask(task, `tasks[${index}]`, batchId, now, { start, readData });
+  }
+
+  /** In the order of the tasks, so that it is the later one of two that is refused. */
+  #admit(prepared: NewTask, index: number, ids: Map<string, number>, keys: Map<string, number>): NewTask {
+    const { id, type, idempotencyKey } = prepared;
+    const path = `tasks[${index}]`;
+    const { types } = this.#options;
+    if (types !== null && !types.has(type)) refuse(`${path}.type`, type, oneOf(types));
+    const first = ids.get(id);
+    if (first !== undefined) refuse(`${path}.id`, id, `unique in its batch; tasks[${first}] has it too`);
+    ids.set(id, index);
+    if (idempotencyKey === null) return prepared;
+    const owner = keys.get(idempotencyKey);
+    if (owner !== undefined) {
+      refuse(`${path}.idempotencyKey`, idempotencyKey, `unique in the fleet; tasks[${owner}] has it too`);
+    }
+    keys.set(idempotencyKey, index);
+    return prepared;
+  }
+}
+
+function dependenciesOf({ dependsOn }: NewTask): number {
+  return dependsOn?.length ?? 0;
+}

@@ -1,0 +1,75 @@
+import type { Clock } from '../clock.ts';
+import type { Executor } from '../executor.ts';
+import type { Store } from '../store.ts';
+import { refuse } from './validation.ts';
+
+/** @throws {ValidationError} unless it has all that a store has. */
+export function assertStore(argument: string, value: unknown): asserts value is Store {
+  assertMethods(argument, value, storeMethods, 'a store: memoryStore(), or sqliteStore(path)');
+}
+
+/** @throws {ValidationError} unless it has all that a clock has. */
+export function assertClock(argument: string, value: unknown): asserts value is Clock {
+  assertMethods(argument, value, clockMethods, 'a clock, such as systemClock');
+}
+
+/** @throws {ValidationError} unless it has all that an executor has. */
+export function assertExecutor(argument: string, value: unknown): asserts value is Executor {
+  assertMethods(argument, value, executorMethods, 'an executor: inProcess(…), threads(…) or processes(…)');
+}
+
+const storeMethods = [
+  'open',
+  'commit',
+  'removeBatch',
+  'listExpiredBatches',
+  'removeExpiredResults',
+  'removeOutsideResults',
+  'readPayloads',
+  'readKeyHolders',
+  'readTemplates',
+  'sumResults',
+  'hasResult',
+  'watchCommands',
+  'answerCommand',
+  'removeScope',
+  'release',
+  'readBatch',
+  'listBatches',
+  'readTasks',
+  'readTaskRows',
+  'listTasks',
+  'readResults',
+  'readResult',
+  'readSchedule',
+  'listSchedules',
+  'readHead',
+  'listScopes',
+  'readOwner',
+  'sendCommand',
+  'readReply',
+  'close'
+] satisfies (keyof Store)[];
+
+const clockMethods = ['now', 'monotonic', 'setAlarm', 'setSoon'] satisfies (keyof Clock)[];
+
+const executorMethods = [
+  'start',
+  'startWorker',
+  'stopWorker',
+  'dispatch',
+  'abort',
+  'reattach',
+  'stop'
+] satisfies (keyof Executor)[];
+
+/** Own or inherited, of an object or a Proxy: what it does when it is called is another question. */
+function assertMethods(argument: string, value: unknown, names: readonly string[], allowed: string): void {
+  let missing: string | undefined;
+  try {
+    missing = names.find((name) => typeof (value as Record<string, unknown>)[name] !== 'function');
+  } catch {
+    refuse(argument, value, allowed);
+  }
+  if (missing !== undefined) refuse(argument, value, `${allowed}; it has no ${missing}()`);
+}
