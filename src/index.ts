@@ -74,7 +74,7 @@ export type {
   ScheduleTiming
 } from './schedules/schedules.ts';
 export type { StreamOptions } from './fleet/settlements.ts';
-export { toSeedStatus, type SeedStatus } from './seedStatus.ts';
+export { toSeedStatus, type SeedStatus } from './queue/seedStatus.ts';
 export type { FleetStats } from './ledger/stats.ts';
 export type { StopOptions } from './fleet/stopOptions.ts';
 export type * from './store.ts';

@@ -1,11 +1,11 @@
 import type { AttemptRef, TaskStatus } from '../../machines/task.ts';
-import { QueuedKinds } from '../queuedKinds.ts';
 import { ScheduleBook } from '../schedules/scheduleBook.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from '../store.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
 import { DueQueue } from './dueQueue.ts';
+import { QueuedKinds } from './queuedKinds.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import { TaskRequests } from './taskRequests.ts';

@@ -1,5 +1,5 @@
-import type { TaskStatus } from '../machines/task.ts';
-import { assertOneOf } from './validation/validation.ts';
+import type { TaskStatus } from '../../machines/task.ts';
+import { assertOneOf } from '../validation/validation.ts';
 
 /** The words of FastAgentic for where a task is. */
 export type SeedStatus = 'pending' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';

@@ -1,5 +1,5 @@
-import type { DispatchEntry, Offer } from './ledger/dispatchQueue.ts';
-import { covers, tagsKey } from './validation/tags.ts';
+import { covers, tagsKey } from '../validation/tags.ts';
+import type { DispatchEntry, Offer } from './dispatchQueue.ts';
 
 /** Who may take tasks, as far as this asks. */
 type Tagged = Pick<Offer, 'tags'>;
