@@ -268,7 +268,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what is asked in the same breath as a task comes before it',
-    file: 'src/fleetManager.ts',
+    file: 'src/submission/submissions.ts',
     find: 'prepared instanceof Promise ? await prepared : prepared;',
     replace: 'await prepared;',
     tests: ['test/fleetManager/cancellation.test.ts']

@@ -119,6 +119,10 @@ function tidy(world: World): void {
   // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
   if (fleet.actor.getSnapshot().value.operation === 'paused')
     calls.track('tidy resume', () => fleet.resume());
+  // A stream of delayed tasks comes in an hour at a time where the queue is short.
+  if (fleet.config.maxQueueSize !== null) {
+    calls.track('tidy queue', () => fleet.updateConfig({ maxQueueSize: null }));
+  }
   for (const { state, context } of witness.schedules.all()) {
     const { id } = context;
     if (state === 'active') calls.track(`tidy unschedule ${id}`, () => fleet.unschedule(id));

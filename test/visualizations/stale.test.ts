@@ -18,7 +18,7 @@ describe('the committed drawings', () => {
   });
 
   it('stand in machines/README.md, one block for each machine', () => {
-    const readme = readFileSync(new URL('../../machines/README.md', directory), 'utf8');
+    const readme = readFileSync(new URL('../machines/README.md', directory), 'utf8');
     const embedded = Array.from(readme.matchAll(/<!-- (\w+)\.mmd -->\n```mermaid\n/g), ([, name]) => name!);
     expect(embedded.sort()).toEqual([...charts.keys()].sort());
     assert.equal(readme, embedCharts(readme, charts), remedy);
