@@ -124,8 +124,9 @@ export interface FleetConfig {
   readonly onQueueFull: 'wait' | 'reject';
   /**
    * A task counts as one priority point higher for each such time that it has waited, ms. So no task is passed by one
-   * that became ready more than `ageingMs` times the difference of their priorities later. In [1, 2^53); `null`: never,
-   * and a stream of urgent tasks may hold others back for ever. Defaults to 60,000.
+   * whose age began more than `ageingMs` times the difference of their priorities later: at its submission, or at its
+   * start time. In [1, 2^53); `null`: never, and a stream of urgent tasks may hold others back for ever. Defaults to
+   * 60,000.
    */
   readonly ageingMs: number | null;
   /** By task type; at most 1,000. A type at its limit lets others pass. Defaults to none. */
