@@ -88,15 +88,15 @@ class Block {
     if (this.#keys[index] === undefined) this.size += 1;
     this.#keys[index] = context.key;
     this.#kindOf[index] = this.#kindNumber(context);
-    if (context.blockedBy === null) this.#blockedBy.delete(index);
-    else this.#blockedBy.set(index, context.blockedBy);
+    if (context.blockedBy !== null) this.#blockedBy.set(index, context.blockedBy);
+    else if (this.#blockedBy.size > 0) this.#blockedBy.delete(index);
   }
 
   delete(seq: number): void {
     const index = seq % blockSize;
     if (this.#keys[index] === undefined) return;
     this.#keys[index] = undefined;
-    this.#blockedBy.delete(index);
+    if (this.#blockedBy.size > 0) this.#blockedBy.delete(index);
     this.size -= 1;
   }
 
