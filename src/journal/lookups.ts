@@ -1,4 +1,9 @@
-import type { LedgerCommand, NewTask, OperationCommand } from '../../machines/fleetCommand.ts';
+import type {
+  LedgerCommand,
+  LedgerCommandOf,
+  NewTask,
+  OperationCommand
+} from '../../machines/fleetCommand.ts';
 import { CorruptStoreError } from '../errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { SchedulePlan } from '../schedules/schedulePlan.ts';
@@ -36,7 +41,7 @@ export async function find(
 ): Promise<Found> {
   const keys = new Set<string>();
   const batchIds = new Set<string>();
-  const results = new Set<string>();
+  const submitted: SubmitResult[] = [];
   const dependencies = new Set<string>();
   const idempotencyKeys = new Set<string>();
   const templates = new Set<string>();
@@ -58,13 +63,7 @@ export async function find(
     if (command.type === 'schedule.put' && ledger.schedules.get(command.schedule.id)) {
       templates.add(command.schedule.id);
     }
-    if (command.type === 'result.submit') {
-      const { key, attempt } = command.result;
-      const { workerId } = command;
-      if (await store.hasResult(scope, workerId, externalKey(workerId, key), attempt)) {
-        results.add(submittedResultKey(workerId, key, attempt));
-      }
-    }
+    if (command.type === 'result.submit') submitted.push(command);
   }
   for (const { row, times } of plan.schedules) {
     const { id, kind } = row.context;
@@ -74,11 +73,12 @@ export async function find(
       (kind === 'task' ? keys : batchIds).add(firingId(id, at));
     }
   }
-  const [tasks, rows, holders, batches, foundTemplates] = await Promise.all([
+  const [tasks, rows, holders, batches, results, foundTemplates] = await Promise.all([
     keys.size === 0 ? [] : store.readTasks(scope, [...keys]),
     dependencies.size === 0 ? [] : store.readTaskRows(scope, { keys: [...dependencies] }),
     idempotencyKeys.size === 0 ? [] : store.readKeyHolders(scope, [...idempotencyKeys]),
     Promise.all([...batchIds].map((id) => store.readBatch(scope, id))),
+    findResults(store, scope, submitted),
     findTemplates(store, scope, [...templates])
   ]);
   return {
@@ -91,6 +91,23 @@ export async function find(
     results,
     templates: foundTemplates
   };
+}
+
+type SubmitResult = LedgerCommandOf<'result.submit'>;
+
+/** Those that are there already, as {@link submittedResultKey}. */
+async function findResults(
+  store: Store,
+  scope: string,
+  submitted: readonly SubmitResult[]
+): Promise<ReadonlySet<string>> {
+  const names = await Promise.all(
+    submitted.map(async ({ workerId, result: { key, attempt } }) => {
+      const isThere = await store.hasResult(scope, workerId, externalKey(workerId, key), attempt);
+      return isThere ? [submittedResultKey(workerId, key, attempt)] : [];
+    })
+  );
+  return new Set(names.flat());
 }
 
 /**
