@@ -137,6 +137,13 @@ export interface ScheduleQuery {
   readonly after?: string;
 }
 
+/** Names a result for good: no worker has two of one attempt. */
+export interface ResultRef {
+  readonly workerId: string;
+  readonly key: string;
+  readonly attempt: number;
+}
+
 export interface ResultQuery {
   readonly batchId?: string;
   readonly workerId?: string;
@@ -301,8 +308,8 @@ export interface Store extends StoreReader {
   /** Counts the results after a position: what a coordinator whose snapshot is older has missed. */
   sumResults(scope: string, afterSettledSeq: number): Promise<ResultsSum>;
 
-  /** Whether a result of this worker, task and attempt is there. */
-  hasResult(scope: string, workerId: string, key: string, attempt: number): Promise<boolean>;
+  /** Whether these results are there, in order. */
+  hasResults(scope: string, refs: readonly ResultRef[]): Promise<readonly boolean[]>;
 
   /**
    * Calls back with commands that other processes have sent, in order, until it is released. A command comes

@@ -27,7 +27,7 @@ const faultyCalls = [
   'readPayloads',
   'readTasks',
   'readBatch',
-  'hasResult',
+  'hasResults',
   'removeBatch'
 ] as const;
 

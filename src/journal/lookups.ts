@@ -101,13 +101,17 @@ async function findResults(
   scope: string,
   submitted: readonly SubmitResult[]
 ): Promise<ReadonlySet<string>> {
-  const names = await Promise.all(
-    submitted.map(async ({ workerId, result: { key, attempt } }) => {
-      const isThere = await store.hasResult(scope, workerId, externalKey(workerId, key), attempt);
-      return isThere ? [submittedResultKey(workerId, key, attempt)] : [];
-    })
+  if (submitted.length === 0) return new Set();
+  const refs = submitted.map(({ workerId, result: { key, attempt } }) => ({
+    workerId,
+    key: externalKey(workerId, key),
+    attempt
+  }));
+  const areThere = await store.hasResults(scope, refs);
+  const found = submitted.filter((_, index) => areThere[index]);
+  return new Set(
+    found.map(({ workerId, result: { key, attempt } }) => submittedResultKey(workerId, key, attempt))
   );
-  return new Set(names.flat());
 }
 
 /**

@@ -71,10 +71,12 @@ export function memoryStore(): Store {
       return new Map(found.map(({ row, template }) => [row.context.id, template]));
     },
     sumResults: async (scope, afterSettledSeq) => committed(scope).sumResults(afterSettledSeq),
-    hasResult: async (scope, workerId, key, attempt) =>
-      committed(scope)
-        .resultsOf(key)
-        .some((result) => result.workerId === workerId && result.attempts === attempt),
+    hasResults: async (scope, refs) =>
+      refs.map(({ workerId, key, attempt }) =>
+        committed(scope)
+          .resultsOf(key)
+          .some((result) => result.workerId === workerId && result.attempts === attempt)
+      ),
 
     watchCommands(scope, onCommand) {
       owned(scope);

@@ -107,7 +107,7 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
         outcomes: cells[6] as string
       };
     },
-    hasResult: (scope, workerId, key, attempt) => thread.call('hasResult', scope, workerId, key, attempt),
+    hasResults: (scope, refs) => thread.call('hasResults', scope, refs),
     watchCommands: (scope, onCommand) => thread.watch(scope, onCommand),
     answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply)
   };

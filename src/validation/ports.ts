@@ -29,7 +29,7 @@ const storeMethods = [
   'readKeyHolders',
   'readTemplates',
   'sumResults',
-  'hasResult',
+  'hasResults',
   'watchCommands',
   'answerCommand',
   'removeScope',

@@ -699,7 +699,9 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         it('frees the name and the idempotency key of the task, and lets a result from outside come again', async () => {
           await remove(50);
           expect(await store.readResult(fleet, 'task-1')).toBeNull();
-          expect(await store.hasResult(fleet, 'worker-1', '/w/x', 1)).toBe(false);
+          expect(await store.hasResults(fleet, [{ workerId: 'worker-1', key: '/w/x', attempt: 1 }])).toEqual([
+            false
+          ]);
           const anew = named(6, 'i1', { key: 'task-1' });
           await store.commit(commitOf(2, { newTasks: [anew] }));
 
@@ -960,8 +962,8 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.removeOutsideResults(fleet, 8)).toBe(false);
         const left = await store.readResults(fleet, { limit: 99 });
         expect(left.map(({ settledSeq }) => settledSeq)).toEqual([1, 2, 3, 4, 5, 6, 9]);
-        expect(await store.hasResult(fleet, 'w', '/w/7', 1)).toBe(false);
-        expect(await store.hasResult(fleet, 'w', '/w/9', 1)).toBe(true);
+        expect(await store.hasResults(fleet, [{ workerId: 'w', key: '/w/7', attempt: 1 }])).toEqual([false]);
+        expect(await store.hasResults(fleet, [{ workerId: 'w', key: '/w/9', attempt: 1 }])).toEqual([true]);
       });
 
       it('removes those from outside in slices', async () => {
@@ -989,8 +991,8 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         ['w2', 'task-1', 1, false],
         ['w1', 'task-1', 2, false],
         ['w1', 'task-9', 1, false]
-      ])('knows whether %s has a result of %s, attempt %i', async (worker, key, attempt, isThere) => {
-        expect(await store.hasResult(fleet, worker, key, attempt)).toBe(isThere);
+      ])('knows whether %s has a result of %s, attempt %i', async (workerId, key, attempt, isThere) => {
+        expect(await store.hasResults(fleet, [{ workerId, key, attempt }])).toEqual([isThere]);
       });
 
       it('knows every result of a task, not the latest alone', async () => {
@@ -998,8 +1000,12 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           commitOf(3, { results: [resultOf(7, { key: 'task-1', workerId: 'w9', attempts: 2 })] })
         );
 
-        expect(await store.hasResult(fleet, 'w1', 'task-1', 1)).toBe(true);
-        expect(await store.hasResult(fleet, 'w9', 'task-1', 2)).toBe(true);
+        expect(await store.hasResults(fleet, [{ workerId: 'w1', key: 'task-1', attempt: 1 }])).toEqual([
+          true
+        ]);
+        expect(await store.hasResults(fleet, [{ workerId: 'w9', key: 'task-1', attempt: 2 }])).toEqual([
+          true
+        ]);
       });
 
       it.each([

@@ -5,6 +5,7 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
+  ResultRef,
   ScheduleQuery,
   TaskQuery,
   TaskSelection
@@ -44,7 +45,7 @@ export interface DriverCalls {
   payloads(scope: string, seqs: readonly number[]): Rows;
   templates(scope: string, ids: readonly string[]): Rows;
   sumResults(scope: string, afterSettledSeq: number): readonly Cell[];
-  hasResult(scope: string, workerId: string, key: string, attempt: number): boolean;
+  hasResults(scope: string, refs: readonly ResultRef[]): readonly boolean[];
 
   batch(scope: string, batchId: string): readonly Cell[] | null;
   batches(scope: string, query: BatchQuery): Rows;

@@ -2,6 +2,7 @@ import type {
   BatchQuery,
   ExpiredBatchQuery,
   ResultQuery,
+  ResultRef,
   ScheduleQuery,
   TaskQuery,
   TaskSelection
@@ -304,8 +305,9 @@ export class RowReader {
     return cells ? resultCheck.row(scope, cells) : null;
   }
 
-  hasResult(scope: number, workerId: string, key: string, attempt: number): boolean {
-    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? AND worker = ? AND attempts = ?`;
+  hasResult(scope: number, { workerId, key, attempt }: ResultRef): boolean {
+    // By its key: a worker has as many results as there are.
+    const sql = `SELECT ${resultCellsAndSum} FROM results WHERE scope = ? AND key = ? AND +worker = ? AND attempts = ?`;
     const cells = this.#statements.get(sql, scope, key, workerId, attempt);
     return cells !== undefined && resultCheck.row(scope, cells).length > 0;
   }

@@ -9,6 +9,7 @@ import type {
   ExpiredResultQuery,
   InboxCommand,
   ResultQuery,
+  ResultRef,
   ScheduleQuery,
   TaskQuery,
   TaskSelection
@@ -172,8 +173,9 @@ export class StoreDriver implements DriverCalls {
     );
   }
 
-  hasResult(scope: string, workerId: string, key: string, attempt: number): boolean {
-    return this.#read(scope, false, (rows, number) => rows.hasResult(number, workerId, key, attempt));
+  hasResults(scope: string, refs: readonly ResultRef[]): readonly boolean[] {
+    const none = refs.map(() => false);
+    return this.#read(scope, none, (rows, number) => refs.map((ref) => rows.hasResult(number, ref)));
   }
 
   batch(scope: string, batchId: string): readonly Cell[] | null {

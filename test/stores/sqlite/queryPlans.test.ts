@@ -53,6 +53,12 @@ describe('the statements of a store', () => {
     expect(plans.size).toBeGreaterThan(60);
   });
 
+  it('look for a submitted result by its key, however many results its worker has', () => {
+    const lookups = [...plans].filter(([sql]) => sql.includes('attempts = ?'));
+    expect(lookups).toHaveLength(1);
+    expect(lookups[0]![1]).toEqual([expect.stringContaining('results_key')]);
+  });
+
   it('never go through a whole table', () => {
     const scans = [...plans].filter(([, plan]) =>
       plan.some((step) => step.startsWith('SCAN') && !smallTables.test(step))
@@ -162,7 +168,7 @@ function exercise(driver: StoreDriver): void {
   driver.payloads(fleet, [1]);
   driver.liveTasks(fleet, 0, 9);
   driver.result(fleet, 'task-1');
-  driver.hasResult(fleet, 'w', 'task-1', 1);
+  driver.hasResults(fleet, [{ workerId: 'w', key: 'task-1', attempt: 1 }]);
   driver.sumResults(fleet, 0);
   driver.schedule(fleet, 'nightly');
   driver.listSchedules(fleet, { limit: 9, after: 'a' });
