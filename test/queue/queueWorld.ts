@@ -143,6 +143,7 @@ export class QueueWorld {
   /** The process dies while it is told that a task is done. @param rounds - Of the event loop before it dies. */
   async #crash(leased: LeasedTask | undefined, rounds: number): Promise<void> {
     let isAcknowledged = false;
+    const isHeld = leased !== undefined && !leased.signal.aborted && !this.#ended.has(leased);
     const result = leased && `${leased.key}#${leased.attempt}`;
     if (leased !== undefined) {
       this.#test.queue.complete(leased, result).then(
@@ -154,7 +155,7 @@ export class QueueWorld {
     await this.#test.crash();
     this.#late.push(...this.#held.splice(0));
     this.#test = await this.#test.restart();
-    if (leased === undefined) return;
+    if (!isHeld) return;
     this.#ended.add(leased);
     const knows = isAcknowledged ? this.#results : this.#unknown;
     knows.set(leased.key, result);
