@@ -20,6 +20,7 @@ import { HandlerRegistry } from './handlers/handlerRegistry.ts';
 import type { ShouldRetry } from './handlers/outcome.ts';
 import { Journal } from './journal/journal.ts';
 import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
+import { TurnObservers } from './journal/turnObserver.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
@@ -156,17 +157,24 @@ export interface Audience {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told of committed turns, with every step of their rows: each step that is kept costs a little. */
+  readonly observers: TurnObservers;
   /** Told of each committed turn that settled a task or made a fact true. Must not throw. */
   readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
 
-const anybody: Audience = { hasTaskListeners: () => true, onListenerError: () => {}, onReleased: () => {} };
+const anybody = (): Audience => ({
+  hasTaskListeners: () => true,
+  onListenerError: () => {},
+  observers: new TurnObservers(),
+  onReleased: () => {}
+});
 
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(
   options: ResolvedOptions,
   readModel: ReadModelStore = createReadModel(),
-  audience: Audience = anybody
+  audience: Audience = anybody()
 ): Fleet {
   const { name, store, executor, clock } = options;
   const owner = `fleet ${JSON.stringify(name)} in process ${process.pid}`;

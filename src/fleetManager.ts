@@ -46,6 +46,7 @@ import type {
 } from './handlers/handler.ts';
 import type { HandlerRegistry, RegisterOptions } from './handlers/handlerRegistry.ts';
 import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
+import { TurnObservers } from './journal/turnObserver.ts';
 import { isHeld } from './ledger/ledger.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
 import {
@@ -111,6 +112,7 @@ export class FleetManager<
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
+  readonly #observers = new TurnObservers();
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -588,6 +590,7 @@ export class FleetManager<
       hasTaskListeners: () =>
         this.#inspect !== undefined || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
       onListenerError: (error) => this.#events.report(error),
+      observers: this.#observers,
       onReleased: (results, facts) => {
         this.#coordination.deliver(results);
         this.#hooks.released(results, facts);

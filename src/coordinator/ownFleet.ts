@@ -3,6 +3,7 @@ import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '.
 import { FleetActor } from '../fleet/fleetActor.ts';
 import { FleetEvents } from '../fleet/fleetEvents.ts';
 import { createReadModel } from '../journal/readModel.ts';
+import { TurnObservers } from '../journal/turnObserver.ts';
 import { assertFunction, readOptions } from '../validation/validation.ts';
 import type { CoordinatorOptions } from './coordinatorAgent.ts';
 import { FleetCoordination, type CoordinatorHost } from './fleetCoordination.ts';
@@ -82,6 +83,7 @@ export class OwnFleet {
 
   #createFleet(options: ResolvedOptions, events: FleetEvents): Fleet {
     const { machine, journal } = createFleet(options, createReadModel(), {
+      observers: new TurnObservers(),
       hasTaskListeners: () => false,
       onReleased: (results) => this.#coordination.deliver(results),
       onListenerError: (error) => events.report(error)

@@ -33,6 +33,7 @@ import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
 import { startedAttempts } from './startedAttempts.ts';
+import type { TurnObservers } from './turnObserver.ts';
 import { Waiters } from './waiters.ts';
 
 export interface JournalOptions {
@@ -48,6 +49,8 @@ export interface JournalOptions {
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber of the read model threw. */
   readonly onListenerError: (error: unknown) => void;
+  /** Told of committed turns, with every step of their rows. */
+  readonly observers: TurnObservers;
   /** Told what a committed turn settled and made true. */
   readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
 }
@@ -56,6 +59,8 @@ export interface JournalOptions {
 interface Attempted {
   readonly turn: Turn;
   readonly inputs: readonly TurnInput[];
+  /** Monotonic: when it was handed over. */
+  readonly handedOverAt: number;
 }
 
 /**
@@ -282,6 +287,7 @@ export class Journal {
     const inputs = this.#inbox.take(maxTurnRows);
     this.#hasNewcomers = false;
     let turn: Turn | null = null;
+    let attempted: Attempted;
     let payloads: ReadonlyMap<number, Payload>;
     try {
       const plan = this.#plan();
@@ -290,12 +296,13 @@ export class Journal {
       if (this.#isHalted) return;
       turn = this.#newTurn(found);
       stepTurn(turn, this.ledger, inputs, plan);
-      payloads = await this.#write(turn, inputs);
+      attempted = { turn, inputs, handedOverAt: this.#options.clock.monotonic() };
+      payloads = await this.#write(attempted);
     } catch (error) {
       this.#fail(error, turn, inputs);
       return;
     }
-    if (!this.#isHalted) this.#release(turn, payloads);
+    if (!this.#isHalted) this.#release(attempted, payloads);
   }
 
   /** What the schedules have due. A full queue is waited for, and a fleet that stops leaves it to the next start. */
@@ -334,19 +341,21 @@ export class Journal {
       types: executor.types,
       canEndHandlers: executor.probe !== undefined,
       tellsTasks: this.#options.hasTaskListeners(),
+      keepsSteps: !this.#options.observers.isEmpty,
       found
     });
   }
 
   /** Commits the turn and makes it the ledger's. Returns the payloads that its attempts need from the store. */
-  async #write(turn: Turn, inputs: readonly TurnInput[]): Promise<ReadonlyMap<number, Payload>> {
+  async #write(attempted: Attempted): Promise<ReadonlyMap<number, Payload>> {
     const { store, scope } = this.#options;
+    const { turn } = attempted;
     const fleet = this.#snapshot();
     const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
     const agents = this.#snapshots.changed(fleet, isLast);
     if (turn.isIdle && agents.length === 0) return noPayloads;
 
-    this.#undecided = { turn, inputs };
+    this.#undecided = attempted;
     const committing = store.commit(turn.commit(scope, agents));
     // Asked for in the wake of the commit, so that the two share one trip.
     const payloads = this.#readPayloads(turn);
@@ -368,9 +377,11 @@ export class Journal {
   }
 
   /** Everything that the world may see of a turn, now that it is durable. */
-  #release(turn: Turn, payloads: ReadonlyMap<number, Payload>): void {
+  #release(attempted: Attempted, payloads: ReadonlyMap<number, Payload>): void {
     const { executor } = this.#options;
+    const { turn } = attempted;
     this.#failures = 0;
+    if (turn.steps.length > 0) this.#tellObservers(attempted);
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
@@ -397,6 +408,13 @@ export class Journal {
     this.#health.look(config);
     this.#removals.take(turn);
     this.#end(turn);
+  }
+
+  #tellObservers({ turn, inputs, handedOverAt }: Attempted): void {
+    const { observers, clock } = this.#options;
+    const commitMs = clock.monotonic() - handedOverAt;
+    const { at } = turn.context;
+    observers.turnCommitted({ head: this.ledger.head, at, commitMs, inputs, steps: turn.steps });
   }
 
   #end(turn: Turn): void {
@@ -510,7 +528,7 @@ export class Journal {
     this.#undecided = null;
     turn.apply();
     const payloads = await this.#readPayloads(turn);
-    if (!this.#isHalted) this.#release(turn, payloads);
+    if (!this.#isHalted) this.#release(attempted, payloads);
     return 'committed';
   }
 

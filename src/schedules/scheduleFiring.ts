@@ -35,7 +35,7 @@ function fireSchedule(turn: Turn, ledger: Ledger, { row: before, times, nextAt }
       ledger.schedules.isWaitingForRoom = true;
       break;
     }
-    row = scheduleLifecycle.step(
+    row = turn.stepSchedule(
       row,
       'run' in done
         ? { type: 'time.fired', run: done.run, dueAt }

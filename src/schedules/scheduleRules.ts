@@ -39,8 +39,8 @@ export function putSchedule(turn: Turn, { schedule }: LedgerCommandOf<'schedule.
     );
   }
   const row = isNew
-    ? scheduleLifecycle.create({ id, spec, kind, tasks, size, createdAt, dueAt })
-    : scheduleLifecycle.step(existing, { type: 'schedule.update', spec, kind, tasks, size, dueAt, at });
+    ? turn.createSchedule({ id, spec, kind, tasks, size, createdAt, dueAt })
+    : turn.stepSchedule(existing, { type: 'schedule.update', spec, kind, tasks, size, dueAt, at });
   stage(turn, row, template);
   return true;
 }
@@ -54,14 +54,14 @@ export function removeSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'sche
 
 export function pauseSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'schedule.pause'>): void {
   const row = requireSchedule(turn, scheduleId);
-  stageIfChanged(turn, row, scheduleLifecycle.step(row, { type: 'schedule.pause' }));
+  stageIfChanged(turn, row, turn.stepSchedule(row, { type: 'schedule.pause' }));
 }
 
 /** It goes on with its first time from now. */
 export function resumeSchedule(turn: Turn, { scheduleId }: LedgerCommandOf<'schedule.resume'>): void {
   const row = requireSchedule(turn, scheduleId);
   const dueAt = nextTime(row.context.spec, row.context.createdAt, turn.context.at);
-  stageIfChanged(turn, row, scheduleLifecycle.step(row, { type: 'schedule.resume', dueAt }));
+  stageIfChanged(turn, row, turn.stepSchedule(row, { type: 'schedule.resume', dueAt }));
 }
 
 /** Stages what has become of a schedule, and tells of its end. Its template stays. */

@@ -2,10 +2,12 @@ import { activeTasks, waitingTasks, type FinalBatchState } from '../../machines/
 import type { BatchEvent } from '../../machines/batchMachine.ts';
 import type { NewTask } from '../../machines/fleetCommand.ts';
 import type { FleetFact } from '../../machines/fleetFact.ts';
+import type { ScheduleEvent } from '../../machines/scheduleMachine.ts';
 import type { FinalTaskStatus, Json } from '../../machines/task.ts';
 import type { TaskEvent } from '../../machines/taskMachine.ts';
 import type { AbortCause } from '../executor.ts';
 import type { TurnNews } from '../journal/readModel.ts';
+import type { RowStep } from '../journal/turnObserver.ts';
 import type { Removal } from '../journal/removals.ts';
 import type { Told } from '../ledger/dependents.ts';
 import {
@@ -15,7 +17,7 @@ import {
   type LingeringAttempt,
   type RemovalState
 } from '../ledger/ledger.ts';
-import { batchLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
+import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
 import type { FleetStats } from '../ledger/stats.ts';
 import type { TaskRequest } from '../ledger/taskRequests.ts';
 import { StagedSchedules } from '../schedules/stagedSchedules.ts';
@@ -24,6 +26,7 @@ import type {
   Commit,
   LedgerHead,
   Payload,
+  ScheduleRow,
   StoredAgent,
   StoredResult,
   StoredTask,
@@ -75,6 +78,8 @@ export class Turn {
   /** Those of {@link Turn.results} that came from outside, as {@link submittedResultKey}. */
   readonly submittedResults = new Set<string>();
   readonly workers = new Map<string, WorkerChange>();
+  /** For those who follow the rows; empty where nobody does. */
+  readonly steps: RowStep[] = [];
   /** Workers whose handler was given up: they are to be replaced. */
   readonly wedgedWorkers: string[] = [];
   /** Submissions that wait for room in the queue, or for the end of a removal. */
@@ -206,6 +211,7 @@ export class Turn {
     this.#newKeys.set(key, seq);
     if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);
     this.#stage(undefined, row);
+    this.#keepStep({ kind: 'task', event: null, after: row });
     this.stats.totalTasks += 1;
     return row;
   }
@@ -220,6 +226,7 @@ export class Turn {
     const after = taskLifecycle.step(row, event);
     if (after === row) return row;
     this.#stage(row, after);
+    this.#keepStep({ kind: 'task', event, after });
     if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
     return after;
   }
@@ -234,6 +241,7 @@ export class Turn {
   createBatch(id: string, metadata: Json): BatchRow {
     const row = batchLifecycle.create({ id, metadata, createdAt: this.context.at });
     this.#batches.set(id, row);
+    this.#keepStep({ kind: 'batch', event: null, after: row });
     this.stats.totalBatches += 1;
     return row;
   }
@@ -243,12 +251,25 @@ export class Turn {
     if (after === row) return row;
     const { id } = after.context;
     this.#batches.set(id, after);
+    this.#keepStep({ kind: 'batch', event, after });
     if (after.state === 'cancelling' && row.state !== 'cancelling') {
       this.#ledger.sweeps.set(id, after.context.firstSeq);
     }
     if (batchLifecycle.isFinal(after.state)) {
       this.facts.push({ type: 'batch.settled', batchId: id, status: after.state as FinalBatchState });
     }
+    return after;
+  }
+
+  createSchedule(input: Parameters<typeof scheduleLifecycle.create>[0]): ScheduleRow {
+    const row = scheduleLifecycle.create(input);
+    this.#keepStep({ kind: 'schedule', event: null, after: row });
+    return row;
+  }
+
+  stepSchedule(row: ScheduleRow, event: ScheduleEvent): ScheduleRow {
+    const after = scheduleLifecycle.step(row, event);
+    if (after !== row) this.#keepStep({ kind: 'schedule', event, after });
     return after;
   }
 
@@ -402,6 +423,10 @@ export class Turn {
     this.#ledger.move(before, after, this.#limits);
     if (before?.state === after.state) return;
     this.#counts.move(batchId, before?.state, after.state);
+  }
+
+  #keepStep(step: RowStep): void {
+    if (this.context.keepsSteps) this.steps.push(step);
   }
 
   /** Where the clock was set back, who comes later still waits behind the others. */

@@ -16,5 +16,7 @@ export interface TurnContext {
   readonly canEndHandlers: boolean;
   /** Whether facts about single tasks are wanted. */
   readonly tellsTasks: boolean;
+  /** Whether somebody follows the rows step by step. */
+  readonly keepsSteps: boolean;
   readonly found: Found;
 }

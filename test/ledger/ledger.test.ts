@@ -145,6 +145,7 @@ function turnOf(ledger: Ledger, context: Partial<TurnContext> = {}): Turn {
     types: new Set(['work']),
     canEndHandlers: false,
     tellsTasks: false,
+    keepsSteps: false,
     found: nothingFound,
     ...context
   });

@@ -71,6 +71,7 @@ function turnOver(ledger: Ledger): Turn {
     types: new Set(),
     canEndHandlers: false,
     tellsTasks: false,
+    keepsSteps: false,
     found: { ...nothingFound, batches: new Map([['b', settledBatchOf('b')]]) }
   });
 }
