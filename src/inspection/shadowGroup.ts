@@ -28,6 +28,8 @@ export class ShadowGroup<TRow extends ShadowedRow> {
   #secondBegan = -Infinity;
   /** In this second. */
   #newcomers = 0;
+  /** The fleet has ended, maybe since the inspector stopped it in the middle of a turn. */
+  #hasEnded = false;
 
   constructor(options: ShadowGroupOptions<TRow>) {
     this.#options = options;
@@ -39,7 +41,7 @@ export class ShadowGroup<TRow extends ShadowedRow> {
     if (choice.max === 0) return;
     for (const row of rows) {
       if (choice.takes(row)) this.#appear(row);
-      if (this.#shadows.size >= choice.max) return;
+      if (this.#hasEnded || this.#shadows.size >= choice.max) return;
     }
   }
 
@@ -71,12 +73,13 @@ export class ShadowGroup<TRow extends ShadowedRow> {
   }
 
   stop(): void {
+    this.#hasEnded = true;
     for (const id of this.#shadows.keys()) this.#stop(id);
   }
 
   #hasRoom(at: number): boolean {
     const { max } = this.#options.choice;
-    if (this.#shadows.size >= max) return false;
+    if (this.#hasEnded || this.#shadows.size >= max) return false;
     // It is another second also when the clock was set back.
     if (Math.abs(at - this.#secondBegan) >= 1_000) {
       this.#secondBegan = at;

@@ -95,21 +95,32 @@ describe('an inspector', () => {
     await fleet.stop();
   });
 
-  it.each([true, false])('may stop the fleet where it sees a task run (graceful: %s)', async (graceful) => {
+  it.each<[how: string, stop: (fleet: FleetManager<typeof handlers>) => unknown]>([
+    ['gracefully', (fleet) => fleet.stop()],
+    ['at once', (fleet) => fleet.stop({ graceful: false })],
+    ['as a parent does', (fleet) => fleet.actor.stop()]
+  ])('may stop the fleet where it sees a task run: %s', async (_, stop) => {
+    const log = rowLog();
     let fleet: FleetManager<typeof handlers> | null = null;
-    const stops: Promise<void>[] = [];
+    let hasStopped = false;
+    let stopped: unknown;
     const started = await startFleet({
       handlers,
       inspect(event) {
+        log.inspect(event);
         if (event.type !== '@xstate.snapshot' || shadowOf(event)?.getSnapshot().value !== 'running') return;
-        stops.push(fleet!.stop({ graceful }));
+        if (hasStopped) return;
+        hasStopped = true;
+        stopped = stop(fleet!);
       }
     });
     ({ fleet } = started);
-    await fleet.submitBatch(noops(5), { batchId: 'b' });
+    // A parent does not wait until the caller was answered.
+    await fleet.submitBatch(noops(5), { batchId: 'b' }).catch(() => {});
     await settled();
-    expect(stops).not.toEqual([]);
-    await Promise.all(stops);
+    expect(hasStopped).toBe(true);
+    await stopped;
+    expect([...log.live]).toEqual([]);
 
     const next = await started.restart({ inspect: () => {} });
     expect(await next.fleet.waitForBatch('b')).toMatchObject({ completedTasks: 5 });
@@ -266,6 +277,17 @@ describe('a sample', () => {
     const appeared = log.lines.filter((line) => line.endsWith('xstate.init'));
     // Seven a second.
     expect(appeared).toHaveLength(5 * 7);
+    await fleet.stop();
+  });
+
+  it('takes in others when the clock was set back', async () => {
+    const log = rowLog();
+    const inspectRows = { tasks: { max: 2 }, batches: { max: 0 } };
+    const { fleet, clock } = await startFleet({ handlers, inspect: log.inspect, inspectRows });
+    await fleet.waitForBatch(await fleet.submitBatch(noops(5)));
+    clock.jump(-3_600_000);
+    await fleet.waitForBatch(await fleet.submitBatch(noops(5)));
+    expect(log.lines.filter((line) => line.endsWith('xstate.init'))).toHaveLength(4);
     await fleet.stop();
   });
 
