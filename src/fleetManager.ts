@@ -1,7 +1,8 @@
-import type { ActorRefFrom, InspectionEvent } from 'xstate';
+import type { ActorRefFrom } from 'xstate';
 import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetFact } from '../machines/fleetFact.ts';
+import type { FleetRef } from '../machines/fleetMachine.ts';
 import type { TaskError, TaskResult } from '../machines/task.ts';
 import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './agents/workerViews.ts';
 import { systemClock, type Clock } from './clock.ts';
@@ -45,6 +46,7 @@ import type {
   ResultOf
 } from './handlers/handler.ts';
 import type { HandlerRegistry, RegisterOptions } from './handlers/handlerRegistry.ts';
+import { readInspection, type Inspection, type InspectionOptions } from './inspection/inspection.ts';
 import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
 import { isHeld } from './ledger/ledger.ts';
@@ -79,9 +81,8 @@ export type TaskFor<THandlers extends Handlers> = {
 export interface FleetManagerOptions<
   THandlers extends Handlers = Handlers,
   TCoordinator extends CoordinatorAgent = CoordinatorAgent
-> extends FleetOptions<THandlers> {
-  /** Passed to XState: sees every event of every actor. Costs time with each of them. */
-  readonly inspect?: (event: InspectionEvent) => void;
+>
+  extends FleetOptions<THandlers>, InspectionOptions {
   /** Passed to XState: gets what a `log` action writes. Defaults to `console.log`. */
   readonly logger?: (...args: readonly unknown[]) => void;
   /** Passed to XState: names the fleet's actor in its system. */
@@ -110,9 +111,9 @@ export class FleetManager<
   readonly store: ReadModelStore = createReadModel();
 
   readonly #options: ResolvedOptions;
-  readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
   readonly #observers = new TurnObservers();
+  readonly #inspection: Inspection | null;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -122,15 +123,13 @@ export class FleetManager<
   readonly #settlements: Settlements;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
-    const { inspect, logger, systemId, onListenerError, coordinator, ...fleetOptions } = readFields(
-      'options',
-      options
-    );
-    this.#inspect = inspect;
-    if (inspect !== undefined) assertFunction('options.inspect', inspect);
+    const { inspect, inspectRows, logger, systemId, onListenerError, coordinator, ...fleetOptions } =
+      readFields('options', options);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
     this.#events = new FleetEvents(onListenerError);
+    this.#inspection = readInspection(inspect, inspectRows, this.#events);
+    if (this.#inspection?.shadows) this.#observers.add(this.#inspection.shadows);
     this.#hooks = new FleetHooks(
       new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
       this.#hookMethods()
@@ -159,11 +158,14 @@ export class FleetManager<
       create: () => this.#createFleet(),
       events: this.#events,
       actorOptions: {
-        ...(inspect && { inspect }),
+        ...(this.#inspection && { inspect: this.#inspection.inspect }),
         ...(logger && { logger }),
         ...(systemId !== undefined && { systemId })
       },
-      onStarted: () => obeyInbox(store, name, this),
+      onStarted: () => {
+        this.#inspection?.shadows?.begin(this.actor as unknown as FleetRef, this.#actor.journal.ledger);
+        return obeyInbox(store, name, this);
+      },
       onStopped: () => this.#coordination.end()
     });
     this.#reader = new FleetReader(store, name);
@@ -588,7 +590,7 @@ export class FleetManager<
   #createFleet(): Fleet {
     return createFleet(this.#options, this.store, {
       hasTaskListeners: () =>
-        this.#inspect !== undefined || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
+        this.#inspection !== null || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
       onListenerError: (error) => this.#events.report(error),
       observers: this.#observers,
       onReleased: (results, facts) => {

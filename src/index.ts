@@ -59,6 +59,9 @@ export type {
   SchemaHandler
 } from './handlers/handler.ts';
 export { HandlerRegistry, type RegisterOptions } from './handlers/handlerRegistry.ts';
+export type { InspectionOptions } from './inspection/inspection.ts';
+export type { Inspector } from './inspection/inspector.ts';
+export type { RowSample, RowSamples, TaskSample } from './inspection/rowSamples.ts';
 export { compileLifecycle, type Lifecycle, type LifecycleOf } from './ledger/lifecycle.ts';
 export { limits } from './validation/limits.ts';
 export type { ConfigPatch } from './options.ts';

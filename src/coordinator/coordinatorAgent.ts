@@ -1,4 +1,3 @@
-import type { InspectionEvent } from 'xstate';
 import {
   healthOf,
   summaryOf,
@@ -12,6 +11,7 @@ import { ConflictError } from '../errors.ts';
 import { pageSize } from '../fleet/fleetReader.ts';
 import { taskResultOf } from '../fleet/views.ts';
 import { taskErrorOf } from '../handlers/outcome.ts';
+import type { Inspector } from '../inspection/inspector.ts';
 import type { ResultQuery, Store, StoredResult } from '../store.ts';
 import {
   assertBoolean,
@@ -98,8 +98,8 @@ export interface CoordinatorOptions extends ResultPolicies {
   readonly store?: Store;
   /** Source of time. Defaults to the machine's. */
   readonly clock?: Clock;
-  /** Passed to XState: sees every event of every actor. */
-  readonly inspect?: (event: InspectionEvent) => void;
+  /** Passed to XState, which has it see every event of every actor: a function, or an observer. */
+  readonly inspect?: Inspector;
   /** Told what {@link CoordinatorAgent.onResult} or a subscriber threw. Defaults to a warning of the process. */
   readonly onListenerError?: (error: unknown) => void;
   /** The fleet that it serves, as `FleetManager` gives it to `coordinator`. Excludes all others: the fleet has its own. */

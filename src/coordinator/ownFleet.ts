@@ -3,8 +3,9 @@ import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '.
 import { FleetActor } from '../fleet/fleetActor.ts';
 import { FleetEvents } from '../fleet/fleetEvents.ts';
 import { createReadModel } from '../journal/readModel.ts';
+import { readInspector } from '../inspection/inspector.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
-import { assertFunction, readOptions } from '../validation/validation.ts';
+import { readOptions } from '../validation/validation.ts';
 import type { CoordinatorOptions } from './coordinatorAgent.ts';
 import { FleetCoordination, type CoordinatorHost } from './fleetCoordination.ts';
 
@@ -44,7 +45,7 @@ export class OwnFleet {
       handlers: {},
       config: { retention: kept, health }
     });
-    if (inspect !== undefined) assertFunction('options.inspect', inspect);
+    const inspector = inspect === undefined ? null : readInspector('options.inspect', inspect);
     const { store, clock } = resolved;
     const events = new FleetEvents(onListenerError);
     this.#coordination = new FleetCoordination({
@@ -62,7 +63,7 @@ export class OwnFleet {
       options: resolved,
       create: () => this.#createFleet(resolved, events),
       events,
-      actorOptions: { ...(inspect && { inspect }) },
+      actorOptions: { ...(inspector && { inspect: inspector }) },
       onStopped: () => this.#coordination.end()
     });
   }

@@ -381,7 +381,7 @@ export class Journal {
     const { executor } = this.#options;
     const { turn } = attempted;
     this.#failures = 0;
-    if (turn.steps.length > 0) this.#tellObservers(attempted);
+    if (turn.steps.length > 0 || !turn.schedules.isEmpty) this.#tellObservers(attempted);
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);

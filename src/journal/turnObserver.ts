@@ -32,7 +32,7 @@ export interface ObservedTurn {
 
 /** Follows the rows of a fleet, step by step. */
 export interface TurnObserver {
-  /** Told of each turn that changed a row, after its commit and before its effects leave. Must not throw. */
+  /** Told of each turn that changed or removed a row, after its commit and before its effects leave. Must not throw. */
   turnCommitted(turn: ObservedTurn): void;
 }
 

@@ -40,6 +40,12 @@ export class TaskTable {
     if (!this.#attempted.delete(seq)) this.#leaveBlock(seq);
   }
 
+  /** Those first that a worker has had. Each of the others is made again as it is asked for. */
+  *rows(): Generator<TaskRow, void, undefined> {
+    yield* this.#attempted.values();
+    for (const [number, block] of this.#blocks) yield* block.rows(number * blockSize);
+  }
+
   #blockFor(seq: number): Block {
     const number = blockOf(seq);
     let block = this.#blocks.get(number);
@@ -81,6 +87,14 @@ class Block {
     if (key === undefined) return undefined;
     const blockedBy = this.#blockedBy.get(index) ?? null;
     return taskLifecycle.create({ seq, key, blockedBy, ...this.#kinds[this.#kindOf[index]!]! });
+  }
+
+  /** @param firstSeq - Of the block. */
+  *rows(firstSeq: number): Generator<TaskRow, void, undefined> {
+    for (let seq = firstSeq; seq < firstSeq + blockSize; seq++) {
+      const row = this.get(seq);
+      if (row !== undefined) yield row;
+    }
   }
 
   set({ context }: TaskRow): void {

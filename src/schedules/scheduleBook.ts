@@ -22,6 +22,10 @@ export class ScheduleBook {
     return this.#rows.get(id);
   }
 
+  rows(): Iterable<ScheduleRow> {
+    return this.#rows.values();
+  }
+
   set(row: ScheduleRow): void {
     this.#rows.set(row.context.id, row);
     this.#nextAt = undefined;

@@ -110,6 +110,8 @@ describe('TaskTable', () => {
           expect(table.has(at)).toBe(model.has(at));
         }
         for (const at of model.keys()) expect(table.get(at)).toEqual(model.get(at));
+        const bySeq = (rows: Iterable<TaskRow>) => [...rows].sort((a, b) => a.context.seq - b.context.seq);
+        expect(bySeq(table.rows())).toEqual(bySeq(model.values()));
       })
     );
   });
