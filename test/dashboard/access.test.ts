@@ -22,7 +22,7 @@ describe('E1: who has the token', () => {
     const answer = await request(page, pause, { method: 'POST', headers: { ...json, ...headers } });
     expect([answer.status, answer.json]).toEqual([
       401,
-      { error: { code: 'ERR_TOKEN', message: expect.any(String) } }
+      { error: { code: 'ERR_TOKEN', message: expect.any(String) as string } }
     ]);
     expect(fleet.actor.getSnapshot().value.operation).toBe('running');
   });

@@ -37,8 +37,8 @@ describe('the frames of a page', () => {
     const first = await events.nextFrame();
     await fleet.submitBatch(
       [
-        { type: 'wait', id: 'a' },
-        { type: 'fail', id: 'b' }
+        { type: 'wait', id: 'a', data: null },
+        { type: 'fail', id: 'b', data: null }
       ],
       { batchId: 'b', metadata: { secret: 1 } }
     );
@@ -111,7 +111,8 @@ describe('the frames of a page', () => {
     const test = await servedFleet({ handlers: { echo: () => {} } });
     await test.fleet.pause();
     const ids = Array.from({ length: 120 }, (_, index) => `b${index}`);
-    for (const batchId of ids) await test.fleet.submitBatch([{ type: 'echo', id: '1' }], { batchId });
+    for (const batchId of ids)
+      await test.fleet.submitBatch([{ type: 'echo', id: '1', data: null }], { batchId });
     await test.fleet.pauseBatch('b3');
     await test.fleet.cancelBatch('b4');
     const { batchStates, batches, isPaused } = await frameOf(test);
@@ -122,7 +123,8 @@ describe('the frames of a page', () => {
 
   it('count schedules by their states', async () => {
     const test = await servedFleet({ handlers: { echo: () => {} } });
-    for (const id of ['a', 'b', 'c']) await test.fleet.schedule(id, { everyMs: 60_000 }, { type: 'echo' });
+    for (const id of ['a', 'b', 'c'])
+      await test.fleet.schedule(id, { everyMs: 60_000 }, { type: 'echo', data: null });
     await test.fleet.pauseSchedule('b');
     expect((await frameOf(test)).scheduleStates).toMatchObject({ paused: 1 });
   });
@@ -165,7 +167,7 @@ describe('the frames of a page', () => {
       }
     });
     const test = await servedFleet({ handlers: { echo: () => {} }, store });
-    await test.fleet.submitBatch([{ type: 'echo', id: '1' }], { batchId: 'b' });
+    await test.fleet.submitBatch([{ type: 'echo', id: '1', data: null }], { batchId: 'b' });
     await test.fleet.waitForBatch('b');
     const before = reads;
     await frameOf(test);
@@ -179,7 +181,7 @@ describe('the frames of a page', () => {
       config: { maxConcurrentWorkers: 1, workerConcurrency: 20 }
     });
     await test.fleet.submitBatch(
-      Array.from({ length: 20 }, (_, index) => ({ type: 'wait' as const, id: `${index}` })),
+      Array.from({ length: 20 }, (_, index) => ({ type: 'wait' as const, id: `${index}`, data: null })),
       { batchId: 'b' }
     );
     await expect.poll(async () => (await test.fleet.getStats()).runningTasks).toBe(20);

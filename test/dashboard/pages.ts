@@ -120,7 +120,7 @@ export class RawConnection {
     this.socket.on('data', (chunk) => (this.#text += chunk.toString()));
     // One that the server has destroyed.
     this.socket.on('error', () => {});
-    this.#ended = once(this.socket, 'close');
+    this.#ended = new Promise((resolve) => this.socket.once('close', resolve));
     onTestFinished(() => void this.socket.destroy());
   }
 

@@ -24,7 +24,7 @@ describe('a served fleet', () => {
     await fleet.submitBatch(
       [
         { type: 'echo', id: '1', data: 1 },
-        { type: 'fail', id: '2' }
+        { type: 'fail', id: '2', data: null }
       ],
       { batchId: 'b' }
     );
@@ -71,16 +71,16 @@ describe('a served fleet', () => {
       },
       config: { maxRetries: 0 }
     });
-    await fleet.submitBatch([{ type: 'fail', id: 'a' }], { batchId: 'b' });
+    await fleet.submitBatch([{ type: 'fail', id: 'a', data: null }], { batchId: 'b' });
     await fleet.waitForBatch('b');
 
     const { json: retried } = await post('/api/tasks/b%2Fa/retry');
-    expect(retried).toEqual({ ok: true, key: expect.any(String) });
+    expect(retried).toEqual({ ok: true, key: expect.any(String) as string });
     expect((await fleet.getTask(retried!.key as string)).retryOf).toBe('b/a');
     const { json: again } = await post('/api/batches/b/retry');
     expect((await fleet.waitForBatch(again!.batchId as string)).failedTasks).toBe(1);
 
-    await fleet.submitBatch([{ type: 'wait', id: 'a' }], { batchId: 'w' });
+    await fleet.submitBatch([{ type: 'wait', id: 'a', data: null }], { batchId: 'w' });
     expect((await post('/api/batches/w/pause')).json).toEqual({ ok: true });
     expect((await fleet.getBatchStatus('w')).status).toBe('paused');
     expect((await post('/api/batches/w/resume')).json).toEqual({ ok: true });
@@ -106,7 +106,10 @@ describe('a served fleet', () => {
   ])('answers %s of %j with %i %s', async (path, body, status, code) => {
     const { post } = await servedFleet({ handlers: {} });
     const answer = await post(path, body);
-    expect([answer.status, answer.json]).toEqual([status, { error: { code, message: expect.any(String) } }]);
+    expect([answer.status, answer.json]).toEqual([
+      status,
+      { error: { code, message: expect.any(String) as string } }
+    ]);
   });
 
   it('tells its readers of its stop, and is reached no more', async () => {
