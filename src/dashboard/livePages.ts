@@ -65,7 +65,15 @@ export class LivePages {
       onError
     });
     const access = new Access(resolved.token, clock);
-    const server = await startPageServer({ fleet, assets, access, streams, options: resolved, onError });
+    const server = await startPageServer({
+      fleet,
+      clock,
+      assets,
+      access,
+      streams,
+      options: resolved,
+      onError
+    });
     const close = async (): Promise<void> => {
       await server.close();
       this.#pages.delete(page);

@@ -9,6 +9,7 @@ import { FleetManager, systemClock } from '../../src/index.ts';
 const options = resolveServeOptions({});
 const onError = (error: unknown): void => void process.stderr.write(`${String(error)}\n`);
 const server = await startPageServer({
+  clock: systemClock,
   fleet: new FleetManager({ handlers: {} }),
   assets: { html: 'page', script: '', style: '' },
   access: new Access(options.token, systemClock),

@@ -186,6 +186,27 @@ describe('E13: actions', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await test.post('/api/fleet/pause')).status).toBe(200);
   });
+
+  it('that wait for longer than 20 s are answered, and go on', async () => {
+    const { promise, open } = gate();
+    const { fleet, clock, post } = await servedFleet({
+      handlers: { wait: () => promise, echo: (data: number) => data },
+      config: { maxQueueSize: 1, maxConcurrentWorkers: 1, onQueueFull: 'wait' }
+    });
+    await fleet.submitAsync('wait', null as never, { id: 'w' });
+    await fleet.submitAsync('echo', 1, { id: 'a' });
+    await fleet.cancelTask('a');
+    await fleet.submitAsync('echo', 1, { id: 'b' });
+    const late = post('/api/tasks/a/retry');
+    const isAnswered = late.then(() => true);
+    while (!(await Promise.race([isAnswered, clock.advance(1_000).then(() => false)])));
+    expect((await late).json).toMatchObject({ error: { code: 'ERR_TIMEOUT' } });
+    open();
+    await clock.advance(0);
+    expect((await fleet.listTasks()).filter(({ retryOf }) => retryOf === 'a')).toMatchObject([
+      { status: 'completed' }
+    ]);
+  });
 });
 
 describe('whatever is asked', () => {
@@ -294,6 +315,7 @@ async function hurriedServer() {
   const { clock, streams, change } = stubStreams();
   const server = await startPageServer({
     fleet: new FleetManager({ handlers: {} }),
+    clock,
     assets: { html: '', script: '', style: '' },
     access: new Access(token, clock),
     streams,

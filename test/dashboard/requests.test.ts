@@ -96,6 +96,19 @@ describe('E4: another page', () => {
     }
   );
 
+  it('finds no other spelling of a path that is guarded', async () => {
+    const { page } = await servedFleet({ handlers: {} }, { protectReads: true });
+    for (const path of [
+      '/%61pi/batches',
+      '/api//batches',
+      '/./api/batches',
+      '/x/../api/batches',
+      '/API/batches'
+    ]) {
+      expect([401, 404]).toContain(await statusOf(page, `GET ${path} HTTP/1.1`, host));
+    }
+  });
+
   it('is not the page itself, nor a program', async () => {
     const { page, post } = await servedFleet({ handlers: {} });
     const { origin } = new URL(page.url);
