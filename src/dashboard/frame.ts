@@ -1,0 +1,58 @@
+import type { BatchState, BatchStatus, TaskCounts } from '../../machines/batch.ts';
+
+/** What a page shows of a fleet at one moment. */
+export interface Frame {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly turn: number;
+  readonly name: string;
+  /** Active state paths of each chart that is an actor, by the machine's id: `{ fleet: ['operation.running', 'journal.clean'], coordinator: [...], autoscaler: [...] }`. */
+  readonly active: Readonly<Record<string, readonly string[]>>;
+  /** How many are in each state. Tasks and batches in final states: totals since the first start (tasks) or of those in memory (batches). */
+  readonly tasks: TaskCounts;
+  readonly batchStates: Readonly<Partial<Record<BatchState, number>>>;
+  readonly workerStates: Readonly<Record<string, number>>;
+  /** The scheduled submissions by state, where there are some. */
+  readonly scheduleStates: Readonly<Record<string, number>>;
+  readonly totals: {
+    readonly totalBatches: number;
+    readonly totalTasks: number;
+    readonly retriedAttempts: number;
+    readonly lostAttempts: number;
+    readonly lateOutcomes: number;
+  };
+  /** Row transitions since the fleet (or the recording) started. */
+  readonly transitions: number;
+  /** Of the last commits, ms. */
+  readonly commitMs: number | null;
+  /** Of successful and failed attempts, ms. `null`: none yet. */
+  readonly durations: { readonly p50: number; readonly p90: number; readonly p99: number } | null;
+  /** At most 50, the latest first. */
+  readonly batches: readonly BatchStatus[];
+  /** At most 200, by id. */
+  readonly workers: readonly FrameWorker[];
+  /** Failed and timed out, at most 50, newest first. */
+  readonly failures: readonly FrameFailure[];
+  /** maxConcurrentWorkers in force; whether the fleet is paused. */
+  readonly maxWorkers: number;
+  readonly isPaused: boolean;
+}
+export interface FrameWorker {
+  readonly id: string;
+  readonly state: string;
+  readonly taskIds: readonly string[];
+  readonly tags: readonly string[];
+  readonly completed: number;
+  readonly failed: number;
+}
+export interface FrameFailure {
+  readonly key: string;
+  readonly taskId: string;
+  readonly batchId: string | null;
+  readonly type: string;
+  readonly status: string;
+  readonly error: string;
+  readonly attempts: number;
+  readonly workerId: string | null;
+  readonly at: number;
+}
