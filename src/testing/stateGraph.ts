@@ -1,0 +1,234 @@
+import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import { comparable, textOf } from './comparable.ts';
+import { alternativesOf, descriptorOf, edgeIdOf, edgesOf, isMeant, pathOf, type Edge } from './edges.ts';
+import { take, type Move, type Moves } from './moves.ts';
+import { begin, childrenOf, type Situation, type Start, type Step } from './step.ts';
+import { StepError } from './testingErrors.ts';
+
+/** A situation that was reached, and how. */
+export interface Place {
+  readonly situation: Situation;
+  /** `null`: a run starts here. */
+  readonly from: { readonly place: Place; readonly move: Move } | null;
+  readonly start: Start;
+  /** What the machine did when it came here first. */
+  readonly step: Step;
+  /** Every move from here that was tried. Filled while the search goes on. */
+  readonly ways: Way[];
+}
+
+export interface Way {
+  readonly move: Move;
+  readonly step: Step;
+  readonly to: Place;
+}
+
+/** The end of a path: the place, and the last move, `null` where it happened at the start. */
+export interface Sight {
+  readonly place: Place;
+  readonly move: Move | null;
+}
+
+/** What was found out about a machine by going everywhere, the shortest way first. */
+export interface StateGraph {
+  readonly places: readonly Place[];
+  /** Where each edge is taken first, by its id. */
+  readonly taken: ReadonlyMap<string, Sight>;
+  /** Where an edge with a guard is asked first and refuses, by its id. */
+  readonly refused: ReadonlyMap<string, Sight>;
+  /** Why each of the other edges was not taken, by its id. */
+  readonly reasons: ReadonlyMap<string, string>;
+  /** Paths of the states that were active, were it for a moment. */
+  readonly entered: ReadonlySet<string>;
+  /** Whether every situation was looked at: nothing was cut off by the limit, nor because all was found. */
+  readonly isComplete: boolean;
+}
+
+export interface SearchOptions {
+  readonly starts: readonly Start[];
+  readonly moves: Moves;
+  readonly serializeState: (situation: Situation) => unknown;
+  /** Situations to look at. */
+  readonly limit: number;
+  /** Whether to go on when all edges, and the refusals of all guards, are found. */
+  readonly isExhaustive: boolean;
+}
+
+/**
+ * Goes through the situations of a machine breadth first.
+ *
+ * Two situations are one when their states, running children, timers and `serializeState` are the same.
+ *
+ * @throws {StepError} when a guard, an assignment or an input throws, with the path to it.
+ */
+export function explore(machine: AnyStateMachine, options: SearchOptions): StateGraph {
+  const edges = edgesOf(machine);
+  const places = new Map<string, Place>();
+  const taken = new Map<string, Sight>();
+  const refused = new Map<string, Sight>();
+  const entered = new Set<string>();
+  const obstacles = new Obstacles();
+  const guarded = edges.filter(({ guard }) => guard !== null).length;
+
+  for (const start of options.starts) {
+    const first = attempt(machine, [], () => begin(machine, start));
+    const place = placeOf(first, null, start);
+    note(first, { place, move: null });
+    obstacles.atRest(place, refused);
+  }
+
+  let isCut = places.size > options.limit;
+  search: for (const place of places.values()) {
+    for (const move of options.moves.in(place.situation)) {
+      if (!options.isExhaustive && taken.size === edges.length && refused.size === guarded) {
+        isCut = true;
+        break search;
+      }
+      const step = attempt(machine, [...movesTo(place), move], () => take(place.situation, move));
+      obstacles.at(place, move, step, refused);
+      note(step, { place, move });
+      const known = places.size;
+      const to = placeOf(step, { place, move }, place.start);
+      place.ways.push({ move, step, to });
+      if (places.size > known) obstacles.atRest(to, refused);
+    }
+    if (places.size > options.limit) {
+      isCut = true;
+      break;
+    }
+  }
+
+  const missing = edges.filter(({ id }) => !taken.has(id));
+  const reasons = new Map(missing.map((edge) => [edge.id, obstacles.reason(edge, entered)]));
+  return { places: [...places.values()], taken, refused, reasons, entered, isComplete: !isCut };
+
+  function note({ taken: ids, entered: paths }: Step, sight: Sight): void {
+    for (const id of ids) {
+      if (!taken.has(id)) taken.set(id, sight);
+      const edge = edges.find((one) => one.id === id)!;
+      if (edge.source !== '') entered.add(edge.source);
+    }
+    for (const path of paths) entered.add(path);
+  }
+
+  function placeOf(step: Step, from: Place['from'], start: Start): Place {
+    const { situation } = step;
+    const key = keyOf(situation, options.serializeState);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = { situation, from, start, step, ways: [] };
+      places.set(key, place);
+    }
+    return place;
+  }
+}
+
+/** How to get to a place from its start. */
+export function movesTo({ from }: Place): readonly Move[] {
+  return from === null ? [] : [...movesTo(from.place), from.move];
+}
+
+function attempt(machine: AnyStateMachine, moves: readonly Move[], act: () => Step): Step {
+  try {
+    return act();
+  } catch (error) {
+    throw new StepError(
+      machine.id,
+      moves.map(({ event }) => event.type),
+      error
+    );
+  }
+}
+
+function keyOf(situation: Situation, serializeState: SearchOptions['serializeState']): string {
+  const { snapshot, timers, at, ended } = situation;
+  const history = Object.entries(snapshot.historyValue as Record<string, readonly AnyStateNode[]>);
+  return textOf([
+    snapshot.value,
+    snapshot.status,
+    history.map(([id, nodes]) => [id, nodes.map(pathOf)]),
+    Object.values(childrenOf(snapshot))
+      .filter((child) => child !== undefined && !ended.has(child))
+      .map((child) => child!.id)
+      .sort(),
+    timers.map((timer) => [timer.at - at, comparable(timer.event)]),
+    serializeState(situation)
+  ]);
+}
+
+/** Why edges are not taken although their states are active. */
+class Obstacles {
+  readonly #offered = new Map<string, { refusals: number; shadowedBy: string | null }>();
+
+  /** What did not come of a move. Of the events that a machine sends itself nothing is known here. */
+  at(place: Place, move: Move, { taken }: Step, refused: Map<string, Sight>): void {
+    const { type } = move.event;
+    for (const transition of transitionsOf(place.situation, type)) {
+      const id = edgeIdOf(transition);
+      if (taken.includes(id)) continue;
+      const rival = transitionsOf(place.situation, type).find(
+        (other) => taken.includes(edgeIdOf(other)) && hidesOf(other, transition)
+      );
+      this.#note(transition, rival, { place, move }, refused);
+    }
+  }
+
+  /** Where a machine has come to rest, all its `always` have refused. */
+  atRest(place: Place, refused: Map<string, Sight>): void {
+    const { snapshot } = place.situation;
+    if (snapshot.status !== 'active') return;
+    const sight =
+      place.from === null ? { place, move: null } : { place: place.from.place, move: place.from.move };
+    for (const { always } of snapshot._nodes) {
+      for (const transition of always ?? []) this.#note(transition, undefined, sight, refused);
+    }
+  }
+
+  reason(edge: Edge, entered: ReadonlySet<string>): string {
+    if (edge.source !== '' && !entered.has(edge.source)) return `\`${edge.source}\` was never reached`;
+    const offers = this.#offered.get(edge.id);
+    if (offers === undefined) {
+      return edge.kind === 'always' || edge.kind === 'after'
+        ? `\`${edge.source}\` was always left before`
+        : `nothing that it is for came in \`${edge.source}\`: give payloads of ${edge.event}`;
+    }
+    if (offers.shadowedBy !== null && offers.refusals === 0) return `always hidden by ${offers.shadowedBy}`;
+    const guard = edge.guard === null ? 'its guard' : `guard \`${edge.guard}\``;
+    return `${guard} was false all ${offers.refusals} times, with these payloads`;
+  }
+
+  #note(
+    transition: AnyTransitionDefinition,
+    rival: AnyTransitionDefinition | undefined,
+    sight: Sight,
+    refused: Map<string, Sight>
+  ): void {
+    const id = edgeIdOf(transition);
+    const offers = this.#offered.get(id) ?? { refusals: 0, shadowedBy: null };
+    this.#offered.set(id, offers);
+    if (rival !== undefined) offers.shadowedBy ??= edgeIdOf(rival);
+    else {
+      offers.refusals += 1;
+      if (transition.guard !== undefined && !refused.has(id)) refused.set(id, sight);
+    }
+  }
+}
+
+/** Transitions of the active states that an event of the type may take. */
+function transitionsOf({ snapshot }: Situation, type: string): readonly AnyTransitionDefinition[] {
+  return snapshot._nodes.flatMap((node) =>
+    [...node.transitions]
+      .filter(([descriptor]) => isMeant(descriptor, type))
+      .flatMap(([, transitions]) => transitions)
+  );
+}
+
+/** Whether a transition, being taken, keeps another from being asked: it is further in, more specific, or before it. */
+function hidesOf(taken: AnyTransitionDefinition, other: AnyTransitionDefinition): boolean {
+  if (taken.source !== other.source)
+    return other.source.path.every((key, at) => taken.source.path[at] === key);
+  const descriptor = descriptorOf(taken);
+  if (descriptor !== descriptorOf(other)) return descriptor.length > descriptorOf(other).length;
+  const alternatives = alternativesOf(taken.source, descriptor);
+  return alternatives.indexOf(taken) < alternatives.indexOf(other);
+}
