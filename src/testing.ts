@@ -15,6 +15,8 @@ export type {
 } from './testing/edgeTests.ts';
 export { edgesOf } from './testing/edges.ts';
 export type { Edge } from './testing/edges.ts';
+export { checkInvariants } from './testing/invariants.ts';
+export type { Finding, InvariantOptions } from './testing/invariants.ts';
 export type { ActorOutcome, ActorOutcomes, EventCase, EventCases } from './testing/moves.ts';
 export {
   CoverageError,

@@ -236,6 +236,6 @@ export function placesTo(place: Place): readonly Place[] {
 }
 
 function shown({ snapshot, taken }: Observation): unknown {
-  const { value, context, status, output } = snapshot as Readonly<Record<string, unknown>>;
+  const { value, context, status, output } = snapshot as unknown as Readonly<Record<string, unknown>>;
   return comparable({ value, context, status, output, taken });
 }

@@ -53,10 +53,11 @@ export class Moves {
   /** Nothing happens to a machine that is done. */
   in({ snapshot, timers, ended }: Situation): readonly Move[] {
     if (snapshot.status !== 'active') return [];
-    const told = this.#cases.map(([type, payload]): Move => ({
-      kind: 'event',
-      event: { ...(typeof payload === 'function' ? payload(snapshot.context as unknown) : payload), type }
-    }));
+    const context = snapshot.context as unknown;
+    const told = this.#cases.map(([type, payload]): Move => {
+      const fields = typeof payload === 'function' ? (payload(context) as object) : payload;
+      return { kind: 'event', event: { ...fields, type } };
+    });
     const children = Object.values(childrenOf(snapshot));
     const outcomes = children
       .filter((child) => child !== undefined && !ended.has(child))

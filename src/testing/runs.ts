@@ -1,6 +1,7 @@
 import {
   createActor,
   type ActorLogic,
+  type AnyActorRef,
   type AnyActorScope,
   type AnyMachineSnapshot,
   type AnyStateMachine,
@@ -8,7 +9,7 @@ import {
 } from 'xstate';
 import { edgeIdOf } from './edges.ts';
 import { take, type Move } from './moves.ts';
-import { begin, still, type Start, type Step } from './step.ts';
+import { begin, still, throwOwnError, type Event, type Start, type Step } from './step.ts';
 
 /** What can be seen of a machine after an event. */
 export interface Observation {
@@ -48,7 +49,10 @@ export function runAsActor(machine: AnyStateMachine, start: Start): Run {
   const parent = createActor(still(undefined), {
     clock,
     inspect: (observation) => {
-      if (observation.type === '@xstate.microstep') taken.push(...observation._transitions.map(edgeIdOf));
+      if (observation.type !== '@xstate.microstep') return;
+      // A child that is a machine begins as soon as it is made, in the same system.
+      const isOwn = (observation.actorRef as AnyActorRef)._parent === parent;
+      if (isOwn) taken.push(...observation._transitions.map(edgeIdOf));
     }
   });
   const actor = createActor(harmless(machine), {
@@ -60,17 +64,17 @@ export function runAsActor(machine: AnyStateMachine, start: Start): Run {
   });
   actor.start();
   return {
-    first: observe(),
+    first: observe(null),
     next({ kind, event }) {
       if (kind === 'delay') clock.fireNext();
       else actor.send(event);
-      return observe();
+      return observe(event);
     }
   };
 
-  function observe(): Observation {
+  function observe(event: Event | null): Observation {
     const snapshot = actor.getSnapshot();
-    if (snapshot.status === 'error') throw snapshot.error;
+    throwOwnError(snapshot, event);
     const observation = { snapshot, taken };
     taken = [];
     return observation;

@@ -68,6 +68,7 @@ export function explore(machine: AnyStateMachine, options: SearchOptions): State
   const refused = new Map<string, Sight>();
   const entered = new Set<string>();
   const obstacles = new Obstacles();
+  const byId = new Map(edges.map((edge) => [edge.id, edge]));
   const guarded = edges.filter(({ guard }) => guard !== null).length;
 
   for (const start of options.starts) {
@@ -105,8 +106,8 @@ export function explore(machine: AnyStateMachine, options: SearchOptions): State
   function note({ taken: ids, entered: paths }: Step, sight: Sight): void {
     for (const id of ids) {
       if (!taken.has(id)) taken.set(id, sight);
-      const edge = edges.find((one) => one.id === id)!;
-      if (edge.source !== '') entered.add(edge.source);
+      const { source } = byId.get(id)!;
+      if (source !== '') entered.add(source);
     }
     for (const path of paths) entered.add(path);
   }

@@ -14,11 +14,6 @@ import { withTimer, withoutTimer, type Timer } from './timers.ts';
 
 export type Event = EventObject & Readonly<Record<string, unknown>>;
 
-/** What a machine invoked and spawned, by id. */
-export function childrenOf(snapshot: AnyMachineSnapshot): Readonly<Record<string, AnyActorRef | undefined>> {
-  return snapshot.children as Readonly<Record<string, AnyActorRef | undefined>>;
-}
-
 /** Where a machine is: its snapshot, and what it waits for. Nothing in it runs. */
 export interface Situation {
   readonly snapshot: AnyMachineSnapshot;
@@ -50,21 +45,32 @@ export function begin(machine: AnyStateMachine, start: Start): Step {
     const snapshot = machine.resolveState(start as never);
     return { situation: { ...nothingBegun, snapshot }, taken: [], entered: activeStates(snapshot) };
   }
-  return observed(machine, { ...nothingBegun, snapshot: undefined as never }, (scope) => [
+  const step = observed(machine, { ...nothingBegun, snapshot: undefined as never }, (scope) => [
     machine.getInitialSnapshot(scope, start.input)
   ]);
+  throwOwnError(step.situation.snapshot, null);
+  return step;
 }
 
 /**
  * What a machine does with an event, and with those that it sends itself at once. Nothing runs.
  *
+ * An error of a child that it does not handle ends it, with the status `error`. What its own code throws is thrown.
  * A delayed event is taken off the timers by the caller: see {@link elapse}.
  */
 export function step(situation: Situation, event: Event): Step {
   const { machine } = situation.snapshot;
-  return observed(machine, withEnded(situation, event), (scope, snapshot) => [
+  const step = observed(machine, withEnded(situation, event), (scope, snapshot) => [
     machine.transition(snapshot, event, scope)
   ]);
+  throwOwnError(step.situation.snapshot, event);
+  return step;
+}
+
+/** Throws what the machine's own code threw; the error of a child that it fails of is part of how it behaves. */
+export function throwOwnError({ status, error }: AnyMachineSnapshot, event: Event | null): void {
+  const isChilds = event !== null && event.type.startsWith('xstate.error.actor.') && event['error'] === error;
+  if (status === 'error' && !isChilds) throw error;
 }
 
 /** Lets time pass until the first timer is due, and has the machine take its event. */
@@ -76,6 +82,11 @@ export function elapse(situation: Situation): Step {
 /** Paths of the active states, the root left out. */
 export function activeStates(snapshot: AnyMachineSnapshot): readonly string[] {
   return snapshot._nodes.filter(({ parent }) => parent !== undefined).map(pathOf);
+}
+
+/** What a machine invoked and spawned, by id. */
+export function childrenOf(snapshot: AnyMachineSnapshot): Readonly<Record<string, AnyActorRef | undefined>> {
+  return snapshot.children as Readonly<Record<string, AnyActorRef | undefined>>;
 }
 
 const nothingBegun = { at: 0, timers: [], ended: new Set<AnyActorRef>() } as const;
@@ -90,7 +101,8 @@ function observed(machine: AnyStateMachine, from: Situation, first: Take): Step 
   const mailbox: Take[] = [first];
   for (let take = mailbox.shift(); take !== undefined; take = mailbox.shift()) {
     const { scope, self } = inertScope(machine, snapshot, (observation) => {
-      if (observation.type !== '@xstate.microstep') return;
+      // A child that is a machine begins as soon as it is made, in the same system.
+      if (observation.type !== '@xstate.microstep' || observation.actorRef !== self) return;
       taken.push(...observation._transitions.map(edgeIdOf));
       entered.push(...activeStates(observation.snapshot as AnyMachineSnapshot));
     });
@@ -103,7 +115,6 @@ function observed(machine: AnyStateMachine, from: Situation, first: Take): Step 
       else if (type === 'xstate.sendTo') mailbox.push((next, now) => [machine.transition(now, event, next)]);
     };
     [snapshot] = take(scope, snapshot);
-    if (snapshot.status === 'error') throw snapshot.error;
     if (snapshot.status !== 'active') break;
   }
   const isActive = snapshot.status === 'active';
