@@ -5,7 +5,7 @@
  */
 export function comparable(value: unknown, above: readonly object[] = []): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (isActor(value)) return { actor: value.id };
+  if (isActor(value)) return { actor: nameOf(value) };
   if (above.includes(value)) return '[circular]';
   const inside = (part: unknown) => comparable(part, [...above, value]);
   if (Array.isArray(value)) return value.map(inside);
@@ -13,6 +13,11 @@ export function comparable(value: unknown, above: readonly object[] = []): unkno
   if (value instanceof Set) return new Set([...value].map(inside));
   if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inside(part)]));
+}
+
+/** The id of an actor. One that was given none has another in each run, so it is nameless. */
+export function nameOf({ id, sessionId }: { readonly id: string; readonly sessionId: string }): string {
+  return id === sessionId ? '(nameless)' : id;
 }
 
 /** A text that two values share when they are equal, whatever the order of their fields. */
@@ -28,7 +33,7 @@ export function textOf(value: unknown): string {
   });
 }
 
-function isActor(value: object): value is { readonly id: string } {
+function isActor(value: object): value is { readonly id: string; readonly sessionId: string } {
   return 'sessionId' in value && 'send' in value && 'id' in value;
 }
 

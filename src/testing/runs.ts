@@ -7,9 +7,8 @@ import {
   type AnyStateMachine,
   type EventObject
 } from 'xstate';
-import { edgeIdOf } from './edges.ts';
 import { take, type Move } from './moves.ts';
-import { begin, still, throwOwnError, type Event, type Start, type Step } from './step.ts';
+import { begin, edgeIdsOf, still, throwOwnError, type Event, type Start, type Step } from './step.ts';
 
 /** What can be seen of a machine after an event. */
 export interface Observation {
@@ -52,7 +51,7 @@ export function runAsActor(machine: AnyStateMachine, start: Start): Run {
       if (observation.type !== '@xstate.microstep') return;
       // A child that is a machine begins as soon as it is made, in the same system.
       const isOwn = (observation.actorRef as AnyActorRef)._parent === parent;
-      if (isOwn) taken.push(...observation._transitions.map(edgeIdOf));
+      if (isOwn) taken.push(...edgeIdsOf(observation, taken.length));
     }
   });
   const actor = createActor(harmless(machine), {

@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
-import { comparable, textOf } from './comparable.ts';
+import { comparable, nameOf, textOf } from './comparable.ts';
 import { alternativesOf, descriptorOf, edgeIdOf, edgesOf, isMeant, pathOf, type Edge } from './edges.ts';
 import { take, type Move, type Moves } from './moves.ts';
 import { begin, childrenOf, type Situation, type Start, type Step } from './step.ts';
@@ -150,7 +150,7 @@ function keyOf(situation: Situation, serializeState: SearchOptions['serializeSta
     history.map(([id, nodes]) => [id, nodes.map(pathOf)]),
     Object.values(childrenOf(snapshot))
       .filter((child) => child !== undefined && !ended.has(child))
-      .map((child) => child!.id)
+      .map((child) => nameOf(child!))
       .sort(),
     timers.map((timer) => [timer.at - at, comparable(timer.event)]),
     serializeState(situation)

@@ -6,6 +6,7 @@ import {
   type AnyMachineSnapshot,
   type AnyStateMachine,
   type EventObject,
+  type InspectedMicrostepEvent,
   type InspectionEvent,
   type Snapshot
 } from 'xstate';
@@ -73,6 +74,12 @@ export function throwOwnError({ status, error }: AnyMachineSnapshot, event: Even
   if (status === 'error' && !isChilds) throw error;
 }
 
+/** What edges a microstep took. @throws {Error} when there were too many in one step: they run in a circle. */
+export function edgeIdsOf({ _transitions }: InspectedMicrostepEvent, before: number): readonly string[] {
+  if (before < maxMicrosteps) return _transitions.map(edgeIdOf);
+  throw new Error('its `always` transitions, or the events that it raises, do not come to rest');
+}
+
 /** Lets time pass until the first timer is due, and has the machine take its event. */
 export function elapse(situation: Situation): Step {
   const [timer, ...timers] = situation.timers;
@@ -89,6 +96,9 @@ export function childrenOf(snapshot: AnyMachineSnapshot): Readonly<Record<string
   return snapshot.children as Readonly<Record<string, AnyActorRef | undefined>>;
 }
 
+/** Beyond this, transitions run in a circle. */
+const maxMicrosteps = 1_000;
+
 const nothingBegun = { at: 0, timers: [], ended: new Set<AnyActorRef>() } as const;
 
 type Take = (scope: AnyActorScope, snapshot: AnyMachineSnapshot) => readonly [AnyMachineSnapshot];
@@ -103,12 +113,12 @@ function observed(machine: AnyStateMachine, from: Situation, first: Take): Step 
     const { scope, self } = inertScope(machine, snapshot, (observation) => {
       // A child that is a machine begins as soon as it is made, in the same system.
       if (observation.type !== '@xstate.microstep' || observation.actorRef !== self) return;
-      taken.push(...observation._transitions.map(edgeIdOf));
+      taken.push(...edgeIdsOf(observation, taken.length));
       entered.push(...activeStates(observation.snapshot as AnyMachineSnapshot));
     });
     scope.actionExecutor = ({ type, params }) => {
-      const { event, id, delay, to } = (params ?? {}) as Sending;
-      if (type === 'xstate.cancel') timers = withoutTimer(timers, params as unknown as string);
+      const { event, id, delay, to, sendId } = (params ?? {}) as unknown as Sending;
+      if (type === 'xstate.cancel') timers = withoutTimer(timers, sendId ?? null);
       else if (type !== 'xstate.raise' && !(type === 'xstate.sendTo' && to === self)) return;
       else if (delay !== undefined)
         timers = withTimer(timers, { id: id ?? null, at: from.at + delay, event });
@@ -125,12 +135,13 @@ function observed(machine: AnyStateMachine, from: Situation, first: Take): Step 
   };
 }
 
-/** What actions that send something resolve to. */
+/** What actions that send something, or cancel it, resolve to. */
 interface Sending {
   readonly event: Event;
   readonly id?: string;
   readonly delay?: number;
   readonly to?: unknown;
+  readonly sendId?: string;
 }
 
 /**
