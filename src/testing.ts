@@ -17,6 +17,7 @@ export { edgesOf } from './testing/edges.ts';
 export type { Edge } from './testing/edges.ts';
 export { checkInvariants } from './testing/invariants.ts';
 export type { Finding, InvariantOptions } from './testing/invariants.ts';
+export type { Start } from './testing/step.ts';
 export type { ActorOutcome, ActorOutcomes, EventCase, EventCases } from './testing/moves.ts';
 export {
   CoverageError,

@@ -44,7 +44,9 @@ export interface EdgeTest<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly edge: Edge;
   /** Whether the last event takes the edge, or asks its guard and is refused. */
   readonly outcome: 'taken' | 'refused';
-  /** From the start to the edge. Empty: the machine takes it when it starts. */
+  /** Where the path begins. */
+  readonly start: Start;
+  /** From there to the edge. Empty: the machine takes it when it starts. */
   readonly events: readonly EventFromLogic<TMachine>[];
   /**
    * Takes a machine along the path, step by step and as an actor, and compares state, context, output and the edges
@@ -148,9 +150,9 @@ class Path {
   readonly title: string;
   readonly edge: Edge;
   readonly outcome: 'taken' | 'refused';
+  readonly start: Start;
   readonly events: readonly Event[];
   readonly #machine: AnyStateMachine;
-  readonly #start: Start;
   readonly #moves: readonly Move[];
   /** What the model did: at its start, and at each move. */
   readonly #expected: readonly Observation[];
@@ -162,7 +164,7 @@ class Path {
     this.edge = edge;
     this.outcome = outcome;
     this.#machine = machine;
-    this.#start = place.start;
+    this.start = place.start;
     this.#moves = [...places.flatMap(({ from }) => from?.move ?? []), ...(move === null ? [] : [move])];
     this.#expected = [...places.map(({ step }) => step), ...(last ? [last.step] : [])].map(
       ({ situation: { snapshot }, taken }) => ({ snapshot, taken })
@@ -197,7 +199,7 @@ class Path {
     begin: (machine: AnyStateMachine, start: Start) => Run,
     states: NonNullable<RunOptions<AnyStateMachine>['states']>
   ): void {
-    const run = begin(machine, this.#start);
+    const run = begin(machine, this.start);
     const seen: Observation[] = [];
     for (const [index, expected] of this.#expected.entries()) {
       const observation = index === 0 ? run.first : run.next(this.#moves[index - 1]!);
