@@ -1,8 +1,10 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate';
+import { assertInteger } from '../validation/validation.ts';
 import { comparable } from './comparable.ts';
 import { coverageOf } from './coverage.ts';
 import { edgesOf, type Edge } from './edges.ts';
+import { assertStatesKnown } from './knownStates.ts';
 import { Moves, type ActorOutcomes, type EventCases, type Move } from './moves.ts';
 import { runAsActor, runStepped, type Observation, type Run } from './runs.ts';
 import { explore, type Place, type Sight, type StateGraph } from './stateGraph.ts';
@@ -28,7 +30,7 @@ export interface PathOptions<TMachine extends AnyStateMachine> {
    * context.
    */
   readonly serializeState?: (snapshot: SnapshotFrom<TMachine>) => unknown;
-  /** Situations to look at. Integer >= 1. Defaults to 10,000. */
+  /** Situations to look at. Integer in [1, 10,000,000]. Defaults to 10,000. */
   readonly limit?: number;
 }
 
@@ -53,12 +55,14 @@ export interface EdgeTest<TMachine extends AnyStateMachine = AnyStateMachine> {
    * that were taken with the model after each event. What it took counts as covered.
    *
    * @throws {DisagreementError} where it does something else; whatever `states` throw.
+   * @throws {ValidationError} when `states` names one that is not there.
    */
   run(options?: RunOptions<TMachine>): void;
   /**
    * Does the same with the real thing: each event is done to it, and then it is looked at.
    *
    * @throws {UndrivenEventError} when nobody said how an event is done; whatever the callbacks throw.
+   * @throws {ValidationError} when `states` names one that is not there.
    */
   drive(system: DrivenSystem<TMachine>): Promise<void>;
 }
@@ -142,7 +146,9 @@ export function graphOf<TMachine extends AnyStateMachine>(
   });
 }
 
+/** @throws {ValidationError} when it is out of bounds. */
 export function limitOf({ limit = 10_000 }: { readonly limit?: number }): number {
+  assertInteger('limit', limit, 1, 10_000_000);
   return limit;
 }
 
@@ -173,11 +179,13 @@ class Path {
   }
 
   run({ machine = this.#machine, as = 'both', states = {} }: RunOptions<AnyStateMachine> = {}): void {
+    assertStatesKnown(this.#machine, 'states', Object.keys(states));
     if (as !== 'actor') this.#check('stepped', machine, runStepped, states);
     if (as !== 'stepped') this.#check('as an actor', machine, runAsActor, states);
   }
 
   async drive({ events, states = {} }: DrivenSystem<AnyStateMachine>): Promise<void> {
+    assertStatesKnown(this.#machine, 'states', Object.keys(states));
     await this.#look(states, 0);
     for (const [index, { event }] of this.#moves.entries()) {
       const act = events[event.type] ?? events['*'];

@@ -2,6 +2,7 @@ import type { AnyStateMachine } from 'xstate';
 import { coverageOf } from './coverage.ts';
 import { edgesOf, pathOf, statesOf } from './edges.ts';
 import { graphOf, limitOf, type PathOptions } from './edgeTests.ts';
+import { assertStatesKnown } from './knownStates.ts';
 import { movesTo, type Place, type StateGraph } from './stateGraph.ts';
 import { activeStates, type Event } from './step.ts';
 import { SearchLimitError } from './testingErrors.ts';
@@ -37,21 +38,25 @@ export interface Finding {
  *
  * @returns What does not hold, each with the shortest counterexample; empty: all is well, for these events and inputs.
  * @throws {SearchLimitError} when there are more situations than `limit`: what holds in some is no proof.
+ * @throws {ValidationError} when `restingStates` or `requiredEvents` name a state that is not there.
  * @throws {StepError} when a guard, an assignment or the input throws.
  */
 export function checkInvariants<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: InvariantOptions<TMachine>
 ): readonly Finding[] {
+  const { restingStates = [], requiredEvents = {} } = options;
+  assertStatesKnown(machine, 'restingStates', restingStates);
+  assertStatesKnown(machine, 'requiredEvents', Object.values(requiredEvents).flat());
   const graph = graphOf(machine, options, true);
   if (!graph.isComplete) throw new SearchLimitError(machine.id, limitOf(options));
   coverageOf(machine).explain(graph.reasons);
   return [
     ...failing(graph),
-    ...stuck(graph, new Set(options.restingStates)),
+    ...stuck(graph, new Set(restingStates)),
     ...unreachable(machine, graph),
     ...dead(machine, graph),
-    ...lost(graph, options.requiredEvents ?? {})
+    ...lost(graph, requiredEvents)
   ];
 }
 

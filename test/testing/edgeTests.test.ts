@@ -243,6 +243,14 @@ describe('a run of an edge test', () => {
     expect(seen).toEqual(['counting 0', 'any counting', 'done', 'any done']);
   });
 
+  it('refuses a state that is not there: what is expected of it would never be looked at', async () => {
+    const [test] = edgeTests(counter(), { events: { up: [{ by: 3 }, { by: 1 }] } });
+    const refusal = 'states is "cuonting"; it must be `*`, or one of counting, done';
+
+    expect(() => test!.run({ states: { cuonting: () => {} } })).toThrow(refusal);
+    await expect(test!.drive({ events: {}, states: { cuonting: () => {} } })).rejects.toThrow(refusal);
+  });
+
   it('drives a system along the path, and looks at it in every state', async () => {
     const system = { total: 0, isClosed: false };
     const tests = edgeTests(counter(), { events: { up: [{ by: 1 }, { by: 2 }] } });

@@ -1,5 +1,6 @@
 import { assign, fromPromise, setup } from 'xstate';
 import { describe, expect, it } from 'vitest';
+import { ValidationError } from 'xstate-fleet';
 import { SearchLimitError, checkInvariants, type Finding } from 'xstate-fleet/testing';
 
 describe('checkInvariants', () => {
@@ -63,6 +64,13 @@ describe('checkInvariants', () => {
       ['unhandledError', 'working', ['xstate.error.actor.work', 'xstate.error.actor.work']]
     ]);
   });
+
+  it.each([{ restingStates: ['opne'] }, { requiredEvents: { close: ['opne'] } }])(
+    'refuses a state that is not there: %o',
+    (options) => {
+      expect(() => checkInvariants(door(), { events: steps, ...options })).toThrow(ValidationError);
+    }
+  );
 
   it('refuses to say anything of a machine that it cannot look at in whole', () => {
     const machine = setup({

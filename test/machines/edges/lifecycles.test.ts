@@ -23,7 +23,7 @@ describe.each([
       },
       states: {
         '*': ({ value, context, status }) => {
-          expect(row).toEqual({ state: value, context: context as unknown });
+          expect(row).toEqual({ state: value as unknown, context: context as unknown });
           expect(lifecycle.isFinal(row.state)).toBe(status === 'done');
         }
       }
