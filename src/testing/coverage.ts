@@ -1,5 +1,5 @@
 import type { AnyMachineSnapshot, AnyStateMachine, InspectionEvent } from 'xstate';
-import { edgeIdOf, edgesOf, pathOf, statesOf, type Edge } from './edges.ts';
+import { edgeIdsIn, edgesOf, pathOf, statesOf, type Edge } from './edges.ts';
 import { activeStates } from './step.ts';
 import { CoverageError } from './testingErrors.ts';
 
@@ -72,7 +72,7 @@ export class Coverage {
     if (snapshot.machine?.config !== this.#machine.config) return;
     this.add({
       states: activeStates(snapshot as AnyMachineSnapshot),
-      edges: observation.type === '@xstate.microstep' ? observation._transitions.map(edgeIdOf) : []
+      edges: observation.type === '@xstate.microstep' ? edgeIdsIn(observation) : []
     });
   };
 

@@ -1,4 +1,5 @@
-import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition, InspectedMicrostepEvent } from 'xstate';
+import { withoutPreempted } from './preemption.ts';
 
 /** A transition of a chart: one alternative of what a state does with an event. */
 export interface Edge {
@@ -40,6 +41,11 @@ export function pathOf(node: AnyStateNode): string {
 export function edgeIdOf(transition: AnyTransitionDefinition): string {
   const alternatives = alternativesOf(transition.source, descriptorOf(transition));
   return `${pathOf(transition.source)} ${descriptorOf(transition)} ${alternatives.indexOf(transition)}`;
+}
+
+/** Ids of the edges that were taken in a microstep, as XState tells of it. */
+export function edgeIdsIn({ _transitions }: InspectedMicrostepEvent): readonly string[] {
+  return withoutPreempted(_transitions).map(edgeIdOf);
 }
 
 /** What the transition is written under in `on`; `''`: it is an `always`. */

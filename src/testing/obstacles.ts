@@ -14,9 +14,11 @@ export class Obstacles {
     for (const transition of transitionsOf(place.situation, type)) {
       const id = edgeIdOf(transition);
       if (taken.includes(id)) continue;
-      const rival = transitionsOf(place.situation, type).find(
-        (other) => taken.includes(edgeIdOf(other)) && hidesOf(other, transition)
-      );
+      const rivals = transitionsOf(place.situation, type).filter((other) => taken.includes(edgeIdOf(other)));
+      // One without a guard that nothing hides was preempted from another region.
+      const rival =
+        rivals.find((other) => hides(other, transition)) ??
+        (transition.guard === undefined ? rivals[0] : undefined);
       this.#note(transition, rival, { place, move }, refused);
     }
   }
@@ -72,7 +74,7 @@ function transitionsOf({ snapshot }: Situation, type: string): readonly AnyTrans
 }
 
 /** Whether a transition, being taken, keeps another from being asked: it is further in, more specific, or before it. */
-function hidesOf(taken: AnyTransitionDefinition, other: AnyTransitionDefinition): boolean {
+function hides(taken: AnyTransitionDefinition, other: AnyTransitionDefinition): boolean {
   if (taken.source !== other.source)
     return other.source.path.every((key, at) => taken.source.path[at] === key);
   const descriptor = descriptorOf(taken);

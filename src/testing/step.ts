@@ -10,7 +10,7 @@ import {
   type InspectionEvent,
   type Snapshot
 } from 'xstate';
-import { edgeIdOf, pathOf } from './edges.ts';
+import { edgeIdsIn, pathOf } from './edges.ts';
 import { withTimer, withoutTimer, type Timer } from './timers.ts';
 
 export type Event = EventObject & Readonly<Record<string, unknown>>;
@@ -75,8 +75,8 @@ export function throwOwnError({ status, error }: AnyMachineSnapshot, event: Even
 }
 
 /** What edges a microstep took. @throws {Error} when there were too many in one step: they run in a circle. */
-export function edgeIdsOf({ _transitions }: InspectedMicrostepEvent, before: number): readonly string[] {
-  if (before < maxMicrosteps) return _transitions.map(edgeIdOf);
+export function edgeIdsOf(microstep: InspectedMicrostepEvent, before: number): readonly string[] {
+  if (before < maxMicrosteps) return edgeIdsIn(microstep);
   throw new Error('its `always` transitions, or the events that it raises, do not come to rest');
 }
 

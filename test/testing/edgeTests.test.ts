@@ -171,6 +171,25 @@ describe('edgeTests', () => {
     expect((error as UnreachedEdgesError).unreached).toContain(`a: go -> c: ${reason}`);
   });
 
+  it('counts no transition that another region preempts', () => {
+    const leaving = (target: string) => ({ initial: 'in', states: { in: { on: { go: target } } } });
+    const machine = createMachine({
+      id: 'regions',
+      initial: 'both',
+      states: {
+        both: { type: 'parallel', states: { first: leaving('#a'), second: leaving('#b') } },
+        a: { id: 'a' },
+        b: { id: 'b' }
+      }
+    });
+
+    const error = thrown(() => edgeTests(machine as AnyStateMachine, { events: { go: [{}] } as never }));
+
+    expect((error as UnreachedEdgesError).unreached).toEqual([
+      'both.second.in: go -> b: always hidden by both.first.in go 0'
+    ]);
+  });
+
   it('names the path on which a machine throws', () => {
     const machine = setup({
       guards: {
