@@ -46,9 +46,9 @@ export function begin(machine: AnyStateMachine, start: Start): Step {
     const snapshot = machine.resolveState(start as never);
     return { situation: { ...nothingBegun, snapshot }, taken: [], entered: activeStates(snapshot) };
   }
-  const step = observed(machine, { ...nothingBegun, snapshot: undefined as never }, (scope) => [
+  const step = observed(machine, { ...nothingBegun, snapshot: undefined as never }, (scope) =>
     machine.getInitialSnapshot(scope, start.input)
-  ]);
+  );
   throwOwnError(step.situation.snapshot, null);
   return step;
 }
@@ -61,9 +61,9 @@ export function begin(machine: AnyStateMachine, start: Start): Step {
  */
 export function step(situation: Situation, event: Event): Step {
   const { machine } = situation.snapshot;
-  const step = observed(machine, withEnded(situation, event), (scope, snapshot) => [
+  const step = observed(machine, withEnded(situation, event), (scope, snapshot) =>
     machine.transition(snapshot, event, scope)
-  ]);
+  );
   throwOwnError(step.situation.snapshot, event);
   return step;
 }
@@ -101,7 +101,7 @@ const maxMicrosteps = 1_000;
 
 const nothingBegun = { at: 0, timers: [], ended: new Set<AnyActorRef>() } as const;
 
-type Take = (scope: AnyActorScope, snapshot: AnyMachineSnapshot) => readonly [AnyMachineSnapshot];
+type Take = (scope: AnyActorScope, snapshot: AnyMachineSnapshot) => AnyMachineSnapshot;
 
 function observed(machine: AnyStateMachine, from: Situation, first: Take): Step {
   const taken: string[] = [];
@@ -122,9 +122,9 @@ function observed(machine: AnyStateMachine, from: Situation, first: Take): Step 
       else if (type !== 'xstate.raise' && !(type === 'xstate.sendTo' && to === self)) return;
       else if (delay !== undefined)
         timers = withTimer(timers, { id: id ?? null, at: from.at + delay, event });
-      else if (type === 'xstate.sendTo') mailbox.push((next, now) => [machine.transition(now, event, next)]);
+      else if (type === 'xstate.sendTo') mailbox.push((next, now) => machine.transition(now, event, next));
     };
-    [snapshot] = take(scope, snapshot);
+    snapshot = take(scope, snapshot);
     if (snapshot.status !== 'active') break;
   }
   const isActive = snapshot.status === 'active';
