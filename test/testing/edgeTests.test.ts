@@ -5,8 +5,11 @@ import {
   fromPromise,
   fromTransition,
   raise,
+  sendParent,
   sendTo,
   setup,
+  spawnChild,
+  stopChild,
   type AnyStateMachine
 } from 'xstate';
 import { describe, expect, it, vi } from 'vitest';
@@ -85,6 +88,52 @@ describe('edgeTests', () => {
     expect(tests.map(({ title }) => title)).toEqual(['both: after 10 -> quick', 'quick: after 20 -> end']);
     for (const test of tests) test.run();
     expect(coverageOf(machine).table()).toContain('both: after 20 -> slow  `both` was always left before');
+  });
+
+  it('tells what actors show and send, with ids of the system that come again', () => {
+    const machine = setup({
+      types: {} as {
+        context: { seen: number };
+        events: { type: 'again' } | { type: 'child.grown'; by: number };
+      },
+      actors: { feed: fromTransition((state: number) => state, 0) },
+      actions: { tell: sendParent({ type: 'told' }) },
+      delays: { wait: ({ context }) => context.seen * 10 }
+    }).createMachine({
+      id: 'watcher',
+      context: { seen: 0 },
+      initial: 'watching',
+      states: {
+        watching: {
+          entry: ['tell', spawnChild('feed', { id: 'own', systemId: 'own' })],
+          exit: stopChild('own'),
+          invoke: {
+            id: 'feed',
+            src: 'feed',
+            systemId: 'feed',
+            onSnapshot: {
+              guard: ({ event }) => event.snapshot.context > 1,
+              actions: assign({ seen: ({ event }) => event.snapshot.context })
+            }
+          },
+          after: { wait: { guard: ({ context }) => context.seen > 1, target: 'satisfied' } },
+          on: {
+            again: { target: 'watching', reenter: true },
+            'child.grown': { actions: assign({ seen: ({ event }) => event.by }) }
+          }
+        },
+        satisfied: { type: 'final', output: 'all' }
+      },
+      output: ({ event }) => event.output as string
+    });
+
+    const tests = edgeTests(machine, {
+      events: { again: [{}], 'child.grown': [{ by: 3 }] },
+      actors: { feed: { snapshots: [{ context: 1 }, { context: 2 }] } }
+    });
+
+    for (const test of tests) test.run();
+    expect(coverageOf(machine).line()).toBe('watcher 2/2 states 4/4 transitions');
   });
 
   it('tells an actor that ended nothing else: each ends once', () => {
