@@ -49,8 +49,8 @@ const labelPadding = 3;
  * Each region of a parallel state is laid out alone, and they are put side by side. Where a transition leads from one
  * of them out of the state or into another, all are laid out together instead, as frames within it.
  */
-export async function layOut(chart: Chart, style: LayoutStyle, engine: LayoutEngine): Promise<Picture> {
-  return await new Layout(chart, style, engine).run();
+export function layOut(chart: Chart, style: LayoutStyle, engine: LayoutEngine): Promise<Picture> {
+  return new Layout(chart, style, engine).run();
 }
 
 class Layout {
@@ -70,9 +70,7 @@ class Layout {
 
   async run(): Promise<Picture> {
     if (this.#root.states.length === 0) return this.#pictureOfBox(this.#root);
-    return this.#isApart(this.#root)
-      ? await this.#layOutRegions(this.#root)
-      : await this.#layOutFrame(this.#root);
+    return this.#isApart(this.#root) ? this.#layOutRegions(this.#root) : this.#layOutFrame(this.#root);
   }
 
   #pictureOfBox(state: ChartState): Picture {
@@ -292,7 +290,7 @@ class Layout {
     const { width, height, labels } = this.#labelsOf(arrow);
     const { x = 0, y = 0 } = edge.labels?.[0] ?? {};
     return {
-      source: arrow.from.path,
+      source: arrow.source,
       target: arrow.to,
       points: straightened(
         edge.sections!.flatMap(({ startPoint, bendPoints = [], endPoint }) => [
