@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { assert, beforeAll, describe, expect, it } from 'vitest';
+import { taskStatuses } from '../../machines/task.ts';
+import { describeMachine, withDescendants } from '../../src/visualize/chart.ts';
 import { drawAll, embedCharts, machines } from '../../visualizations/charts.ts';
 import { textFont } from '../../src/visualize/stateText.ts';
 import { readSvg } from './drawnChart.ts';
@@ -51,4 +53,44 @@ describe('the committed drawings', () => {
       smallestText
     );
   });
+});
+
+describe('the overview', () => {
+  const overview = readFileSync(new URL('overview.svg', directory), 'utf8');
+  const drawn = new Set(
+    Array.from(overview.matchAll(/<text class="code mid"[^>]*>(\w+)</g), ([, name]) => name!)
+  );
+  const arrows = Array.from(
+    overview.matchAll(/data-machine="(\w+)" data-source="([\w.]+)" data-target="([\w.]+)"/g),
+    ([, machine, source, target]) => [machine!, source!, target!] as const
+  );
+
+  it('names every state of a task', () => {
+    expect(taskStatuses.filter((status) => !drawn.has(status))).toEqual([]);
+  });
+
+  it('says of each arrow between states which states they are', () => {
+    const [between] = /<!-- What goes between them -->[^]*?<!-- The coordinator -->/.exec(overview)!;
+    const states = overview.replace(between, '');
+    expect(arrows.length).toBe(states.match(/<path class="path"/g)!.length);
+  });
+
+  it.each(arrows)(
+    'is true: a %s may come from %s to %s, past states at most that are left out',
+    (id, source, target) => {
+      const machine = [...machines.values()].find((each) => each.id === id)!;
+      const transitions = withDescendants(describeMachine(machine).root).flatMap(
+        (state) => state.transitions
+      );
+      const reached = new Set<string>();
+      const entered = [source];
+      for (const from of entered) {
+        for (const to of transitions.flatMap((each) => (each.source === from ? each.targets : []))) {
+          if (!reached.has(to) && !drawn.has(to.slice(to.lastIndexOf('.') + 1))) entered.push(to);
+          reached.add(to);
+        }
+      }
+      expect([...reached]).toContain(target);
+    }
+  );
 });
