@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
 import { describeMachine, type Chart } from './chart.ts';
-import { layOut, type LayoutStyle } from './layout.ts';
+import { layOut } from './layout.ts';
+import type { LayoutStyle } from './layoutStyle.ts';
 import { writeSvg } from './svgDocument.ts';
 import type { Picture } from './picture.ts';
 import { crossingsOf } from './crossings.ts';
