@@ -169,12 +169,14 @@ class Layout {
       return { id, width, height };
     }
     const { width, height } = this.#frameTextOf(state);
+    // ELK lays downwards by laying out sideways and turning the result, which it forgets for this size.
+    const minimum = this.#style.direction === 'DOWN' ? [height, width] : [width, height];
     return {
       id,
       layoutOptions: {
         'elk.padding': paddingOf(height),
         'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-        'elk.nodeSize.minimum': `(${width}, ${height})`
+        'elk.nodeSize.minimum': `(${minimum.join(', ')})`
       },
       children: this.#childrenOf(state)
     };

@@ -99,6 +99,21 @@ describe.each([...all])('the picture of %s', (_, machine) => {
 });
 
 describe('toSvg', () => {
+  it('makes a frame as wide as its text', async () => {
+    const machine = createMachine({
+      initial: 'outer',
+      states: {
+        outer: {
+          initial: 'inner',
+          on: { again: { actions: 'recordThatThisHasAVeryLongName' } },
+          states: { inner: {} }
+        },
+        other: {}
+      }
+    });
+    expect(collisionsIn(readSvg(await toSvg(machine)))).toEqual([]);
+  });
+
   it('draws the same machine the same way again', async () => {
     expect(await toSvg(zoo)).toBe(await toSvg(zoo));
   });
