@@ -68,7 +68,8 @@ export class FleetProcess<TFleet extends AnyFleet> {
     const starting = this.manager.start().finally(() => (isOver = true));
     // One that dies is answered by nobody.
     starting.catch(() => {});
-    await clock.advanceUntil(() => isOver || !this.isAlive, Infinity);
+    // No time passes over it, however long the store takes.
+    while (!isOver && this.isAlive) await clock.rest();
     if (!this.isAlive) throw new CrashedError(name, 'start');
     await starting;
     await clock.rest();

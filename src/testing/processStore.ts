@@ -1,4 +1,4 @@
-import type { Commit, Store, StoredFleet } from '../store.ts';
+import type { Commit, Store, StoredFleet, TaskRow } from '../store.ts';
 
 /** What becomes of the process that a store is seen by. */
 export interface ProcessStoreOptions {
@@ -29,7 +29,8 @@ export class ProcessStore {
     const { onOpened, onCommitted, onCommit } = options;
     const calls: Partial<Store> = {
       open: async (scope, owner) => {
-        const stored = await inner.open(scope, owner);
+        const opened = await inner.open(scope, owner);
+        const stored = { ...opened, tasks: heldPages(opened.tasks, options.hold) };
         return onOpened?.(stored) ?? stored;
       },
       commit: async (commit) => {
@@ -75,5 +76,17 @@ export class ProcessStore {
         }
       );
     });
+  }
+}
+
+async function* heldPages(
+  pages: StoredFleet['tasks'],
+  hold: ProcessStoreOptions['hold']
+): AsyncGenerator<readonly TaskRow[], void, undefined> {
+  const iterator = pages[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await hold(iterator.next());
+    if (done) return;
+    yield value as readonly TaskRow[];
   }
 }

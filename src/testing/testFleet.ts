@@ -171,6 +171,11 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     return this.#facts;
   }
 
+  /** Number of the last turn that is committed. */
+  get turn(): number {
+    return this.#log.turn;
+  }
+
   /**
    * Lets time pass. What is due by then happens, in order; resolves when all is quiet.
    *

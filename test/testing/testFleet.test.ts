@@ -99,6 +99,18 @@ describe('testFleet', () => {
     expect(work.calls).toHaveLength(30 * 24);
   });
 
+  it('has a timeout come on time beside a schedule that is far away', async () => {
+    await using fleet = await testFleet({ handlers: { work: script.hang() }, config: { maxRetries: 0 } });
+    await fleet.manager.schedule('yearly', { cron: '0 0 1 7 *' }, { type: 'work', data: null });
+    await fleet.advance(30_000);
+    await fleet.manager.submitBatch([{ id: 'a', type: 'work', data: null, timeoutMs: 300_000 }]);
+    await fleet.settle();
+    expect(await fleet.task('a')).toMatchObject({
+      status: 'timedOut',
+      settledAt: Date.UTC(2026, 0, 1) + 330_000
+    });
+  });
+
   it('settles while a schedule goes on for ever', async () => {
     await using fleet = await testFleet({ handlers: { work: script.after(5_000, script.succeed('done')) } });
     await fleet.manager.schedule('often', { everyMs: 60_000 }, { type: 'work', data: null });
@@ -293,15 +305,16 @@ describe('a crash', () => {
   });
 
   it('at a turn of a number leaves that turn in the store, or not', async () => {
-    for (const [at, turn] of [
-      ['beforeCommit', 1],
-      ['afterCommit', 2]
+    for (const [at, written] of [
+      ['beforeCommit', 0],
+      ['afterCommit', 1]
     ] as const) {
       await using fleet = await testFleet({ handlers: { work: script.succeed(1) } });
       const submitted = fleet.manager.submitBatch([{ id: 'a', type: 'work', data: null }]);
       submitted.catch(() => {});
-      await fleet.crash({ at, turn: 2 });
-      expect(await fleet.store.readHead('default')).toMatchObject({ turn });
+      const { turn } = fleet;
+      await fleet.crash({ at, turn: turn + 1 });
+      expect((await fleet.store.readHead('default'))!.turn - turn).toBe(written);
       await fleet.restart();
       await expect(fleet.crash({ at, turn: 1 })).rejects.toThrow(ValidationError);
     }
@@ -327,7 +340,6 @@ describe('a crash', () => {
       () => fleet.settle(),
       () => fleet.crash(),
       () => fleet.stop(),
-      () => dead.start(),
       () => dead.getTask('b/a')
     ]) {
       await expect(call()).rejects.toThrow(CrashedError);
