@@ -59,7 +59,7 @@ function reasonOf({ state, context }: TaskRow, { operation, missing, paused }: C
       if (batchId !== null && paused.has(batchId)) return `is queued: its batch ${quote(batchId)} is paused`;
       if (missing.has(type)) return `is queued: type ${quote(type)} has no handler`;
       if (tags.length > 0) return `is queued: it wants a worker with the tags ${tags.join(', ')}`;
-      return 'is queued: no worker has room, or a limit of its type holds it back';
+      return 'is queued: handlers that do not end have all places, or a limit of its type holds it back';
     default:
       return `is ${state}: attempt ${attempt} on ${workerId} goes on`;
   }
