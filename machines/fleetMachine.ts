@@ -649,7 +649,10 @@ export const fleetMachine = setup({
                 guard: 'isJournaling',
                 target: 'retrying'
               },
-              onError: { guard: 'isJournaling', target: 'retrying' }
+              onError: [
+                { guard: 'isJournaling', target: 'retrying' },
+                { description: 'The store is being closed. An error that nothing takes would end the fleet.' }
+              ]
             }
           },
           retrying: {

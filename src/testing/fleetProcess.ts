@@ -1,5 +1,6 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import { NotRunningError } from '../errors.ts';
+import { withResolvers } from '../fleet/withResolvers.ts';
 import type { FleetManager, FleetManagerOptions } from '../fleetManager.ts';
 import type { Commit, Store } from '../store.ts';
 import { ProcessClock } from './processClock.ts';
@@ -37,6 +38,7 @@ export class FleetProcess<TFleet extends AnyFleet> {
   readonly #options: FleetProcessOptions<TFleet>;
   readonly #clock: ProcessClock;
   readonly #store: ProcessStore;
+  readonly #dying = withResolvers<void>();
   #death: Promise<void> | null = null;
 
   constructor(options: FleetProcessOptions<TFleet>) {
@@ -64,14 +66,10 @@ export class FleetProcess<TFleet extends AnyFleet> {
   /** Resolves when the fleet runs and everything is at rest. @throws {CrashedError} when it died over it, and others */
   async start(): Promise<void> {
     const { clock, name } = this.#options;
-    let isOver = false;
-    const starting = this.manager.start().finally(() => (isOver = true));
-    // One that dies is answered by nobody.
-    starting.catch(() => {});
-    // No time passes over it, however long the store takes.
-    while (!isOver && this.isAlive) await clock.rest();
+    const starting = this.manager.start();
+    // One that dies over it is answered by nobody. No time passes, however long the store takes.
+    await Promise.race([starting, this.#dying.promise]);
     if (!this.isAlive) throw new CrashedError(name, 'start');
-    await starting;
     await clock.rest();
   }
 
@@ -87,6 +85,7 @@ export class FleetProcess<TFleet extends AnyFleet> {
 
   async #die(): Promise<void> {
     const { clock, store, name } = this.#options;
+    this.#dying.resolve();
     this.#clock.kill();
     this.#store.kill();
     try {

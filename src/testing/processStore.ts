@@ -70,9 +70,9 @@ export class ProcessStore {
           if (this.#isAlive) resolve(value);
           else refuse();
         },
-        (error: Error) => {
+        (error: unknown) => {
           this.#refusals.delete(refuse);
-          reject(this.#isAlive ? error : deathOf(name));
+          reject(this.#isAlive ? (error as Error) : deathOf(name));
         }
       );
     });
@@ -85,8 +85,8 @@ async function* heldPages(
 ): AsyncGenerator<readonly TaskRow[], void, undefined> {
   const iterator = pages[Symbol.asyncIterator]();
   for (;;) {
-    const { done, value } = await hold(iterator.next());
-    if (done) return;
-    yield value as readonly TaskRow[];
+    const next = await hold(iterator.next());
+    if (next.done) return;
+    yield next.value;
   }
 }

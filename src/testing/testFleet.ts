@@ -107,7 +107,7 @@ export async function testFleet<
 ): Promise<TestFleet<FleetManager<THandlers, TCoordinator>>>;
 export async function testFleet(
   options: TestFleetOptions | CreatedFleetOptions<FleetManager>
-): Promise<TestFleet<FleetManager>> {
+): Promise<TestFleet> {
   const given = readFields('options', options);
   if ('create' in given) {
     assertFunction('options.create', given.create);

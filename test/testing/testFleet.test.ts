@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FleetManager, NotRunningError, ValidationError, ConflictError } from 'xstate-fleet';
-import { CrashedError, NotSettledError, script, testFleet } from 'xstate-fleet/testing';
+import { CrashedError, NotSettledError, script, SimulatedClock, testFleet } from 'xstate-fleet/testing';
 
 const hourMs = 3_600_000;
 
@@ -74,7 +74,7 @@ describe('testFleet', () => {
       for (let hop = 0; hop < 100; hop++) await Promise.resolve();
       return `page of ${url}`;
     };
-    await using fleet = await testFleet({ handlers: { get: async (url: string) => await fetchFake(url) } });
+    await using fleet = await testFleet({ handlers: { get: (url: string) => fetchFake(url) } });
     expect(await fleet.run(fleet.manager.submit('get', '/a'))).toBe('page of /a');
     expect(fleet.clock.now()).toBe(Date.UTC(2026, 0, 1));
   });
@@ -268,6 +268,63 @@ describe('a test that waits in vain', () => {
   });
 });
 
+describe('a script', () => {
+  it('throws in the middle of an attempt, after it has told of its progress', async () => {
+    await using fleet = await testFleet({
+      handlers: {
+        work: script.progress('half', script.after(50, script.fail('disk full', { retryable: false })))
+      }
+    });
+    await expect(fleet.run(fleet.manager.submit('work', null))).rejects.toThrow(/disk full/);
+    expect(fleet.clock.now()).toBe(Date.UTC(2026, 0, 1) + 50);
+    expect(fleet.events.map(({ type }) => type)).toContain('task.progress');
+  });
+
+  it('has its time ended by an abort, and leaves no alarm behind', async () => {
+    const work = script.after(10 * hourMs, script.succeed(1));
+    await using fleet = await testFleet({
+      handlers: { work },
+      config: { maxRetries: 0, workerTimeout: 1_000 }
+    });
+    await fleet.manager.submitBatch([{ id: 'a', type: 'work', data: null }]);
+    await fleet.settle();
+    expect(await fleet.state('a')).toBe('timedOut');
+    expect(work.calls).toMatchObject([{ taskId: 'a', attempt: 1, isAborted: true }]);
+    await fleet.advance(1_000);
+    expect(fleet.clock.pending).toBe(0);
+  });
+
+  it('that takes time fails outside of a simulation, for good', async () => {
+    await using fleet = new FleetManager({ handlers: { work: script.after(1, script.succeed(1)) } });
+    await fleet.start();
+    await expect(fleet.submit('work', null)).rejects.toThrow(/needs simulated time/);
+  });
+
+  it('keeps the types of what it is made of', async () => {
+    const work = script.sequence(
+      script.fail('once'),
+      script.call((data: { n: number }) => data.n + 1)
+    );
+    await using fleet = await testFleet({ handlers: { work } });
+    const result: number = await fleet.run(fleet.manager.submit('work', { n: 1 }));
+    expect(result).toBe(2);
+    // @ts-expect-error -- the data of the handler that it calls
+    const wrong = fleet.run(fleet.manager.submit('work', { n: 'one' }));
+    expect(await wrong).toBe('one1');
+  });
+
+  it('runs in fleets that share their time', async () => {
+    const clock = new SimulatedClock();
+    const work = script.after(100, script.succeed(1));
+    await using first = await testFleet({ handlers: { work }, clock });
+    await using second = await testFleet({ handlers: { work }, clock, seed: 2 });
+    for (const { manager } of [first, second])
+      await manager.submitBatch([{ id: 'a', type: 'work', data: null }]);
+    await first.advance(100);
+    expect([await first.state('a'), await second.state('a')]).toEqual(['completed', 'completed']);
+  });
+});
+
 describe('a crash', () => {
   it('loses what was not committed, and recovers what was', async () => {
     const work = script.after(1_000, script.succeed('done'));
@@ -275,9 +332,7 @@ describe('a crash', () => {
     await fleet.manager.submitBatch([{ id: 'kept', type: 'work', data: null }], { batchId: 'b' });
     await fleet.advance(500);
     const lost = fleet.manager.submitBatch([{ id: 'lost', type: 'work', data: null }], { batchId: 'c' });
-    const answer = expect(lost).rejects.toThrow(NotRunningError);
-    await fleet.crash();
-    await answer;
+    await Promise.all([expect(lost).rejects.toThrow(NotRunningError), fleet.crash()]);
     expect(work.calls).toMatchObject([{ attempt: 1, isAborted: true }]);
     expect(await fleet.state('kept')).toBe('running');
 

@@ -1,0 +1,111 @@
+import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+
+/** A transition of a chart: one alternative of what a state does with an event. */
+export interface Edge {
+  /** The same for every machine of one config: `operation.running fleet.pause 0`. */
+  readonly id: string;
+  /** Path of the state that has it; `''`: the machine's root. */
+  readonly source: string;
+  /** The descriptor as XState has it: `task.claim`, `batch.*`, `xstate.after.1000.…`; `''`: an `always`. */
+  readonly event: string;
+  readonly kind: 'event' | 'after' | 'always' | 'done' | 'error' | 'snapshot';
+  /** Which of the alternatives of its state and event it is, from 0. */
+  readonly branch: number;
+  /** Name of its guard; `null`: it has none. */
+  readonly guard: string | null;
+  /** Paths of its targets; empty: it stays where it is. */
+  readonly targets: readonly string[];
+  /** For people: `running: attempt.failed [isCurrent] -> failed`. */
+  readonly title: string;
+}
+
+/** Every transition of a machine, in the order of the chart, those of the root first. */
+export function edgesOf(machine: AnyStateMachine): readonly Edge[] {
+  return [machine.root, ...statesOf(machine)].flatMap((node) =>
+    [...node.transitions.values(), node.always ?? []].flatMap((alternatives) => alternatives.map(edgeOf))
+  );
+}
+
+/** Every state node below the root, in the order of the chart, without history nodes: nothing is ever in those. */
+export function statesOf(machine: AnyStateMachine): readonly AnyStateNode[] {
+  return below(machine.root).filter(({ type }) => type !== 'history');
+}
+
+/** Path of a state: its keys from the machine's root, with dots. */
+export function pathOf(node: AnyStateNode): string {
+  return node.path.join('.');
+}
+
+/** The id of the edge that a transition is. */
+export function edgeIdOf(transition: AnyTransitionDefinition): string {
+  const alternatives = alternativesOf(transition.source, descriptorOf(transition));
+  return `${pathOf(transition.source)} ${descriptorOf(transition)} ${alternatives.indexOf(transition)}`;
+}
+
+/** What the transition is written under in `on`; `''`: it is an `always`. */
+export function descriptorOf({ eventType }: AnyTransitionDefinition): string {
+  return eventType as string;
+}
+
+/** The transitions of a state for a descriptor: the first that its guard lets pass is taken. */
+export function alternativesOf(source: AnyStateNode, descriptor: string): readonly AnyTransitionDefinition[] {
+  return (descriptor === '' ? source.always : source.transitions.get(descriptor)) ?? [];
+}
+
+/** Whether an event of the type is one that the descriptor means: itself, `*`, or `noun.*`. */
+export function isMeant(descriptor: string, type: string): boolean {
+  if (descriptor === type) return true;
+  if (descriptor === '*') return true;
+  return descriptor.endsWith('.*') && type.startsWith(descriptor.slice(0, -1));
+}
+
+function below(node: AnyStateNode): readonly AnyStateNode[] {
+  return Object.values(node.states).flatMap((child) => [child, ...below(child)]);
+}
+
+function edgeOf(transition: AnyTransitionDefinition, branch: number): Edge {
+  const source = pathOf(transition.source);
+  const targets = (transition.target ?? []).map(pathOf);
+  const guard = guardName(transition.guard);
+  const event = descriptorOf(transition);
+  const condition = guard === null ? '' : ` [${guard}]`;
+  const end = targets.length === 0 ? '' : ` -> ${targets.map(shown).join(', ')}`;
+  return {
+    id: edgeIdOf(transition),
+    source,
+    event,
+    kind: kindOf(event),
+    branch,
+    guard,
+    targets,
+    title: `${shown(source)}: ${eventTitle(event)}${condition}${end}`
+  };
+}
+
+function shown(path: string): string {
+  return path === '' ? '(root)' : path;
+}
+
+function kindOf(event: string): Edge['kind'] {
+  if (event === '') return 'always';
+  if (event.startsWith('xstate.after.')) return 'after';
+  if (event.startsWith('xstate.done.')) return 'done';
+  if (event.startsWith('xstate.error.')) return 'error';
+  if (event.startsWith('xstate.snapshot.')) return 'snapshot';
+  return 'event';
+}
+
+function eventTitle(event: string): string {
+  if (event === '') return 'always';
+  const [, outcome, id] = /^xstate\.(done|error|snapshot)\.(?:actor\.|state\.)?(.+)$/.exec(event) ?? [];
+  if (outcome !== undefined) return `${outcome} of ${id}`;
+  const [, delay] = /^xstate\.after\.([^.]+)\./.exec(event) ?? [];
+  return delay === undefined ? event : `after ${delay}`;
+}
+
+function guardName(guard: unknown): string | null {
+  if (guard === undefined) return null;
+  if (typeof guard === 'string') return guard;
+  if (typeof guard === 'function') return guard.name === '' ? 'inline guard' : guard.name;
+  return (guard as { readonly type: string }).type;
+}

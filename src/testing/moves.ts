@@ -1,0 +1,96 @@
+import type { AnyStateMachine, ContextFrom, EventFromLogic, EventObject } from 'xstate';
+import { edgesOf, isMeant } from './edges.ts';
+import { childrenOf, elapse, step, type Event, type Situation, type Step } from './step.ts';
+
+/** Payloads to try with each event, as data or made from the context of the moment. */
+export type EventCases<TMachine extends AnyStateMachine> = {
+  readonly [TType in EventFromLogic<TMachine>['type']]?: readonly EventCase<
+    PayloadOf<EventFromLogic<TMachine>, TType>,
+    ContextFrom<TMachine>
+  >[];
+};
+
+/** An event without its type. */
+export type EventCase<TPayload, TContext> = TPayload | ((context: TContext) => TPayload);
+
+/** How the actors that a machine invokes and spawns may end, by their ids. */
+export type ActorOutcomes = Readonly<Record<string, ActorOutcome>>;
+
+export interface ActorOutcome {
+  /** Defaults to one, `undefined`. */
+  readonly outputs?: readonly unknown[];
+  /** Defaults to one, an `Error`. */
+  readonly errors?: readonly unknown[];
+  /** What `onSnapshot` is told. Defaults to none. */
+  readonly snapshots?: readonly unknown[];
+}
+
+/** Something that can happen to a machine. */
+export interface Move {
+  /** `outcome`: a child tells something; `delay`: time passes until the first timer is due. */
+  readonly kind: 'event' | 'outcome' | 'delay';
+  readonly event: Event;
+}
+
+/** What can happen to a machine in a situation. */
+export class Moves {
+  readonly #cases: readonly (readonly [type: string, EventCase<object, unknown>])[];
+  readonly #actors: ActorOutcomes;
+  readonly #descriptors: readonly string[];
+
+  constructor(
+    machine: AnyStateMachine,
+    events: Readonly<Record<string, readonly EventCase<object, unknown>[] | undefined>>,
+    actors: ActorOutcomes
+  ) {
+    this.#cases = Object.entries(events).flatMap(([type, cases = []]) =>
+      cases.map((payload) => [type, payload] as const)
+    );
+    this.#actors = actors;
+    this.#descriptors = [...new Set(edgesOf(machine).map(({ event }) => event))];
+  }
+
+  /** Nothing happens to a machine that is done. */
+  in({ snapshot, timers, ended }: Situation): readonly Move[] {
+    if (snapshot.status !== 'active') return [];
+    const context = snapshot.context as unknown;
+    const told = this.#cases.map(([type, payload]): Move => {
+      const fields = typeof payload === 'function' ? (payload(context) as object) : payload;
+      return { kind: 'event', event: { ...fields, type } };
+    });
+    const children = Object.values(childrenOf(snapshot));
+    const outcomes = children
+      .filter((child) => child !== undefined && !ended.has(child))
+      .flatMap((child) => this.#outcomesOf(child!.id))
+      .map((event): Move => ({ kind: 'outcome', event }));
+    const [timer] = timers;
+    return [...told, ...outcomes, ...(timer ? [{ kind: 'delay', event: timer.event } as const] : [])];
+  }
+
+  #outcomesOf(actorId: string): readonly Event[] {
+    const { outputs = [undefined], errors = [unavailable], snapshots = [] } = this.#actors[actorId] ?? {};
+    return [
+      ...outputs.map((output) => ({ type: `xstate.done.actor.${actorId}`, output, actorId })),
+      ...errors.map((error) => ({ type: `xstate.error.actor.${actorId}`, error, actorId })),
+      ...snapshots.map((snapshot) => ({ type: `xstate.snapshot.${actorId}`, snapshot }))
+    ].filter(({ type }) => this.#descriptors.some((descriptor) => isOutcomeOf(descriptor, type)));
+  }
+}
+
+/** What a machine does when something happens to it. */
+export function take(situation: Situation, { kind, event }: Move): Step {
+  return kind === 'delay' ? elapse(situation) : step(situation, event);
+}
+
+const unavailable = new Error('unavailable');
+
+/** A plain wildcard means events from outside; nobody waits for the end of an actor with it. */
+function isOutcomeOf(descriptor: string, type: string): boolean {
+  return descriptor.startsWith('xstate.') && isMeant(descriptor, type);
+}
+
+type PayloadOf<TEvent extends EventObject, TType extends string> = TEvent extends unknown
+  ? TType extends TEvent['type']
+    ? Omit<TEvent, 'type'>
+    : never
+  : never;

@@ -1,0 +1,82 @@
+import type { AnyTransitionDefinition } from 'xstate';
+import { alternativesOf, descriptorOf, edgeIdOf, isMeant, type Edge } from './edges.ts';
+import type { Move } from './moves.ts';
+import type { Place, Sight } from './stateGraph.ts';
+import type { Situation, Step } from './step.ts';
+
+/** Why edges are not taken although their states are active. */
+export class Obstacles {
+  readonly #offered = new Map<string, { refusals: number; shadowedBy: string | null }>();
+
+  /** What did not come of a move. Of the events that a machine sends itself nothing is known here. */
+  at(place: Place, move: Move, { taken }: Step, refused: Map<string, Sight>): void {
+    const { type } = move.event;
+    for (const transition of transitionsOf(place.situation, type)) {
+      const id = edgeIdOf(transition);
+      if (taken.includes(id)) continue;
+      const rival = transitionsOf(place.situation, type).find(
+        (other) => taken.includes(edgeIdOf(other)) && hidesOf(other, transition)
+      );
+      this.#note(transition, rival, { place, move }, refused);
+    }
+  }
+
+  /** Where a machine has come to rest, all its `always` have refused. */
+  atRest(place: Place, refused: Map<string, Sight>): void {
+    const { snapshot } = place.situation;
+    if (snapshot.status !== 'active') return;
+    const sight =
+      place.from === null ? { place, move: null } : { place: place.from.place, move: place.from.move };
+    for (const { always } of snapshot._nodes) {
+      for (const transition of always ?? []) this.#note(transition, undefined, sight, refused);
+    }
+  }
+
+  reason(edge: Edge, entered: ReadonlySet<string>): string {
+    if (edge.source !== '' && !entered.has(edge.source)) return `\`${edge.source}\` was never reached`;
+    const offers = this.#offered.get(edge.id);
+    if (offers === undefined) {
+      return edge.kind === 'always' || edge.kind === 'after'
+        ? `\`${edge.source}\` was always left before`
+        : `nothing that it is for came in \`${edge.source}\`: give payloads of ${edge.event}`;
+    }
+    if (offers.shadowedBy !== null && offers.refusals === 0) return `always hidden by ${offers.shadowedBy}`;
+    const guard = edge.guard === null ? 'its guard' : `guard \`${edge.guard}\``;
+    return `${guard} was false all ${offers.refusals} times, with these payloads`;
+  }
+
+  #note(
+    transition: AnyTransitionDefinition,
+    rival: AnyTransitionDefinition | undefined,
+    sight: Sight,
+    refused: Map<string, Sight>
+  ): void {
+    const id = edgeIdOf(transition);
+    const offers = this.#offered.get(id) ?? { refusals: 0, shadowedBy: null };
+    this.#offered.set(id, offers);
+    if (rival !== undefined) offers.shadowedBy ??= edgeIdOf(rival);
+    else {
+      offers.refusals += 1;
+      if (transition.guard !== undefined && !refused.has(id)) refused.set(id, sight);
+    }
+  }
+}
+
+/** Transitions of the active states that an event of the type may take. */
+function transitionsOf({ snapshot }: Situation, type: string): readonly AnyTransitionDefinition[] {
+  return snapshot._nodes.flatMap((node) =>
+    [...node.transitions]
+      .filter(([descriptor]) => isMeant(descriptor, type))
+      .flatMap(([, transitions]) => transitions)
+  );
+}
+
+/** Whether a transition, being taken, keeps another from being asked: it is further in, more specific, or before it. */
+function hidesOf(taken: AnyTransitionDefinition, other: AnyTransitionDefinition): boolean {
+  if (taken.source !== other.source)
+    return other.source.path.every((key, at) => taken.source.path[at] === key);
+  const descriptor = descriptorOf(taken);
+  if (descriptor !== descriptorOf(other)) return descriptor.length > descriptorOf(other).length;
+  const alternatives = alternativesOf(taken.source, descriptor);
+  return alternatives.indexOf(taken) < alternatives.indexOf(other);
+}
