@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FleetManager, NotRunningError, ValidationError, ConflictError } from 'xstate-fleet';
 import { CrashedError, NotSettledError, script, SimulatedClock, testFleet } from 'xstate-fleet/testing';
 
@@ -348,6 +348,7 @@ describe('a crash', () => {
     ['beforeCommit', 2],
     ['afterCommit', 1]
   ] as const)('%s of a completion has the handler called %i times', async (at, times) => {
+    const warn = vi.spyOn(console, 'warn');
     const charge = script.succeed('charged');
     await using fleet = await testFleet({ handlers: { charge } });
     await fleet.manager.submitBatch([{ id: 'a', type: 'charge', data: null }]);
@@ -357,6 +358,8 @@ describe('a crash', () => {
     expect(charge.calls).toHaveLength(times);
     expect(new Set(charge.calls.map(({ key }) => key)).size).toBe(1);
     expect(await fleet.manager.getStats()).toMatchObject({ completedTasks: 1, totalTasks: 1 });
+    // Nothing was sent to an actor that has ended.
+    expect(warn).not.toHaveBeenCalled();
   });
 
   it('at a turn of a number leaves that turn in the store, or not', async () => {
@@ -404,7 +407,7 @@ describe('a crash', () => {
     await expect(dead.submit('work', null)).rejects.toThrow(NotRunningError);
   });
 
-  it('while it recovers is one more crash', async () => {
+  it('right after a restart is one more crash', async () => {
     let processes = 0;
     await using fleet = await testFleet({
       create: (options) => {
