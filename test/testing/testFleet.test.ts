@@ -1,6 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FleetManager, NotRunningError, ValidationError, ConflictError } from 'xstate-fleet';
-import { CrashedError, NotSettledError, script, SimulatedClock, testFleet } from 'xstate-fleet/testing';
+import {
+  CrashedError,
+  NotSettledError,
+  script,
+  SimulatedClock,
+  testFleet,
+  type Script
+} from 'xstate-fleet/testing';
 
 const hourMs = 3_600_000;
 
@@ -229,6 +236,21 @@ describe('a test that waits in vain', () => {
     await using fleet = await testFleet({ handlers: { work: () => 1 } });
     await fleet.manager.submitBatch([{ ...one[0]!, tags: ['gpu'] }]);
     await expect(fleet.settle()).rejects.toThrow(/wants a worker with the tags gpu/);
+  });
+
+  it('is told of a handler that the process after a crash has not', async () => {
+    let processes = 0;
+    await using fleet = await testFleet({
+      create: (options) => {
+        processes += 1;
+        const handlers = processes === 1 ? { work: script.hang() } : { other: script.hang() };
+        return new FleetManager<Record<string, Script>>({ ...options, handlers });
+      }
+    });
+    await fleet.manager.submitBatch(one);
+    await fleet.crash();
+    await fleet.restart();
+    await expect(fleet.settle()).rejects.toThrow(/type "work" has no handler/);
   });
 
   it('is told when a task begins later than it waits', async () => {
