@@ -261,9 +261,12 @@ function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {
 function alarm(clock: Clock, journal: Journal) {
   return fromCallback<AlarmEvent>(({ receive }) => {
     let pending: Disposable | null = null;
+    const set = (delayMs: number | null): void => {
+      pending = delayMs === null ? null : clock.setAlarm(() => set(journal.alarmRang()), delayMs);
+    };
     receive(({ delayMs }) => {
       pending?.[Symbol.dispose]();
-      pending = delayMs === null ? null : clock.setAlarm(() => journal.alarmRang(), delayMs);
+      set(delayMs);
     });
     return () => {
       pending?.[Symbol.dispose]();

@@ -6,9 +6,9 @@ import {
   type Handlers,
   type Store
 } from '../src/index.ts';
-import { SimulatedClock } from './simulatedClock.ts';
+import { SimulatedClock } from '../src/testing/simulatedClock.ts';
 
-export { SimulatedClock } from './simulatedClock.ts';
+export { SimulatedClock } from '../src/testing/simulatedClock.ts';
 
 /** Resolves when everything that is under way in this process, without timers, has come to rest. */
 export async function settled(): Promise<void> {

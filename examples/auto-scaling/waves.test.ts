@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedClock } from '../../test/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { createWaveFleet, runWave, type Scaling } from './waves.ts';
 
 describe('the waves', () => {

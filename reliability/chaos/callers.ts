@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Call, CallToMake, Lane } from './calls.ts';
 import type { CrashPoint } from './crashPoints.ts';
 import type { Kind, Load } from './kinds.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addCounts, isClean, noCounts, type Counts } from '../counts.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { crashPoints, type CrashPoint } from './crashPoints.ts';
 import { dealEndings, nameOf, type Ending } from './endings.ts';
 import type { Fault } from './faults.ts';

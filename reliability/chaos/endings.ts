@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { shuffled } from './callers.ts';
 import { crashPoints, type CrashPoint } from './crashPoints.ts';
 import { lethalConfig } from './plan.ts';

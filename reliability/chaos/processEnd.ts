@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Ending } from './endings.ts';
 import type { Exit, FleetProcess } from './fleetProcess.ts';
 import type { WayToDie } from './kinds.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as sqlite from '../../src/stores/sqlite.ts';
 import { compiledFolder } from '../compiled.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { Callers } from './callers.ts';
 import { isAnswer, submittedBatch, type Call, type Lane } from './calls.ts';
 import { contendFor } from './contention.ts';

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { HostileFleet } from './hostileFleet.ts';
 
 /** A call of the API: arguments that are good, how it is called, and how to see that it took them as they are. */

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { anyText, anyValue } from './values.ts';
 
 /** Fields that a caller may misspell, or that a prototype has. */

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { sameData } from './sameData.ts';
 import { anyJson } from './values.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { memoryStore } from '../../src/index.ts';
 import { sqliteStore } from '../../src/stores/sqlite.ts';
 import type { HarnessOptions } from '../options.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Call } from './call.ts';
 import { calls } from './calls.ts';
 import { damage } from './damage.ts';

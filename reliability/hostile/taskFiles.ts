@@ -5,7 +5,7 @@ import { UsageError } from '../../src/cli/failure.ts';
 import { openTaskFile } from '../../src/cli/taskFile.ts';
 import { jsonLine } from '../../src/cli/terminal.ts';
 import type { Task } from '../../src/index.ts';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { damage } from './damage.ts';
 import type { HostileFleet } from './hostileFleet.ts';
 import type { HostileReport } from './report.ts';

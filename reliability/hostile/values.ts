@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 
 /** Text that has broken parsers, stores or terminals somewhere. */
 const texts = [

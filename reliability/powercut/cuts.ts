@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
 import { addCounts, noCounts, type Counts } from '../counts.ts';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { examine, examineRecovery, type Examination } from './examination.ts';
 import { recordHistory, type History } from './history.ts';
 import { PowerlessDisk, type DiskImage } from './powerlessDisk.ts';

@@ -2,7 +2,7 @@
 import { statSync, writeSync } from 'node:fs';
 import { FleetManager } from '../../src/index.ts';
 import { sqliteStore, type SqliteOptions } from '../../src/stores/sqlite.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Told } from './acknowledgement.ts';
 import { scope, someTasks, someTemplate, workHandlers } from './workload.ts';
 

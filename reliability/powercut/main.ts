@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
 import { formatCounts, isClean } from '../counts.ts';
 import { readOptions } from '../options.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { cutPower, type CutReport } from './cuts.ts';
 
 /** Of the cuts at `full`, how many there are at `process` for one. */

@@ -1,5 +1,5 @@
 import { directory, type DiskOperation } from '../disk/diskLog.ts';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 
 /** What a disk writes whole or not at all, bytes. */
 const sectorSize = 512;

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { NonRetryableError, type Handlers, type ScheduleTemplate, type Task } from '../../src/index.ts';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 
 /** Name of the fleet. */
 export const scope = 'powercut';

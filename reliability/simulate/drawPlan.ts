@@ -1,5 +1,5 @@
 import type { ConfigPatch } from '../../src/index.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Behaviour, CommitFault, Operation, Plan, TaskPlan } from './plan.ts';
 
 const secondMs = 1_000;

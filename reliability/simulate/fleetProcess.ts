@@ -8,9 +8,9 @@ import {
 } from '../../src/index.ts';
 import type { Attempts, TaskData } from './attempts.ts';
 import type { Plan, TaskType } from './plan.ts';
-import { ProcessClock } from './processClock.ts';
+import { ProcessClock } from '../../src/testing/processClock.ts';
 import { withFaults, type StoreFaults, type StoreUser } from './storeFaults.ts';
-import type { SeededRandom } from '../random.ts';
+import type { SeededRandom } from '../../src/testing/seededRandom.ts';
 
 export type SimulatedFleet = FleetManager<Record<TaskType, Handler>>;
 

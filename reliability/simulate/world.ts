@@ -1,6 +1,6 @@
-import { SimulatedClock } from '../../test/simulatedClock.ts';
+import { SimulatedClock } from '../../src/testing/simulatedClock.ts';
 import { memoryStore, type Commit, type FleetConfig, type FleetFact, type Store } from '../../src/index.ts';
-import { SeededRandom } from '../random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { Attempts, type WidestLimits } from './attempts.ts';
 import { Calls } from './calls.ts';
 import { Findings } from './findings.ts';

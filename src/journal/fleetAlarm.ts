@@ -25,14 +25,26 @@ export class FleetAlarm {
   readonly #options: FleetAlarmOptions;
   /** When it is to ring, in monotonic ms; `null` when it is not set. */
   #at: number | null = null;
+  /** It is only to look at the wall clock. */
+  #isLook = false;
+  /** What it was set with last. */
+  #isFiring = false;
 
   constructor(options: FleetAlarmOptions) {
     this.#options = options;
   }
 
-  /** It rang, maybe a little early: it has to be set again. */
-  rang(): void {
-    this.#at = null;
+  /**
+   * It rang, maybe a little early.
+   *
+   * @returns Ms after which it is to ring again: it was only to look at the wall clock, and nothing is due. `null`: a turn
+   * is to be taken, which sets it again.
+   */
+  rang(): number | null {
+    const delayMs = this.#isLook ? this.#wallClockDelay(this.#isFiring) : 0;
+    const isEarly = delayMs > 0 && delayMs < Infinity;
+    this.#at = isEarly ? this.#options.clock.monotonic() + delayMs : null;
+    return isEarly ? delayMs : null;
   }
 
   /** Sets it, after a turn. @param isFiring - Whether schedules fire. */
@@ -46,6 +58,8 @@ export class FleetAlarm {
     const delayMs = Math.max(0, Math.min(this.#wallClockDelay(isFiring), activeAt - active.now()));
     const monotonicNow = clock.monotonic();
     const at = delayMs === Infinity ? null : monotonicNow + delayMs;
+    this.#isFiring = isFiring;
+    this.#isLook = activeAt === Infinity;
     const stands = this.#at !== null && this.#at > monotonicNow;
     if (at === null ? !stands : stands && this.#at! <= at) return;
     this.#at = at;

@@ -182,10 +182,11 @@ export class Journal {
     outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
   }
 
-  /** The alarm rang, maybe a little early: it has to be set again. */
-  alarmRang(): void {
-    this.#alarm.rang();
-    this.#send({ type: 'alarm.rang' });
+  /** The alarm rang. @returns Ms after which it is to ring again; `null`: the turn that it wakes sets it. */
+  alarmRang(): number | null {
+    const againMs = this.#alarm.rang();
+    if (againMs === null) this.#send({ type: 'alarm.rang' });
+    return againMs;
   }
 
   /** Opens the store and loads what an earlier process left. */
@@ -482,6 +483,8 @@ export class Journal {
 
   /** The commit failed. What it staged is undone, unless it may have taken effect after all. */
   #fail(error: unknown, turn: Turn | null, inputs: readonly TurnInput[]): void {
+    // The actor has ended meanwhile: nobody is left to tell.
+    if (this.#snapshot().status !== 'active') return;
     this.#failures += 1;
     if (this.#undecided === null) {
       // It failed before the store was asked to write anything.

@@ -36,6 +36,21 @@ describe('the wall clock', () => {
     expect(result!.duration).toBeGreaterThanOrEqual(0);
   });
 
+  it('is looked at each minute without a turn, while nothing is due', async () => {
+    const rings: unknown[] = [];
+    const { fleet, clock } = await startFleet({
+      handlers: { hang },
+      inspect: (event) => {
+        if (event.type === '@xstate.event' && event.event.type === 'alarm.rang') rings.push(clock.now());
+      }
+    });
+    const startAfter = clock.now() + hour;
+    await fleet.submitBatch([{ id: 'a', type: 'hang', data: null, startAfter }]);
+    await clock.advance(hour);
+    expect(rings).toEqual([startAfter]);
+    expect(await fleet.getStats()).toMatchObject({ runningTasks: 1 });
+  });
+
   it('set forward past a start time starts the task within a minute', async () => {
     const clock = new SettableClock();
     const { fleet } = await startFleet({ handlers: { work: () => 'done' }, clock });

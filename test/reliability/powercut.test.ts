@@ -7,7 +7,7 @@ import { whyNoFaultyDisk } from '../../reliability/disk/faultyDisk.ts';
 import { isClean } from '../../reliability/counts.ts';
 import { cutPower } from '../../reliability/powercut/cuts.ts';
 import { PowerlessDisk } from '../../reliability/powercut/powerlessDisk.ts';
-import { SeededRandom } from '../../reliability/random.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
 
 const create = (file: number, name: string): DiskOperation => ({ op: 'create', file, name });

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { SeededRandom } from '../../../reliability/random.ts';
+import { SeededRandom } from '../../../src/testing/seededRandom.ts';
 import {
   FleetError,
   FleetManager,

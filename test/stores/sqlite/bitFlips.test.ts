@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { SeededRandom } from '../../../reliability/random.ts';
+import { SeededRandom } from '../../../src/testing/seededRandom.ts';
 import { temporaryPath } from '../directory.ts';
 import { makeImages, placeImage, readStore, type Image, type Images } from './storeImage.ts';
 

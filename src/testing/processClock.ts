@@ -1,9 +1,9 @@
-import type { Clock } from '../../src/index.ts';
+import type { Clock } from '../clock.ts';
 
 /** A clock as one process has it: nothing of it rings any more once the process is dead. */
 export class ProcessClock implements Clock {
   readonly #clock: Clock;
-  readonly #pending = new Set<object>();
+  readonly #pending = new Set<Disposable>();
   #isAlive = true;
 
   constructor(clock: Clock) {
@@ -19,15 +19,15 @@ export class ProcessClock implements Clock {
   }
 
   setAlarm(callback: () => void, delayMs: number): Disposable {
-    const pending = {};
-    this.#pending.add(pending);
     const alarm = this.#clock.setAlarm(() => {
-      this.#pending.delete(pending);
-      if (this.#isAlive) callback();
+      this.#pending.delete(alarm);
+      callback();
     }, delayMs);
+    if (this.#isAlive) this.#pending.add(alarm);
+    else alarm[Symbol.dispose]();
     return {
       [Symbol.dispose]: () => {
-        this.#pending.delete(pending);
+        this.#pending.delete(alarm);
         alarm[Symbol.dispose]();
       }
     };
@@ -46,6 +46,7 @@ export class ProcessClock implements Clock {
 
   kill(): void {
     this.#isAlive = false;
+    for (const alarm of this.#pending) alarm[Symbol.dispose]();
     this.#pending.clear();
   }
 }

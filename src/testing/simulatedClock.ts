@@ -1,5 +1,5 @@
 import TinyQueue from 'tinyqueue';
-import { systemClock, type Clock } from '../src/index.ts';
+import { systemClock, type Clock } from '../clock.ts';
 
 interface Alarm {
   /** Monotonic ms. */
@@ -25,11 +25,14 @@ export class SimulatedClock implements Clock {
   /** Callbacks of `setSoon` that have not been called yet. */
   #soon = 0;
   #pending = 0;
+  /** Real work that time stands still for. */
+  readonly #held = new Set<Promise<unknown>>();
   readonly #alarms = new TinyQueue<Alarm>(
     [],
     (left, right) => left.at - right.at || left.order - right.order
   );
 
+  /** @param now - Epoch ms that it begins at. */
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#monotonic = now;
   }
@@ -67,6 +70,14 @@ export class SimulatedClock implements Clock {
     });
   }
 
+  /** Time stands still until this has settled: for real input and output. @returns The same promise. */
+  hold<T>(work: Promise<T>): Promise<T> {
+    const release = (): void => void this.#held.delete(work);
+    this.#held.add(work);
+    work.then(release, release);
+    return work;
+  }
+
   /** Goes from alarm to alarm, and lets what each moment sets off come to rest. */
   async advance(ms: number): Promise<void> {
     await this.advanceUntil(() => false, ms);
@@ -75,6 +86,7 @@ export class SimulatedClock implements Clock {
   /**
    * Advances until something holds, which is looked at whenever everything is at rest.
    *
+   * @param holds - May be asked about at any moment, and often.
    * @param ms - Time after which it gives up. It stays at the last alarm where the condition came to hold.
    * @returns Whether it holds.
    */
@@ -102,12 +114,16 @@ export class SimulatedClock implements Clock {
     this.#ahead += ms;
   }
 
-  /** Resolves when nothing is under way: no microtask and no `setSoon`. What waits for an alarm is at rest. */
+  /**
+   * Resolves when nothing is under way: no microtask, no `setSoon` and nothing that is held. What waits for an alarm is
+   * at rest.
+   */
   async rest(): Promise<void> {
     for (let round = 0; round < maxRounds; round++) {
+      if (this.#held.size > 0) await Promise.allSettled(this.#held);
       // All microtasks run before the next macrotask does.
       await new Promise<void>((resolve) => systemClock.setSoon(resolve));
-      if (this.#soon === 0) return;
+      if (this.#soon === 0 && this.#held.size === 0) return;
     }
     throw new Error(`Something goes round and round without time passing, at ${this.#monotonic}`);
   }

@@ -1,0 +1,3 @@
+import { seededRun } from './seededRun.ts';
+
+process.stdout.write(JSON.stringify(await seededRun(Number(process.argv[2]))));
