@@ -112,7 +112,7 @@ export class FleetManager<
   readonly #options: ResolvedOptions;
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
-  readonly #observers = new TurnObservers();
+  readonly #observers = new TurnObservers((error) => this.#events.report(error));
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
