@@ -49,6 +49,7 @@ import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
 import { isHeld } from './ledger/ledger.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
+import { Recorder } from './recording/recorder.ts';
 import {
   Schedules,
   type ScheduleDetails,
@@ -66,6 +67,7 @@ import {
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
+  assertText,
   readFields
 } from './validation/validation.ts';
 import type { AnyWorkerAgent } from './workers/workerAgent.ts';
@@ -93,6 +95,11 @@ export interface FleetManagerOptions<
    * Defaults to a `CoordinatorAgent`.
    */
   readonly coordinator?: (options: CoordinatorOptions) => TCoordinator;
+  /**
+   * A file to record the run to, turn by turn, for `xstate-fleet replay`. One of the same fleet is gone on with. Nothing
+   * of what tasks carry, return or log is recorded, nor any metadata. Defaults to none.
+   */
+  readonly record?: string;
 }
 
 /**
@@ -113,6 +120,7 @@ export class FleetManager<
   readonly #inspect: FleetManagerOptions['inspect'];
   readonly #events: FleetEvents;
   readonly #observers = new TurnObservers((error) => this.#events.report(error));
+  readonly #recorder: Recorder | null;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -122,7 +130,7 @@ export class FleetManager<
   readonly #settlements: Settlements;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
-    const { inspect, logger, systemId, onListenerError, coordinator, ...fleetOptions } = readFields(
+    const { inspect, logger, systemId, onListenerError, coordinator, record, ...fleetOptions } = readFields(
       'options',
       options
     );
@@ -130,6 +138,7 @@ export class FleetManager<
     if (inspect !== undefined) assertFunction('options.inspect', inspect);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
+    if (record !== undefined) assertText('options.record', record);
     this.#events = new FleetEvents(onListenerError);
     this.#hooks = new FleetHooks(
       new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
@@ -153,13 +162,17 @@ export class FleetManager<
         statistics: this.#actor.journal.statistics
       })
     });
+    this.#recorder =
+      record === undefined
+        ? null
+        : new Recorder({ path: record, fleet: name, clock, observers: this.#observers });
     this.coordinator = createCoordinator(this.#coordination.host, coordinator);
     this.#actor = new FleetActor({
       options: this.#options,
       create: () => this.#createFleet(),
       events: this.#events,
       actorOptions: {
-        ...(inspect && { inspect }),
+        ...inspectedBy(inspect, this.#recorder?.inspect),
         ...(logger && { logger }),
         ...(systemId !== undefined && { systemId })
       },
@@ -184,13 +197,15 @@ export class FleetManager<
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    await this.#recorder?.open();
     return this.#actor.start();
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  stop(options: StopOptions = {}): Promise<void> {
-    return this.#actor.stop(options);
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.#actor.stop(options);
+    await this.#recorder?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -597,6 +612,23 @@ export class FleetManager<
       }
     });
   }
+}
+
+type Inspect = (event: InspectionEvent) => void;
+
+/** Both, where there are two. The recorder comes first: it throws nothing. */
+function inspectedBy(
+  own: Inspect | undefined,
+  recorder: Inspect | undefined
+): { readonly inspect?: Inspect } {
+  const inspect =
+    own && recorder
+      ? (event: InspectionEvent): void => {
+          recorder(event);
+          own(event);
+        }
+      : (own ?? recorder);
+  return inspect === undefined ? {} : { inspect };
 }
 
 type OverridableMethod =

@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly durability: NonNullable<SqliteOptions['durability']>;
   readonly batch?: string;
   readonly out?: string;
+  readonly record?: string;
 }
 
 /**
