@@ -199,7 +199,12 @@ export class FleetManager<
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   async start(): Promise<void> {
     await this.#recorder?.open();
-    return this.#actor.start();
+    try {
+      await this.#actor.start();
+    } catch (error) {
+      await this.#recorder?.close();
+      throw error;
+    }
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */

@@ -100,24 +100,37 @@ export function nullable<T>({ encode, decode }: Cell<T>): Cell<T | null> {
   };
 }
 
-/** How the fields of an object are written: in the order of this table. */
+/** How the fields of an object are written. */
 export type Cells<T> = { readonly [Key in keyof T]: Cell<T[Key]> };
 
-/** The fields in order, nothing at the end cut. */
-export function encodeFields<T extends object>(cells: Cells<T>, value: T, encoding: Encoding): unknown[] {
-  const encoded: unknown[] = [];
-  for (const key in cells) encoded.push(cells[key].encode(value[key], encoding));
-  while (encoded.length > 0 && encoded.at(-1) === null) encoded.pop();
-  return encoded;
-}
+/** The fields of an object as an array, in the order of their cells: nothing at its end is cut. */
+export class Fields<T extends object> {
+  // Apart and in order: looked through for every step of every row.
+  readonly #keys: readonly (keyof T)[];
+  readonly #cells: readonly Cell<unknown>[];
 
-export function decodeFields<T extends object>(
-  cells: Cells<T>,
-  encoded: readonly unknown[],
-  decoding: Decoding
-): T {
-  const value: Partial<T> = {};
-  let index = 0;
-  for (const key in cells) value[key] = cells[key].decode(encoded[index++], decoding);
-  return value as T;
+  constructor(cells: Cells<T>) {
+    this.#keys = Object.keys(cells) as (keyof T)[];
+    this.#cells = Object.values(cells);
+  }
+
+  encode(value: T, encoding: Encoding): unknown[] {
+    const encoded: unknown[] = [];
+    let length = 0;
+    for (let index = 0; index < this.#keys.length; index++) {
+      const cell = this.#cells[index]!.encode(value[this.#keys[index]!], encoding);
+      encoded.push(cell);
+      if (cell !== null) length = index + 1;
+    }
+    encoded.length = length;
+    return encoded;
+  }
+
+  decode(encoded: readonly unknown[], decoding: Decoding): T {
+    const value: Record<PropertyKey, unknown> = {};
+    for (const [index, key] of this.#keys.entries()) {
+      value[key] = this.#cells[index]!.decode(encoded[index], decoding);
+    }
+    return value as T;
+  }
 }

@@ -79,6 +79,11 @@ export async function* readFrames(path: string): AsyncGenerator<Frame, FramesEnd
   }
 }
 
+/** Ends a reading that was left, so that its file is closed. What has ended is not changed. */
+export async function closeFrames(frames: AsyncGenerator<Frame, FramesEnd, undefined>): Promise<void> {
+  await frames.return({ isTorn: false, soundBytes: 0 });
+}
+
 /** Bytes from `position` on are not what was written there. */
 export function damage(path: string, position: number, options?: ErrorOptions): RecordingError {
   return new RecordingError(

@@ -2,10 +2,17 @@ import { batchStates, type BatchState } from '../../machines/batch.ts';
 import { scheduleStates, type ScheduleState } from '../../machines/schedule.ts';
 import { taskStatuses, type TaskError, type TaskStatus } from '../../machines/task.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
-import { decodeFields, type Cells, type Decoding } from './cells.ts';
+import type { Decoding } from './cells.ts';
 import type { AgentLine, StepCells } from './lines.ts';
 import type { RecordedMachine, RecordedTask, StepDetail } from './recording.ts';
-import { batchCells, batchEvents, taskCells, taskEvents, unrecordedOfTask } from './rowCells.ts';
+import {
+  batchEvents,
+  batchFields,
+  taskEvents,
+  taskFields,
+  unrecordedOfTask,
+  type EventFields
+} from './rowCells.ts';
 import { WordReader } from './words.ts';
 
 /** A row or an agent that steps are about: one object from when it is first seen until it is final. */
@@ -144,7 +151,7 @@ const machineReaders: Readonly<Record<RowMachine, MachineReader>> = {
     eventsOf: (type, fields, decoding) => decodeEvent(taskEvents, type, fields, decoding),
     rowOf: (seq, cells, decoding) => ({
       seq,
-      ...decodeFields(taskCells, cells as unknown[], decoding),
+      ...taskFields.decode(cells as unknown[], decoding),
       ...unrecordedOfTask
     })
   },
@@ -155,7 +162,7 @@ const machineReaders: Readonly<Record<RowMachine, MachineReader>> = {
     rowOf: (id, cells, decoding) => ({
       id,
       metadata: null,
-      ...decodeFields(batchCells, cells as unknown[], decoding)
+      ...batchFields.decode(cells as unknown[], decoding)
     })
   },
   schedule: {
@@ -166,14 +173,10 @@ const machineReaders: Readonly<Record<RowMachine, MachineReader>> = {
   }
 };
 
-function decodeEvent(
-  cells: Readonly<Record<string, unknown>>,
-  type: string,
-  fields: unknown,
-  decoding: Decoding
-): object {
-  if (!Object.hasOwn(cells, type)) throw new Error(`there is no event ${type}`);
-  return decodeFields<object>(cells[type] as Cells<object>, fields as unknown[], decoding);
+function decodeEvent(events: EventFields, type: string, cells: unknown, decoding: Decoding): object {
+  const fields = events.get(type);
+  if (fields === undefined) throw new Error(`there is no event ${type}`);
+  return fields.decode(cells as unknown[], decoding);
 }
 
 function follow(subject: Subject, event: FullStep['event'], to: string): void {

@@ -1,5 +1,5 @@
 import { taskStatuses } from '../../machines/task.ts';
-import { damage, readFrames } from './frames.ts';
+import { closeFrames, damage, readFrames } from './frames.ts';
 import type { AgentLine, Line } from './lines.ts';
 import { StepReader, type FullStep } from './recordedSteps.ts';
 import type { RecordingEnding } from './recording.ts';
@@ -46,21 +46,26 @@ export async function* recordedTurns(path: string): AsyncGenerator<FullTurn, Tur
   const sessions: RecordedSession[] = [];
   const reader = new LineReader(sessions);
   const frames = readFrames(path);
-  for (;;) {
-    const { value, done } = await frames.next();
-    if (done) {
-      yield* reader.rest();
-      if (sessions.length === 0) {
-        throw new RecordingError('ERR_RECORDING_EMPTY', path, 'holds no session; record again');
+  try {
+    for (;;) {
+      const { value, done } = await frames.next();
+      if (done) {
+        yield* reader.rest();
+        if (sessions.length === 0) {
+          throw new RecordingError('ERR_RECORDING_EMPTY', path, 'holds no session; record again');
+        }
+        return { sessions, endedAt: reader.endedAt, ending: value.isTorn ? 'torn' : reader.ending };
       }
-      return { sessions, endedAt: reader.endedAt, ending: value.isTorn ? 'torn' : reader.ending };
+      try {
+        for (const line of value.text.split('\n')) yield* reader.read(JSON.parse(line) as Line);
+      } catch (error) {
+        // Whole by its checksum, and no line of ours: another program wrote it.
+        throw damage(path, value.position, { cause: error });
+      }
     }
-    try {
-      for (const line of value.text.split('\n')) yield* reader.read(JSON.parse(line) as Line);
-    } catch (error) {
-      // Whole by its checksum, and no line of ours: another program wrote it.
-      throw damage(path, value.position, { cause: error });
-    }
+  } finally {
+    // Whoever reads may have left before the end.
+    await closeFrames(frames);
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { encodeFrame, fileHeader, maxFrameBytes, readFrames } from './frames.ts';
+import { closeFrames, encodeFrame, fileHeader, maxFrameBytes, readFrames } from './frames.ts';
 import type { Line } from './lines.ts';
 import { RecordingError } from './recordingError.ts';
 
@@ -142,8 +142,8 @@ export class RecordingWriter {
 /** Where the whole frames of a file end; 0: it has none, and no header. Compares every byte with its checksum. */
 async function soundEnd(path: string, file: FileHandle, fleet: string): Promise<number> {
   if ((await file.stat()).size === 0) return 0;
+  const frames = readFrames(path);
   try {
-    const frames = readFrames(path);
     for (;;) {
       const { value, done } = await frames.next();
       if (done) return value.soundBytes;
@@ -153,6 +153,8 @@ async function soundEnd(path: string, file: FileHandle, fleet: string): Promise<
     // Its process was killed while it made the file.
     if (error instanceof RecordingError && error.code === 'ERR_RECORDING_EMPTY') return 0;
     throw error;
+  } finally {
+    await closeFrames(frames);
   }
 }
 

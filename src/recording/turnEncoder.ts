@@ -3,9 +3,9 @@ import { taskStatuses, type TaskStatus } from '../../machines/task.ts';
 import type { ObservedTurn, RowStep } from '../journal/turnObserver.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
 import type { TurnInput } from '../turn/turnInput.ts';
-import { encodeFields, type Cells, type Encoding } from './cells.ts';
+import type { Encoding } from './cells.ts';
 import type { StepCells, TurnLine } from './lines.ts';
-import { batchCells, batchEvents, taskCells, taskEvents } from './rowCells.ts';
+import { batchEvents, batchFields, taskEvents, taskFields } from './rowCells.ts';
 import type { WordWriter } from './words.ts';
 
 /** Makes lines of turns. What it remembers is which live rows the recording has met. */
@@ -45,12 +45,12 @@ export class TurnEncoder {
         const { event, before, after } = step;
         const { seq, dueAt } = after.context;
         const cells: unknown[] = [0, seq, event && words.write(event.type), words.write(after.state)];
-        if (event !== null) cells.push(encodeEvent(taskEvents, event, encoding));
+        if (event !== null) cells.push(taskEvents.get(event.type)!.encode(event, encoding));
         else cells.push(null);
         const isNew = this.#meetTask(step);
         if (dueAt !== null || isNew) cells.push(dueAt === null ? null : dueAt - encoding.at);
         if (isNew) cells.push(before && words.write(before.state));
-        if (isNew) cells.push(encodeFields(taskCells, (before ?? after).context, encoding));
+        if (isNew) cells.push(taskFields.encode((before ?? after).context, encoding));
         return cells as unknown as StepCells;
       }
       case 'batch': {
@@ -62,11 +62,11 @@ export class TurnEncoder {
           event && words.write(event.type),
           words.write(after.state)
         ];
-        if (event !== null) cells.push(encodeEvent(batchEvents, event, encoding));
+        if (event !== null) cells.push(batchEvents.get(event.type)!.encode(event, encoding));
         if (meet(this.#seenBatches, id, event === null, batchLifecycle.isFinal(after.state))) {
           if (event === null) cells.push(null);
           cells.push(null, before && words.write(before.state));
-          cells.push(encodeFields(batchCells, (before ?? after).context, encoding));
+          cells.push(batchFields.encode((before ?? after).context, encoding));
         }
         return cells as unknown as StepCells;
       }
@@ -106,14 +106,6 @@ function meet<TId>(seen: Set<TId>, id: TId, isMade: boolean, isFinal: boolean): 
   if (isFinal) seen.delete(id);
   else if (isNew) seen.add(id);
   return isNew;
-}
-
-function encodeEvent(
-  cells: Readonly<Record<string, unknown>>,
-  event: { readonly type: string },
-  encoding: Encoding
-): unknown[] {
-  return encodeFields<object>(cells[event.type] as Cells<object>, event, encoding);
 }
 
 /** Of commands their own type, and nothing of what they carry. */
