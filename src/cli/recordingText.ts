@@ -12,7 +12,7 @@ const endings = {
 
 /** The figures of a recording, for people. */
 export function recordingText(summary: RecordingSummary): string {
-  return [overview(summary), tasksOf(summary), retriesOf(summary), commitsOf(summary)]
+  return [overview(summary), tasksOf(summary), retriesOf(summary), failuresOf(summary), commitsOf(summary)]
     .filter((part) => part !== '')
     .join('\n');
 }
@@ -49,12 +49,31 @@ function retriesOf({ retries, retriedAttempts }: RecordingSummary): string {
           printable(key),
           String(attempt),
           durationText(delayMs),
-          workerId ?? '',
+          printable(workerId ?? ''),
           whyText(event, error)
         ])
       ],
       (column) => column === 1 || column === 2
     ) + (rest > 0 ? `and ${rest} more retries\n` : '')
+  );
+}
+
+function failuresOf({ failures, tasks }: RecordingSummary): string {
+  if (failures.length === 0) return '';
+  const rest = (tasks['failed'] ?? 0) + (tasks['timedOut'] ?? 0) - failures.length;
+  return (
+    table(
+      [
+        ['FAILED', 'ATTEMPT', 'WORKER', 'WHY'],
+        ...failures.map(({ key, attempt, workerId, event, error }) => [
+          printable(key),
+          String(attempt),
+          printable(workerId ?? ''),
+          whyText(event, error)
+        ])
+      ],
+      (column) => column === 1
+    ) + (rest > 0 ? `and ${rest} more that failed\n` : '')
   );
 }
 

@@ -6,6 +6,7 @@ import { embedRecording } from '../page/embedRecording.ts';
 import { checkRecording, type RecordingCheck } from '../recording/checkRecording.ts';
 import { readRecording } from '../recording/readRecording.ts';
 import { summarizeRecording } from '../recording/recordingSummary.ts';
+import { UsageError } from './failure.ts';
 import { recordingText } from './recordingText.ts';
 import { taskLife, taskLifeText } from './taskLife.ts';
 import { jsonLine, print, printable } from './terminal.ts';
@@ -57,11 +58,19 @@ export async function replay(
 }
 
 const builtPage: ReplayPage = {
-  html: async () => (await readPageAssets()).replayHtml,
+  html: builtHtml,
   // Only who opens a page pays for what looks for a browser.
   show: async (path) => (await import('open')).default(path),
   isTerminal: process.stdout.isTTY
 };
+
+async function builtHtml(): Promise<string> {
+  try {
+    return (await readPageAssets()).replayHtml;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
 
 async function printCheck(path: string, json: boolean): Promise<number> {
   const check = await checkRecording(path);

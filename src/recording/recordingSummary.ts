@@ -21,12 +21,14 @@ export interface RecordingSummary {
   readonly retriedAttempts: number;
   /** The first twenty of them. */
   readonly retries: readonly RecordedRetry[];
+  /** The first twenty tasks that failed or timed out. */
+  readonly failures: readonly RecordedEnd[];
   /** The five that took longest, the longest first. */
   readonly slowestCommits: readonly RecordedCommit[];
 }
 
-/** Why a task got another attempt. */
-export interface RecordedRetry {
+/** How an attempt of a task ended badly. */
+export interface RecordedEnd {
   readonly key: string;
   /** Epoch ms of the turn. */
   readonly at: number;
@@ -35,6 +37,10 @@ export interface RecordedRetry {
   readonly attempt: number;
   readonly workerId: string | null;
   readonly error: string;
+}
+
+/** Why a task got another attempt. */
+export interface RecordedRetry extends RecordedEnd {
   /** Until the next attempt may begin, ms. */
   readonly delayMs: number;
 }
@@ -46,7 +52,7 @@ export interface RecordedCommit {
   readonly steps: number;
 }
 
-const shownRetries = 20;
+const shownEnds = 20;
 const shownCommits = 5;
 
 /** Reads a recording to its end, in bounded memory. @throws {RecordingError} */
@@ -72,6 +78,7 @@ export async function summarizeRecording(path: string): Promise<RecordingSummary
       tasksBefore: figures.tasksBefore ?? noTaskCounts,
       retriedAttempts: figures.retriedAttempts,
       retries: figures.retries,
+      failures: figures.failures,
       slowestCommits: figures.slowestCommits
     };
   }
@@ -84,6 +91,7 @@ class Figures {
   tasksBefore: Readonly<Record<string, number>> | null = null;
   retriedAttempts = 0;
   readonly retries: RecordedRetry[] = [];
+  readonly failures: RecordedEnd[] = [];
   readonly slowestCommits: RecordedCommit[] = [];
 
   add({ turn, at, commitMs, steps, countsBefore, isRest }: FullTurn): void {
@@ -106,25 +114,21 @@ class Figures {
     if (machine !== 'task') return;
     if (from !== null) this.tasks[from] = (this.tasks[from] ?? 0) - 1;
     this.tasks[to] = (this.tasks[to] ?? 0) + 1;
-    const retry = retryOf(step, at);
-    if (retry === null) return;
+    const hasFailed = to === 'failed' || to === 'timedOut';
+    if (hasFailed && this.failures.length < shownEnds) this.failures.push(endOf(step, at));
+    if (!isRetry(step)) return;
     this.retriedAttempts += 1;
-    if (this.retries.length < shownRetries) this.retries.push(retry);
+    if (this.retries.length === shownEnds) return;
+    const delayMs = step.dueAt === null ? 0 : Math.max(0, step.dueAt - at);
+    this.retries.push({ ...endOf(step, at), delayMs });
   }
 }
 
-/** The retry that a step made; `null`: it made none. */
-function retryOf(step: FullStep, at: number): RecordedRetry | null {
-  const { machine, subject, event, from, to, detail, dueAt } = step;
-  const isRetry = to === 'backingOff' || (to === 'queued' && event?.type === 'attempt.lost');
-  if (machine !== 'task' || !isRetry || from === 'backingOff') return null;
-  return {
-    key: subject.name,
-    at,
-    event: event!.type,
-    attempt: subject.attempt,
-    workerId: subject.workerId,
-    error: detail?.error ?? '',
-    delayMs: dueAt === null ? 0 : Math.max(0, dueAt - at)
-  };
+function isRetry({ event, to }: FullStep): boolean {
+  return to === 'backingOff' || (to === 'queued' && event?.type === 'attempt.lost');
+}
+
+function endOf({ subject, event, detail }: FullStep, at: number): RecordedEnd {
+  const { name: key, attempt, workerId } = subject;
+  return { key, at, event: event!.type, attempt, workerId, error: detail?.error ?? '' };
 }

@@ -71,6 +71,26 @@ describe('replay', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
+  it('prints which tasks failed, and why', async () => {
+    const path = recordingPath();
+    const { fleet } = await startFleet({
+      record: path,
+      config: { maxRetries: 0 },
+      handlers: {
+        work: () => {
+          throw new Error('no luck');
+        }
+      }
+    });
+    await fleet.submitBatch([{ id: 'a', type: 'work', data: null }], { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    await fleet.stop();
+    const { stdout } = await run(path);
+    expect(stdout).toMatch(/^failed +1 +0$/m);
+    expect(stdout).toMatch(/^b\/a +1 +worker-1 +failed: no luck$/m);
+    expect(stdout).not.toMatch(/^RETRIED/m);
+  });
+
   it('writes a page that has the recording, and opens it where somebody sees it', async () => {
     const path = await recordedRun();
     const shown = await run(path);
