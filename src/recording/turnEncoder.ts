@@ -8,6 +8,8 @@ import type { StepCells, TurnLine } from './lines.ts';
 import { batchEvents, batchFields, taskEvents, taskFields } from './rowCells.ts';
 import type { WordWriter } from './words.ts';
 
+type StepOf<TKind extends RowStep['kind']> = Extract<RowStep, { readonly kind: TKind }>;
+
 /** Makes lines of turns. What it remembers is which live rows the recording has met. */
 export class TurnEncoder {
   readonly #words: WordWriter;
@@ -23,73 +25,81 @@ export class TurnEncoder {
   }
 
   encode(turn: ObservedTurn): TurnLine {
-    const { head, at, commitMs, steps } = turn;
+    const { head, at, commitMs } = turn;
     const encoding: Encoding = { words: this.#words, at };
-    const line: TurnLine = [
-      'turn',
-      head.turn,
-      at,
-      Math.round(commitMs * 1_000) / 1_000,
-      inputCounts(turn.inputs),
-      steps.map((step) => this.#encodeStep(step, encoding))
-    ];
-    if (!this.#isFirst) return line;
+    const ms = Math.round(commitMs * 1_000) / 1_000;
+    const steps = turn.steps.map((step) => this.#encodeStep(step, encoding));
+    const isFirst = this.#isFirst;
     this.#isFirst = false;
-    return [...line, countsBefore(turn)] as unknown as TurnLine;
+    const line: TurnLine = ['turn', head.turn, at, ms, inputCounts(turn.inputs), steps];
+    return isFirst ? [...line, countsBefore(turn)] : line;
   }
 
   #encodeStep(step: RowStep, encoding: Encoding): StepCells {
-    const { words } = encoding;
     switch (step.kind) {
-      case 'task': {
-        const { event, before, after } = step;
-        const { seq, dueAt } = after.context;
-        const cells: unknown[] = [0, seq, event && words.write(event.type), words.write(after.state)];
-        if (event !== null) cells.push(taskEvents.get(event.type)!.encode(event, encoding));
-        else cells.push(null);
-        const isNew = this.#meetTask(step);
-        if (dueAt !== null || isNew) cells.push(dueAt === null ? null : dueAt - encoding.at);
-        if (isNew) cells.push(before && words.write(before.state));
-        if (isNew) cells.push(taskFields.encode((before ?? after).context, encoding));
-        return cells as unknown as StepCells;
-      }
-      case 'batch': {
-        const { event, before, after } = step;
-        const { id } = after.context;
-        const cells: unknown[] = [
-          1,
-          words.write(id),
-          event && words.write(event.type),
-          words.write(after.state)
-        ];
-        if (event !== null) cells.push(batchEvents.get(event.type)!.encode(event, encoding));
-        if (meet(this.#seenBatches, id, event === null, batchLifecycle.isFinal(after.state))) {
-          if (event === null) cells.push(null);
-          cells.push(null, before && words.write(before.state));
-          cells.push(batchFields.encode((before ?? after).context, encoding));
-        }
-        return cells as unknown as StepCells;
-      }
-      case 'schedule': {
-        // Few, and nothing of what they submit is in them.
-        const { event, before, after } = step;
-        const { id } = after.context;
-        const isNew = meet(this.#seenSchedules, id, event === null, scheduleLifecycle.isFinal(after.state));
-        return [
-          2,
-          words.write(id),
-          event && words.write(event.type),
-          words.write(after.state),
-          event,
-          after.context.dueAt === null ? null : after.context.dueAt - encoding.at,
-          ...(isNew ? [before && words.write(before.state), (before ?? after).context] : [])
-        ] as unknown as StepCells;
-      }
+      case 'task':
+        return this.#encodeTaskStep(step, encoding);
+      case 'batch':
+        return this.#encodeBatchStep(step, encoding);
+      case 'schedule':
+        return this.#encodeScheduleStep(step, encoding);
     }
   }
 
+  // In each, words are written in the order in which they are read: that of the line.
+
+  #encodeTaskStep(step: StepOf<'task'>, encoding: Encoding): StepCells {
+    const { words } = encoding;
+    const { event, before, after } = step;
+    const { seq, dueAt } = after.context;
+    const type = event && words.write(event.type);
+    const to = words.write(after.state);
+    const fields = event && taskEvents.get(event.type)!.encode(event, encoding);
+    const due = dueAt === null ? null : dueAt - encoding.at;
+    if (!this.#meetTask(step)) {
+      return due === null ? [0, seq, type, to, fields] : [0, seq, type, to, fields, due];
+    }
+    const from = before && words.write(before.state);
+    return [0, seq, type, to, fields, due, from, taskFields.encode((before ?? after).context, encoding)];
+  }
+
+  #encodeBatchStep({ event, before, after }: StepOf<'batch'>, encoding: Encoding): StepCells {
+    const { words } = encoding;
+    const { id } = after.context;
+    const subject = words.write(id);
+    const type = event && words.write(event.type);
+    const to = words.write(after.state);
+    const fields = event && batchEvents.get(event.type)!.encode(event, encoding);
+    const isFinal = batchLifecycle.isFinal(after.state);
+    if (!meet(this.#seenBatches, id, event === null, isFinal)) return [1, subject, type, to, fields];
+    const from = before && words.write(before.state);
+    return [
+      1,
+      subject,
+      type,
+      to,
+      fields,
+      null,
+      from,
+      batchFields.encode((before ?? after).context, encoding)
+    ];
+  }
+
+  /** There are few, and nothing of what they submit is in their rows: these are written as they are. */
+  #encodeScheduleStep({ event, before, after }: StepOf<'schedule'>, { words, at }: Encoding): StepCells {
+    const { id, dueAt } = after.context;
+    const subject = words.write(id);
+    const type = event && words.write(event.type);
+    const to = words.write(after.state);
+    const due = dueAt === null ? null : dueAt - at;
+    const isFinal = scheduleLifecycle.isFinal(after.state);
+    if (!meet(this.#seenSchedules, id, event === null, isFinal)) return [2, subject, type, to, event, due];
+    const from = before && words.write(before.state);
+    return [2, subject, type, to, event, due, from, (before ?? after).context];
+  }
+
   /** @returns Whether the recording does not know the task yet. */
-  #meetTask({ event, after }: Extract<RowStep, { kind: 'task' }>): boolean {
+  #meetTask({ event, after }: StepOf<'task'>): boolean {
     const { seq } = after.context;
     if (event === null) {
       this.#firstNewSeq = Math.min(this.#firstNewSeq, seq);
@@ -119,7 +129,7 @@ function inputCounts(inputs: readonly TurnInput[]): Record<string, number> {
 }
 
 /** The totals that the turn left behind, with its own steps taken back. */
-function countsBefore({ head, steps }: ObservedTurn): unknown {
+function countsBefore({ head, steps }: ObservedTurn): number[] {
   const before: Record<TaskStatus, number> = { ...noTaskCounts, ...head.stats.counts };
   for (const step of steps) {
     if (step.kind !== 'task') continue;

@@ -53,6 +53,7 @@ test('a run that is killed again and again leaves one recording, sound in all of
   }
   const last = await folder.run(run);
   expect(last.code).toBe(0);
+  expect(last.stdout).toContain('To see how it went: xstate-fleet replay r.fleetlog\n');
 
   expect(await checkRecording(path)).toMatchObject({ isSound: true, difference: null, ending: 'stopped' });
   const recording = await readRecording(path);
