@@ -31,8 +31,9 @@ export class TurnEncoder {
     const steps = turn.steps.map((step) => this.#encodeStep(step, encoding));
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    const line: TurnLine = ['turn', head.turn, at, ms, inputCounts(turn.inputs), steps];
-    return isFirst ? [...line, countsBefore(turn)] : line;
+    const inputs = inputCounts(turn.inputs);
+    if (!isFirst) return ['turn', head.turn, at, ms, inputs, steps];
+    return ['turn', head.turn, at, ms, inputs, steps, countsBefore(turn)];
   }
 
   #encodeStep(step: RowStep, encoding: Encoding): StepCells {

@@ -244,7 +244,9 @@ describe('a file that is there', () => {
     const fleet = new FleetManager({ name: 'other', handlers: {}, record: path });
     await expect(fleet.start()).rejects.toMatchObject({
       code: 'ERR_RECORDING_FLEET',
-      message: expect.stringContaining('is of the fleet "test", this one is "other"; name another path')
+      message: expect.stringContaining(
+        'is of the fleet "test", this one is "other"; name another path'
+      ) as unknown
     });
     expect(readFileSync(path).equals(before)).toBe(true);
   });
@@ -284,7 +286,7 @@ describe('a recording that was', () => {
     // The first frame is the session's: what is cut in it holds nothing.
     for (let bytes = whole.length - 1; bytes > 16; bytes--) {
       truncateSync(path, bytes);
-      const cut = await readRecording(path).catch((error: RecordingError) => error.code);
+      const cut = await readRecording(path).catch((error: unknown) => (error as RecordingError).code);
       if (typeof cut === 'string') {
         endings.add(cut);
         continue;
@@ -326,7 +328,7 @@ describe('a recording that was', () => {
     const path = recordingPath();
     await record(path);
     writeFileSync(path, flipped(readFileSync(path), statSync(path).size - 1));
-    const { message } = (await readRecording(path).catch((error: Error) => error)) as Error;
+    const { message } = (await readRecording(path).catch((error: unknown) => error)) as Error;
     truncateSync(path, Number(/truncate -s (\d+)/.exec(message)![1]));
     expect((await readRecording(path)).ending).toBe('running');
   });
@@ -352,7 +354,7 @@ describe('when it cannot be written', () => {
     expect(warn.mock.calls[0]![0]).toMatchObject({
       name: 'RecordingError',
       code: 'ERR_RECORDING_STOPPED',
-      message: expect.stringContaining('somebody else writes to the file')
+      message: expect.stringContaining('somebody else writes to the file') as unknown
     });
     expect((await readRecording(path)).ending).toBe('torn');
   });

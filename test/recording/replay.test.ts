@@ -96,7 +96,7 @@ describe('replay', () => {
     const shown = await run(path);
     expect(shown.opened).toEqual([pageOf(shown)]);
     const html = readFileSync(pageOf(shown), 'utf8');
-    const embedded = JSON.parse(
+    const embedded: unknown = JSON.parse(
       /<script type="application\/json" id="recording">(.*)<\/script>/.exec(html)![1]!
     );
     expect(embedded).toEqual(JSON.parse(JSON.stringify(await readRecording(path))));
@@ -168,7 +168,7 @@ describe('replay', () => {
     const sound = await run(path, { check: true });
     expect(sound).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^Sound: \d+ steps of tasks/),
+      stdout: expect.stringMatching(/^Sound: \d+ steps of tasks/) as unknown,
       opened: []
     });
 

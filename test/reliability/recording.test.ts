@@ -62,7 +62,7 @@ test('a run that is killed again and again leaves one recording, sound in all of
   expect(completedIn(recording)).toBeGreaterThan(60);
 
   const replayed = await folder.run(['replay', 'r.fleetlog', '--check']);
-  expect(replayed).toMatchObject({ code: 0, stdout: expect.stringContaining('Sound: ') });
+  expect(replayed).toMatchObject({ code: 0, stdout: expect.stringContaining('Sound: ') as unknown });
   const figures = await folder.run(['replay', 'r.fleetlog', '--json']);
   expect(JSON.parse(figures.stdout)).toMatchObject({ sessions: 3, tasks: { completed: 120 } });
 });
