@@ -121,6 +121,8 @@ export class FleetManager<
   readonly #events: FleetEvents;
   readonly #observers = new TurnObservers((error) => this.#events.report(error));
   readonly #recorder: Recorder | null;
+  /** A stop that is under way, or was; never rejects. */
+  #ending: Promise<void> | null = null;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -198,6 +200,8 @@ export class FleetManager<
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   async start(): Promise<void> {
+    // What is recorded of a run ends before the next one begins.
+    await this.#ending;
     await this.#recorder?.open();
     try {
       await this.#actor.start();
@@ -208,9 +212,10 @@ export class FleetManager<
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  async stop(options: StopOptions = {}): Promise<void> {
-    await this.#actor.stop(options);
-    await this.#recorder?.close();
+  stop(options: StopOptions = {}): Promise<void> {
+    const stopped = this.#stop(options);
+    this.#ending = stopped.catch(() => {});
+    return stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -564,6 +569,11 @@ export class FleetManager<
 
   /** Called when a batch has settled, durably. */
   protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
+
+  async #stop(options: StopOptions): Promise<void> {
+    await this.#actor.stop(options);
+    await this.#recorder?.close();
+  }
 
   #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
     const { children } = this.#actor.require(command).getSnapshot();

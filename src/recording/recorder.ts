@@ -31,6 +31,7 @@ export class Recorder implements TurnObserver {
   #states = new WeakMap<object, AgentState>();
   #observing: Disposable | null = null;
   #opening: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -53,12 +54,9 @@ export class Recorder implements TurnObserver {
   }
 
   /** Ends the session. Resolves when it is in the file. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#opening === null) return;
-    await this.#opening;
-    this.#opening = null;
-    this.#unobserve();
-    await this.#writer.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => (this.#closing = null));
+    return this.#closing;
   }
 
   turnCommitted(turn: ObservedTurn): void {
@@ -101,6 +99,14 @@ export class Recorder implements TurnObserver {
     this.#states = new WeakMap();
     await this.#writer.open();
     this.#observing = this.#options.observers.add(this);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#opening === null) return;
+    await this.#opening;
+    this.#opening = null;
+    this.#unobserve();
+    await this.#writer.close();
   }
 
   #unobserve(): void {

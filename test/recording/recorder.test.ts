@@ -218,6 +218,21 @@ describe('a file that is there', () => {
     ]);
   });
 
+  it('is gone on with by a fleet that is started again while it stops', async () => {
+    const path = recordingPath();
+    const { fleet } = await startFleet({ record: path, handlers: { work: () => 1 } });
+    const stopped = Promise.all([fleet.stop(), fleet.stop()]);
+    await fleet.start();
+    await stopped;
+    await fleet.submitBatch(tasksTo(1), { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    await fleet.stop();
+    const recording = await readRecording(path);
+    expect(recording.sessions).toHaveLength(2);
+    expect(recording.tasks).toHaveLength(1);
+    expect(recording.ending).toBe('stopped');
+  });
+
   it('is begun late: what was there before is counted, and each row begins where it was', async () => {
     const store = memoryStore();
     const held = { work: () => new Promise<never>(() => {}) };
