@@ -60,7 +60,7 @@ export async function readRecording(path: string, options: ReadRecordingOptions 
       ...collected.lists,
       initial: collected.initial,
       turns: collected.turns,
-      sessions: collected.sessions,
+      sessions: collected.sessionsAmong(sessions),
       omittedSteps: collected.omittedSteps,
       ending
     };
@@ -76,7 +76,6 @@ class CollectedTurns {
   };
   readonly initial = { tasks: {} as Record<string, number>, batches: {} as Record<string, number> };
   readonly turns: RecordedTurn[] = [];
-  readonly sessions: { readonly startedAt: number; readonly firstTurn: number }[] = [];
   omittedSteps = 0;
 
   readonly #maxSteps: number;
@@ -85,7 +84,7 @@ class CollectedTurns {
   /** Batches, schedules and slots keep their number, whichever process stepped them. */
   readonly #numbers = new Map<string, number>();
   #hasCounts = false;
-  #session: RecordedSession | null = null;
+  readonly #firstTurns = new Map<RecordedSession, number>();
 
   constructor(maxSteps: number) {
     this.#maxSteps = maxSteps;
@@ -97,15 +96,23 @@ class CollectedTurns {
       return;
     }
     this.#steps += steps.length;
-    if (session !== this.#session) {
-      this.#session = session;
-      this.sessions.push({ startedAt: session.startedAt, firstTurn: this.turns.length });
-    }
+    if (!this.#firstTurns.has(session)) this.#firstTurns.set(session, this.turns.length);
     if (countsBefore !== null && !this.#hasCounts) {
       this.#hasCounts = true;
       Object.assign(this.initial.tasks, countsBefore);
     }
     this.turns.push({ turn, at, commitMs, inputs, steps: steps.map((step) => this.#stepOf(step)) });
+  }
+
+  /** One that was killed within its first second has no turns: it begins where the next one does. */
+  sessionsAmong(sessions: readonly RecordedSession[]): Recording['sessions'] {
+    let next = this.turns.length;
+    const listed: { readonly startedAt: number; readonly firstTurn: number }[] = [];
+    for (const session of sessions.toReversed()) {
+      next = this.#firstTurns.get(session) ?? next;
+      listed.unshift({ startedAt: session.startedAt, firstTurn: next });
+    }
+    return listed;
   }
 
   #stepOf({ machine, subject, event, from, to, detail, row }: FullStep): RecordedStep {

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, write
 import { describe, expect, it, vi } from 'vitest';
 import type { InspectionEvent } from 'xstate';
 import { FleetManager, memoryStore, readRecording, RecordingError, type Recording } from '../../src/index.ts';
-import { fileHeader } from '../../src/recording/frames.ts';
+import { encodeFrame, fileHeader } from '../../src/recording/frames.ts';
 import { RecordingWriter } from '../../src/recording/recordingWriter.ts';
 import { settled, SimulatedClock, startFleet } from '../harness.ts';
 import { linesOf, recordingPath, textOf } from './files.ts';
@@ -231,6 +231,15 @@ describe('a file that is there', () => {
     expect(recording.sessions).toHaveLength(2);
     expect(recording.tasks).toHaveLength(1);
     expect(recording.ending).toBe('stopped');
+  });
+
+  it('lists every session, one that was killed before it wrote a turn too', async () => {
+    const path = recordingPath();
+    await record(path);
+    const turns = (await readRecording(path)).turns.length;
+    appendFileSync(path, await encodeFrame('["session","test",1]'));
+    const { sessions } = await readRecording(path);
+    expect(sessions.map(({ firstTurn }) => firstTurn)).toEqual([0, turns]);
   });
 
   it('is begun late: what was there before is counted, and each row begins where it was', async () => {
