@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { WorkerGroup } from '../machines/fleetConfig.ts';
 import type { DoctorOptions } from './cli/doctor.ts';
+import type { ReplayOptions } from './cli/replay.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { RunOptions } from './cli/run.ts';
@@ -64,6 +65,7 @@ program
       'XSTATE_FLEET_TOKEN, or a fresh one that the terminal shows',
     integer(0, 65_535)
   )
+  .option('--record <file>', 'record what happens there, for replay; a recording of this fleet goes on')
   .addHelpText(
     'after',
     '\nExit codes: 0 all tasks completed, 1 some did not, 2 wrong usage or input, 130 interrupted.'
@@ -118,6 +120,31 @@ program
   .addOption(fleetOption())
   .action(async (name: string, options: StoreOptions) =>
     exit(await (await import('./cli/retry.ts')).retry(name, options))
+  );
+
+program
+  .command('replay')
+  .summary('show a recorded run: figures, a page to step through it, the life of one task')
+  .description(
+    'Show a run that was recorded (run --record, or the option record of a fleet): figures, and a page that steps ' +
+      'through it turn by turn, in one file that needs nothing else.'
+  )
+  .argument('<run.fleetlog>', 'the recording')
+  .option('--out <file.html>', 'write the page there (default: a temporary file)')
+  .option('--no-open', 'do not open the page in the browser')
+  .option('--max-steps <n>', 'steps in the page, the first ones (default: 100000)', integer(1, 10_000_000))
+  .option(
+    '--task <key>',
+    'print the life of this task instead: <batch>/<task id>, or the id where it is the only one'
+  )
+  .option('--check', 'step the machines through it again instead, and compare where they come to')
+  .option('--json', 'figures, life or check as JSON; no page unless --out is given')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all is well, 1 the check found a difference, 2 wrong usage or no recording.'
+  )
+  .action(async (path: string, options: ReplayOptions) =>
+    exit(await (await import('./cli/replay.ts')).replay(path, options))
   );
 
 program

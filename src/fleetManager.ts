@@ -48,11 +48,13 @@ import type {
   ResultOf
 } from './handlers/handler.ts';
 import type { HandlerRegistry, RegisterOptions } from './handlers/handlerRegistry.ts';
+import { inspectedBy } from './inspection/inspector.ts';
 import { readInspection, type Inspection, type InspectionOptions } from './inspection/inspection.ts';
 import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
 import { isHeld } from './ledger/ledger.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
+import { Recorder } from './recording/recorder.ts';
 import {
   Schedules,
   type ScheduleDetails,
@@ -70,6 +72,7 @@ import {
   assertIdWithoutSlash,
   assertInteger,
   assertSignal,
+  assertText,
   readFields
 } from './validation/validation.ts';
 import type { AnyWorkerAgent } from './workers/workerAgent.ts';
@@ -96,6 +99,11 @@ export interface FleetManagerOptions<
    * Defaults to a `CoordinatorAgent`.
    */
   readonly coordinator?: (options: CoordinatorOptions) => TCoordinator;
+  /**
+   * A file to record the run to, turn by turn, for `xstate-fleet replay`. One of the same fleet is gone on with. Nothing
+   * of what tasks carry, return or log is recorded, nor any metadata. Defaults to none.
+   */
+  readonly record?: string;
 }
 
 /**
@@ -114,8 +122,11 @@ export class FleetManager<
 
   readonly #options: ResolvedOptions;
   readonly #events: FleetEvents;
-  readonly #observers = new TurnObservers();
+  readonly #observers = new TurnObservers((error) => this.#events.report(error));
   readonly #inspection: Inspection | null;
+  readonly #recorder: Recorder | null;
+  /** A stop that is under way, or was; never rejects. */
+  #ending: Promise<void> | null = null;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -126,10 +137,11 @@ export class FleetManager<
   readonly #pages: LivePages;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
-    const { inspect, inspectRows, logger, systemId, onListenerError, coordinator, ...fleetOptions } =
+    const { inspect, inspectRows, logger, systemId, onListenerError, coordinator, record, ...fleetOptions } =
       readFields('options', options);
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
+    if (record !== undefined) assertText('options.record', record);
     this.#events = new FleetEvents(onListenerError);
     this.#inspection = readInspection(inspect, inspectRows, this.#events);
     if (this.#inspection?.shadows) this.#observers.add(this.#inspection.shadows);
@@ -155,13 +167,21 @@ export class FleetManager<
         statistics: this.#actor.journal.statistics
       })
     });
+    this.#recorder =
+      record === undefined
+        ? null
+        : new Recorder({ path: record, fleet: name, clock, observers: this.#observers });
     this.coordinator = createCoordinator(this.#coordination.host, coordinator);
+    // The recorder comes first: it throws nothing.
+    const inspectors = [this.#recorder?.inspect, this.#inspection?.inspect].filter(
+      (each) => each !== undefined
+    );
     this.#actor = new FleetActor({
       options: this.#options,
       create: () => this.#createFleet(),
       events: this.#events,
       actorOptions: {
-        ...(this.#inspection && { inspect: this.#inspection.inspect }),
+        ...(inspectors.length > 0 && { inspect: inspectedBy(inspectors) }),
         ...(logger && { logger }),
         ...(systemId !== undefined && { systemId })
       },
@@ -198,14 +218,23 @@ export class FleetManager<
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
-  start(): Promise<void> {
-    return this.#actor.start();
+  async start(): Promise<void> {
+    // What is recorded of a run ends before the next one begins.
+    await this.#ending;
+    await this.#recorder?.open();
+    try {
+      await this.#actor.start();
+    } catch (error) {
+      await this.#recorder?.close();
+      throw error;
+    }
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  async stop(options: StopOptions = {}): Promise<void> {
-    await this.#actor.stop(options);
-    await this.#pages.close();
+  stop(options: StopOptions = {}): Promise<void> {
+    const stopped = this.#stop(options);
+    this.#ending = stopped.catch(() => {});
+    return stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -569,6 +598,12 @@ export class FleetManager<
 
   /** Called when a batch has settled, durably. */
   protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
+
+  async #stop(options: StopOptions): Promise<void> {
+    await this.#actor.stop(options);
+    await this.#pages.close();
+    await this.#recorder?.close();
+  }
 
   #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
     const { children } = this.#actor.require(command).getSnapshot();

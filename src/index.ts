@@ -70,6 +70,18 @@ export { limits } from './validation/limits.ts';
 export type { ConfigPatch } from './options.ts';
 export type { ShouldRetry } from './handlers/outcome.ts';
 export type { ReadModel, ReadModelStore } from './journal/readModel.ts';
+export { checkRecording, type RecordingCheck, type RecordingDifference } from './recording/checkRecording.ts';
+export { readRecording, type ReadRecordingOptions } from './recording/readRecording.ts';
+export type {
+  RecordedMachine,
+  RecordedStep,
+  RecordedTask,
+  RecordedTurn,
+  Recording,
+  RecordingEnding,
+  StepDetail
+} from './recording/recording.ts';
+export { RecordingError, type RecordingErrorCode } from './recording/recordingError.ts';
 export { withSchema } from './submission/schema.ts';
 export type { ScheduledFor, ScheduleTemplate } from './schedules/scheduleTemplate.ts';
 export type {

@@ -9,17 +9,20 @@ import { jsonLinesOf, reportOf, type AuditResult } from './report.ts';
 
 interface Options {
   readonly fresh: boolean;
+  readonly record: boolean;
   readonly workers: number;
 }
 
 type AuditFleet = FleetManager<{ readonly audit: typeof auditPackage }>;
 
 const storePath = '.fleet/license-audit.db';
+const recordingPath = '.fleet/license-audit.fleetlog';
 const resultsPath = '.fleet/license-audit.jsonl';
 
 const program = new Command('license-audit')
   .description('Audits the licence and the content of every package under ./node_modules.')
   .option('--fresh', 'forget what was audited and begin anew', false)
+  .option('--record', 'record what happens, for `xstate-fleet replay`', false)
   .option('--workers <count>', 'packages at once', Number, 8)
   .action(main);
 
@@ -31,7 +34,7 @@ try {
   process.exitCode = 1;
 }
 
-async function main({ fresh, workers }: Options): Promise<void> {
+async function main({ fresh, record, workers }: Options): Promise<void> {
   const packages = await findPackages('.');
   if (packages.length === 0) {
     console.error('There are no packages under ./node_modules: run `npm install` first.');
@@ -46,7 +49,8 @@ async function main({ fresh, workers }: Options): Promise<void> {
     handlers: { audit: auditPackage },
     // Whoever kills the audit again and again is not stopped by a package: none can bring the process down.
     config: { maxConcurrentWorkers: workers, maxRetries: 2, maxRecoveries: 1_000, workerTimeout: 60_000 },
-    retry: { baseMs: 100 }
+    retry: { baseMs: 100 },
+    ...(record && { record: recordingPath })
   });
   await fleet.start();
 
@@ -70,6 +74,7 @@ async function main({ fresh, workers }: Options): Promise<void> {
   await writeFile(resultsPath, jsonLinesOf(results));
   const pace = { packages: results.length - done, elapsedMs: performance.now() - startedAt };
   console.log(`${reportOf(results, pace)}\n\nEach package is a line of ${resultsPath}.`);
+  if (record) console.log(`To see how it went: npx xstate-fleet replay ${recordingPath}`);
 }
 
 /** Takes the results as they come. @returns `null` when it was interrupted; the fleet has stopped then. */

@@ -55,7 +55,8 @@ export class FleetRun {
       name: options.fleet,
       ...placeOf(handlers, options),
       store: this.#inbox.store,
-      config: configOf(options)
+      config: configOf(options),
+      ...(options.record !== undefined && { record: options.record })
     });
     this.#fleet.on('store.unavailable', ({ message }) =>
       this.#note(`The store is unavailable, what runs goes on: ${message}`)

@@ -16,7 +16,7 @@ import { retriesOf } from './retries.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
-import { print } from './terminal.ts';
+import { print, shellWord } from './terminal.ts';
 
 export interface RunOptions {
   readonly handlers: string;
@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly out?: string;
   /** `true`: on the default port. */
   readonly ui?: number | true;
+  readonly record?: string;
 }
 
 /**
@@ -72,6 +73,8 @@ export async function run(input: string, options: RunOptions): Promise<number> {
     if (out !== undefined) await writeResultFile(out, finalResultLines(store, scope, chain));
     const { text, areAllCompleted } = await summarize({ ...ran, ...fleetRun.retried, chain, out });
     await print(text);
+    const { record } = options;
+    if (record !== undefined) await print(`To see how it went: xstate-fleet replay ${shellWord(record)}\n`);
     return areAllCompleted ? 0 : 1;
   } finally {
     await store.close();

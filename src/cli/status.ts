@@ -1,6 +1,7 @@
 import type { BatchStatus } from '../../machines/batch.ts';
 import { pageSize } from '../fleet/fleetReader.ts';
 import { openStore, type OpenedStore, type StoreOptions } from './openedStore.ts';
+import { table } from './table.ts';
 import { jsonLine, print, printable } from './terminal.ts';
 
 export interface StatusOptions extends StoreOptions {
@@ -14,7 +15,7 @@ export async function status({ batch, json, ...options }: StatusOptions): Promis
   const batches =
     batch === undefined ? await allBatches(opened) : [await opened.reader.getBatchStatus(batch)];
   if (json) await print(batches.map(jsonLine).join(''));
-  else if (batches.length > 0) await print(table([header, ...batches.map(row)]));
+  else if (batches.length > 0) await print(table([header, ...batches.map(row)], (column) => column >= 2));
   else await print('There are no batches.\n');
   return 0;
 }
@@ -60,14 +61,4 @@ function row(batch: BatchStatus): string[] {
       batch.blockedTasks
     ].map(String)
   ];
-}
-
-/** Columns as wide as their widest cell: words to the left, numbers to the right. */
-function table(rows: readonly string[][]): string {
-  const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
-  const line = (cells: string[]): string =>
-    cells
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ');
-  return rows.map((cells) => `${line(cells)}\n`).join('');
 }

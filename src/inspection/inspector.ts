@@ -17,3 +17,13 @@ export function readInspector(argument: string, inspector: Inspector): (event: I
     refuse(argument, inspector, 'a function, or an observer with a `next` method');
   return (event) => inspector.next!(event);
 }
+
+/** All of them, in this order, as one. */
+export function inspectedBy(
+  inspectors: readonly ((event: InspectionEvent) => void)[]
+): (event: InspectionEvent) => void {
+  if (inspectors.length === 1) return inspectors[0]!;
+  return (event) => {
+    for (const inspect of inspectors) inspect(event);
+  };
+}

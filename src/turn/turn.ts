@@ -213,7 +213,7 @@ export class Turn {
     this.#newKeys.set(key, seq);
     if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);
     this.#stage(undefined, row);
-    this.#keepStep({ kind: 'task', event: null, after: row });
+    this.#keepStep({ kind: 'task', event: null, before: null, after: row });
     this.stats.totalTasks += 1;
     return row;
   }
@@ -228,7 +228,7 @@ export class Turn {
     const after = taskLifecycle.step(row, event);
     if (after === row) return row;
     this.#stage(row, after);
-    this.#keepStep({ kind: 'task', event, after });
+    this.#keepStep({ kind: 'task', event, before: row, after });
     if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
     return after;
   }
@@ -243,7 +243,7 @@ export class Turn {
   createBatch(id: string, metadata: Json): BatchRow {
     const row = batchLifecycle.create({ id, metadata, createdAt: this.context.at });
     this.#batches.set(id, row);
-    this.#keepStep({ kind: 'batch', event: null, after: row });
+    this.#keepStep({ kind: 'batch', event: null, before: null, after: row });
     this.stats.totalBatches += 1;
     return row;
   }
@@ -253,7 +253,7 @@ export class Turn {
     if (after === row) return row;
     const { id } = after.context;
     this.#batches.set(id, after);
-    this.#keepStep({ kind: 'batch', event, after });
+    this.#keepStep({ kind: 'batch', event, before: row, after });
     if (after.state === 'cancelling' && row.state !== 'cancelling') {
       this.#ledger.sweeps.set(id, after.context.firstSeq);
     }
@@ -265,13 +265,13 @@ export class Turn {
 
   createSchedule(input: Parameters<typeof scheduleLifecycle.create>[0]): ScheduleRow {
     const row = scheduleLifecycle.create(input);
-    this.#keepStep({ kind: 'schedule', event: null, after: row });
+    this.#keepStep({ kind: 'schedule', event: null, before: null, after: row });
     return row;
   }
 
   stepSchedule(row: ScheduleRow, event: ScheduleEvent): ScheduleRow {
     const after = scheduleLifecycle.step(row, event);
-    if (after !== row) this.#keepStep({ kind: 'schedule', event, after });
+    if (after !== row) this.#keepStep({ kind: 'schedule', event, before: row, after });
     return after;
   }
 

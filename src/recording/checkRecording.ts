@@ -1,0 +1,175 @@
+import type { BatchEvent } from '../../machines/batchMachine.ts';
+import type { ScheduleEvent } from '../../machines/scheduleMachine.ts';
+import type { TaskEvent } from '../../machines/taskMachine.ts';
+import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
+import type { BatchRow, ScheduleRow, TaskRow } from '../store.ts';
+import { ChartMoves } from './chartMoves.ts';
+import { recordedCharts } from './readRecording.ts';
+import type { FullStep, RecordedRow, Subject } from './recordedSteps.ts';
+import { recordedTurns } from './recordedTurns.ts';
+import type { RecordedMachine, RecordedStep, Recording, RecordingEnding } from './recording.ts';
+
+/** What became of stepping the machines through a recording. */
+export interface RecordingCheck {
+  /** Whether every step came to what was recorded. */
+  readonly isSound: boolean;
+  readonly turns: number;
+  /** Steps of rows that were made again from their recorded events, guards included. */
+  readonly replayedSteps: number;
+  /** Steps of which only was looked whether the chart has such a transition, from where the one before had ended. */
+  readonly comparedMoves: number;
+  readonly ending: RecordingEnding;
+  /** The first step that came to something else; `null`: there is none. */
+  readonly difference: RecordingDifference | null;
+}
+
+export interface RecordingDifference {
+  readonly turn: number;
+  readonly machine: RecordedMachine;
+  /** Key of the task, or id. */
+  readonly subject: string;
+  /** `null`: it came into being. */
+  readonly event: string | null;
+  /** State, and the time that it is due at where it has one, by the machine; `null`: it has no such transition. */
+  readonly expected: string | null;
+  /** The same as recorded. */
+  readonly recorded: string;
+}
+
+/**
+ * Steps the machines of tasks, batches and schedules with the recorded events, and compares where each step leads. Of
+ * the agents, whose contexts are not recorded, it looks whether their charts have such a transition.
+ *
+ * @param source - A file, read in bounded memory; or a recording in memory, whose steps have no contexts: all of its
+ * steps are looked at like the agents'.
+ * @throws {RecordingError} when the file is none, has another version, or is damaged.
+ */
+export async function checkRecording(source: string | Recording): Promise<RecordingCheck> {
+  return typeof source === 'string' ? checkFile(source) : checkMoves(source);
+}
+
+async function checkFile(path: string): Promise<RecordingCheck> {
+  const moves = chartMoves();
+  const rows = new WeakMap<Subject, RecordedRow>();
+  let turnCount = 0;
+  let replayedSteps = 0;
+  let comparedMoves = 0;
+  let difference: RecordingDifference | null = null;
+  const turns = recordedTurns(path);
+  for (;;) {
+    const { value, done } = await turns.next();
+    if (done) {
+      const { ending } = value;
+      const isSound = difference === null;
+      return { isSound, turns: turnCount, replayedSteps, comparedMoves, ending, difference };
+    }
+    turnCount += 1;
+    // What follows the first difference follows from it: it is counted, and not compared.
+    if (difference !== null) continue;
+    for (const step of value.steps) {
+      const isRow = step.machine === 'task' || step.machine === 'batch' || step.machine === 'schedule';
+      if (isRow) replayedSteps += 1;
+      else comparedMoves += 1;
+      const expected = isRow ? replay(step, rows) : moveOf(moves, step);
+      const recorded = isRow ? outcomeOf(step.to, step.dueAt) : step.to;
+      if (expected === recorded) continue;
+      const { machine, subject, event } = step;
+      difference = {
+        turn: value.turn,
+        machine,
+        subject: subject.name,
+        event: event?.type ?? null,
+        expected,
+        recorded
+      };
+      break;
+    }
+  }
+}
+
+/** Makes a step of a row again. @returns What it comes to; `null`: its machine ignores the event. */
+function replay(
+  { machine, subject, event, row }: FullStep,
+  rows: WeakMap<Subject, RecordedRow>
+): string | null {
+  const before = row ?? rows.get(subject)!;
+  const after = event === null ? made(machine, before) : stepped(machine, before, event);
+  rows.set(subject, after);
+  if (after === before && event !== null) return null;
+  return outcomeOf(after.state, dueAtOf(machine, after));
+}
+
+/** Only these leave a time behind that steps record. */
+function dueAtOf(machine: RecordedMachine, { context }: RecordedRow): number | null {
+  return machine === 'batch' ? null : (context as { readonly dueAt: number | null }).dueAt;
+}
+
+function made(machine: RecordedMachine, { context }: RecordedRow): RecordedRow {
+  if (machine === 'task') {
+    const input = context as TaskRow['context'];
+    return taskLifecycle.create({ ...input, startAfter: input.dueAt });
+  }
+  if (machine === 'batch') return batchLifecycle.create(context as BatchRow['context']);
+  return scheduleLifecycle.create(context as ScheduleRow['context']);
+}
+
+function stepped(machine: RecordedMachine, row: RecordedRow, event: object): RecordedRow {
+  if (machine === 'task') return taskLifecycle.step(row as TaskRow, event as TaskEvent);
+  if (machine === 'batch') return batchLifecycle.step(row as BatchRow, event as BatchEvent);
+  return scheduleLifecycle.step(row as ScheduleRow, event as ScheduleEvent);
+}
+
+function outcomeOf(state: string, dueAt: number | null): string {
+  return dueAt === null ? state : `${state}, due at ${dueAt}`;
+}
+
+function checkMoves(recording: Recording): RecordingCheck {
+  const { turns, tasks, batches, schedules, workers, ending } = recording;
+  const sessionStarts = new Set(recording.sessions.map(({ firstTurn }) => firstTurn));
+  const moves = chartMoves();
+  const states = new Map<string, string>();
+  const names = { task: tasks.map(({ key }) => key), batch: batches, schedule: schedules, worker: workers };
+  let comparedMoves = 0;
+  for (const [index, { turn, steps }] of turns.entries()) {
+    // What a killed process did last is not recorded: the next one begins with what it found.
+    if (sessionStarts.has(index)) states.clear();
+    for (const step of steps) {
+      comparedMoves += 1;
+      const { machine, subject, event, to } = step;
+      const id = `${machine} ${subject}`;
+      const known = states.get(id);
+      states.set(id, to);
+      const isContinued = known === undefined || event === null || known === step.from;
+      const expected = isContinued ? moveOf(moves, step) : null;
+      if (expected === to) continue;
+      const name = machine in names ? names[machine as keyof typeof names][subject]! : machine;
+      const difference = { turn, machine, subject: name, event, expected, recorded: to };
+      return { isSound: false, turns: turns.length, replayedSteps: 0, comparedMoves, ending, difference };
+    }
+  }
+  return { isSound: true, turns: turns.length, replayedSteps: 0, comparedMoves, ending, difference: null };
+}
+
+/** The recorded state, if the chart has a way there. */
+function moveOf(
+  moves: Readonly<Record<RecordedMachine, ChartMoves>>,
+  {
+    machine,
+    event,
+    from,
+    to
+  }: Pick<RecordedStep, 'machine' | 'from' | 'to'> & {
+    readonly event: { readonly type: string } | string | null;
+  }
+): string | null {
+  const type = typeof event === 'string' ? event : (event?.type ?? null);
+  return moves[machine].allows(from, type, to) ? to : null;
+}
+
+function chartMoves(): Readonly<Record<RecordedMachine, ChartMoves>> {
+  const moves: Partial<Record<RecordedMachine, ChartMoves>> = {};
+  for (const [id, chart] of Object.entries(recordedCharts)) {
+    moves[id as RecordedMachine] = new ChartMoves(chart);
+  }
+  return moves as Record<RecordedMachine, ChartMoves>;
+}
