@@ -1,35 +1,33 @@
 import type { AnyStateMachine } from 'xstate';
-import { autoscalerMachine } from '../machines/autoscalerMachine.ts';
-import { batchMachine } from '../machines/batchMachine.ts';
-import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
-import { fleetMachine } from '../machines/fleetMachine.ts';
-import { scheduleMachine } from '../machines/scheduleMachine.ts';
-import { taskMachine } from '../machines/taskMachine.ts';
-import { workerMachine } from '../machines/workerMachine.ts';
-import { toMermaid } from './mermaid.ts';
+import * as exported from '../machines/index.ts';
+import { toMermaid } from '../src/visualize/mermaid.ts';
+import { toStatelyConfig } from '../src/visualize/stately.ts';
+import { toSvg } from '../src/visualize/svg.ts';
+import { machinesOf } from '../src/visualize/machineModule.ts';
 
-/** The machines that are drawn, by the name of their file. */
-export const machines: Readonly<Record<string, AnyStateMachine>> = {
-  taskMachine,
-  batchMachine,
-  scheduleMachine,
-  workerMachine,
-  coordinatorMachine,
-  autoscalerMachine,
-  fleetMachine
-};
+/** The machines that are drawn, by the names under which `machines/index.ts` exports them: all that it does. */
+export const machines: ReadonlyMap<string, AnyStateMachine> = machinesOf(exported);
 
-/** What `visualizations/<name>.mmd` must hold. */
-export function chartOf(name: string, machine: AnyStateMachine): string {
-  return `%% Drawn from machines/${name}.ts by \`npm run visualize\`.\n${toMermaid(machine)}`;
+/** What must be in `visualizations/`, by file name. */
+export async function drawAll(): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const [name, machine] of machines) {
+    files.set(`${name}.svg`, await toSvg(machine));
+    files.set(
+      `${name}.mmd`,
+      `%% Drawn from machines/${name}.ts by \`npm run visualize\`.\n${toMermaid(machine)}`
+    );
+    files.set(`${name}.stately.json`, `${JSON.stringify(toStatelyConfig(machine).config, null, 2)}\n`);
+  }
+  return files;
 }
 
-/** Puts each chart into the `mermaid` block that follows its `<!-- <name>.mmd -->`. */
-export function embedCharts(markdown: string, charts: ReadonlyMap<string, string>): string {
+/** Puts each Mermaid chart into the block that follows its `<!-- <name>.mmd -->`. */
+export function embedCharts(markdown: string, files: ReadonlyMap<string, string>): string {
   return markdown.replaceAll(
-    /(<!-- (\w+)\.mmd -->\n```mermaid\n)[^]*?(```\n)/g,
-    (block, opening: string, name: string, closing: string) => {
-      const chart = charts.get(name);
+    /(<!-- (\w+\.mmd) -->\n```mermaid\n)[^]*?(```\n)/g,
+    (block, opening: string, file: string, closing: string) => {
+      const chart = files.get(file);
       return chart === undefined ? block : opening + chart + closing;
     }
   );

@@ -7,6 +7,8 @@ type Definition = TransitionDefinition<any, any>;
 export interface NamedTransition {
   readonly source: AnyStateNode;
   readonly targets: readonly AnyStateNode[];
+  /** Type of its event as XState has it, such as `xstate.done.actor.recover`; empty: it waits for none. */
+  readonly eventType: string;
   /** Its event; `always`; `<actor> done`, `failed` or `changed`; `done`; `after <delay>`. */
   readonly trigger: string;
   /** `null`: none. */
@@ -16,6 +18,9 @@ export interface NamedTransition {
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
+  readonly description: string | null;
+  /** Of a delayed transition: ms, or the delay's name. */
+  readonly delay: number | string | null;
 }
 
 /** The transitions that a state declares, in the order in which they are tried. */
@@ -28,25 +33,39 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
       return {
         source: node,
         targets,
+        eventType: definition.eventType as string,
         trigger: triggerOf(node, definition),
         guard: guard === undefined ? null : guardName(guard),
         isElse: index > 0,
         actions: actions.map(nameOf),
-        isInternal: targets.length === 0 || isToItself
+        isInternal: targets.length === 0 || isToItself,
+        description: definition.description ?? null,
+        delay: delayOf(definition)
       };
     })
   );
 }
 
 /** What a state does on its own: `entry / …`, `exit / …`, `invoke …`; where a history state leads at first. */
-export function activitiesOf({ type, config, invoke }: AnyStateNode): string[] {
-  const { entry, exit, target } = config as { entry?: unknown; exit?: unknown; target?: unknown };
+export function activitiesOf(node: AnyStateNode): string[] {
+  const { type, config, invoke } = node;
+  const { target } = config as { target?: unknown };
+  const { entry, exit } = ownActionsOf(node);
   return [
     ...(type === 'history' && typeof target === 'string' ? [`default ${target}`] : []),
-    ...(entry === undefined ? [] : [`entry / ${listed(entry).map(nameOf).join(', ')}`]),
-    ...(exit === undefined ? [] : [`exit / ${listed(exit).map(nameOf).join(', ')}`]),
+    ...(entry.length === 0 ? [] : [`entry / ${entry.join(', ')}`]),
+    ...(exit.length === 0 ? [] : [`exit / ${exit.join(', ')}`]),
     ...invoke.map((invoked) => `invoke ${sourceOf(invoked)}`)
   ];
+}
+
+/** Names of the actions that a state declares for itself: XState adds some of its own, for delays. */
+export function ownActionsOf({ config }: AnyStateNode): {
+  readonly entry: readonly string[];
+  readonly exit: readonly string[];
+} {
+  const { entry, exit } = config as { entry?: unknown; exit?: unknown };
+  return { entry: listed(entry).map(nameOf), exit: listed(exit).map(nameOf) };
 }
 
 /** Name of an action, a guard or a delay; an inline one has the name of its function, if any. */
@@ -69,7 +88,8 @@ function triggerOf(node: AnyStateNode, definition: Definition): string {
   const eventType = definition.eventType as string;
   if (eventType === '') return 'always';
   if (eventType === `xstate.done.state.${node.id}`) return 'done';
-  if ('delay' in definition) return `after ${delayName(definition.delay)}`;
+  const delay = delayOf(definition);
+  if (delay !== null) return `after ${typeof delay === 'number' ? `${delay} ms` : delay}`;
   for (const invoked of node.invoke) {
     if (eventType === `xstate.done.actor.${invoked.id}`) return `${sourceOf(invoked)} done`;
     if (eventType === `xstate.error.actor.${invoked.id}`) return `${sourceOf(invoked)} failed`;
@@ -78,15 +98,18 @@ function triggerOf(node: AnyStateNode, definition: Definition): string {
   return eventType;
 }
 
-function delayName(delay: unknown): string {
-  return typeof delay === 'number' ? `${delay} ms` : nameOf(delay);
+function delayOf(definition: Definition): number | string | null {
+  if (!('delay' in definition)) return null;
+  const { delay } = definition as { delay: unknown };
+  return typeof delay === 'number' ? delay : nameOf(delay);
 }
 
 /** Name of the invoked logic, or the id of the invocation where the logic is inline. */
-function sourceOf({ src, id }: AnyStateNode['invoke'][number]): string {
+export function sourceOf({ src, id }: AnyStateNode['invoke'][number]): string {
   return typeof src === 'string' && !src.startsWith('xstate.') ? src : id;
 }
 
 function listed(value: unknown): readonly unknown[] {
+  if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
 }

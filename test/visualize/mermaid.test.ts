@@ -2,7 +2,7 @@ import { and, assign, createMachine, not, type AnyStateNode } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import * as machinesModule from '../../machines/index.ts';
 import { machines } from '../../visualizations/charts.ts';
-import { toMermaid } from '../../visualizations/mermaid.ts';
+import { toMermaid } from '../../src/visualize/mermaid.ts';
 
 it('draws every machine there is', () => {
   const named = Object.keys(machinesModule).filter((name) => name.endsWith('Machine'));

@@ -1,0 +1,48 @@
+import { isWithin, type ChartState, type ChartTransition } from './chart.ts';
+import { noBreak } from './textWidth.ts';
+
+/** Transitions in words. */
+export interface Words {
+  readonly text: string;
+  /** At least one; they differ only in their events. */
+  readonly transitions: readonly ChartTransition[];
+}
+
+/** `first, second [guard] / actions`: transitions that differ only in their event share a line. */
+export function wordsOf(transitions: readonly ChartTransition[]): Words[] {
+  const groups = new Map<string, ChartTransition[]>();
+  for (const transition of transitions) {
+    const effect = effectOf(transition);
+    groups.set(effect, [...(groups.get(effect) ?? []), transition]);
+  }
+  return Array.from(groups, ([effect, group]) => ({
+    text: group.map(({ trigger }) => trigger.replaceAll(' ', noBreak)).join(', ') + effect,
+    transitions: group
+  }));
+}
+
+/** What a state does on its own: `entry / …`, `exit / …`, `invoke …`. */
+export function activitiesOf({ entry, exit, invoke }: ChartState): string[] {
+  return [
+    ...(entry.length === 0 ? [] : [`entry / ${entry.join(', ')}`]),
+    ...(exit.length === 0 ? [] : [`exit / ${exit.join(', ')}`]),
+    ...invoke.map(({ src }) => `invoke ${src}`)
+  ];
+}
+
+/** Where a transition leads that an arrow can show: out of, or deeper into, the state that has it. */
+export function arrowTargetsOf({ source, targets, isInternal }: ChartTransition): readonly string[] {
+  return isInternal ? [] : targets.filter((target) => !isWithin(source, target));
+}
+
+/** ` [guard] / actions`, as far as there are any. */
+function effectOf(transition: ChartTransition): string {
+  const { guard, isElse, actions, isInternal, targets } = transition;
+  const condition = [isElse ? 'else' : '', guard ?? ''].filter(Boolean).join(' ');
+  const isAgain = !isInternal && arrowTargetsOf(transition).length === 0;
+  return [
+    condition && ` [${condition}]`,
+    actions.length > 0 ? ` / ${actions.join(', ')}` : '',
+    isAgain ? ` (re-enters ${targets.map((path) => path.split('.').at(-1) || 'the machine').join(', ')})` : ''
+  ].join('');
+}
