@@ -29,14 +29,19 @@ export function chartStateOf(frame: Frame, chart: ChartName): ChartState {
 export function summaryOf(frame: Frame, chart: ChartName): number | string {
   const counts = countsOf(frame, chart);
   if (counts === null) return frame.active[chart]?.[0] ?? '';
-  return Object.entries(counts).reduce((sum, [state, count]) => (isOver(chart, state) ? sum : sum + count), 0);
+  return Object.entries(counts).reduce(
+    (sum, [state, count]) => (isOver(chart, state) ? sum : sum + count),
+    0
+  );
 }
 
 /** The transitions of actors that two frames tell: rows are too many to be told apart. */
 export function takenBetween(before: Frame, after: Frame): TakenEdge[] {
   return (['fleet', 'coordinator', 'autoscaler'] as const).flatMap((chart) => {
     const left = (before.active[chart] ?? []).filter((path) => !(after.active[chart] ?? []).includes(path));
-    const entered = (after.active[chart] ?? []).filter((path) => !(before.active[chart] ?? []).includes(path));
+    const entered = (after.active[chart] ?? []).filter(
+      (path) => !(before.active[chart] ?? []).includes(path)
+    );
     return left.flatMap((source) =>
       entered
         .filter((target) => regionOf(source) === regionOf(target))

@@ -8,6 +8,8 @@ import { chartNames, drawings, type ChartName } from './drawings.ts';
 /** The statecharts, one at a time, with what is in their states now. */
 export function Charts({ frame, taken }: { frame: Frame; taken: readonly TakenEdge[] }) {
   const [shown, setShown] = useState<ChartName>('task');
+  // On a phone, a whole chart would be too small to read.
+  const [isWhole, setWhole] = useState(() => !matchMedia('(max-width: 600px)').matches);
   const tabs = useRef(new Map<ChartName, HTMLButtonElement>());
   const move = (by: number) => {
     const next = chartNames.at((chartNames.indexOf(shown) + by) % chartNames.length) ?? 'task';
@@ -26,34 +28,49 @@ export function Charts({ frame, taken }: { frame: Frame; taken: readonly TakenEd
       <h2 id="charts-title" class="hidden">
         Statecharts
       </h2>
-      <div class="tabs" role="tablist" aria-label="Statecharts" onKeyDown={onKeyDown}>
-        {chartNames.map((name) => (
-          <button
-            key={name}
-            ref={(tab) => {
-              if (tab !== null) tabs.current.set(name, tab);
-            }}
-            type="button"
-            role="tab"
-            id={`tab-${name}`}
-            aria-selected={name === shown}
-            aria-controls="chart"
-            tabIndex={name === shown ? 0 : -1}
-            onClick={() => setShown(name)}
-          >
-            {name}
-            <small>{textOf(summaryOf(frame, name))}</small>
-          </button>
-        ))}
+      <div class="tabs">
+        <div class="tablist" role="tablist" aria-label="Statecharts" onKeyDown={onKeyDown}>
+          {chartNames.map((name) => (
+            <button
+              key={name}
+              ref={(tab) => {
+                if (tab !== null) tabs.current.set(name, tab);
+              }}
+              type="button"
+              role="tab"
+              id={`tab-${name}`}
+              aria-selected={name === shown}
+              aria-controls="chart"
+              tabIndex={name === shown ? 0 : -1}
+              onClick={() => setShown(name)}
+            >
+              {name}
+              <small>{textOf(summaryOf(frame, name))}</small>
+            </button>
+          ))}
+        </div>
+        <button type="button" class="action zoom" onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Enlarge' : 'Show all'}
+        </button>
       </div>
-      <div id="chart" class="chart-panel" role="tabpanel" aria-labelledby={`tab-${shown}`}>
-        <Chart key={shown} name={shown} frame={frame} taken={taken} />
+      <div id="chart" class="chart-panel" role="tabpanel" tabIndex={0} aria-labelledby={`tab-${shown}`}>
+        <Chart key={shown} name={shown} isWhole={isWhole} frame={frame} taken={taken} />
       </div>
     </section>
   );
 }
 
-function Chart({ name, frame, taken }: { name: ChartName; frame: Frame; taken: readonly TakenEdge[] }) {
+function Chart({
+  name,
+  isWhole,
+  frame,
+  taken
+}: {
+  name: ChartName;
+  isWhole: boolean;
+  frame: Frame;
+  taken: readonly TakenEdge[];
+}) {
   const root = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing | null>(null);
   useEffect(() => {
@@ -66,7 +83,17 @@ function Chart({ name, frame, taken }: { name: ChartName; frame: Frame; taken: r
     const own = taken.filter(({ chart }) => chart === name);
     drawing.current?.show(chartStateOf(frame, name), own);
   }, [name, frame, taken]);
-  return <div ref={root} class="drawing" />;
+  useEffect(() => {
+    const panel = root.current?.parentElement;
+    const active = root.current?.querySelector('.active > .box, .box');
+    if (isWhole || panel == null || active == null) return;
+    const [outer, inner] = [panel.getBoundingClientRect(), active.getBoundingClientRect()];
+    panel.scrollBy(
+      inner.x + inner.width / 2 - outer.x - outer.width / 2,
+      inner.y - outer.y - outer.height / 3
+    );
+  }, [name, isWhole]);
+  return <div ref={root} class={isWhole ? 'drawing whole' : 'drawing'} />;
 }
 
 function textOf(summary: number | string): string {

@@ -13,7 +13,12 @@ interface DrawnState {
  */
 export class Drawing {
   readonly #states = new Map<string, DrawnState>();
-  readonly #edges: readonly { readonly group: Element; readonly source: string; readonly target: string; readonly events: readonly string[] }[];
+  readonly #edges: readonly {
+    readonly group: Element;
+    readonly source: string;
+    readonly target: string;
+    readonly events: readonly string[];
+  }[];
   #active: ReadonlySet<string> = new Set();
   #counts: Readonly<Record<string, number>> = {};
   #glowing: ReadonlySet<Element> = new Set();
@@ -46,9 +51,7 @@ export class Drawing {
 
   #glow(taken: readonly TakenEdge[]): void {
     const glowing = new Set(
-      this.#edges
-        .filter((edge) => taken.some((step) => isSame(edge, step)))
-        .map(({ group }) => group)
+      this.#edges.filter((edge) => taken.some((step) => isSame(edge, step))).map(({ group }) => group)
     );
     for (const group of this.#glowing) if (!glowing.has(group)) group.classList.remove('taken');
     for (const group of glowing) if (!this.#glowing.has(group)) group.classList.add('taken');

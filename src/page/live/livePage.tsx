@@ -70,7 +70,9 @@ export function LivePage() {
     <>
       {shown === null ? (
         <p class="waiting" role="status">
-          {connection === 'reconnecting' ? 'The fleet cannot be reached. Trying again.' : 'Waiting for the fleet.'}
+          {connection === 'reconnecting'
+            ? 'The fleet cannot be reached. Trying again.'
+            : 'Waiting for the fleet.'}
         </p>
       ) : (
         <>
@@ -142,7 +144,14 @@ function FleetControls({
       <span class="controls">
         <label>
           workers
-          <input ref={workers} type="number" min={0} max={1_000} step={1} defaultValue={String(frame.maxWorkers)} />
+          <input
+            ref={workers}
+            type="number"
+            min={0}
+            max={1_000}
+            step={1}
+            defaultValue={String(frame.maxWorkers)}
+          />
         </label>
         <ActionButton label="Scale" action={scale} />
         {frame.isPaused ? (

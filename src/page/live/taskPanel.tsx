@@ -22,7 +22,9 @@ interface TaskAnswer {
     readonly retryOf?: string;
     readonly dependsOn?: readonly string[];
   };
-  readonly snapshot: { readonly context?: { readonly failures?: number; readonly recoveries?: number } } | null;
+  readonly snapshot: {
+    readonly context?: { readonly failures?: number; readonly recoveries?: number };
+  } | null;
 }
 
 /** A step of the task that was seen while the panel was open. */
@@ -89,7 +91,8 @@ export function TaskPanel({
           <ol class="life">
             {seen.map(({ at, status, attempts }) => (
               <li key={at}>
-                <time>{dateTime(at)}</time> {words(status)} <small>{attempts > 0 && `attempt ${attempts}`}</small>
+                <time>{dateTime(at)}</time> {words(status)}{' '}
+                <small>{attempts > 0 && `attempt ${attempts}`}</small>
               </li>
             ))}
           </ol>
@@ -97,7 +100,12 @@ export function TaskPanel({
             {isSettled(answer.view.status) ? (
               <ActionButton label="Retry" of={taskKey} action={() => actions.retryTask(taskKey)} />
             ) : (
-              <ActionButton label="Cancel" of={taskKey} isDangerous action={() => actions.cancelTask(taskKey)} />
+              <ActionButton
+                label="Cancel"
+                of={taskKey}
+                isDangerous
+                action={() => actions.cancelTask(taskKey)}
+              />
             )}
           </p>
         </>
@@ -115,7 +123,12 @@ function TaskFacts({ answer: { view, snapshot } }: { answer: TaskAnswer }) {
     ['submitted', dateTime(view.createdAt)],
     ['last attempt', view.startedAt === undefined ? undefined : dateTime(view.startedAt)],
     ['due', view.dueAt === undefined ? undefined : dateTime(view.dueAt)],
-    ['settled', view.settledAt === undefined ? undefined : `${dateTime(view.settledAt)}, ${duration(view.settledAt - view.createdAt)} after it was submitted`],
+    [
+      'settled',
+      view.settledAt === undefined
+        ? undefined
+        : `${dateTime(view.settledAt)}, ${duration(view.settledAt - view.createdAt)} after it was submitted`
+    ],
     ['worker', view.workerId ?? undefined],
     ['depends on', view.dependsOn?.join(', ')],
     ['a copy of', view.retryOf],
@@ -139,7 +152,10 @@ function TaskFacts({ answer: { view, snapshot } }: { answer: TaskAnswer }) {
 }
 
 /** At most 50, the last one's changes only. */
-function withSighting(seen: readonly Sighting[], { status, attempts }: TaskAnswer['view']): readonly Sighting[] {
+function withSighting(
+  seen: readonly Sighting[],
+  { status, attempts }: TaskAnswer['view']
+): readonly Sighting[] {
   const last = seen.at(-1);
   if (last?.status === status && last.attempts === attempts) return seen;
   return [...seen.slice(-49), { at: Date.now(), status, attempts }];

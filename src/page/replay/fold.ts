@@ -122,7 +122,12 @@ export class RecordingFold {
           folded.status[subject] = place + 1;
           this.#countInBatch(folded, subject, place, 1);
         } else if (machine === 'batch') {
-          folded.batches.set(subject, { state: from, createdAt: startedAt, startedAt: null, settledAt: null });
+          folded.batches.set(subject, {
+            state: from,
+            createdAt: startedAt,
+            startedAt: null,
+            settledAt: null
+          });
         } else this.#enter(folded, machine, subject, from);
       }
     }
@@ -157,8 +162,10 @@ export class RecordingFold {
     } else if (status === 'running') {
       folded.startedAt[subject] = turn.at;
     } else if (status !== 'cancelling') this.#endAttempt(folded, subject, status, turn.at);
-    if (status === 'failed' || status === 'timedOut') this.#recordFailure(folded, subject, status, detail, turn);
-    if (status !== 'dispatched' && status !== 'running' && status !== 'cancelling') folded.held.delete(subject);
+    if (status === 'failed' || status === 'timedOut')
+      this.#recordFailure(folded, subject, status, detail, turn);
+    if (status !== 'dispatched' && status !== 'running' && status !== 'cancelling')
+      folded.held.delete(subject);
   }
 
   #endAttempt(folded: Folded, subject: number, status: TaskStatus, at: number): void {

@@ -76,5 +76,7 @@ const causes: Readonly<Record<string, string>> = {
 
 /** `running, after 1.2 s backing off`. */
 export function stepTitle({ to, from, after }: LifeStep): string {
-  return from === null || after === null ? words(to) : `${words(to)}, after ${duration(after)} ${words(from)}`;
+  return from === null || after === null
+    ? words(to)
+    : `${words(to)}, after ${duration(after)} ${words(from)}`;
 }

@@ -52,7 +52,10 @@ export function LifePanel({
       {shown !== undefined && (
         <>
           <h3>
-            <Name text={shown.key} /> <small><Name text={shown.type} /></small>
+            <Name text={shown.key} />{' '}
+            <small>
+              <Name text={shown.type} />
+            </small>
             <button type="button" class="action close" onClick={() => onTask(null)}>
               Close
             </button>

@@ -19,7 +19,12 @@ export function positionAt({ turns: all, startedAt }: Recording, turns: number):
 }
 
 /** The position `elapsedMs` of the reader's time later. */
-export function advance(recording: Recording, position: Position, elapsedMs: number, speed: number): Position {
+export function advance(
+  recording: Recording,
+  position: Position,
+  elapsedMs: number,
+  speed: number
+): Position {
   const { turns } = recording;
   const next = turns[position.turns]?.at;
   if (next === undefined) return position;

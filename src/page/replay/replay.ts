@@ -1,4 +1,10 @@
-import { activeTasks, settledTasks, type BatchState, type BatchStatus, type TaskCounts } from '../../../machines/batch.ts';
+import {
+  activeTasks,
+  settledTasks,
+  type BatchState,
+  type BatchStatus,
+  type TaskCounts
+} from '../../../machines/batch.ts';
 import { taskStatuses } from '../../../machines/task.ts';
 import type { Frame, FrameWorker } from '../../dashboard/frame.ts';
 import type { Recording } from '../../recording/recording.ts';

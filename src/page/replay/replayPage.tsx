@@ -21,7 +21,9 @@ export function ReplayPage({ recording }: { recording: Recording }) {
   const replay = useMemo(() => new Replay(recording), [recording]);
   const timeline = useMemo(() => timelineOf(recording), [recording]);
   const marks = useMemo(() => marksOf(recording), [recording]);
-  const [position, setPosition] = useState<Position>(() => positionAt(recording, recording.turns.length > 0 ? 1 : 0));
+  const [position, setPosition] = useState<Position>(() =>
+    positionAt(recording, recording.turns.length > 0 ? 1 : 0)
+  );
   const [isPlaying, setPlaying] = useState(false);
   const [speed, setSpeed] = useState<number>(1);
   const [task, setTask] = useState<number | null>(null);
@@ -69,16 +71,19 @@ export function ReplayPage({ recording }: { recording: Recording }) {
       </Overview>
       <section class="player" aria-label="Replay">
         <div class="player-buttons">
-          <Jump label="⏮" name="To the start (Home)" go={jumps.start} />
+          <Jump label="|◀" name="To the start (Home)" go={jumps.start} />
           <Jump label="◀" name="A turn back (←)" go={jumps.back} />
           <button type="button" class="action primary play" aria-keyshortcuts="Space" onClick={play}>
             {isPlaying ? 'Pause' : 'Play'}
           </button>
           <Jump label="▶" name="A turn on (→)" go={jumps.forward} />
-          <Jump label="⏭" name="To the end (End)" go={jumps.end} />
+          <Jump label="▶|" name="To the end (End)" go={jumps.end} />
           <label>
             <span class="hidden">Speed</span>
-            <select value={String(speed)} onChange={({ currentTarget }) => setSpeed(Number(currentTarget.value))}>
+            <select
+              value={String(speed)}
+              onChange={({ currentTarget }) => setSpeed(Number(currentTarget.value))}
+            >
               {speeds.map((speed) => (
                 <option key={speed} value={String(speed)}>
                   {speed}×
@@ -86,8 +91,16 @@ export function ReplayPage({ recording }: { recording: Recording }) {
               ))}
             </select>
           </label>
-          <Jump label={`Next failure (${count(marks.failures.length)})`} name="Next failure (F)" go={() => jumps.failure(false)} />
-          <Jump label={`Next retry (${count(marks.retries.length)})`} name="Next retry (R)" go={() => jumps.retry(false)} />
+          <Jump
+            label={`Next failure (${count(marks.failures.length)})`}
+            name="Next failure (F)"
+            go={() => jumps.failure(false)}
+          />
+          <Jump
+            label={`Next retry (${count(marks.retries.length)})`}
+            name="Next retry (R)"
+            go={() => jumps.retry(false)}
+          />
           <span class="player-time" data-testid="position">
             turn {count(position.turns)} of {count(all)} · {dateTime(frame.at)} · +
             {duration(Math.max(0, frame.at - recording.startedAt))}
@@ -103,7 +116,9 @@ export function ReplayPage({ recording }: { recording: Recording }) {
           onInput={({ currentTarget }) => goTo(Number(currentTarget.value))}
         />
         {recording.omittedSteps > 0 && (
-          <p class="warn-text">{plural(recording.omittedSteps, 'step')} of this run are not in the recording.</p>
+          <p class="warn-text">
+            {plural(recording.omittedSteps, 'step')} of this run are not in the recording.
+          </p>
         )}
         <Inputs recording={recording} turns={position.turns} />
       </section>
@@ -132,7 +147,13 @@ export function ReplayPage({ recording }: { recording: Recording }) {
               { name: 'failed', color: 'bad', values: timeline.failed }
             ]}
           />
-          <LifePanel recording={recording} task={task} turns={position.turns} onTask={setTask} onTurns={goTo} />
+          <LifePanel
+            recording={recording}
+            task={task}
+            turns={position.turns}
+            onTask={setTask}
+            onTurns={goTo}
+          />
         </section>
         <Batches batches={frame.batches} actions={null} />
         <Failures
@@ -158,11 +179,13 @@ function Jump({ label, name, go }: { label: string; name: string; go: () => void
 function Inputs({ recording, turns }: { recording: Recording; turns: number }) {
   const turn = recording.turns[turns - 1];
   if (turn === undefined) return <p class="inputs">before the first turn</p>;
-  const inputs = Object.entries(turn.inputs).map(([type, times]) => (times === 1 ? type : `${type} × ${times}`));
+  const inputs = Object.entries(turn.inputs).map(([type, times]) =>
+    times === 1 ? type : `${type} × ${times}`
+  );
   return (
     <p class="inputs">
-      {inputs.length === 0 ? 'nothing came in' : inputs.join(', ')} → {plural(turn.steps.length, 'step')}, committed in{' '}
-      {duration(turn.commitMs)}
+      {inputs.length === 0 ? 'nothing came in' : inputs.join(', ')} → {plural(turn.steps.length, 'step')},
+      committed in {duration(turn.commitMs)}
     </p>
   );
 }
@@ -176,7 +199,8 @@ function useTaken(recording: Recording, turns: number): readonly TakenEdge[] {
     const taken = new Map<string, TakenEdge>();
     for (const { steps } of recording.turns.slice(Math.max(0, from), turns)) {
       for (const { machine: chart, from: source, to: target, event } of steps) {
-        if (source !== null) taken.set(`${chart} ${source} ${target} ${event ?? ''}`, { chart, source, target, event });
+        if (source !== null)
+          taken.set(`${chart} ${source} ${target} ${event ?? ''}`, { chart, source, target, event });
       }
     }
     return [...taken.values()];
@@ -214,7 +238,11 @@ function useKeys(keys: Readonly<Record<string, () => void>>): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof Element && event.target.closest('input, select, button, [role=tab]') !== null) return;
+      if (
+        event.target instanceof Element &&
+        event.target.closest('input, select, button, [role=tab]') !== null
+      )
+        return;
       const act = latest.current[event.key];
       if (act === undefined) return;
       event.preventDefault();

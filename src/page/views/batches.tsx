@@ -68,7 +68,13 @@ function Part({ kind, part, of }: { kind: string; part: number; of: number }) {
   return <span class={kind} style={{ width: of === 0 ? '0%' : `${(100 * part) / of}%` }} />;
 }
 
-function BatchActions({ batch: { id, status, failedTasks }, actions }: { batch: BatchStatus; actions: FleetActions }) {
+function BatchActions({
+  batch: { id, status, failedTasks },
+  actions
+}: {
+  batch: BatchStatus;
+  actions: FleetActions;
+}) {
   const isLive = ['accepting', 'pending', 'processing', 'paused'].includes(status);
   return (
     <span class="row-actions">

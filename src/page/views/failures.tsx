@@ -39,7 +39,11 @@ export function Failures({
                 <span>{clockTime(failure.at)}</span>
                 {actions !== null && (
                   <span class="row-actions">
-                    <ActionButton label="Retry" of={failure.key} action={() => actions.retryTask(failure.key)} />
+                    <ActionButton
+                      label="Retry"
+                      of={failure.key}
+                      action={() => actions.retryTask(failure.key)}
+                    />
                   </span>
                 )}
               </div>

@@ -32,7 +32,11 @@ export function Overview({
       <dl class="figures">
         <Figure name="queued" value={tasks.queued} />
         <Figure name="running" value={tasks.running + tasks.dispatched} kind="now" />
-        <Figure name="backing off" value={tasks.backingOff} kind={tasks.backingOff > 0 ? 'warn' : undefined} />
+        <Figure
+          name="backing off"
+          value={tasks.backingOff}
+          kind={tasks.backingOff > 0 ? 'warn' : undefined}
+        />
         {tasks.blocked + tasks.scheduled > 0 && (
           <Figure name="blocked, scheduled" value={tasks.blocked + tasks.scheduled} />
         )}
@@ -44,10 +48,12 @@ export function Overview({
         />
         {tasks.cancelled > 0 && <Figure name="cancelled" value={tasks.cancelled} />}
         <Figure name="retried" value={totals.retriedAttempts} />
-        <div class="figure">
-          <dt>completed a second</dt>
-          <dd>{rates === null ? '–' : rate(rates.completed)}</dd>
-        </div>
+        {rates !== null && (
+          <div class="figure">
+            <dt>completed a second</dt>
+            <dd>{rate(rates.completed)}</dd>
+          </div>
+        )}
         <div class="figure">
           <dt>turn</dt>
           <dd>{count(frame.turn)}</dd>

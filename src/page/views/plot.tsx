@@ -97,11 +97,26 @@ function optionsFor(element: HTMLElement, latest: { readonly current: PlotProps 
     width: element.clientWidth,
     height,
     legend: { show: false },
-    cursor: { x: latest.current.onPick !== undefined, y: false, points: { show: false }, drag: { x: false, y: false } },
+    cursor: {
+      x: latest.current.onPick !== undefined,
+      y: false,
+      points: { show: false },
+      drag: { x: false, y: false }
+    },
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [
-      { ...axis, size: 22, space: 70, values: (_plot, times) => times.map((at) => new Date(at * 1_000).toLocaleTimeString('en-GB')) },
-      { ...axis, size: 44, space: 28, values: (_plot, values) => values.map((value) => (value < 10 ? String(value) : compact(value))) }
+      {
+        ...axis,
+        size: 22,
+        space: 70,
+        values: (_plot, times) => times.map((at) => new Date(at * 1_000).toLocaleTimeString('en-GB'))
+      },
+      {
+        ...axis,
+        size: 44,
+        space: 28,
+        values: (_plot, values) => values.map((value) => (value < 10 ? String(value) : compact(value)))
+      }
     ],
     series: [
       {},

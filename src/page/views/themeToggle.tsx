@@ -18,7 +18,12 @@ export function ThemeToggle() {
   }, [theme]);
   const next = themes[(themes.indexOf(theme) + 1) % themes.length] ?? 'auto';
   return (
-    <button type="button" class="action theme" title={`Colours: ${theme}. Change to ${next}`} onClick={() => setTheme(next)}>
+    <button
+      type="button"
+      class="action theme"
+      title={`Colours: ${theme}. Change to ${next}`}
+      onClick={() => setTheme(next)}
+    >
       {theme === 'auto' ? '◐' : theme === 'light' ? '☀' : '☾'}
       <span class="hidden">Colours: {theme}</span>
     </button>
