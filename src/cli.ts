@@ -57,6 +57,12 @@ program
   )
   .option('--batch <id>', 'name of the batch (default: name and hash of the input)')
   .option('--out <file>', 'write the results there, one JSON object a line')
+  .option(
+    '--ui [port]',
+    'show the run on a live page (default port: 4400); on a terminal it stays until Ctrl-C. Its token is ' +
+      'XSTATE_FLEET_TOKEN, or a fresh one that the terminal shows',
+    integer(0, 65_535)
+  )
   .addHelpText(
     'after',
     '\nExit codes: 0 all tasks completed, 1 some did not, 2 wrong usage or input, 130 interrupted.'

@@ -16,6 +16,8 @@ import {
   type FleetOptions,
   type ResolvedOptions
 } from './createFleet.ts';
+import { LivePages, type LivePage } from './dashboard/livePages.ts';
+import type { ServeOptions } from './dashboard/serveOptions.ts';
 import { ConflictError } from './errors.ts';
 import { WorkerInstances } from './executors/workerInstances.ts';
 import { obeyInbox } from './fleet/commandInbox.ts';
@@ -120,6 +122,7 @@ export class FleetManager<
   readonly #actor: FleetActor;
   readonly #submissions: Submissions;
   readonly #settlements: Settlements;
+  readonly #pages: LivePages;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
     const { inspect, logger, systemId, onListenerError, coordinator, ...fleetOptions } = readFields(
@@ -181,6 +184,15 @@ export class FleetManager<
       maxQueueSize: () => this.#actor.configFor('schedule').maxQueueSize,
       send: (command) => this.#actor.send(command)
     });
+    this.#pages = new LivePages({
+      name,
+      store,
+      clock,
+      actor: this.#actor,
+      readModel: this.store,
+      fleet: this,
+      onError: (error) => this.#events.report(error)
+    });
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
@@ -189,8 +201,9 @@ export class FleetManager<
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  stop(options: StopOptions = {}): Promise<void> {
-    return this.#actor.stop(options);
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.#actor.stop(options);
+    await this.#pages.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -473,6 +486,16 @@ export class FleetManager<
     return this.#listWorkers('getWorkers', filter);
   }
 
+  /**
+   * Serves a live page of the fleet over HTTP, until it is closed or the fleet has stopped. Reading needs nothing on
+   * this machine, and the token elsewhere; whatever changes something needs the token.
+   *
+   * @throws {NotRunningError} @throws {ValidationError} also for a host that others can reach, without a `token`.
+   */
+  serve(options: ServeOptions = {}): Promise<LivePage> {
+    return this.#pages.open(options);
+  }
+
   /** Calls back with every fact of a type, or of all (`*`), after the commit that made it true. */
   on<TType extends FleetFact['type']>(type: TType, listener: (fact: FactOf<TType>) => void): Disposable;
   on(type: '*', listener: (fact: FleetFact) => void): Disposable;
@@ -593,6 +616,7 @@ export class FleetManager<
       observers: this.#observers,
       onReleased: (results, facts) => {
         this.#coordination.deliver(results);
+        this.#pages.released(results);
         this.#hooks.released(results, facts);
       }
     });

@@ -28,6 +28,9 @@ export {
   type SubmittedTaskResult
 } from './coordinator/coordinatorAgent.ts';
 export type { FleetOptions } from './createFleet.ts';
+export type { Frame, FrameFailure, FrameWorker } from './dashboard/frame.ts';
+export type { LivePage } from './dashboard/livePages.ts';
+export type { ServeOptions } from './dashboard/serveOptions.ts';
 export * from './errors.ts';
 export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';

@@ -25,6 +25,7 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/cluster-parts.md': {
     resize: 'declare function resize(data: unknown, signal: AbortSignal): Promise<number>;'
   },
+  'docs/live-page.md': { fleet: "declare const fleet: import('xstate-fleet').FleetManager;" },
   'docs/routing.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/running.md': {
     fleet: "declare const fleet: import('xstate-fleet').FleetManager;",

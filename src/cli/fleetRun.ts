@@ -15,6 +15,7 @@ import { showProgress, type Counts, type Progress } from './progress.ts';
 import { retriesOf } from './retries.ts';
 import type { RunOptions } from './run.ts';
 import type { Finished } from './summary.ts';
+import { openPage } from './openPage.ts';
 import type { TaskFile } from './taskFile.ts';
 import { printable } from './terminal.ts';
 
@@ -43,6 +44,7 @@ export class FleetRun {
   /** Its retries, as the run found them. */
   #foundRetries: readonly string[] = [];
   #progress: Progress | null = null;
+  #hasPage = false;
 
   constructor({ handlers, tasks, batchId, store, options }: FleetRunOptions) {
     this.#tasks = tasks;
@@ -72,6 +74,7 @@ export class FleetRun {
     const work = this.#work();
     try {
       const isFinished = await Promise.race([work.then(() => true), interrupts.first.then(() => false)]);
+      if (isFinished && this.#hasPage && process.stderr.isTTY) await this.#keepPage(interrupts);
       if (!isFinished) this.#noteStopping();
       await this.#stop(interrupts);
       return isFinished;
@@ -99,6 +102,10 @@ export class FleetRun {
 
   async #start(): Promise<void> {
     await this.#fleet.start();
+    if (this.#options.ui !== undefined) {
+      await openPage(this.#fleet, this.#options.ui, (line) => this.#note(line));
+      this.#hasPage = true;
+    }
     this.#found = await this.#findBatch();
     this.#foundRetries = await this.#findRetries();
     this.#progress = showProgress(process.stderr, () => this.#counts());
@@ -158,6 +165,14 @@ export class FleetRun {
         );
       }
     }
+  }
+
+  /** Who looks at it on a terminal wants to see how it ended. What the page retries runs meanwhile. */
+  async #keepPage(interrupts: Interrupts): Promise<void> {
+    this.#progress?.[Symbol.dispose]();
+    this.#progress = null;
+    this.#note('All is settled. The live page stays until it is interrupted (Ctrl-C).');
+    await interrupts.first;
   }
 
   #noteStopping(): void {

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly durability: NonNullable<SqliteOptions['durability']>;
   readonly batch?: string;
   readonly out?: string;
+  /** `true`: on the default port. */
+  readonly ui?: number | true;
 }
 
 /**

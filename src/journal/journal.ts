@@ -33,6 +33,7 @@ import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
 import { startedAttempts } from './startedAttempts.ts';
+import { TurnFigures } from './turnFigures.ts';
 import type { TurnObservers } from './turnObserver.ts';
 import { Waiters } from './waiters.ts';
 
@@ -78,6 +79,7 @@ export class Journal {
   readonly workers = new WorkerHistory();
   /** Of the results, beside the coordinator's summary. */
   statistics = new ResultStatistics();
+  readonly figures = new TurnFigures();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
 
@@ -381,7 +383,9 @@ export class Journal {
     const { executor } = this.#options;
     const { turn } = attempted;
     this.#failures = 0;
-    if (turn.steps.length > 0) this.#tellObservers(attempted);
+    const commitMs = this.#options.clock.monotonic() - attempted.handedOverAt;
+    if (!turn.isIdle) this.figures.add(turn.stepCount, commitMs);
+    if (turn.steps.length > 0) this.#tellObservers(attempted, commitMs);
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
@@ -410,11 +414,9 @@ export class Journal {
     this.#end(turn);
   }
 
-  #tellObservers({ turn, inputs, handedOverAt }: Attempted): void {
-    const { observers, clock } = this.#options;
-    const commitMs = clock.monotonic() - handedOverAt;
+  #tellObservers({ turn, inputs }: Attempted, commitMs: number): void {
     const { at } = turn.context;
-    observers.turnCommitted({ head: this.ledger.head, at, commitMs, inputs, steps: turn.steps });
+    this.#options.observers.turnCommitted({ head: this.ledger.head, at, commitMs, inputs, steps: turn.steps });
   }
 
   #end(turn: Turn): void {

@@ -1,6 +1,7 @@
 import type { AttemptRef, TaskStatus } from '../../machines/task.ts';
 import { ScheduleBook } from '../schedules/scheduleBook.ts';
 import type { BatchRow, LedgerHead, Payload, TaskRow } from '../store.ts';
+import { BatchTable } from './batchTable.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
@@ -46,7 +47,7 @@ export interface AttemptLimits {
  */
 export class Ledger {
   readonly tasks = new TaskTable();
-  readonly batches = new Map<string, BatchRow>();
+  readonly batches = new BatchTable();
   readonly schedules = new ScheduleBook();
   head: LedgerHead = { turn: 0, seq: 0, settledSeq: 0, stats: noStats };
   /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */

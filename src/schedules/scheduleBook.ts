@@ -18,6 +18,10 @@ export class ScheduleBook {
     return this.#rows.size;
   }
 
+  all(): IterableIterator<ScheduleRow> {
+    return this.#rows.values();
+  }
+
   get(id: string): ScheduleRow | undefined {
     return this.#rows.get(id);
   }

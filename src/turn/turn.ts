@@ -80,6 +80,8 @@ export class Turn {
   readonly workers = new Map<string, WorkerChange>();
   /** For those who follow the rows; empty where nobody does. */
   readonly steps: RowStep[] = [];
+  /** How many there were, also where nobody follows them. */
+  stepCount = 0;
   /** Workers whose handler was given up: they are to be replaced. */
   readonly wedgedWorkers: string[] = [];
   /** Submissions that wait for room in the queue, or for the end of a removal. */
@@ -426,6 +428,7 @@ export class Turn {
   }
 
   #keepStep(step: RowStep): void {
+    this.stepCount += 1;
     if (this.context.keepsSteps) this.steps.push(step);
   }
 

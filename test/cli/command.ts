@@ -88,10 +88,12 @@ export class Command {
     this.#child.stdout!.destroy();
   }
 
-  /** Resolves when it has printed, to either stream, what matches `count` times. */
-  async printed(pattern: RegExp, count = 1): Promise<void> {
+  /** Resolves when it has printed, to either stream, what matches `count` times, with the last match. */
+  async printed(pattern: RegExp, count = 1): Promise<string> {
     const all = new RegExp(pattern, `g${pattern.flags.replace('g', '')}`);
-    while ((`${this.#stdout}${this.#stderr}`.match(all) ?? []).length < count) {
+    for (;;) {
+      const matches = `${this.#stdout}${this.#stderr}`.match(all) ?? [];
+      if (matches.length >= count) return matches.at(-1)!;
       if (this.#hasEnded) throw new Error(`It ended without ${pattern}:\n${this.#stdout}${this.#stderr}`);
       await new Promise<void>((resolve) => this.#listeners.add(resolve));
     }

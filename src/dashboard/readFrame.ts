@@ -1,0 +1,120 @@
+import type { ActorRefFrom, StateValue } from 'xstate';
+import type { BatchState, BatchStatus } from '../../machines/batch.ts';
+import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
+import { offeredTags, workerIdOf, type workerMachine } from '../../machines/workerMachine.ts';
+import { workerActorsOf } from '../agents/workerViews.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { ReadModel } from '../journal/readModel.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { batchLifecycle } from '../ledger/lifecycles.ts';
+import type { Frame, FrameFailure, FrameWorker } from './frame.ts';
+
+const maxBatches = 50;
+const maxWorkers = 200;
+/** Of a worker that has more at once, those that it has held longest. */
+const maxTaskIds = 5;
+
+/** What a frame is made of. */
+export interface FrameParts {
+  readonly at: number;
+  readonly fleet: FleetSnapshot;
+  readonly journal: Pick<Journal, 'ledger' | 'statistics' | 'figures'>;
+  readonly readModel: ReadModel;
+  readonly failures: readonly FrameFailure[];
+}
+
+/**
+ * The fleet at this moment, with nothing in it that a task carries or returned.
+ *
+ * Whatever counts tasks or batches was counted when they moved: what it costs grows with workers and schedules alone.
+ */
+export function readFrame({ at, fleet, journal, readModel, failures }: FrameParts): Frame {
+  const { ledger, figures, statistics } = journal;
+  const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = ledger.head.stats;
+  const { coordinator, autoscaler } = fleet.children;
+  const workers = workerActorsOf(fleet.children);
+  const { count, p50, p90, p99 } = statistics.durations.percentiles();
+  return {
+    at,
+    turn: ledger.head.turn,
+    name: fleet.context.name,
+    active: {
+      fleet: pathsOf(fleet.value),
+      ...(coordinator && { coordinator: pathsOf(coordinator.getSnapshot().value) }),
+      ...(autoscaler && { autoscaler: pathsOf(autoscaler.getSnapshot().value) })
+    },
+    tasks: counts,
+    batchStates: batchStatesOf(ledger, readModel),
+    workerStates: countsOf(workers, (worker) => workerStateOf(worker, ledger)),
+    scheduleStates: countsOf(ledger.schedules.all(), ({ state }) => state),
+    totals: { totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes },
+    transitions: figures.transitions,
+    commitMs: figures.commitMs,
+    durations: count === 0 ? null : { p50, p90, p99 },
+    batches: readModel.batches.slice(-maxBatches).reverse().map(withoutMetadata),
+    workers: workers.slice(0, maxWorkers).map((worker) => frameWorkerOf(worker, ledger)),
+    failures,
+    maxWorkers: fleet.context.config.maxConcurrentWorkers,
+    isPaused: fleet.context.paused
+  };
+}
+
+/** Paths of the innermost active states: `operation.running`. */
+function pathsOf(value: StateValue): string[] {
+  if (typeof value === 'string') return [value];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    inner === undefined || (typeof inner === 'object' && Object.keys(inner).length === 0)
+      ? [key]
+      : pathsOf(inner).map((path) => `${key}.${path}`)
+  );
+}
+
+/** All that have not settled, and those that settled lately. */
+function batchStatesOf(ledger: Ledger, { batches }: ReadModel): Frame['batchStates'] {
+  const settled = batches.filter(({ status }) => batchLifecycle.isFinal(status));
+  return {
+    ...countsOf(settled, ({ status }) => status),
+    ...(Object.fromEntries(ledger.batches.counts) as Partial<Record<BatchState, number>>)
+  };
+}
+
+function countsOf<T>(items: Iterable<T>, stateOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) {
+    const state = stateOf(item);
+    counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** What callers keep with a batch is theirs, and may be large. */
+function withoutMetadata({ metadata: _, ...batch }: BatchStatus): BatchStatus {
+  return batch;
+}
+
+function frameWorkerOf(worker: ActorRefFrom<typeof workerMachine>, ledger: Ledger): FrameWorker {
+  const { context } = worker.getSnapshot();
+  const id = workerIdOf(context);
+  const place = ledger.roster.get(id);
+  const taskIds: string[] = [];
+  for (const seq of place?.attempts.keys() ?? []) {
+    if (taskIds.length === maxTaskIds) break;
+    const key = ledger.tasks.get(seq)?.context.key;
+    if (key !== undefined) taskIds.push(key);
+  }
+  return {
+    id,
+    state: workerStateOf(worker, ledger),
+    taskIds,
+    tags: offeredTags(context),
+    completed: place?.completed ?? 0,
+    failed: place?.failed ?? 0
+  };
+}
+
+/** The actor hears a little later than the roster what the turn has given it. */
+function workerStateOf(worker: ActorRefFrom<typeof workerMachine>, { roster }: Ledger): string {
+  const { value, context } = worker.getSnapshot();
+  const isHolding = (roster.get(workerIdOf(context))?.attempts.size ?? 0) > 0;
+  return value === 'idle' && isHolding ? 'busy' : value;
+}
