@@ -26,7 +26,9 @@ export function recordingWith(changes: Partial<Recording> = {}): Recording {
     workers: [],
     initial: { tasks: {}, batches: {} },
     turns: [],
+    sessions: [{ startedAt: recordingStart, firstTurn: 0 }],
     omittedSteps: 0,
+    ending: 'stopped',
     ...changes
   };
 }

@@ -85,7 +85,7 @@ function Chart({
   }, [name, frame, taken]);
   useEffect(() => {
     const panel = root.current?.parentElement;
-    const active = root.current?.querySelector('.active > .box, .box');
+    const active = root.current?.querySelector('.active > .box');
     if (isWhole || panel == null || active == null) return;
     const [outer, inner] = [panel.getBoundingClientRect(), active.getBoundingClientRect()];
     panel.scrollBy(

@@ -41,6 +41,7 @@ export class FrameFeed {
       this.#delay = shortestDelay;
       this.#options.onConnection('live');
     });
+    source.addEventListener('end', () => (this.#isEnding = true));
     // Its own reconnecting gives up at an answer like 503, and tells nothing of it.
     source.addEventListener('error', () => {
       source.close();

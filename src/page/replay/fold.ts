@@ -26,13 +26,14 @@ export interface Folded {
   attempts: Uint16Array;
   /** By task: when its attempt started, epoch ms; 0: it has none. */
   startedAt: Float64Array;
-  /** Which worker has which task. */
+  /** Which slot has which task. */
   held: Map<number, string>;
   /** By batch, and in it by status. */
   batchCounts: Uint32Array;
   /** By batch; absent where it is not there yet. */
   batches: Map<number, FoldedBatch>;
   schedules: Map<number, string>;
+  /** By slot. */
   workers: Map<string, FoldedWorker>;
   active: Record<string, readonly string[]>;
   /** Newest last. */
@@ -60,9 +61,11 @@ export interface FoldedWorker {
 export class RecordingFold {
   readonly #recording: Recording;
   readonly #batchNumbers: ReadonlyMap<string, number>;
+  readonly #slots: ReadonlySet<string>;
 
   constructor(recording: Recording) {
     this.#recording = recording;
+    this.#slots = new Set(recording.workers);
     this.#batchNumbers = new Map(recording.batches.map((id, number) => [id, number]));
   }
 
@@ -158,7 +161,7 @@ export class RecordingFold {
     if (status === 'backingOff') folded.totals.retriedAttempts += 1;
     if (status === 'dispatched') {
       folded.attempts[subject] = detail?.attempt ?? (folded.attempts[subject] ?? 0) + 1;
-      if (detail?.workerId !== undefined) folded.held.set(subject, detail.workerId);
+      if (detail?.workerId !== undefined) folded.held.set(subject, this.#slotOf(detail.workerId));
     } else if (status === 'running') {
       folded.startedAt[subject] = turn.at;
     } else if (status !== 'cancelling') this.#endAttempt(folded, subject, status, turn.at);
@@ -232,6 +235,11 @@ export class RecordingFold {
       folded.workers.set(id, { state: to, completed, failed });
     } else if (machine === 'schedule') folded.schedules.set(subject, to);
     else folded.active = { ...folded.active, [machine]: to.split(' ') };
+  }
+
+  /** Tasks name the worker, of whom a slot may have had several: `worker-1`, `worker-1.2`. */
+  #slotOf(workerId: string): string {
+    return this.#slots.has(workerId) ? workerId : workerId.replace(/\.\d+$/, '');
   }
 
   #countInBatch(folded: Folded, task: number, place: number, change: 1 | -1): void {
