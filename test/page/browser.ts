@@ -12,6 +12,10 @@ export const chromiumPath =
   ].find(existsSync) ??
   null;
 
+if (chromiumPath === null) {
+  console.warn('Tests of the page are skipped: no Chromium was found. Name one by CHROMIUM.');
+}
+
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     ...(chromiumPath !== null && { executablePath: chromiumPath }),

@@ -1,0 +1,64 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FleetManager, memoryStore } from '../../src/index.ts';
+import { gate } from '../harness.ts';
+import { chromiumPath, launchBrowser, problemsOf } from './browser.ts';
+
+describe.skipIf(chromiumPath === null)('the live page of a real fleet', () => {
+  it('shows its tasks as they go, and has it do what the reader wants', async () => {
+    const hold = gate();
+    const fleet = new FleetManager({
+      name: 'images',
+      store: memoryStore(),
+      config: { maxConcurrentWorkers: 3, maxRetries: 0 },
+      handlers: {
+        resize: () => hold.promise,
+        crop: () => {
+          throw new Error('<img src=x onerror=ran=1>');
+        }
+      }
+    });
+    onTestFinished(() => fleet.stop({ graceful: false }));
+    await fleet.start();
+    const { url, token } = await fleet.serve();
+    const browser = await launchBrowser();
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage();
+    const problems = problemsOf(page);
+    const shown = (selector: string) => expect.poll(() => page.locator(selector).first().textContent());
+
+    await page.goto(url);
+    await shown('.connection').toBe('live');
+    await fleet.submitBatch(
+      Array.from({ length: 8 }, (_, index) => ({
+        id: `image-${index}`,
+        type: 'resize' as const,
+        data: null
+      })),
+      { batchId: 'thumbnails' }
+    );
+    await shown('[data-state="running"] > .count').toBe('3');
+    await shown('[data-state="queued"] > .count').toBe('5');
+    await page.getByText('thumbnails/image-0', { exact: true }).waitFor();
+
+    await page.getByRole('button', { name: 'Pause the fleet' }).click();
+    await page.getByLabel('Token', { exact: true }).fill(token);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await shown('[data-testid=operation]').toBe('paused');
+    await page.getByRole('button', { name: 'Resume the fleet' }).click();
+    await shown('[data-testid=operation]').toBe('running');
+
+    hold.open();
+    await shown('[data-state="completed"] > .count').toBe('8');
+    await fleet.submitBatch([{ id: 'wrong', type: 'crop', data: null }], { batchId: 'crops' });
+    await page.getByRole('button', { name: 'crops/wrong', exact: true }).click();
+    await page.getByText('1: 1 failed, 0 lost with their worker').waitFor();
+    await page.getByRole('button', { name: 'Retry crops/wrong' }).first().click();
+    await page.getByText('A copy of the task is queued').waitFor();
+    await shown('[data-state="failed"] > .count').toBe('2');
+
+    await fleet.stop();
+    await shown('.connection').toBe('ended');
+    expect(await page.evaluate('globalThis.ran')).toBe(undefined);
+    expect(problems.filter((problem) => !/401|ERR_CONNECTION_REFUSED/.test(problem))).toEqual([]);
+  });
+});
