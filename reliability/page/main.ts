@@ -51,7 +51,8 @@ console.log(
 
 console.log('Three minutes of frames, as fast as they are drawn: heap after a collection');
 for (let part = 0; part <= 6; part++) {
-  for (let index = 0; part > 0 && index < 300; index++) {
+  const frames = part === 0 ? 0 : 300;
+  for (let index = 0; index < frames; index++) {
     server.send(busyFrame(++number));
     if (index % 10 === 0) await shown(number);
   }

@@ -12,7 +12,7 @@ const folder = new URL('dist/page/', root);
 export async function bundlePage(): Promise<PageAssets> {
   const drawingStyles = new Set<string>();
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('src/page/page.tsx', root))],
+    entryPoints: ['page.tsx', 'page.css'].map((name) => fileURLToPath(new URL(`src/page/${name}`, root))),
     bundle: true,
     minify: true,
     write: false,
@@ -49,8 +49,8 @@ export async function writePage(): Promise<void> {
 function drawings(styles: Set<string>): Plugin {
   return {
     name: 'drawings',
-    setup({ onLoad }) {
-      onLoad({ filter: /\.svg$/ }, async ({ path }) => {
+    setup(build) {
+      build.onLoad({ filter: /\.svg$/ }, async ({ path }) => {
         const svg = await readFile(path, 'utf8');
         const contents = svg.replace(/<style>([\s\S]*?)<\/style>/g, (_, style: string) => {
           styles.add(style.trim());

@@ -3,6 +3,3 @@ declare module '*.svg' {
   const text: string;
   export default text;
 }
-
-/** Goes into `page.css`. */
-declare module '*.css';

@@ -1,7 +1,6 @@
 import { render } from 'preact';
 import type { Recording } from '../recording/recording.ts';
 import { LivePage } from './live/livePage.tsx';
-import './page.css';
 import { ReplayPage } from './replay/replayPage.tsx';
 
 const root = document.querySelector('#page');

@@ -17,9 +17,8 @@ describe('the history of frames', () => {
     const history = new FrameHistory();
     for (let number = 0; number <= 10_000; number++) history.add(busyFrame(number));
     const { series } = history;
-    expect(Object.values(series).map(({ length }) => length)).toEqual(
-      Object.values(series).map(() => historyLength)
-    );
+    const columns: readonly (readonly unknown[])[] = Object.values(series);
+    expect(columns.map((column) => column.length)).toEqual(columns.map(() => historyLength));
     expect(series.at.at(-1)).toBe(frameStart / 1_000 + 1_000);
   });
 

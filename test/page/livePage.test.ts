@@ -17,8 +17,8 @@ describe.skipIf(chromiumPath === null)('the live page', () => {
     const { page, server, problems } = await open(browser, busyFrame(10));
     for (let number = 11; number < 40; number++) server.send(busyFrame(number));
     await page.getByText('273', { exact: false }).first().waitFor();
-    await text(page, '[data-state="queued"] > .count', '92,437');
-    await text(page, 'h1', 'images');
+    await expectText(page, '[data-state="queued"] > .count', '92,437');
+    await expectText(page, 'h1', 'images');
     expect(await page.locator('main .row').count()).toBe(100);
     expect(await page.locator('main .cell').count()).toBe(200);
     expect(await page.locator('.uplot canvas').count()).toBe(4);
@@ -31,13 +31,13 @@ describe.skipIf(chromiumPath === null)('the live page', () => {
 
   it('follows the fleet, state by state', async () => {
     const { page, server } = await open(browser, frameWith());
-    await text(page, '.connection', 'live');
+    await expectText(page, '.connection', 'live');
     const { tasks } = frameWith();
     server.send(frameWith({ turn: 2, tasks: { ...tasks, running: 7 } }));
-    await text(page, '[data-state="running"] > .count', '7');
+    await expectText(page, '[data-state="running"] > .count', '7');
     server.send(frameWith({ turn: 3, tasks: { ...tasks, completed: 1_234_567 } }));
-    await text(page, '[data-state="completed"] > .count', '1.2M');
-    await text(page, '[data-state="running"] > .count', '');
+    await expectText(page, '[data-state="completed"] > .count', '1.2M');
+    await expectText(page, '[data-state="running"] > .count', '');
     expect(await page.locator('[data-state="running"]').getAttribute('class')).not.toContain('active');
     await page.getByRole('tab', { name: 'fleet' }).click();
     await page.locator('[data-state="operation.running"].active').waitFor();
@@ -51,23 +51,23 @@ describe.skipIf(chromiumPath === null)('the live page', () => {
 
   it('goes on when its server is gone for a while', async () => {
     const { page, server } = await open(browser, frameWith());
-    await text(page, '.connection', 'live');
+    await expectText(page, '.connection', 'live');
     const { port } = server;
     await server.close();
-    await text(page, '.connection', 'reconnecting');
+    await expectText(page, '.connection', 'reconnecting');
     const next = new PageServer(frameWith({ name: 'images again' }), { port });
     onTestFinished(() => next.close());
     await next.listen();
-    await text(page, '.connection', 'live');
-    await text(page, 'h1', 'images again');
+    await expectText(page, '.connection', 'live');
+    await expectText(page, 'h1', 'images again');
   });
 
   it('says that a fleet has ended, rather than that it is lost', async () => {
     const { page, server } = await open(browser, frameWith());
     server.send(frameWith({ turn: 2, active: { fleet: ['operation.stopped', 'journal.closed'] } }));
-    await text(page, '[data-testid=operation]', 'stopped');
+    await expectText(page, '[data-testid=operation]', 'stopped');
     await server.close();
-    await text(page, '.connection', 'ended');
+    await expectText(page, '.connection', 'ended');
   });
 
   it('shows names and errors as what they are: text', async () => {
@@ -143,7 +143,9 @@ describe.skipIf(chromiumPath === null)('the live page', () => {
         }
       });
       await page.getByRole('button', { name: 'Pause the fleet' }).click();
-      await page.getByRole('alert').getByText('The fleet is draining <b>').waitFor();
+      const alert = page.getByRole('alert');
+      await alert.waitFor();
+      expect(await alert.textContent()).toBe('The fleet is draining <b>');
     });
   });
 
@@ -218,6 +220,6 @@ async function open(
 }
 
 /** Waits until there is exactly that. */
-async function text(page: Page, selector: string, wanted: string): Promise<void> {
+async function expectText(page: Page, selector: string, wanted: string): Promise<void> {
   await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 20_000 }).toBe(wanted);
 }

@@ -34,19 +34,19 @@ describe.skipIf(chromiumPath === null)('the replay page', () => {
 
   it('steps through the turns by buttons, keys and the slider, from a file', async () => {
     const { page, problems } = await open(browser, run());
-    await position(page, 'turn 1 of');
+    await expectPosition(page, 'turn 1 of');
     await page.getByRole('button', { name: 'A turn on' }).click();
-    await position(page, 'turn 2 of');
+    await expectPosition(page, 'turn 2 of');
     await page.locator('h1').click();
     await page.keyboard.press('ArrowRight');
-    await position(page, 'turn 3 of');
+    await expectPosition(page, 'turn 3 of');
     await page.keyboard.press('ArrowLeft');
-    await position(page, 'turn 2 of');
-    await text(page, '[data-state="queued"] > .count', '100');
+    await expectPosition(page, 'turn 2 of');
+    await expectText(page, '[data-state="queued"] > .count', '100');
     await page.keyboard.press('End');
-    await text(page, '[data-state="queued"] > .count', '');
+    await expectText(page, '[data-state="queued"] > .count', '');
     await page.getByLabel('Turn', { exact: true }).fill('3');
-    await text(page, '[data-state="running"] > .count', '8');
+    await expectText(page, '[data-state="running"] > .count', '8');
     await page.locator('.transition.taken[data-source="queued"][data-target="dispatched"]').waitFor();
     await page.locator('h1').click();
     await page.keyboard.press('r');
@@ -61,7 +61,7 @@ describe.skipIf(chromiumPath === null)('the replay page', () => {
     await page.getByLabel('Speed').selectOption('200');
     await page.getByRole('button', { name: 'Play' }).click();
     const { turns } = run();
-    await position(page, `turn ${turns.length} of ${turns.length}`);
+    await expectPosition(page, `turn ${turns.length} of ${turns.length}`);
     await page.getByRole('button', { name: 'Play' }).waitFor();
   });
 
@@ -93,7 +93,7 @@ describe.skipIf(chromiumPath === null)('the replay page', () => {
 
   it('says so when there is no recording in it', async () => {
     const page = await openHtml(browser, (await readPageAssets()).replayHtml);
-    await page.getByText('There is no recording in this page').waitFor();
+    await expectText(page, '#page', 'There is no recording in this page.');
   });
 });
 
@@ -154,11 +154,11 @@ async function openHtml(browser: Browser, html: string): Promise<Page> {
   return page;
 }
 
-async function position(page: Page, wanted: string): Promise<void> {
+async function expectPosition(page: Page, wanted: string): Promise<void> {
   await expect.poll(() => page.getByTestId('position').textContent(), { timeout: 20_000 }).toContain(wanted);
 }
 
 /** Waits until there is exactly that. */
-async function text(page: Page, selector: string, wanted: string): Promise<void> {
+async function expectText(page: Page, selector: string, wanted: string): Promise<void> {
   await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 20_000 }).toBe(wanted);
 }

@@ -24,10 +24,12 @@ describe.skipIf(chromiumPath === null)('the live page of a real fleet', () => {
     onTestFinished(() => browser.close());
     const page = await browser.newPage();
     const problems = problemsOf(page);
-    const shown = (selector: string) => expect.poll(() => page.locator(selector).first().textContent());
+    const expectShown = async (selector: string, wanted: string) => {
+      await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 20_000 }).toBe(wanted);
+    };
 
     await page.goto(url);
-    await shown('.connection').toBe('live');
+    await expectShown('.connection', 'live');
     await fleet.submitBatch(
       Array.from({ length: 8 }, (_, index) => ({
         id: `image-${index}`,
@@ -36,28 +38,28 @@ describe.skipIf(chromiumPath === null)('the live page of a real fleet', () => {
       })),
       { batchId: 'thumbnails' }
     );
-    await shown('[data-state="running"] > .count').toBe('3');
-    await shown('[data-state="queued"] > .count').toBe('5');
+    await expectShown('[data-state="running"] > .count', '3');
+    await expectShown('[data-state="queued"] > .count', '5');
     await page.getByText('thumbnails/image-0', { exact: true }).waitFor();
 
     await page.getByRole('button', { name: 'Pause the fleet' }).click();
     await page.getByLabel('Token', { exact: true }).fill(token);
     await page.getByRole('button', { name: 'Go on' }).click();
-    await shown('[data-testid=operation]').toBe('paused');
+    await expectShown('[data-testid=operation]', 'paused');
     await page.getByRole('button', { name: 'Resume the fleet' }).click();
-    await shown('[data-testid=operation]').toBe('running');
+    await expectShown('[data-testid=operation]', 'running');
 
     hold.open();
-    await shown('[data-state="completed"] > .count').toBe('8');
+    await expectShown('[data-state="completed"] > .count', '8');
     await fleet.submitBatch([{ id: 'wrong', type: 'crop', data: null }], { batchId: 'crops' });
     await page.getByRole('button', { name: 'crops/wrong', exact: true }).click();
     await page.getByText('1: 1 failed, 0 lost with their worker').waitFor();
     await page.getByRole('button', { name: 'Retry crops/wrong' }).first().click();
     await page.getByText('A copy of the task is queued').waitFor();
-    await shown('[data-state="failed"] > .count').toBe('2');
+    await expectShown('[data-state="failed"] > .count', '2');
 
     await fleet.stop();
-    await shown('.connection').toBe('ended');
+    await expectShown('.connection', 'ended');
     expect(await page.evaluate('globalThis.ran')).toBe(undefined);
     expect(problems.filter((problem) => !/401|ERR_CONNECTION_REFUSED/.test(problem))).toEqual([]);
   });

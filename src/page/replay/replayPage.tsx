@@ -13,7 +13,7 @@ import { advance, positionAt, speeds, type Position } from './playback.ts';
 import { Replay } from './replay.ts';
 import { marksOf, nextMark, timelineOf, turnsBy } from './timeline.ts';
 
-/** Turns whose transitions glow at most, when many are passed between two drawings. */
+/** Turns whose transitions glow at most, when some are passed between two drawings; after a longer jump, those of one. */
 const glowingTurns = 20;
 
 /** A recording, at any of its turns. */
@@ -194,7 +194,8 @@ function Inputs({ recording, turns }: { recording: Recording; turns: number }) {
 function useTaken(recording: Recording, turns: number): readonly TakenEdge[] {
   const before = useRef(turns);
   return useMemo(() => {
-    const from = turns > before.current ? Math.max(before.current, turns - glowingTurns) : turns - 1;
+    const passed = turns - before.current;
+    const from = passed > 0 && passed <= glowingTurns ? before.current : turns - 1;
     before.current = turns;
     const taken = new Map<string, TakenEdge>();
     for (const { steps } of recording.turns.slice(Math.max(0, from), turns)) {

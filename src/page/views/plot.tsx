@@ -1,6 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { compact, rate } from '../format.ts';
 import { themeChanged } from './themeToggle.tsx';
 
@@ -25,7 +24,8 @@ export interface PlotProps {
   readonly onPick?: (at: number) => void;
 }
 
-const height = 110;
+/** px, as in the style sheet. */
+const height = 132;
 
 /** Lines over time. Drawn anew only when `version` or the colours have changed. */
 export function Plot(props: PlotProps) {
