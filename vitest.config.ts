@@ -9,7 +9,8 @@ export default defineConfig({
     alias: [
       { find: /^xstate-fleet$/, replacement: source('./src/index.ts') },
       { find: /^xstate-fleet\/machines$/, replacement: source('./machines/index.ts') },
-      { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') }
+      { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') },
+      { find: /^xstate-fleet\/visualize$/, replacement: source('./src/visualize.ts') }
     ]
   },
   test: {

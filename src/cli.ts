@@ -7,6 +7,7 @@ import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
 import type { RunOptions } from './cli/run.ts';
 import type { StoreOptions } from './cli/openedStore.ts';
+import type { VisualizeOptions } from './cli/visualize.ts';
 import { guardOutput, printableLines } from './cli/terminal.ts';
 
 // Commands are imported when they are called, so that `--help` is there at once.
@@ -130,6 +131,23 @@ program
   .option('--json', 'the report as a JSON object')
   .addHelpText('after', '\nExit codes: 0 sound, 1 damaged or of another version, 2 nothing there to check.')
   .action(async (options: DoctorOptions) => exit(await (await import('./cli/doctor.ts')).doctor(options)));
+
+program
+  .command('visualize')
+  .summary('draw the statecharts that a module exports')
+  .description(
+    'Draw every XState machine that a module exports: a picture that is readable in light and dark, a Mermaid ' +
+      'diagram, or a module to import into Stately Studio with its config as JSON beside it.'
+  )
+  .argument('<module>', 'TypeScript or JavaScript module that exports machines')
+  .option('--export <name>', 'only the machine that is exported under this name')
+  .addOption(
+    new Option('--format <format>', 'what is written').choices(['svg', 'mermaid', 'stately']).default('svg')
+  )
+  .option('--out <dir>', 'folder that it is written to, made if it is not there', '.')
+  .action(async (path: string, options: VisualizeOptions) =>
+    exit(await (await import('./cli/visualize.ts')).visualize(path, options))
+  );
 
 guardOutput();
 try {

@@ -1,7 +1,5 @@
-import { extname } from 'node:path';
 import type { Handler, Handlers } from './handler.ts';
-
-const typescriptExtensions = new Set(['.ts', '.mts', '.cts', '.tsx']);
+import { importModule } from './moduleImport.ts';
 
 /** Names of exports that are no task types. */
 const notTypes = new Set(['default', 'module.exports']);
@@ -17,25 +15,13 @@ const notTypes = new Set(['default', 'module.exports']);
  * @throws what the module throws at import, or why it cannot be loaded.
  */
 export async function importHandlers(url: string): Promise<Handlers | null> {
-  if (isTypeScript(url)) await registerTypeScript();
-  const module = (await import(url)) as Record<string, unknown>;
+  const module = await importModule(url);
   const handlers = new Map<string, Handler>();
   const exported = [...entriesOf(defaultOf(module)), ...entriesOf(module), ...entriesOf(module.handlers)];
   for (const [type, handler] of exported) {
     if (!notTypes.has(type) && typeof handler === 'function') handlers.set(type, handler as Handler);
   }
   return handlers.size === 0 ? null : Object.fromEntries(handlers);
-}
-
-function isTypeScript(url: string): boolean {
-  const { protocol, pathname } = new URL(url);
-  return protocol === 'file:' && typescriptExtensions.has(extname(pathname));
-}
-
-/** For either kind of module: which one a file is, the nearest package.json says. */
-async function registerTypeScript(): Promise<void> {
-  (await import('tsx/cjs/api')).register();
-  (await import('tsx/esm/api')).register();
 }
 
 /** The default export. A CommonJS module has all its exports there, its own default among them. */

@@ -4,6 +4,8 @@ import { arrowTargetsOf } from './words.ts';
 /** A line from one place to another, whatever transitions it stands for. */
 export interface Arrow {
   readonly from: Place;
+  /** Path of the state that has the transitions: not that of `from`, where it begins in a region of that state. */
+  readonly source: string;
   /** Path of a state. */
   readonly to: string;
   /** None: the way into an initial state, or on from a history state that remembers nothing. */
@@ -29,8 +31,9 @@ export function arrowsOf({ root }: Chart): Arrow[] {
     for (const transition of state.transitions) {
       for (const to of arrowTargetsOf(transition)) {
         const from = beginningOf(byPath.get(transition.source)!, to);
-        const key = keyOf({ from, to });
-        if (!arrows.has(key)) arrows.set(key, { from, to, transitions: [], actions: [] });
+        const key = keyOf({ from, source: transition.source, to });
+        if (!arrows.has(key))
+          arrows.set(key, { from, source: transition.source, to, transitions: [], actions: [] });
         arrows.get(key)!.transitions.push(transition);
       }
     }
@@ -46,6 +49,7 @@ function entriesOf({ path, initial, history }: ChartState): Arrow[] {
       : [
           {
             from: { kind: 'dot', path },
+            source: path,
             to: initial.target,
             transitions: [],
             actions: initial.actions
@@ -53,6 +57,7 @@ function entriesOf({ path, initial, history }: ChartState): Arrow[] {
         ]),
     ...(history?.targets ?? []).map((to) => ({
       from: { kind: 'state', path } as const,
+      source: path,
       to,
       transitions: [],
       actions: []
@@ -68,6 +73,6 @@ function beginningOf(source: ChartState, target: string): Place {
   return { kind: 'any', path: region === undefined || region.path === target ? source.path : region.path };
 }
 
-function keyOf({ from: { kind, path }, to }: Pick<Arrow, 'from' | 'to'>): string {
-  return JSON.stringify([kind, path, to]);
+function keyOf({ from: { kind, path }, source, to }: Pick<Arrow, 'from' | 'source' | 'to'>): string {
+  return JSON.stringify([kind, path, source, to]);
 }

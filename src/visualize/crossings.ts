@@ -1,4 +1,5 @@
 import type { Picture, PlacedEdge, Point } from './picture.ts';
+import { meets } from './polyline.ts';
 
 /** How often lines of a picture cross one another. */
 export function crossingsOf({ edges }: Picture): number {
@@ -10,6 +11,14 @@ export function crossingsOf({ edges }: Picture): number {
     }
   }
   return count;
+}
+
+/** Over the texts of how many states a line goes: those of frames that lines come into from above. */
+export function crossedTextsOf({ states, edges }: Picture): number {
+  return states.filter(({ state, box, text }) => {
+    const area = { x: box.x + text.indent, y: box.y, width: text.textWidth, height: text.height };
+    return state.states.length > 0 && edges.some(({ points }) => meets(points, area));
+  }).length;
 }
 
 type Segment = readonly [Point, Point];

@@ -1,6 +1,8 @@
-import type { ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs/lib/elk-api.js';
+import type { ElkExtendedEdge, ElkNode } from 'elkjs/lib/elk-api.js';
 import { arrowsOf, type Arrow, type Place } from './arrows.ts';
+import { setLabels } from './arrowLabels.ts';
 import { isWithin, withDescendants, type Chart, type ChartState } from './chart.ts';
+import { elkLabelOptions, elkOptionsOf, type LayoutStyle } from './layoutStyle.ts';
 import {
   emptyPicture,
   joined,
@@ -12,22 +14,7 @@ import {
   type Point
 } from './picture.ts';
 import { meets, straightened } from './polyline.ts';
-import { lineHeight, setBoxText, setFrameText, textFont } from './stateText.ts';
-import { widthOf, wrapped } from './textWidth.ts';
-import { wordsOf } from './words.ts';
-
-/** How a chart is laid out. */
-export interface LayoutStyle {
-  /** Where transitions lead, mostly. */
-  readonly direction: 'DOWN' | 'RIGHT';
-  /** Lines of what is written on arrows, and in states, break at this many px. */
-  readonly labelWidth: number;
-  readonly boxWidth: number;
-  /** Which transitions lead back: those to what is declared earlier, those to what was passed on the way from the beginning, or as few as possible. */
-  readonly backwards: 'declared' | 'passed' | 'fewest';
-  /** Whether what is declared earlier comes earlier, where that costs crossings. */
-  readonly isInOrder: boolean;
-}
+import { setBoxText, setFrameText } from './stateText.ts';
 
 /** The layout engine, as far as it is used. */
 export interface LayoutEngine {
@@ -39,18 +26,14 @@ const historySize = 26;
 const anySize = { width: 62, height: 22 };
 /** px between the border of a frame and what is in it. */
 const margin = 14;
-/** px between two labels on one line, and between a label and the line. */
-const labelGap = 5;
-const labelPadding = 3;
-
 /**
  * Lays a chart out.
  *
  * Each region of a parallel state is laid out alone, and they are put side by side. Where a transition leads from one
  * of them out of the state or into another, all are laid out together instead, as frames within it.
  */
-export async function layOut(chart: Chart, style: LayoutStyle, engine: LayoutEngine): Promise<Picture> {
-  return await new Layout(chart, style, engine).run();
+export function layOut(chart: Chart, style: LayoutStyle, engine: LayoutEngine): Promise<Picture> {
+  return new Layout(chart, style, engine).run();
 }
 
 class Layout {
@@ -70,9 +53,7 @@ class Layout {
 
   async run(): Promise<Picture> {
     if (this.#root.states.length === 0) return this.#pictureOfBox(this.#root);
-    return this.#isApart(this.#root)
-      ? await this.#layOutRegions(this.#root)
-      : await this.#layOutFrame(this.#root);
+    return this.#isApart(this.#root) ? this.#layOutRegions(this.#root) : this.#layOutFrame(this.#root);
   }
 
   #pictureOfBox(state: ChartState): Picture {
@@ -157,10 +138,7 @@ class Layout {
     return {
       id: rootId,
       layoutOptions: {
-        ...options,
-        'elk.direction': this.#style.direction,
-        'elk.layered.cycleBreaking.strategy': cycleBreaking[this.#style.backwards],
-        'elk.layered.considerModelOrder.strategy': this.#style.isInOrder ? 'NODES_AND_EDGES' : 'NONE',
+        ...elkOptionsOf(this.#style),
         'elk.padding': paddingOf(2)
       },
       children: this.#childrenOf(frame),
@@ -191,12 +169,14 @@ class Layout {
       return { id, width, height };
     }
     const { width, height } = this.#frameTextOf(state);
+    // ELK lays downwards by laying out sideways and turning the result, which it forgets for this size.
+    const minimum = this.#style.direction === 'DOWN' ? [height, width] : [width, height];
     return {
       id,
       layoutOptions: {
         'elk.padding': paddingOf(height),
         'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-        'elk.nodeSize.minimum': `(${width}, ${height})`
+        'elk.nodeSize.minimum': `(${minimum.join(', ')})`
       },
       children: this.#childrenOf(state)
     };
@@ -217,40 +197,13 @@ class Layout {
   }
 
   #edgeOf(arrow: Arrow, index: number): ElkExtendedEdge {
-    const { width, height, labels } = this.#labelsOf(arrow);
+    const { width, height, labels } = setLabels(arrow, this.#style.labelWidth);
     return {
       id: `${index}`,
       sources: [idOf(arrow.from)],
       targets: [idOf({ kind: 'state', path: arrow.to })],
-      labels: labels.length === 0 ? [] : [{ text: '-', width, height, layoutOptions: inlineLabel }]
+      labels: labels.length === 0 ? [] : [{ text: '-', width, height, layoutOptions: elkLabelOptions }]
     };
-  }
-
-  /** What is written on an arrow, each line centred within its label. */
-  #labelsOf({ transitions, actions }: Arrow) {
-    const words = [
-      ...(actions.length === 0 ? [] : [{ text: `/ ${actions.join(', ')}`, transitions: [] }]),
-      ...wordsOf(transitions)
-    ].map(({ text, transitions: of }) => ({
-      transitions: of,
-      lines: wrapped(text, this.#style.labelWidth, textFont)
-    }));
-    const widths = words.flatMap(({ lines }) => lines.map((line) => widthOf(line, textFont)));
-    const width = Math.max(0, ...widths) + 2 * labelPadding;
-    let y = labelPadding;
-    const labels = words.map(({ transitions: of, lines }) => {
-      const top = y;
-      y += lines.length * lineHeight + labelGap;
-      return {
-        transitions: of,
-        lines: lines.map((text, n) => ({
-          text,
-          x: (width - widthOf(text, textFont)) / 2,
-          y: top + n * lineHeight + textFont.size - 1
-        }))
-      };
-    });
-    return { width, height: y - labelGap + labelPadding, labels };
   }
 
   #readGraph(frame: ChartState, graph: ElkNode): Picture {
@@ -289,10 +242,10 @@ class Layout {
   }
 
   #placed(arrow: Arrow, edge: ElkExtendedEdge): PlacedEdge {
-    const { width, height, labels } = this.#labelsOf(arrow);
+    const { width, height, labels } = setLabels(arrow, this.#style.labelWidth);
     const { x = 0, y = 0 } = edge.labels?.[0] ?? {};
     return {
-      source: arrow.from.path,
+      source: arrow.source,
       target: arrow.to,
       points: straightened(
         edge.sections!.flatMap(({ startPoint, bendPoints = [], endPoint }) => [
@@ -310,30 +263,7 @@ class Layout {
   }
 }
 
-const cycleBreaking = { declared: 'MODEL_ORDER', passed: 'DEPTH_FIRST', fewest: 'GREEDY' } as const;
-
 const rootId = 'root';
-
-const options: LayoutOptions = {
-  'elk.algorithm': 'layered',
-  'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
-  'elk.edgeRouting': 'ORTHOGONAL',
-  'elk.json.shapeCoords': 'ROOT',
-  'elk.json.edgeCoords': 'ROOT',
-  'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
-  'elk.layered.thoroughness': '20',
-  'elk.randomSeed': '1',
-  'elk.spacing.nodeNode': '22',
-  'elk.spacing.edgeNode': '12',
-  'elk.spacing.edgeEdge': '10',
-  'elk.spacing.edgeLabel': '2',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '20',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
-  'elk.layered.spacing.edgeEdgeBetweenLayers': '9'
-};
-
-/** Labels stand on their lines, so that nobody has to guess which one they belong to. */
-const inlineLabel: LayoutOptions = { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' };
 
 function paddingOf(top: number): string {
   return `[top=${top},left=${margin},bottom=${margin},right=${margin}]`;

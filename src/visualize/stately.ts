@@ -42,12 +42,11 @@ export function toStatelyConfig({ config }: AnyStateMachine): StatelyConfig {
  *
  * What is declared does nothing: actions are empty, guards hold, actors never end. It is the chart, not the program.
  *
- * @param name - What the machine is exported as.
+ * @param name - What the machine is exported as; what is no identifier becomes one.
  */
 export function toStatelySource(machine: AnyStateMachine, name: string): string {
   const { config } = toStatelyConfig(machine);
   const names = namesIn(config);
-  const isUsed = names.actors.size > 0;
   const sections = (['actors', 'guards', 'actions', 'delays'] as const)
     .filter((kind) => names[kind].size > 0)
     .map((kind) => {
@@ -55,9 +54,9 @@ export function toStatelySource(machine: AnyStateMachine, name: string): string 
       return `  ${kind}: {\n${lines.join(',\n')}\n  }`;
     });
   return [
-    `import { ${isUsed ? 'fromPromise, ' : ''}setup } from 'xstate';`,
+    `import { ${names.actors.size > 0 ? 'fromPromise, ' : ''}setup } from 'xstate';`,
     '',
-    `export const ${name} = setup({`,
+    `export const ${identifierOf(name)} = setup({`,
     sections.join(',\n'),
     `}).createMachine(${JSON.stringify(config, null, 2)});`,
     ''
@@ -247,6 +246,10 @@ function isData(value: unknown): boolean {
   if (typeof value !== 'object') return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isData);
+}
+
+function identifierOf(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_$]/g, '_').replace(/^(?=\d)|^$/, '_');
 }
 
 function quoted(name: string): string {

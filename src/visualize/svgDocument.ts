@@ -1,4 +1,4 @@
-import { withDescendants, type Chart, type ChartTransition } from './chart.ts';
+import { withDescendants, type Chart, type ChartState, type ChartTransition } from './chart.ts';
 import { clipped, pathOf, round } from './polyline.ts';
 import type { Box, Picture, PlacedEdge, PlacedState, Point } from './picture.ts';
 import { nameFont, textFont, titleOf, type StateItem, type TextLine } from './stateText.ts';
@@ -11,6 +11,9 @@ const margin = 8;
 export function writeSvg(chart: Chart, picture: Picture): string {
   const width = Math.ceil(picture.width) + 2 * margin;
   const height = Math.ceil(picture.height) + 2 * margin;
+  const regions = new Set(
+    withDescendants(chart.root).flatMap(({ type, states }) => (type === 'parallel' ? states : []))
+  );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" width="${width}" height="${height}" ` +
       `viewBox="${-margin} ${-margin} ${width} ${height}">`,
@@ -18,7 +21,7 @@ export function writeSvg(chart: Chart, picture: Picture): string {
     `<desc>${escape(summaryOf(chart))}</desc>`,
     style,
     `<rect class="ground" x="${-margin}" y="${-margin}" width="${width}" height="${height}"/>`,
-    ...picture.states.map(writeState),
+    ...picture.states.map((placed) => writeState(placed, kindsOf(placed, regions))),
     ...picture.separators.map(([from, to]) => `<path class="separator" d="${pathOf([from, to])}"/>`),
     ...picture.edges.map(writeEdge),
     ...picture.dots.map(({ x, y }) => `<circle class="initial" cx="${round(x)}" cy="${round(y)}" r="4.5"/>`),
@@ -45,6 +48,7 @@ const style = `<style>
 .chart .box { fill: var(--chart-box); stroke: var(--chart-border); }
 .chart .compound > .box, .chart .parallel > .box { fill: var(--chart-background); }
 .chart .region > .box { stroke: none; fill: none; }
+.chart .apart > .box { stroke-dasharray: 5 4; }
 .chart .inner, .chart .divider { fill: none; stroke: var(--chart-border); }
 .chart .divider { stroke-opacity: 0.5; }
 .chart .separator { fill: none; stroke: var(--chart-border); stroke-dasharray: 5 4; }
@@ -60,9 +64,14 @@ const style = `<style>
 .chart .active > .name { fill: var(--chart-accent); }
 </style>`;
 
-function writeState({ state, box, text, isRegion }: PlacedState): string {
+/** A region fills a column between dashed lines, or has a dashed border where it is laid out as a frame. */
+function kindsOf({ state, isRegion }: PlacedState, regions: ReadonlySet<ChartState>): string {
+  if (!regions.has(state)) return state.type;
+  return `${state.type} ${isRegion ? 'region' : 'apart'}`;
+}
+
+function writeState({ state, box, text }: PlacedState, kinds: string): string {
   const { x, y, width, height } = box;
-  const kinds = `${state.type}${isRegion ? ' region' : ''}`;
   return [
     `<g class="state ${kinds}" data-state="${escape(state.path)}">`,
     ...(state.description === null ? [] : [`<title>${escape(state.description)}</title>`]),

@@ -43,6 +43,10 @@ function effectOf(transition: ChartTransition): string {
   return [
     condition && ` [${condition}]`,
     actions.length > 0 ? ` / ${actions.join(', ')}` : '',
-    isAgain ? ` (re-enters ${targets.map((path) => path.split('.').at(-1) || 'the machine').join(', ')})` : ''
+    isAgain ? ` (re-enters ${targets.map(keyOf).join(', ')})` : ''
   ].join('');
+}
+
+function keyOf(path: string): string {
+  return path === '' ? 'the machine' : path.slice(path.lastIndexOf('.') + 1);
 }

@@ -1,0 +1,115 @@
+import { and, assign, createMachine, fromPromise, setup, type AnyStateMachine } from 'xstate';
+import { describe, expect, it } from 'vitest';
+import { describeMachine, toStatelyConfig, toStatelySource } from 'xstate-fleet/visualize';
+import { machines } from '../../visualizations/charts.ts';
+import { importModule } from '../../src/handlers/moduleImport.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+describe.each([...machines])('the config of %s', (name, machine) => {
+  const { config, inlined } = toStatelyConfig(machine);
+
+  it('is JSON', () => {
+    expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+  });
+
+  it('makes a machine of the same states, transitions and names', () => {
+    expect(describeMachine(createMachine(config as never))).toEqual(describeMachine(machine));
+  });
+
+  it('refers only to what the machine has under that name', () => {
+    expect(inlined).toEqual([]);
+    const { actions, guards, actors } = machine.implementations;
+    const { root } = describeMachine(machine);
+    const states = [root, ...root.states.flatMap((state) => [state, ...state.states])];
+    const used = states.flatMap(({ entry, exit, transitions }) => [
+      ...entry,
+      ...exit,
+      ...transitions.flatMap((transition) => transition.actions)
+    ]);
+    expect(used.filter((action) => !(action in actions))).toEqual([]);
+    const guarded = states.flatMap(({ transitions }) => transitions.flatMap(({ guard }) => guard ?? []));
+    expect(guarded.filter((guard) => !(guard in guards))).toEqual([]);
+    const invoked = states.flatMap(({ invoke }) => invoke.map(({ src }) => src));
+    expect(invoked.filter((src) => !(src in actors))).toEqual([]);
+  });
+
+  it('becomes a module that compiles to the same machine', async () => {
+    const folder = mkdtempSync(
+      join(fileURLToPath(new URL('../../node_modules/', import.meta.url)), '.stately-')
+    );
+    try {
+      const file = join(folder, `${name}.mjs`);
+      writeFileSync(file, toStatelySource(machine, name));
+      const imported = (await importModule(pathToFileURL(file).href))[name] as AnyStateMachine;
+      expect(describeMachine(imported)).toEqual(describeMachine(machine));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('toStatelyConfig', () => {
+  it('gives functions a name that says so, and tells where each stands', () => {
+    function isReady() {
+      return true;
+    }
+    const load = fromPromise(() => Promise.resolve(1));
+    const machine = createMachine({
+      initial: 'a',
+      states: {
+        a: {
+          entry: [() => {}, assign({})],
+          invoke: { src: load, id: 'loading' },
+          on: {
+            go: { guard: isReady, target: 'b' },
+            run: { guard: isReady, target: 'b' },
+            both: { guard: and([isReady, 'isLate']), target: 'b' }
+          }
+        },
+        b: {}
+      }
+    });
+    const { config, inlined } = toStatelyConfig(machine);
+    expect(inlined).toEqual([
+      { kind: 'actions', name: 'inline:inline', at: 'states.a.entry[0]' },
+      { kind: 'actions', name: 'inline:assign', at: 'states.a.entry[1]' },
+      { kind: 'actors', name: 'inline:loading', at: 'states.a.invoke.src' },
+      { kind: 'guards', name: 'inline:isReady', at: 'states.a.on.go.guard' },
+      { kind: 'guards', name: 'inline:and', at: 'states.a.on.both.guard' }
+    ]);
+    expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+  });
+
+  it('keeps the type of a reference, and those of its parameters that are data', () => {
+    const machine = setup({
+      actions: { log: (_, _params: { level: number }) => {} },
+      guards: { isAtLeast: (_, params: { level: number }) => params.level > 0 }
+    }).createMachine({
+      on: {
+        data: { actions: { type: 'log', params: { level: 1 } } },
+        computed: {
+          guard: { type: 'isAtLeast', params: () => ({ level: 2 }) },
+          actions: { type: 'log', params: () => ({ level: 2 }) }
+        }
+      }
+    });
+    expect(toStatelyConfig(machine).config).toEqual({
+      on: {
+        data: { actions: { type: 'log', params: { level: 1 } } },
+        computed: { guard: { type: 'isAtLeast' }, actions: { type: 'log' } }
+      }
+    });
+  });
+
+  it('declares delays with their length in the module, and makes any name an identifier', () => {
+    const machine = setup({ delays: { pause: 250 } }).createMachine({
+      initial: 'a',
+      states: { a: { after: { pause: 'b', 10: 'b' } }, b: {} }
+    });
+    const source = toStatelySource(machine, '1 machine');
+    expect(source).toContain('    pause: 250');
+    expect(source).toContain('export const _1_machine = setup({');
+  });
+});

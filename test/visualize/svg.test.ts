@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { createMachine, type AnyStateMachine } from 'xstate';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { describeMachine, toSvg, type ChartState } from 'xstate-fleet/visualize';
+import { machines } from '../../visualizations/charts.ts';
+import { collisionsIn, readSvg, type DrawnChart } from './drawnChart.ts';
+
+/** One machine with everything that a chart can have. */
+const zoo = createMachine({
+  id: 'zoo',
+  description: 'Everything that a chart can have.',
+  initial: 'closed',
+  on: { restart: '#zoo', inspect: { actions: 'look' }, evacuate: '.empty' },
+  states: {
+    closed: {
+      on: { open: { target: 'open', guard: 'isDay' }, peek: { target: 'closed', reenter: true }, ring: {} },
+      after: { 1000: 'open', night: { actions: 'sleep' } }
+    },
+    open: {
+      type: 'parallel',
+      description: 'Visitors and animals.',
+      onDone: 'empty',
+      on: { pause: 'closed', feed: '.animals.fed' },
+      states: {
+        gate: {
+          initial: { target: 'shut', actions: 'lock' },
+          states: {
+            shut: { on: { push: 'wide' } },
+            wide: { on: { pull: 'shut', leave: '#zoo.empty' } },
+            past: { type: 'history', history: 'deep', target: 'wide' }
+          }
+        },
+        animals: {
+          initial: 'hungry',
+          states: {
+            hungry: { invoke: { src: 'cook', onDone: 'fed', onError: { actions: 'complain' } } },
+            fed: { type: 'final' }
+          }
+        }
+      }
+    },
+    empty: { type: 'final', entry: 'turnOff', description: 'Nobody is <left> & "all" is off.' }
+  }
+} as never) as AnyStateMachine;
+
+const all = new Map<string, AnyStateMachine>([...machines, ['zoo', zoo]]);
+
+describe.each([...all])('the picture of %s', (_, machine) => {
+  const { root } = describeMachine(machine);
+  const states = within(root);
+  let drawn: DrawnChart;
+  beforeAll(async () => {
+    drawn = readSvg(await toSvg(machine));
+  });
+
+  it('has every state, each once, by its path and type', () => {
+    expect(drawn.states.map(({ path, kinds }) => `${path} ${kinds[1]}`).sort()).toEqual(
+      states.map(({ path, type }) => `${path} ${type}`).sort()
+    );
+  });
+
+  it('has every transition, in words, on an arrow or in its state', () => {
+    for (const { source, targets, event, guard, actions, isInternal } of states.flatMap(
+      (state) => state.transitions
+    )) {
+      const arrows = isInternal
+        ? []
+        : targets.filter((target) => !`${source}.`.startsWith(`${target}.`) && target !== '');
+      for (const target of arrows.length === 0 ? [source] : arrows) {
+        const found = drawn.transitions.filter(
+          (each) =>
+            each.source === source && each.target === target && each.events.includes(event || 'always')
+        );
+        expect(found.length).toBeGreaterThan(0);
+        expect(found.some(({ text }) => [guard ?? '', ...actions].every((name) => text.includes(name)))).toBe(
+          true
+        );
+      }
+    }
+  });
+
+  it('has no arrow that the machine has not', () => {
+    const declared = new Set(
+      states.flatMap(({ transitions }) =>
+        transitions.flatMap(({ source, targets, event }) =>
+          [source, ...targets].map((target) => `${source} ${event || 'always'} ${target}`)
+        )
+      )
+    );
+    const events = drawn.transitions.flatMap(({ source, target, events }) =>
+      events.map((event) => `${source} ${event} ${target}`)
+    );
+    expect(events.filter((each) => !declared.has(each))).toEqual([]);
+  });
+
+  it('has nothing that lies on anything else', () => {
+    expect(collisionsIn(drawn)).toEqual([]);
+  });
+});
+
+describe('toSvg', () => {
+  it('makes a frame as wide as its text', async () => {
+    const machine = createMachine({
+      initial: 'outer',
+      states: {
+        outer: {
+          initial: 'inner',
+          on: { again: { actions: 'recordThatThisHasAVeryLongName' } },
+          states: { inner: {} }
+        },
+        other: {}
+      }
+    });
+    expect(collisionsIn(readSvg(await toSvg(machine)))).toEqual([]);
+  });
+
+  it('draws the same machine the same way again', async () => {
+    expect(await toSvg(zoo)).toBe(await toSvg(zoo));
+  });
+
+  it('escapes what names and descriptions hold', async () => {
+    const svg = await toSvg(createMachine({ id: '<a>&"', description: '</svg><script>\u0000' }));
+    expect(svg).not.toContain('<script>');
+    expect(svg).toContain('<title>&lt;a&gt;&amp;&quot;</title>');
+    expect(svg).not.toContain('\u0000');
+    readSvg(svg);
+  });
+
+  it('draws a machine without states', async () => {
+    const { states } = readSvg(await toSvg(createMachine({ id: 'alone', on: { go: { actions: 'run' } } })));
+    expect(states.map(({ path }) => path)).toEqual(['']);
+  });
+
+  it('draws whatever machine there may be, and nothing lies on a state that is no frame around it', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyMachine(), async (machine) => {
+        const drawing = readSvg(await toSvg(machine));
+        expect(drawing.states.length).toBe(within(describeMachine(machine).root).length);
+        expect(collisionsIn(drawing).filter((each) => !each.startsWith('an arrow and'))).toEqual([]);
+      }),
+      { numRuns: 25, seed: 1 }
+    );
+  });
+});
+
+function within(state: ChartState): ChartState[] {
+  return [state, ...state.states.flatMap(within)];
+}
+
+/** Flat, nested and parallel states, with transitions from anywhere to anywhere. */
+function anyMachine(): fc.Arbitrary<AnyStateMachine> {
+  const { node } = fc.letrec<{ node: Shape }>((tie) => ({
+    node: fc.record({
+      isParallel: fc.boolean(),
+      children: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constant<Shape[]>([]),
+        fc.array(tie('node'), { minLength: 1, maxLength: 4 })
+      )
+    })
+  }));
+  const edges = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.boolean()), { maxLength: 10 });
+  return fc.tuple(node, edges).map(([shape, transitions]) => {
+    const configs: { id: string; config: Record<string, unknown> }[] = [];
+    const build = ({ isParallel, children }: Shape, id: string): Record<string, unknown> => {
+      const config: Record<string, unknown> = { id };
+      configs.push({ id, config });
+      if (children.length > 0) {
+        const names = children.map((_, index) => `state${index}`);
+        config.states = Object.fromEntries(
+          children.map((child, index) => [names[index], build(child, `${id}-${index}`)])
+        );
+        if (isParallel) config.type = 'parallel';
+        else config.initial = names[0];
+      }
+      return config;
+    };
+    const root = build(shape, 'm');
+    for (const [index, [from, to, reenter]] of transitions.entries()) {
+      const source = configs[from % configs.length]!.config;
+      const on = (source.on ??= {}) as Record<string, unknown>;
+      on[`event.${index}`] = { target: `#${configs[to % configs.length]!.id}`, reenter, actions: 'record' };
+    }
+    return createMachine(root as never) as AnyStateMachine;
+  });
+}
+
+interface Shape {
+  readonly isParallel: boolean;
+  readonly children: readonly Shape[];
+}
