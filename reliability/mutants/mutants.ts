@@ -4,6 +4,9 @@ const machines = ['test/machines', 'test/ledger/lifecycle.test.ts'];
 const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
 const autoscaling = ['test/fleetManager/autoscale.test.ts'];
 const recovery = ['test/fleetManager/recovery.test.ts', 'test/fleetManager/batchResults.test.ts'];
+const requests = ['test/dashboard/requests.test.ts'];
+const limits = ['test/dashboard/limits.test.ts'];
+const access = ['test/dashboard/access.test.ts'];
 const queue = ['test/queue/taskQueue.test.ts', 'test/queue/originals.test.ts'];
 const sqlite = ['test/stores/sqlite.test.ts', 'test/stores/memory.test.ts'];
 
@@ -626,5 +629,111 @@ export const mutants: readonly Mutant[] = [
     find: 'this.get(context.workerId) ?? this.#invite(context.workerId!);\n',
     replace: 'this.get(context.workerId);\n    if (place === undefined) return;\n',
     tests: ['test/executors/reattached.test.ts']
+  },
+  // The live page.
+  {
+    name: 'any token opens the page',
+    file: 'src/dashboard/access.ts',
+    find: 'if (timingSafeEqual(hashOf(token), this.#tokenHash)) return true;',
+    replace: "if (token !== '') return true;",
+    tests: access
+  },
+  {
+    name: 'tokens can be guessed without end',
+    file: 'src/dashboard/access.ts',
+    find: 'if (wrong.count >= maxWrong) {',
+    replace: 'if (wrong.count > 1_000) {',
+    tests: access
+  },
+  {
+    name: 'a session never ends',
+    file: 'src/dashboard/access.ts',
+    find: 'if (endsAt > this.#clock.monotonic()) return true;',
+    replace: 'return true;',
+    tests: access
+  },
+  {
+    name: 'reads are not protected',
+    file: 'src/dashboard/authorization.ts',
+    find: '(isRead && !protectReads)',
+    replace: 'isRead',
+    tests: access
+  },
+  {
+    name: 'payloads are shown unasked',
+    file: 'src/dashboard/shownValues.ts',
+    find: 'if (this.#redact === undefined) return {};',
+    replace: 'if (this.#redact === undefined) return values;',
+    tests: access
+  },
+  {
+    name: 'any host is answered',
+    file: 'src/dashboard/requestRules.ts',
+    find: 'return allowedHosts.includes(asked);',
+    replace: 'return true;',
+    tests: requests
+  },
+  {
+    name: 'the last of two hosts is believed',
+    file: 'src/dashboard/requestRules.ts',
+    find: 'if (hosts.length > 1)',
+    replace: 'if (hosts.length > 2)',
+    tests: requests
+  },
+  {
+    name: 'another page may ask',
+    file: 'src/dashboard/originRules.ts',
+    find: 'if (isOwnSite && (',
+    replace: 'if (isOwnSite || (',
+    tests: requests
+  },
+  {
+    name: 'an origin that only ends like ours is ours',
+    file: 'src/dashboard/originRules.ts',
+    find: 'name.toLowerCase() === host?.toLowerCase()',
+    replace: "name.toLowerCase().startsWith(host?.toLowerCase() ?? '')",
+    tests: requests
+  },
+  {
+    name: 'a form may change something',
+    file: 'src/dashboard/pageApp.ts',
+    find: "if (req.method === 'POST') checkContentType(req.raw.headers);\n",
+    replace: '',
+    tests: requests
+  },
+  {
+    name: 'a body in chunks has no end',
+    file: 'src/dashboard/requestBody.ts',
+    find: 'if (bytes > maxBytes) throw tooLarge();',
+    replace: '',
+    tests: limits
+  },
+  {
+    name: 'readers are without number',
+    file: 'src/dashboard/eventStreams.ts',
+    find: 'if (this.#clients.size >= maxClients) {',
+    replace: 'if (this.#clients.size > 1_000) {',
+    tests: limits
+  },
+  {
+    name: 'a slow reader gets the oldest frame',
+    file: 'src/dashboard/eventClient.ts',
+    find: '    this.#pending = event;\n    this.#flush();',
+    replace: '    this.#pending ??= event;\n    this.#flush();',
+    tests: limits
+  },
+  {
+    name: 'frames are made though nobody listens',
+    file: 'src/dashboard/eventStreams.ts',
+    find: 'if (this.#clients.size === 0) this.#unfollow();',
+    replace: '',
+    tests: ['test/dashboard/frames.test.ts']
+  },
+  {
+    name: 'actions are without number',
+    file: 'src/dashboard/places.ts',
+    find: 'if (this.#taken >= this.#most) {',
+    replace: 'if (this.#taken < 0) {',
+    tests: limits
   }
 ];

@@ -416,7 +416,13 @@ export class Journal {
 
   #tellObservers({ turn, inputs }: Attempted, commitMs: number): void {
     const { at } = turn.context;
-    this.#options.observers.turnCommitted({ head: this.ledger.head, at, commitMs, inputs, steps: turn.steps });
+    this.#options.observers.turnCommitted({
+      head: this.ledger.head,
+      at,
+      commitMs,
+      inputs,
+      steps: turn.steps
+    });
   }
 
   #end(turn: Turn): void {

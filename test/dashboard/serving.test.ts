@@ -123,6 +123,34 @@ describe('a served fleet', () => {
     await expect(request(page, '/')).rejects.toThrow('fetch failed');
   });
 
+  it('ends with its actor, also where somebody else stops that', async () => {
+    const { fleet, page } = await servedFleet({ handlers: {} });
+    const events = await Events.open(page);
+    fleet.actor.stop();
+    let last: string | null = null;
+    for (let event = await events.next(); event !== null; event = await events.next()) last = event;
+    expect(last).toBe('event: end\ndata: {}');
+    await expect(request(page, '/')).rejects.toThrow('fetch failed');
+  });
+
+  it('is served anew after a restart', async () => {
+    const { fleet } = await servedFleet({ handlers: {} });
+    await fleet.stop();
+    await fleet.start();
+    await using page = await fleet.serve({ token });
+    const events = await Events.open(page);
+    expect((await events.nextFrame()).active.fleet).toContain('operation.running');
+  });
+
+  it('shows in the last frame how it ended', async () => {
+    const { fleet, page } = await servedFleet({ handlers: {} });
+    const events = await Events.open(page);
+    const frames: string[] = [];
+    await fleet.stop();
+    for (let event = await events.next(); event !== null; event = await events.next()) frames.push(event);
+    expect(frames.at(-2)).toContain('"operation.stopped"');
+  });
+
   it('closes one page and keeps the other', async () => {
     const { fleet, page, get } = await servedFleet({ handlers: {} });
     const other = await fleet.serve({ token });
