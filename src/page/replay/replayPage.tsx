@@ -102,7 +102,7 @@ export function ReplayPage({ recording }: { recording: Recording }) {
             go={() => jumps.retry(false)}
           />
           <span class="player-time" data-testid="position">
-            turn {count(position.turns)} of {count(all)} · {dateTime(frame.at)} · +
+            {count(position.turns)} of {plural(all, 'turn')} · {dateTime(frame.at)} · +
             {duration(Math.max(0, frame.at - recording.startedAt))}
           </span>
         </div>
