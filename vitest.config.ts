@@ -17,6 +17,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     environment: 'node',
+    globalSetup: ['test/page/bundle.ts'],
     reporters: ['default'],
     // Processes, not threads: tests start worker threads, load a native addon and kill what they started.
     pool: 'forks',

@@ -1,0 +1,77 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { Recording } from '../../recording/recording.ts';
+import { dateTime } from '../format.ts';
+import { Name } from '../views/name.tsx';
+import { findTasks, lifeOf, stepTitle } from './life.ts';
+
+/** One task's life: found by its key, with every step that was recorded, and why it was taken. */
+export function LifePanel({
+  recording,
+  task,
+  turns,
+  onTask,
+  onTurns
+}: {
+  recording: Recording;
+  task: number | null;
+  turns: number;
+  onTask: (task: number | null) => void;
+  onTurns: (turns: number) => void;
+}) {
+  const [wanted, setWanted] = useState('');
+  const found = useMemo(() => findTasks(recording, wanted, 8), [recording, wanted]);
+  const life = useMemo(() => (task === null ? [] : lifeOf(recording, task)), [recording, task]);
+  const shown = task === null ? undefined : recording.tasks[task];
+  return (
+    <section class="life-panel" aria-label="The life of a task">
+      <input
+        type="search"
+        value={wanted}
+        placeholder="The life of a task: search by key"
+        aria-label="Search a task by its key"
+        onInput={({ currentTarget }) => setWanted(currentTarget.value)}
+      />
+      {found.length > 0 && (
+        <ul class="found">
+          {found.map((number) => (
+            <li key={number}>
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  onTask(number);
+                  setWanted('');
+                }}
+              >
+                <Name text={recording.tasks[number]?.key ?? ''} />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {shown !== undefined && (
+        <>
+          <h3>
+            <Name text={shown.key} />{' '}
+            <small>
+              <Name text={shown.type} />
+            </small>
+            <button type="button" class="action close" onClick={() => onTask(null)}>
+              Close
+            </button>
+          </h3>
+          <ol class="life">
+            {life.map((step, number) => (
+              <li key={number} class={step.turns <= turns ? undefined : 'later'}>
+                <button type="button" class="link" onClick={() => onTurns(step.turns)}>
+                  <time>{dateTime(step.at).slice(11)}</time>
+                </button>{' '}
+                <span class={`tag state-${step.to}`}>{stepTitle(step)}</span> <Name text={step.why} />
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
+    </section>
+  );
+}

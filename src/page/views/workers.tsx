@@ -1,0 +1,40 @@
+import type { FrameWorker } from '../../dashboard/frame.ts';
+import { compact, words } from '../format.ts';
+import { Name } from './name.tsx';
+
+export function Workers({ workers }: { workers: readonly FrameWorker[] }) {
+  return (
+    <section class="panel" aria-labelledby="workers-title">
+      <h2 id="workers-title">
+        Workers <small>{workers.length}</small>
+      </h2>
+      <div class="scroll" tabIndex={0} role="region" aria-labelledby="workers-title">
+        {workers.length === 0 && <p class="empty">No worker</p>}
+        <ul class="cells">
+          {workers.map((worker) => (
+            <Worker key={worker.id} worker={worker} />
+          ))}
+        </ul>
+      </div>
+    </section>
+  );
+}
+
+function Worker({ worker: { id, state, taskIds, tags, completed, failed } }: { worker: FrameWorker }) {
+  return (
+    <li class="cell">
+      <div class="row-title">
+        <Name text={id} />
+        <span class={`tag state-${state}`}>{words(state)}</span>
+      </div>
+      <div class="cell-task">
+        {taskIds.length === 0 ? <span class="none">–</span> : <Name text={taskIds.join(', ')} />}
+      </div>
+      <div class="row-facts">
+        <span>{compact(completed)} done</span>
+        {failed > 0 && <span class="bad-text">{compact(failed)} failed</span>}
+        {tags.length > 0 && <Name text={tags.join(' ')} />}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+/** Where a browser of the Chromium family is; `null`: there is none, and what needs one cannot be tested here. */
+export const chromiumPath =
+  process.env.CHROMIUM ??
+  [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/usr/bin/google-chrome-stable'
+  ].find(existsSync) ??
+  null;
+
+if (chromiumPath === null) {
+  console.warn('Tests of the page are skipped: no Chromium was found. Name one by CHROMIUM.');
+}
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    ...(chromiumPath !== null && { executablePath: chromiumPath }),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
+  });
+}
+
+/** All that a page says on its console as an error, what it throws, and what its policy stops. */
+export function problemsOf(page: Page): string[] {
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(`thrown: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+  });
+  page.on('dialog', (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  return problems;
+}
