@@ -125,8 +125,6 @@ export class FleetManager<
   readonly #observers = new TurnObservers((error) => this.#events.report(error));
   readonly #inspection: Inspection | null;
   readonly #recorder: Recorder | null;
-  /** A stop that is under way, or was; never rejects. */
-  #ending: Promise<void> | null = null;
   readonly #hooks: FleetHooks;
   readonly #coordination: FleetCoordination;
   readonly #reader: FleetReader;
@@ -185,11 +183,16 @@ export class FleetManager<
         ...(logger && { logger }),
         ...(systemId !== undefined && { systemId })
       },
+      onStarting: async () => this.#recorder?.open(),
       onStarted: () => {
         this.#inspection?.shadows?.begin(this.actor as unknown as FleetRef, this.#actor.journal.ledger);
         return obeyInbox(store, name, this);
       },
-      onStopped: () => this.#coordination.end()
+      onEnded: async () => {
+        this.#coordination.end();
+        await this.#pages.close();
+        await this.#recorder?.close();
+      }
     });
     this.#reader = new FleetReader(store, name);
     this.#settlements = new Settlements({ clock, executor, actor: this.#actor, reader: this.#reader });
@@ -219,22 +222,12 @@ export class FleetManager<
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
   async start(): Promise<void> {
-    // What is recorded of a run ends before the next one begins.
-    await this.#ending;
-    await this.#recorder?.open();
-    try {
-      await this.#actor.start();
-    } catch (error) {
-      await this.#recorder?.close();
-      throw error;
-    }
+    await this.#actor.start();
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
-  stop(options: StopOptions = {}): Promise<void> {
-    const stopped = this.#stop(options);
-    this.#ending = stopped.catch(() => {});
-    return stopped;
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.#actor.stop(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -598,12 +591,6 @@ export class FleetManager<
 
   /** Called when a batch has settled, durably. */
   protected onBatchSettled(_batchId: string, _status: FinalBatchState): void | Promise<void> {}
-
-  async #stop(options: StopOptions): Promise<void> {
-    await this.#actor.stop(options);
-    await this.#pages.close();
-    await this.#recorder?.close();
-  }
 
   #listWorkers(command: string, filter: WorkerFilter): WorkerInfo[] {
     const { children } = this.#actor.require(command).getSnapshot();

@@ -64,7 +64,7 @@ export class OwnFleet {
       create: () => this.#createFleet(resolved, events),
       events,
       actorOptions: { ...(inspector && { inspect: inspector }) },
-      onStopped: () => this.#coordination.end()
+      onEnded: async () => this.#coordination.end()
     });
   }
 

@@ -20,10 +20,12 @@ export interface FleetActorOptions {
   readonly actorOptions: Pick<ActorOptions<FleetLogic>, 'logger' | 'systemId'> & {
     readonly inspect?: (event: InspectionEvent) => void;
   };
+  /** Called before each start, which waits for it and fails with it. */
+  readonly onStarting?: () => Promise<void>;
   /** Called when it runs. What it gives is disposed of when the fleet begins to stop. */
   readonly onStarted?: () => Disposable;
-  /** Called when the fleet has stopped. */
-  readonly onStopped: () => void;
+  /** Called when the fleet has stopped, or could not start. Stops wait for it, and so does the next start. */
+  readonly onEnded: () => Promise<void>;
 }
 
 /** The actor of a fleet, from each start to its stop: whoever wants something of it asks here. */
@@ -32,6 +34,8 @@ export class FleetActor {
   #fleet: Fleet;
   #actor: ActorRefFrom<FleetLogic> | null = null;
   #starting: Promise<void> | null = null;
+  /** Of a start that has no actor yet; never rejects. */
+  #making: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #whileRunning: Disposable | null = null;
 
@@ -65,6 +69,7 @@ export class FleetActor {
 
   async stop(options: StopOptions): Promise<void> {
     const { graceful, timeoutMs } = readStopOptions(options);
+    if (this.#stopping === null && this.#making !== null) await this.#making;
     if (this.#actor === null) return;
     const actor = this.#actor;
     if (this.#stopping !== null && !graceful && this.isActive) {
@@ -96,8 +101,22 @@ export class FleetActor {
   }
 
   async #start(): Promise<void> {
+    const making = this.#makeActor();
+    const made = (): void => void (this.#making = null);
+    this.#making = making.then(made, made);
+    try {
+      await startActor(await making, this.journal, this.#options.options.name);
+    } catch (error) {
+      await this.#options.onEnded();
+      throw error;
+    }
+    this.#whileRunning = this.#options.onStarted?.() ?? null;
+  }
+
+  async #makeActor(): Promise<ActorRefFrom<FleetLogic>> {
     await this.#stopping;
-    const { options, create, events, actorOptions, onStarted } = this.#options;
+    const { options, create, events, actorOptions, onStarting } = this.#options;
+    await onStarting?.();
     const { inspect, ...others } = actorOptions;
     // A fleet that has run is spent: the next one takes up from the store.
     if (this.#actor !== null) this.#fleet = create();
@@ -106,8 +125,7 @@ export class FleetActor {
     this.#actor = actor;
     this.#stopping = null;
     events.attach(actor as unknown as FleetRef);
-    await startActor(actor, this.journal, options.name);
-    this.#whileRunning = onStarted?.() ?? null;
+    return actor;
   }
 
   async #stop(actor: ActorRefFrom<FleetLogic>, graceful: boolean, timeoutMs: number): Promise<void> {
@@ -115,7 +133,7 @@ export class FleetActor {
     this.#starting = null;
     this.#whileRunning?.[Symbol.dispose]();
     await stopActor(actor, this.#options.options.clock, graceful, timeoutMs);
-    this.#options.onStopped();
+    await this.#options.onEnded();
   }
 }
 

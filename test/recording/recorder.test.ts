@@ -2,7 +2,14 @@ import { crc32 } from 'node:zlib';
 import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { InspectionEvent } from 'xstate';
-import { FleetManager, memoryStore, readRecording, RecordingError, type Recording } from '../../src/index.ts';
+import {
+  FleetManager,
+  memoryStore,
+  NotRunningError,
+  readRecording,
+  RecordingError,
+  type Recording
+} from '../../src/index.ts';
 import { encodeFrame, fileHeader } from '../../src/recording/frames.ts';
 import { RecordingWriter } from '../../src/recording/recordingWriter.ts';
 import { settled, SimulatedClock, startFleet } from '../harness.ts';
@@ -216,6 +223,15 @@ describe('a file that is there', () => {
       ['attempt.started', 'dispatched', 'running'],
       ['attempt.completed', 'running', 'completed']
     ]);
+  });
+
+  it('ends with a fleet that is stopped before it had started', async () => {
+    const path = recordingPath();
+    const fleet = new FleetManager({ record: path, handlers: { work: () => 1 } });
+    const started = fleet.start();
+    await Promise.all([expect(started).rejects.toBeInstanceOf(NotRunningError), fleet.stop()]);
+
+    expect(await readRecording(path)).toMatchObject({ ending: 'stopped' });
   });
 
   it('is gone on with by a fleet that is started again while it stops', async () => {
