@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, parse, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as machines from '../machines/index.ts';
 import * as library from '../src/index.ts';
+import * as testing from '../src/testing.ts';
+import * as visualize from '../src/visualize.ts';
 import { anchorsOf, blocksOf, linksOf, readPages, type Block } from './docs/markdown.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -20,7 +22,8 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       resize: (data: { url: string; width: number }) => Promise<{ bytes: number }>;
     }>;`,
     image: 'declare const image: { readonly url: string; readonly width: number };',
-    images: `declare const images: readonly import('xstate-fleet').Task<'resize', { url: string; width: number }>[];`
+    images: `declare const images: readonly import('xstate-fleet').Task<'resize', { url: string; width: number }>[];`,
+    orderMachine: "declare const orderMachine: import('xstate').AnyStateMachine;"
   },
   'docs/cluster-parts.md': {
     resize: 'declare function resize(data: unknown, signal: AbortSignal): Promise<number>;'
@@ -146,6 +149,48 @@ describe('the documentation names', () => {
     expect(classes.filter(({ name }) => !text.includes(`| \`${name}\` | \`ERR_`))).toEqual([]);
   });
 
+  it('every error of xstate-fleet/testing, with its code, on a page about tests', () => {
+    const text = `${page('docs/testing.md').text}${page('docs/model-based-testing.md').text}`;
+    const classes = Object.values(testing as Record<string, unknown>).filter(isErrorClass);
+    expect(classes.length).toBeGreaterThan(5);
+    const code = (name: string) =>
+      name
+        .replace(/Error$/, '')
+        .replaceAll(/\B[A-Z]/g, '_$&')
+        .toUpperCase();
+    const isNamed = (name: string) => text.includes(`\`${name}\``) && text.includes(`\`ERR_${code(name)}\``);
+    expect(classes.map(({ name }) => name).filter((name) => !isNamed(name))).toEqual([]);
+  });
+
+  it.each([
+    ['xstate-fleet/testing', testing, ['docs/testing.md', 'docs/model-based-testing.md']],
+    ['xstate-fleet/visualize', visualize, ['docs/visualize.md']]
+  ])('everything that %s exports, on its own pages', (_, exported, paths) => {
+    const text = paths.map((path) => page(path).text).join('\n');
+    expect(Object.keys(exported).filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+  });
+
+  it('every entry point of the package', () => {
+    const { name, exports } = packageJson();
+    const entries = Object.keys(exports)
+      .filter((entry) => !entry.endsWith('.json'))
+      .map((entry) => posix.join(name, entry));
+    expect(entries.length).toBeGreaterThan(3);
+    expect(entries.filter((entry) => !everything.includes(`'${entry}'`))).toEqual([]);
+  });
+
+  it('every command and option of the command line, each option in a table or beside its command', () => {
+    const { text } = page('docs/command-line.md');
+    const commands = commandsOf(helpOf());
+    expect(commands.length).toBeGreaterThan(5);
+    const missing = commands.flatMap((command) => {
+      const pages = text + (page(`docs/${pageOf[command] ?? 'command-line'}.md`).text ?? '');
+      const options = optionsOf(helpOf(command)).filter((option) => !pages.includes(`\`${option}`));
+      return [...(text.includes(`xstate-fleet ${command}`) ? [] : [command]), ...options];
+    });
+    expect(missing).toEqual([]);
+  }, 60_000);
+
   it.each([
     ['FleetManager', library.FleetManager],
     ['CoordinatorAgent', library.CoordinatorAgent],
@@ -179,6 +224,33 @@ describe('the documentation names', () => {
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(everything))).toEqual([]);
   });
 });
+
+/** Commands that have their options on a page of their own. */
+const pageOf: Readonly<Record<string, string>> = { replay: 'recording', visualize: 'visualize' };
+
+/** What `--help` prints, of a command or of all. */
+function helpOf(command = ''): string {
+  const args = ['--import', 'tsx', join(root, 'src/cli.ts'), ...command.split(' ').filter(Boolean), '--help'];
+  return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).stdout;
+}
+
+function commandsOf(help: string): string[] {
+  const section = help.slice(help.indexOf('Commands:'));
+  const names = Array.from(section.matchAll(/^ {2}([a-z]+)/gm), ([, name]) => name!);
+  return names.filter((name) => name !== 'help');
+}
+
+function optionsOf(help: string): string[] {
+  const names = Array.from(help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), ([, name]) => name!);
+  return names.filter((name) => name !== '--help');
+}
+
+function packageJson() {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly name: string;
+    readonly exports: Readonly<Record<string, unknown>>;
+  };
+}
 
 /** The number that the second cell of a row gives for a field of its first one, which may name several. */
 function defaultIn(text: string, field: string): string | undefined {

@@ -49,10 +49,10 @@ export function blocksOf({ path, text }: Page): readonly Block[] {
   );
 }
 
-/** The links of a page that lead into the project. */
+/** The links of a page that lead into the project, its pictures among them. */
 export function linksOf({ path, text }: Page): readonly Link[] {
-  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, target]) => ({ page: path, target: target! }))
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"\s]+)"/g)]
+    .map(([, link, attribute]) => ({ page: path, target: (link ?? attribute)! }))
     .filter(({ target }) => !/^[a-z]+:/.test(target));
 }
 
