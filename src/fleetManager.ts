@@ -2,40 +2,29 @@ import type { ActorRefFrom } from 'xstate';
 import type { BatchStatus, FinalBatchState } from '../machines/batch.ts';
 import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetFact } from '../machines/fleetFact.ts';
-import type { FleetRef } from '../machines/fleetMachine.ts';
 import type { TaskError, TaskResult } from '../machines/task.ts';
 import { listWorkers, workerActorsOf, type WorkerFilter, type WorkerInfo } from './agents/workerViews.ts';
-import { systemClock, type Clock } from './clock.ts';
-import type { CoordinatorAgent, CoordinatorOptions } from './coordinator/coordinatorAgent.ts';
+import type { CoordinatorAgent } from './coordinator/coordinatorAgent.ts';
 import { createCoordinator } from './coordinator/createCoordinator.ts';
-import { FleetCoordination } from './coordinator/fleetCoordination.ts';
-import {
-  createFleet,
-  resolveOptions,
-  type Fleet,
-  type FleetLogic,
-  type FleetOptions,
-  type ResolvedOptions
-} from './createFleet.ts';
-import { LivePages, type LivePage } from './dashboard/livePages.ts';
+import type { FleetLogic, ResolvedOptions } from './createFleet.ts';
+import type { LivePage, LivePages } from './dashboard/livePages.ts';
 import type { ServeOptions } from './dashboard/serveOptions.ts';
 import { ConflictError } from './errors.ts';
-import { WorkerInstances } from './executors/workerInstances.ts';
-import { obeyInbox } from './fleet/commandInbox.ts';
 import type { EventFilter, EventStream } from './fleet/eventStream.ts';
-import { FleetActor } from './fleet/fleetActor.ts';
-import { FleetEvents, type FactOf } from './fleet/fleetEvents.ts';
-import { FleetHooks, type FailedAttempt, type FleetHookMethods } from './fleet/fleetHooks.ts';
+import type { FleetActor } from './fleet/fleetActor.ts';
+import type { FactOf, FleetEvents } from './fleet/fleetEvents.ts';
+import type { FailedAttempt } from './fleet/fleetHooks.ts';
 import {
-  FleetReader,
   keyOf,
   type BatchFilter,
+  type FleetReader,
   type ResultFilter,
   type TaskFilter,
   type TaskRef
 } from './fleet/fleetReader.ts';
-import { Hooks } from './fleet/hooks.ts';
-import { Settlements, type StreamOptions } from './fleet/settlements.ts';
+import type { FleetManagerOptions } from './fleet/managerOptions.ts';
+import { ManagerParts, type ManagerMethods } from './fleet/managerParts.ts';
+import type { Settlements, StreamOptions } from './fleet/settlements.ts';
 import type { StopOptions } from './fleet/stopOptions.ts';
 import { fleetStatisticsOf, type FleetStatistics, type TaskView } from './fleet/views.ts';
 import type { WaitOptions } from './fleet/waiting.ts';
@@ -47,34 +36,22 @@ import type {
   Handlers,
   ResultOf
 } from './handlers/handler.ts';
-import type { HandlerRegistry, RegisterOptions } from './handlers/handlerRegistry.ts';
-import { inspectedBy } from './inspection/inspector.ts';
-import { readInspection, type Inspection, type InspectionOptions } from './inspection/inspection.ts';
-import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
-import { TurnObservers } from './journal/turnObserver.ts';
+import type { RegisterOptions } from './handlers/handlerRegistry.ts';
+import type { ReadModelStore } from './journal/readModel.ts';
 import { isHeld } from './ledger/ledger.ts';
 import { validateConfig, type ConfigPatch } from './options.ts';
-import { Recorder } from './recording/recorder.ts';
-import {
+import type {
+  ScheduleDetails,
+  ScheduleFilter,
+  ScheduleOptions,
   Schedules,
-  type ScheduleDetails,
-  type ScheduleFilter,
-  type ScheduleOptions,
-  type ScheduleStatus,
-  type ScheduleTiming
+  ScheduleStatus,
+  ScheduleTiming
 } from './schedules/schedules.ts';
 import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
-import { Submissions, type BatchOptions } from './submission/submissions.ts';
+import type { BatchOptions, Submissions } from './submission/submissions.ts';
 import type { SingleTaskOptions, Task } from './submission/task.ts';
-import {
-  assertFunction,
-  assertId,
-  assertIdWithoutSlash,
-  assertInteger,
-  assertSignal,
-  assertText,
-  readFields
-} from './validation/validation.ts';
+import { assertIdWithoutSlash, assertInteger, assertSignal, readFields } from './validation/validation.ts';
 import type { AnyWorkerAgent } from './workers/workerAgent.ts';
 import type { WorkerTask } from './workers/workerTask.ts';
 
@@ -82,29 +59,6 @@ import type { WorkerTask } from './workers/workerTask.ts';
 export type TaskFor<THandlers extends Handlers> = {
   [TType in keyof THandlers & string]: Task<TType, DataOf<THandlers[TType]>>;
 }[keyof THandlers & string];
-
-export interface FleetManagerOptions<
-  THandlers extends Handlers = Handlers,
-  TCoordinator extends CoordinatorAgent = CoordinatorAgent
->
-  extends FleetOptions<THandlers>, InspectionOptions {
-  /** Passed to XState: gets what a `log` action writes. Defaults to `console.log`. */
-  readonly logger?: (...args: readonly unknown[]) => void;
-  /** Passed to XState: names the fleet's actor in its system. */
-  readonly systemId?: string;
-  /** Told what a subscriber of events threw. Defaults to a warning of the process. */
-  readonly onListenerError?: (error: unknown) => void;
-  /**
-   * Makes the fleet's coordinator, with the options that it is called with: `(options) => new MyCoordinator(options)`.
-   * Defaults to a `CoordinatorAgent`.
-   */
-  readonly coordinator?: (options: CoordinatorOptions) => TCoordinator;
-  /**
-   * A file to record the run to, turn by turn, for `xstate-fleet replay`. One of the same fleet is gone on with. Nothing
-   * of what tasks carry, return or log is recorded, nor any metadata. Defaults to none.
-   */
-  readonly record?: string;
-}
 
 /**
  * A fleet of workers: takes batches of tasks, spreads them over its workers, retries what fails, gathers the
@@ -118,106 +72,30 @@ export class FleetManager<
 > {
   readonly coordinator: TCoordinator;
   /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
-  readonly store: ReadModelStore = createReadModel();
+  readonly store: ReadModelStore;
 
   readonly #options: ResolvedOptions;
   readonly #events: FleetEvents;
-  readonly #observers = new TurnObservers((error) => this.#events.report(error));
-  readonly #inspection: Inspection | null;
-  readonly #recorder: Recorder | null;
-  readonly #hooks: FleetHooks;
-  readonly #coordination: FleetCoordination;
-  readonly #reader: FleetReader;
-  readonly #schedules: Schedules;
   readonly #actor: FleetActor;
+  readonly #reader: FleetReader;
   readonly #submissions: Submissions;
   readonly #settlements: Settlements;
+  readonly #schedules: Schedules;
   readonly #pages: LivePages;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
-    const { inspect, inspectRows, logger, systemId, onListenerError, coordinator, record, ...fleetOptions } =
-      readFields('options', options);
-    if (logger !== undefined) assertFunction('options.logger', logger);
-    if (systemId !== undefined) assertId('options.systemId', systemId);
-    if (record !== undefined) assertText('options.record', record);
-    this.#events = new FleetEvents(onListenerError);
-    this.#inspection = readInspection(inspect, inspectRows, this.#events);
-    if (this.#inspection?.shadows) this.#observers.add(this.#inspection.shadows);
-    this.#hooks = new FleetHooks(
-      new Hooks(fleetOptions.clock ?? systemClock, (error) => this.#events.report(error)),
-      this.#hookMethods()
-    );
-    this.#options = resolveOptions(fleetOptions, {
-      before: this.#hooks.before,
-      ...(this.#isOverridden('getWorkerInstance') && {
-        workers: (handlers, clock) => this.#workerInstances(handlers, clock)
-      })
-    });
-    const { store, name, clock, executor } = this.#options;
-    this.#coordination = new FleetCoordination({
-      name,
-      store,
-      clock,
-      events: this.#events,
-      send: (command) => this.#actor.send(command),
-      state: (command) => ({
-        fleet: this.#actor.require(command).getSnapshot(),
-        statistics: this.#actor.journal.statistics
-      })
-    });
-    this.#recorder =
-      record === undefined
-        ? null
-        : new Recorder({ path: record, fleet: name, clock, observers: this.#observers });
-    this.coordinator = createCoordinator(this.#coordination.host, coordinator);
-    // The recorder comes first: it throws nothing.
-    const inspectors = [this.#recorder?.inspect, this.#inspection?.inspect].filter(
-      (each) => each !== undefined
-    );
-    this.#actor = new FleetActor({
-      options: this.#options,
-      create: () => this.#createFleet(),
-      events: this.#events,
-      actorOptions: {
-        ...(inspectors.length > 0 && { inspect: inspectedBy(inspectors) }),
-        ...(logger && { logger }),
-        ...(systemId !== undefined && { systemId })
-      },
-      onStarting: async () => this.#recorder?.open(),
-      onStarted: () => {
-        this.#inspection?.shadows?.begin(this.actor as unknown as FleetRef, this.#actor.journal.ledger);
-        return obeyInbox(store, name, this);
-      },
-      onEnded: async () => {
-        this.#coordination.end();
-        await this.#pages.close();
-        await this.#recorder?.close();
-      }
-    });
-    this.#reader = new FleetReader(store, name);
-    this.#settlements = new Settlements({ clock, executor, actor: this.#actor, reader: this.#reader });
-    this.#submissions = new Submissions({
-      options: this.#options,
-      actor: this.#actor,
-      reader: this.#reader
-    });
-    this.#schedules = new Schedules({
-      scope: name,
-      store,
-      types: () => executor.types,
-      readData: this.#submissions.readerOfData(),
-      maxQueueSize: () => this.#actor.configFor('schedule').maxQueueSize,
-      send: (command) => this.#actor.send(command)
-    });
-    this.#pages = new LivePages({
-      name,
-      store,
-      clock,
-      actor: this.#actor,
-      readModel: this.store,
-      fleet: this,
-      onError: (error) => this.#events.report(error)
-    });
+    const { coordinator, ...others } = readFields('options', options);
+    const parts = new ManagerParts(others, this, this.#ownMethods());
+    this.coordinator = createCoordinator(parts.coordination.host, coordinator);
+    this.store = parts.readModel;
+    this.#options = parts.options;
+    this.#events = parts.events;
+    this.#actor = parts.actor;
+    this.#reader = parts.reader;
+    this.#submissions = parts.submissions;
+    this.#settlements = parts.settlements;
+    this.#schedules = parts.schedules;
+    this.#pages = parts.pages;
   }
 
   /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
@@ -598,52 +476,37 @@ export class FleetManager<
     return listWorkers(workerActorsOf(children), ledger, workers, filter);
   }
 
-  #workerInstances(handlers: HandlerRegistry, clock: Clock): WorkerInstances {
-    return new WorkerInstances({
-      handlers,
-      clock,
-      concurrency: () => this.#actor.configFor('getWorkerInstance').workerConcurrency,
-      getInstance: (workerId) => this.getWorkerInstance(workerId),
-      execute: (worker, task, context) =>
-        this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
-    });
-  }
-
-  /** The hooks that a subclass overrides. */
-  #hookMethods(): FleetHookMethods {
+  /** What a subclass overrides: what it does not costs nothing. */
+  #ownMethods(): ManagerMethods {
     return {
-      ...(this.#isOverridden('onBeforeTask') && {
-        onBeforeTask: (task, context) => this.onBeforeTask(task as WorkerTask<AnyDataOf<THandlers>>, context)
-      }),
-      ...(this.#isOverridden('onAfterTask') && {
-        onAfterTask: (result) => this.onAfterTask(result as TaskResult<AnyResultOf<THandlers>>)
-      }),
-      ...(this.#isOverridden('onTaskError') && {
-        onTaskError: (attempt, error) => this.onTaskError(attempt, error)
-      }),
-      ...(this.#isOverridden('onBatchSettled') && {
-        onBatchSettled: (batchId, status) => this.onBatchSettled(batchId, status)
-      })
+      workers: this.#isOverridden('getWorkerInstance')
+        ? {
+            getInstance: (workerId) => this.getWorkerInstance(workerId),
+            execute: (worker, task, context) =>
+              this.executeTaskOnWorker(worker, task as WorkerTask<AnyDataOf<THandlers>>, context)
+          }
+        : null,
+      hooks: {
+        ...(this.#isOverridden('onBeforeTask') && {
+          onBeforeTask: (task, context) =>
+            this.onBeforeTask(task as WorkerTask<AnyDataOf<THandlers>>, context)
+        }),
+        ...(this.#isOverridden('onAfterTask') && {
+          onAfterTask: (result) => this.onAfterTask(result as TaskResult<AnyResultOf<THandlers>>)
+        }),
+        ...(this.#isOverridden('onTaskError') && {
+          onTaskError: (attempt, error) => this.onTaskError(attempt, error)
+        }),
+        ...(this.#isOverridden('onBatchSettled') && {
+          onBatchSettled: (batchId, status) => this.onBatchSettled(batchId, status)
+        })
+      }
     };
   }
 
   /** Whether a subclass has a method of its own. One that is a field is not there yet when the fleet is made. */
   #isOverridden(method: OverridableMethod): boolean {
     return this[method] !== FleetManager.prototype[method];
-  }
-
-  #createFleet(): Fleet {
-    return createFleet(this.#options, this.store, {
-      hasTaskListeners: () =>
-        this.#inspection !== null || this.#hooks.wantsTaskFacts || this.#events.hasTaskListeners,
-      onListenerError: (error) => this.#events.report(error),
-      observers: this.#observers,
-      onReleased: (results, facts) => {
-        this.#coordination.deliver(results);
-        this.#pages.released(results);
-        this.#hooks.released(results, facts);
-      }
-    });
   }
 }
 

@@ -42,7 +42,7 @@ export type { EventFilter, EventStream } from './fleet/eventStream.ts';
 export type { FactOf } from './fleet/fleetEvents.ts';
 export type { FailedAttempt } from './fleet/fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
-export { FleetManager, type FleetManagerOptions, type TaskFor } from './fleetManager.ts';
+export { FleetManager, type TaskFor } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -50,6 +50,7 @@ export {
   type TaskFilter,
   type TaskRef
 } from './fleet/fleetReader.ts';
+export type { FleetManagerOptions } from './fleet/managerOptions.ts';
 export type {
   AnyDataOf,
   AnyResultOf,

@@ -1,7 +1,8 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import { NotRunningError } from '../errors.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
-import type { FleetManager, FleetManagerOptions } from '../fleetManager.ts';
+import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
+import type { FleetManager } from '../fleetManager.ts';
 import type { Commit, Store } from '../store.ts';
 import { ProcessClock } from './processClock.ts';
 import { ProcessStore } from './processStore.ts';
