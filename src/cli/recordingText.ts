@@ -1,6 +1,6 @@
 import type { RecordingSummary } from '../recording/recordingSummary.ts';
+import { table } from '../validation/table.ts';
 import { durationText } from './duration.ts';
-import { table } from './table.ts';
 import { printable } from './terminal.ts';
 
 /** What is said of how a recording ends. */

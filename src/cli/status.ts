@@ -1,7 +1,7 @@
 import type { BatchStatus } from '../../machines/batch.ts';
 import { pageSize } from '../fleet/fleetReader.ts';
+import { table } from '../validation/table.ts';
 import { openStore, type OpenedStore, type StoreOptions } from './openedStore.ts';
-import { table } from './table.ts';
 import { jsonLine, print, printable } from './terminal.ts';
 
 export interface StatusOptions extends StoreOptions {

@@ -1,8 +1,8 @@
 import { recordedTurns } from '../recording/recordedTurns.ts';
+import { table } from '../validation/table.ts';
 import { durationText } from './duration.ts';
 import { UsageError } from './failure.ts';
 import { timeText, whyText } from './recordingText.ts';
-import { table } from './table.ts';
 import { printable } from './terminal.ts';
 
 /** One step of a task's life. */

@@ -1,8 +1,9 @@
-import type { ActorRefFrom, StateValue } from 'xstate';
+import type { ActorRefFrom, AnyMachineSnapshot } from 'xstate';
 import type { BatchState, BatchStatus } from '../../machines/batch.ts';
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import { offeredTags, workerIdOf, type workerMachine } from '../../machines/workerMachine.ts';
 import { workerActorsOf } from '../agents/workerViews.ts';
+import { activePathsOf } from '../charts/statePaths.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ReadModel } from '../journal/readModel.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -39,9 +40,9 @@ export function readFrame({ at, fleet, journal, readModel, failures }: FramePart
     turn: ledger.head.turn,
     name: fleet.context.name,
     active: {
-      fleet: pathsOf(fleet.value),
-      ...(coordinator && { coordinator: pathsOf(coordinator.getSnapshot().value) }),
-      ...(autoscaler && { autoscaler: pathsOf(autoscaler.getSnapshot().value) })
+      fleet: activeStatesOf(fleet),
+      ...(coordinator && { coordinator: activeStatesOf(coordinator.getSnapshot()) }),
+      ...(autoscaler && { autoscaler: activeStatesOf(autoscaler.getSnapshot()) })
     },
     tasks: counts,
     batchStates: batchStatesOf(ledger, readModel),
@@ -59,14 +60,8 @@ export function readFrame({ at, fleet, journal, readModel, failures }: FramePart
   };
 }
 
-/** Paths of the innermost active states: `operation.running`. */
-function pathsOf(value: StateValue): string[] {
-  if (typeof value === 'string') return [value];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    inner === undefined || (typeof inner === 'object' && Object.keys(inner).length === 0)
-      ? [key]
-      : pathsOf(inner).map((path) => `${key}.${path}`)
-  );
+function activeStatesOf({ machine, value }: AnyMachineSnapshot): string[] {
+  return activePathsOf(machine.root, value);
 }
 
 /** All that have not settled, and those that settled lately. */

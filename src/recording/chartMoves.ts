@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 
 /** Events that the fleet's chart raises itself, within the step of another one. */
 const raised: ReadonlySet<string> = new Set(['turn.due', 'journal.closed']);
@@ -84,7 +85,7 @@ function leavesAt(node: AnyStateNode): string[] {
   if (node.type === 'parallel') return Object.values(node.states).flatMap(leavesAt);
   const initial = node.initial?.target ?? [];
   if (initial.length > 0) return initial.flatMap(leavesAt);
-  return [node.path.join('.')];
+  return [pathOf(node)];
 }
 
 function matches(pattern: string, event: string): boolean {

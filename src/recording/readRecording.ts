@@ -5,11 +5,11 @@ import { fleetMachine } from '../../machines/fleetMachine.ts';
 import { scheduleMachine } from '../../machines/scheduleMachine.ts';
 import { taskMachine } from '../../machines/taskMachine.ts';
 import { workerMachine } from '../../machines/workerMachine.ts';
+import { leafPathsOf } from '../charts/statePaths.ts';
 import { assertInteger, assertText, readOptions } from '../validation/validation.ts';
 import type { FullStep, Subject } from './recordedSteps.ts';
 import { recordedTurns, type FullTurn, type RecordedSession } from './recordedTurns.ts';
 import type { RecordedMachine, RecordedStep, RecordedTask, RecordedTurn, Recording } from './recording.ts';
-import { leafPathsOf } from './statePaths.ts';
 
 export interface ReadRecordingOptions {
   /** Steps that are kept, the first ones, by whole turns; the others are counted. Integer >= 1. Defaults to 250,000. */

@@ -1,7 +1,7 @@
 import type { AnyStateMachine, InspectionEvent } from 'xstate';
+import { activePathsOf } from '../charts/statePaths.ts';
 import type { Clock } from '../clock.ts';
 import type { ObservedTurn, TurnObserver, TurnObservers } from '../journal/turnObserver.ts';
-import { statePathsOf } from './statePaths.ts';
 import { RecordingWriter } from './recordingWriter.ts';
 import { TurnEncoder } from './turnEncoder.ts';
 import { WordWriter } from './words.ts';
@@ -76,7 +76,7 @@ export class Recorder implements TurnObserver {
     };
     const machine = logic?.id;
     if (machine === undefined || !agents.has(machine)) return;
-    const to = statePathsOf(logic!.root!, value);
+    const to = activePathsOf(logic!.root!, value).join(' ');
     this.#states.set(event.actorRef, { value, to });
     if (known?.to === to) return;
     const reason = reasonOf(event.event)?.slice(0, reasonLength);

@@ -1,5 +1,7 @@
 import type { AnyMachineSnapshot, AnyStateMachine, InspectionEvent } from 'xstate';
-import { edgeIdsIn, edgesOf, pathOf, statesOf, type Edge } from './edges.ts';
+import { pathOf } from '../charts/statePaths.ts';
+import { table } from '../validation/table.ts';
+import { edgeIdsIn, edgesOf, statesOf, type Edge } from './edges.ts';
 import { activeStates } from './step.ts';
 import { CoverageError } from './testingErrors.ts';
 
@@ -116,14 +118,14 @@ export class Coverage {
       ...states.missed.map((state) => [`state ${state}`, '']),
       ...transitions.missed.map(({ edge, reason }) => [edge.title, reason ?? ''])
     ] as [string, string][];
-    return [
-      ...aligned([
-        [machine, 'covered', 'of', '%'],
-        ['states', ...figuresOf(states)],
-        ['transitions', ...figuresOf(transitions)]
-      ]),
-      ...(missed.length === 0 ? [] : ['', ...aligned([['not covered', 'why'], ...missed])])
-    ].join('\n');
+    const shares = table([
+      [machine, 'covered', 'of', '%'],
+      ['states', ...figuresOf(states)],
+      ['transitions', ...figuresOf(transitions)]
+    ]);
+    return (
+      missed.length === 0 ? shares : `${shares}\n${table([['not covered', 'why'], ...missed])}`
+    ).trimEnd();
   }
 }
 
@@ -137,14 +139,4 @@ function shareOf(total: number, missed: number): Share {
 
 function figuresOf({ covered, total, percent }: Share): readonly string[] {
   return [covered, total, percent].map(String);
-}
-
-function aligned(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd()
-  );
 }

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition, InspectedMicrostepEvent } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 import { withoutPreempted } from './preemption.ts';
 
 /** A transition of a chart: one alternative of what a state does with an event. */
@@ -30,11 +31,6 @@ export function edgesOf(machine: AnyStateMachine): readonly Edge[] {
 /** Every state node below the root, in the order of the chart, without history nodes: nothing is ever in those. */
 export function statesOf(machine: AnyStateMachine): readonly AnyStateNode[] {
   return below(machine.root).filter(({ type }) => type !== 'history');
-}
-
-/** Path of a state: its keys from the machine's root, with dots. */
-export function pathOf(node: AnyStateNode): string {
-  return node.path.join('.');
 }
 
 /** The id of the edge that a transition is. */

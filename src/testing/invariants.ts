@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 import { coverageOf } from './coverage.ts';
-import { edgesOf, pathOf, statesOf } from './edges.ts';
+import { edgesOf, statesOf } from './edges.ts';
 import { graphOf, limitOf, type PathOptions } from './edgeTests.ts';
 import { assertStatesKnown } from './knownStates.ts';
 import { movesTo, type Place, type StateGraph } from './stateGraph.ts';

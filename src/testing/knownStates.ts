@@ -1,7 +1,8 @@
 import type { AnyStateMachine } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 import { ValidationError } from '../errors.ts';
 import { quote } from '../validation/show.ts';
-import { pathOf, statesOf } from './edges.ts';
+import { statesOf } from './edges.ts';
 
 /**
  * A state that is misspelt would be looked at never, and its test could not fail.

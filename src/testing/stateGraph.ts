@@ -1,6 +1,7 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 import { comparable, nameOf, textOf } from './comparable.ts';
-import { edgesOf, pathOf } from './edges.ts';
+import { edgesOf } from './edges.ts';
 import { take, type Move, type Moves } from './moves.ts';
 import { Obstacles } from './obstacles.ts';
 import { begin, childrenOf, type Situation, type Start, type Step } from './step.ts';

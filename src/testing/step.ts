@@ -10,7 +10,8 @@ import {
   type InspectionEvent,
   type Snapshot
 } from 'xstate';
-import { edgeIdsIn, pathOf } from './edges.ts';
+import { pathOf } from '../charts/statePaths.ts';
+import { edgeIdsIn } from './edges.ts';
 import { withTimer, withoutTimer, type Timer } from './timers.ts';
 
 export type Event = EventObject & Readonly<Record<string, unknown>>;

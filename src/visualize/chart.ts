@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { pathOf } from '../charts/statePaths.ts';
 import { nameOf, ownActionsOf, sourceOf, transitionsOf } from './transitions.ts';
 
 /** A machine as plain data: what a drawing, a table or a check needs of it. */
@@ -111,8 +112,4 @@ function historyOf(node: AnyStateNode): ChartState['history'] {
 function siblingOf(node: AnyStateNode, target: string): AnyStateNode {
   if (target.startsWith('#')) return node.machine.getStateNodeById(target);
   return target.split('.').reduce((frame, key) => frame.states[key]!, node.parent!);
-}
-
-function pathOf({ path }: AnyStateNode): string {
-  return path.join('.');
 }

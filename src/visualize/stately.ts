@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
-import { nameOf } from './transitions.ts';
+import { listed, nameOf } from './transitions.ts';
 
 /** A machine's config as JSON, and what of the machine JSON cannot hold. */
 export interface StatelyConfig {
@@ -231,11 +231,6 @@ function mapped(value: unknown, change: (each: unknown, index: string) => unknow
 
 function mapValues(record: Json, change: (value: unknown, key: string) => unknown): Json {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
-}
-
-function listed(value: unknown): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
 }
 
 /** Whether a value is the same after it was written as JSON and read again. */

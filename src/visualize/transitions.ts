@@ -109,7 +109,8 @@ export function sourceOf({ src, id }: AnyStateNode['invoke'][number]): string {
   return typeof src === 'string' && !src.startsWith('xstate.') ? src : id;
 }
 
-function listed(value: unknown): readonly unknown[] {
+/** What a config may give as a list, as one value, or not at all. */
+export function listed(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
 }

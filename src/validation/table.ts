@@ -1,5 +1,8 @@
-/** Columns as wide as their widest cell: words to the left, numbers to the right. @param isNumber - By column. */
-export function table(rows: readonly (readonly string[])[], isNumber: (column: number) => boolean): string {
+/** Columns as wide as their widest cell: words to the left, numbers to the right, where `isNumber` holds for a column. */
+export function table(
+  rows: readonly (readonly string[])[],
+  isNumber: (column: number) => boolean = () => false
+): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   const line = (cells: readonly string[]): string =>
     cells
