@@ -56,6 +56,28 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   }
 };
 
+/** All of them: the compiler asks for those that are missing. */
+const fleetOptions: Readonly<Record<keyof library.FleetManagerOptions, true>> = {
+  name: true,
+  handlers: true,
+  executor: true,
+  store: true,
+  config: true,
+  retry: true,
+  shouldRetry: true,
+  onDetachedError: true,
+  coordinator: true,
+  onListenerError: true,
+  inspect: true,
+  inspectRows: true,
+  record: true,
+  logger: true,
+  systemId: true,
+  clock: true,
+  random: true,
+  newId: true
+};
+
 const wrongCode = "import { FleetManager } from 'xstate-fleet';\nnew FleetManager({ nmae: 'images' });\n";
 
 describe('the code of the documentation', () => {
@@ -133,6 +155,13 @@ describe('the documentation names', () => {
     expect(numbers.map(([field]) => [field, defaultIn(text, field)])).toEqual(
       numbers.map(([field, value]: [string, number]) => [field, value.toLocaleString('en')])
     );
+  });
+
+  it('every option of the fleet, in its table', () => {
+    const { text } = page('docs/running.md');
+    const table = text.slice(text.indexOf('## Options of the constructor'), text.indexOf('## Errors'));
+    const options = Object.keys(fleetOptions);
+    expect(options.filter((option) => !new RegExp(`^\\|[^|]*\`${option}\``, 'm').test(table))).toEqual([]);
   });
 
   it('every fact that a fleet tells, in its table', () => {
