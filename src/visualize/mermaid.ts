@@ -159,8 +159,13 @@ function titleOf(node: AnyStateNode): string {
 const reserved = /^(as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
 
 function idOf(node: AnyStateNode): string {
-  const id = node.path.length === 0 ? 'machine' : node.path.join('__');
-  return id.replaceAll(/\W/g, '_').replace(reserved, '$1_');
+  if (node.path.length === 0) return 'machine';
+  return node.path.map(identifierOf).join('__').replace(reserved, '$1_');
+}
+
+/** What no id may have becomes its code, so that two names never become one: between keys stand two underscores. */
+function identifierOf(key: string): string {
+  return key.replaceAll(/[^A-Za-z0-9_]|_(?=_|$)|^_/gu, (found) => `_${found.codePointAt(0)!.toString(16)}_`);
 }
 
 function anyStateOf(frame: AnyStateNode): string {

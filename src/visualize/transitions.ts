@@ -49,10 +49,10 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
 /** What a state does on its own: `entry / …`, `exit / …`, `invoke …`; where a history state leads at first. */
 export function activitiesOf(node: AnyStateNode): string[] {
   const { type, config, invoke } = node;
-  const { target } = config as { target?: unknown };
+  const { target } = config as { target?: string | readonly string[] };
   const { entry, exit } = ownActionsOf(node);
   return [
-    ...(type === 'history' && typeof target === 'string' ? [`default ${target}`] : []),
+    ...(type === 'history' && target !== undefined ? [`default ${[target].flat().join(', ')}`] : []),
     ...(entry.length === 0 ? [] : [`entry / ${entry.join(', ')}`]),
     ...(exit.length === 0 ? [] : [`exit / ${exit.join(', ')}`]),
     ...invoke.map((invoked) => `invoke ${sourceOf(invoked)}`)
@@ -73,10 +73,14 @@ export function nameOf(reference: unknown): string {
   if (typeof reference === 'string') return reference;
   if (typeof reference === 'object' && reference !== null && 'type' in reference)
     return String(reference.type);
-  return (typeof reference === 'function' && reference.name) || 'inline';
+  return (typeof reference === 'function' && !ofProperty.test(reference.name) && reference.name) || 'inline';
 }
 
-function guardName(guard: unknown): string {
+/** Functions that stand in a chart without a name are called by the property that they stand in. */
+const ofProperty = /^(actions|entry|exit|guard|src)$/;
+
+/** Name of a guard, composed ones as `and(isIdle, not(isBusy))`, `in` a state. */
+export function guardName(guard: unknown): string {
   // What `and()`, `or()` and `not()` return carries the guards that it is made of; `stateIn()`, its state.
   const { name, guards, stateValue } = guard as { name?: string; guards?: unknown[]; stateValue?: unknown };
   if (guards !== undefined) return `${name}(${guards.map(guardName).join(', ')})`;
