@@ -21,7 +21,8 @@ const descriptionLimit = 90;
 export function toMermaid({ root }: AnyStateMachine): string {
   const anyStates = [root, ...descendantsOf(root)].filter(hasAnyState).map(anyStateOf);
   const drawing = [
-    ...(root.type === 'parallel' ? drawState(root) : drawStates(root)),
+    ...(root.type === 'compound' ? drawStates(root) : drawState(root)),
+    ...(isFrame(root) ? [] : drawArrows(root)),
     ...(anyStates.length === 0 ? [] : ['classDef any stroke-dasharray:4', `class ${anyStates.join(',')} any`])
   ];
   return ['stateDiagram-v2', ...indent(drawing), ''].join('\n');
@@ -47,9 +48,13 @@ function drawStates(frame: AnyStateNode): string[] {
     ...drawInitial(frame),
     ...(hasAnyState(frame) ? drawBox(anyStateOf(frame), 'any state', linesOf(frame)) : []),
     ...children.flatMap(drawState),
-    ...arrowsOf(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
+    ...drawArrows(frame),
     ...children.filter(({ type }) => type === 'final').map((node) => `${idOf(node)} --> [*]`)
   ];
+}
+
+function drawArrows(frame: AnyStateNode): string[] {
+  return arrowsOf(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`);
 }
 
 function drawInitial({ initial: { target, actions } }: AnyStateNode): string[] {
@@ -71,7 +76,7 @@ interface Arrow {
 function arrowsOf(frame: AnyStateNode): Arrow[] {
   const bundles = new Map<string, { from: string; to: string; transitions: NamedTransition[] }>();
   for (const source of [frame, ...descendantsOf(frame)]) {
-    const from = source === frame ? anyStateOf(frame) : idOf(source);
+    const from = source === frame && isFrame(frame) ? anyStateOf(frame) : idOf(source);
     for (const transition of transitionsOf(source)) {
       if (transition.isInternal) continue;
       for (const target of transition.targets) {
