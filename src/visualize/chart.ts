@@ -49,6 +49,8 @@ export interface ChartTransition {
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
+  /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
+  readonly isReentry: boolean;
   /** Of a delayed transition: ms, or the delay's name. */
   readonly delay: number | string | null;
   readonly description: string | null;

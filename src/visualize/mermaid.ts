@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
-import { activitiesOf, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
+import { activitiesOf, isWithin, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
 
 /** Longest line of an arrow's label, in characters: Mermaid breaks longer ones where it likes. */
 const labelWidth = 26;
@@ -125,10 +125,24 @@ function merged(transitions: readonly NamedTransition[]): string[] {
   return Array.from(triggers, ([effect, names]) => names.join(', ') + effect);
 }
 
-/** ` [guard] / actions`, as far as there are any. */
-function effectOf({ guard, isElse, actions }: NamedTransition): string {
+/** ` [guard] / actions`, as far as there are any, and what its arrow alone does not say. */
+function effectOf({
+  source,
+  targets,
+  guard,
+  isElse,
+  actions,
+  isReentry,
+  isInternal
+}: NamedTransition): string {
   const condition = [isElse ? 'else' : '', guard ?? ''].filter(Boolean).join(' ');
-  return (condition && ` [${condition}]`) + (actions.length > 0 ? ` / ${actions.join(', ')}` : '');
+  const isToItself = targets.length === 1 && targets[0] === source;
+  return [
+    condition && ` [${condition}]`,
+    actions.length > 0 ? ` / ${actions.join(', ')}` : '',
+    isReentry && !isToItself ? ` (re-enters ${source.key})` : '',
+    isToItself && !isReentry && !isInternal ? ` (begins anew inside)` : ''
+  ].join('');
 }
 
 /** Breaks a line between words, but not after a `/` and not within a guard. */
@@ -193,10 +207,6 @@ function frameAround(source: AnyStateNode, target: AnyStateNode): AnyStateNode {
   let frame = source;
   while (frame.parent !== undefined && (frame === target || !isWithin(target, frame))) frame = frame.parent;
   return frame;
-}
-
-function isWithin(node: AnyStateNode, frame: AnyStateNode): boolean {
-  return node === frame || (node.parent !== undefined && isWithin(node.parent, frame));
 }
 
 function descendantsOf(node: AnyStateNode): AnyStateNode[] {

@@ -18,6 +18,8 @@ export interface NamedTransition {
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
+  /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
+  readonly isReentry: boolean;
   readonly description: string | null;
   /** Of a delayed transition: ms, or the delay's name. */
   readonly delay: number | string | null;
@@ -39,11 +41,17 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
         isElse: index > 0,
         actions: actions.map(nameOf),
         isInternal: targets.length === 0 || isToItself,
+        isReentry: reenter && targets.length > 0 && targets.every((target) => isWithin(target, node)),
         description: definition.description ?? null,
         delay: delayOf(definition)
       };
     })
   );
+}
+
+/** Whether a state is another one, or in it. */
+export function isWithin(node: AnyStateNode, frame: AnyStateNode): boolean {
+  return node === frame || (node.parent !== undefined && isWithin(node.parent, frame));
 }
 
 /** What a state does on its own: `entry / …`, `exit / …`, `invoke …`; where a history state leads at first. */

@@ -164,6 +164,20 @@ describe('toMermaid', () => {
     expect(drawing.texts.get('a')).toBe('note / log');
   });
 
+  it('says which ways into a state leave it first', () => {
+    const box = { initial: 'x', states: { x: {}, y: {} } };
+    const on = {
+      inside: '.y',
+      outside: { target: '.y', reenter: true },
+      self: { target: 'box' },
+      anew: { target: 'box', reenter: true }
+    };
+    const { texts } = read(toMermaid(createMachine({ initial: 'box', states: { box: { ...box, on } } })));
+
+    expect(texts.get('box__any --> box__y')).toBe('inside outside (re-enters box)');
+    expect(texts.get('box --> box')).toBe('self (begins anew inside) anew');
+  });
+
   it('keeps names and descriptions from being read as syntax', () => {
     const text = toMermaid(
       createMachine({

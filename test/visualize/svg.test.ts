@@ -129,6 +129,32 @@ describe('toSvg', () => {
     expect(readSvg(await toSvg(machine)).states).toHaveLength(10);
   });
 
+  it('says which ways into a state leave it first', async () => {
+    const machine = createMachine({
+      initial: 'box',
+      states: {
+        box: {
+          initial: 'x',
+          states: { x: {}, y: {} },
+          on: {
+            inside: '.y',
+            outside: { target: '.y', reenter: true },
+            self: 'box',
+            anew: { target: 'box', reenter: true }
+          }
+        }
+      }
+    });
+
+    const { transitions } = readSvg(await toSvg(machine));
+
+    expect(transitions.map(({ text }) => text).sort()).toEqual([
+      'anew (re-enters box)',
+      'inside outside (re-enters box)',
+      'self (begins anew inside)'
+    ]);
+  });
+
   it('draws the same machine the same way again', async () => {
     expect(await toSvg(zoo)).toBe(await toSvg(zoo));
   });
