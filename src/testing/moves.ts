@@ -19,7 +19,7 @@ export type ActorOutcomes = Readonly<Record<string, ActorOutcome>>;
 export interface ActorOutcome {
   /** Defaults to one, `undefined`. */
   readonly outputs?: readonly unknown[];
-  /** Defaults to one, an `Error`. */
+  /** Defaults to one, an `Error`, where something takes it. One that nothing takes ends the machine. */
   readonly errors?: readonly unknown[];
   /** What `onSnapshot` is told. Defaults to none. */
   readonly snapshots?: readonly unknown[];
@@ -68,12 +68,27 @@ export class Moves {
   }
 
   #outcomesOf(actorId: string): readonly Event[] {
-    const { outputs = [undefined], errors = [unavailable], snapshots = [] } = this.#actors[actorId] ?? {};
-    return [
+    const { outputs = [undefined], errors, snapshots = [] } = this.#actors[actorId] ?? {};
+    const awaited = [
       ...outputs.map((output) => ({ type: `xstate.done.actor.${actorId}`, output, actorId })),
-      ...errors.map((error) => ({ type: `xstate.error.actor.${actorId}`, error, actorId })),
+      ...(errors ?? [unavailable]).map((error) => ({
+        type: `xstate.error.actor.${actorId}`,
+        error,
+        actorId
+      })),
       ...snapshots.map((snapshot) => ({ type: `xstate.snapshot.${actorId}`, snapshot }))
-    ].filter(({ type }) => this.#descriptors.some((descriptor) => isOutcomeOf(descriptor, type)));
+    ];
+    // What was said to fail does fail, also where nothing takes it.
+    return awaited.filter(
+      (event) => ('error' in event && errors !== undefined) || this.#isAwaited(event.type)
+    );
+  }
+
+  /** A plain wildcard means events from outside; nobody waits for the end of an actor with it. */
+  #isAwaited(type: string): boolean {
+    return this.#descriptors.some(
+      (descriptor) => descriptor.startsWith('xstate.') && isMeant(descriptor, type)
+    );
   }
 }
 
@@ -83,11 +98,6 @@ export function take(situation: Situation, { kind, event }: Move): Step {
 }
 
 const unavailable = new Error('unavailable');
-
-/** A plain wildcard means events from outside; nobody waits for the end of an actor with it. */
-function isOutcomeOf(descriptor: string, type: string): boolean {
-  return descriptor.startsWith('xstate.') && isMeant(descriptor, type);
-}
 
 type PayloadOf<TEvent extends EventObject, TType extends string> = TEvent extends unknown
   ? TType extends TEvent['type']

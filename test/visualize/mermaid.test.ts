@@ -143,7 +143,7 @@ describe('toMermaid', () => {
       )
     );
     expect(drawing.texts.get('a --> b')).toBe(
-      'always [guard] / actions load done, after 1000 ms load failed / assign after pause [and(isIdle, not(isBusy))]'
+      'always [inline] / inline load done, after 1000 ms load failed / assign after pause [and(isIdle, not(isBusy))]'
     );
     expect(drawing.texts.get('a')).toBe('invoke load');
     expect(drawing.texts.get('b --> a')).toBe('done');
@@ -164,6 +164,20 @@ describe('toMermaid', () => {
     expect(drawing.texts.get('a')).toBe('note / log');
   });
 
+  it('says which ways into a state leave it first', () => {
+    const box = { initial: 'x', states: { x: {}, y: {} } };
+    const on = {
+      inside: '.y',
+      outside: { target: '.y', reenter: true },
+      self: { target: 'box' },
+      anew: { target: 'box', reenter: true }
+    };
+    const { texts } = read(toMermaid(createMachine({ initial: 'box', states: { box: { ...box, on } } })));
+
+    expect(texts.get('box__any --> box__y')).toBe('inside outside (re-enters box)');
+    expect(texts.get('box --> box')).toBe('self (begins anew inside) anew');
+  });
+
   it('keeps names and descriptions from being read as syntax', () => {
     const text = toMermaid(
       createMachine({
@@ -175,9 +189,44 @@ describe('toMermaid', () => {
       })
     );
     expect(text).toContain('state "note" as note_\n');
-    expect(text).toContain('state "two words" as two_words\n');
-    expect(text).toContain('note_ --> two_words : x#58;y\n');
+    expect(text).toContain('state "two words" as two_20_words\n');
+    expect(text).toContain('note_ --> two_20_words : x#58;y\n');
     expect(read(text).texts.get('note_')).toBe('A "b"; c: d --> {e} *f*');
+  });
+
+  it('gives each state an id of its own, whatever script their names are in', () => {
+    const { states } = read(
+      toMermaid(
+        createMachine({
+          initial: '待機',
+          states: {
+            待機: {},
+            実行: {},
+            'a-b': {},
+            'a b': {},
+            a: { initial: 'b', states: { b: {} } },
+            a__b: {}
+          }
+        })
+      )
+    );
+    expect(states.size).toBe(7);
+  });
+
+  it('draws a machine without states as a box', () => {
+    const text = toMermaid(
+      createMachine({
+        id: 'lamp',
+        on: { ring: { actions: 'chime' }, anew: { target: '#lamp', reenter: true } }
+      })
+    );
+    expect(text.split('\n').map((line) => line.trim())).toEqual([
+      'stateDiagram-v2',
+      'state "lamp" as machine',
+      'machine : ring / chime',
+      'machine --> machine : anew',
+      ''
+    ]);
   });
 
   it('leaves long descriptions out', () => {
