@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition, InspectedMicrostepEvent } from 'xstate';
+import { assertMachine } from '../validation/machine.ts';
 import { withoutPreempted } from './preemption.ts';
 
 /** A transition of a chart: one alternative of what a state does with an event. */
@@ -20,8 +21,9 @@ export interface Edge {
   readonly title: string;
 }
 
-/** Every transition of a machine, in the order of the chart, those of the root first. */
+/** Every transition of a machine, in the order of the chart, those of the root first. @throws {ValidationError} */
 export function edgesOf(machine: AnyStateMachine): readonly Edge[] {
+  assertMachine('machine', machine);
   return [machine.root, ...statesOf(machine)].flatMap((node) =>
     [...node.transitions.values(), node.always ?? []].flatMap((alternatives) => alternatives.map(edgeOf))
   );
@@ -84,7 +86,7 @@ function edgeOf(transition: AnyTransitionDefinition, branch: number): Edge {
     branch,
     guard,
     targets,
-    title: `${shown(source)}: ${eventTitle(event)}${condition}${end}`
+    title: `${shown(source)}: ${eventTitle(event, transition.source)}${condition}${end}`
   };
 }
 
@@ -101,12 +103,18 @@ function kindOf(event: string): Edge['kind'] {
   return 'event';
 }
 
-function eventTitle(event: string): string {
+function eventTitle(event: string, source: AnyStateNode): string {
   if (event === '') return 'always';
   const [, outcome, id] = /^xstate\.(done|error|snapshot)\.(?:actor\.|state\.)?(.+)$/.exec(event) ?? [];
-  if (outcome !== undefined) return `${outcome} of ${id}`;
+  if (outcome !== undefined) return `${outcome} of ${actorName(id!, source)}`;
   const [, delay] = /^xstate\.after\.([^.]+)\./.exec(event) ?? [];
   return delay === undefined ? event : `after ${delay}`;
+}
+
+/** An invocation without an id has one of XState's making, which says nothing: its source does. */
+function actorName(id: string, { id: node, invoke }: AnyStateNode): string {
+  const src: unknown = invoke.find((each, index) => each.id === id && id === `${index}.${node}`)?.src;
+  return typeof src === 'string' && !src.startsWith('xstate.invoke.') ? src : id;
 }
 
 function guardName(guard: unknown): string | null {

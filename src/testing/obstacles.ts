@@ -38,9 +38,13 @@ export class Obstacles {
     if (edge.source !== '' && !entered.has(edge.source)) return `\`${edge.source}\` was never reached`;
     const offers = this.#offered.get(edge.id);
     if (offers === undefined) {
-      return edge.kind === 'always' || edge.kind === 'after'
-        ? `\`${edge.source}\` was always left before`
-        : `nothing that it is for came in \`${edge.source}\`: give payloads of ${edge.event}`;
+      const place = edge.source === '' ? 'the machine' : `\`${edge.source}\``;
+      if (edge.kind === 'always' || edge.kind === 'after') return `${place} was always left before`;
+      if (edge.event.startsWith('xstate.done.state.'))
+        return `the states within ${place} never came to their end`;
+      const remedy =
+        edge.kind === 'event' ? `payloads of ${edge.event}` : `${told[edge.kind]} of it in \`actors\``;
+      return `nothing that it is for came in ${place}: give ${remedy}`;
     }
     if (offers.shadowedBy !== null && offers.refusals === 0) return `always hidden by ${offers.shadowedBy}`;
     const guard = edge.guard === null ? 'its guard' : `guard \`${edge.guard}\``;
@@ -63,6 +67,9 @@ export class Obstacles {
     }
   }
 }
+
+/** What an actor tells, by the kind of the edge that waits for it. */
+const told = { done: 'outputs', error: 'errors', snapshot: 'snapshots' } as const;
 
 /** Transitions of the active states that an event of the type may take. */
 function transitionsOf({ snapshot }: Situation, type: string): readonly AnyTransitionDefinition[] {

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { assertMachine } from '../validation/machine.ts';
 import { activitiesOf, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
 
 /** Longest line of an arrow's label, in characters: Mermaid breaks longer ones where it likes. */
@@ -17,11 +18,14 @@ const descriptionLimit = 90;
  * Parameters, tags and long descriptions are left out.
  *
  * @returns The text of the diagram, ending in a newline.
+ * @throws {ValidationError} for what is no machine.
  */
-export function toMermaid({ root }: AnyStateMachine): string {
+export function toMermaid(machine: AnyStateMachine): string {
+  assertMachine('machine', machine);
+  const { root } = machine;
   const anyStates = [root, ...descendantsOf(root)].filter(hasAnyState).map(anyStateOf);
   const drawing = [
-    ...(root.type === 'parallel' ? drawState(root) : drawStates(root)),
+    ...(root.type === 'compound' ? drawStates(root) : drawState(root)),
     ...(anyStates.length === 0 ? [] : ['classDef any stroke-dasharray:4', `class ${anyStates.join(',')} any`])
   ];
   return ['stateDiagram-v2', ...indent(drawing), ''].join('\n');
@@ -141,7 +145,7 @@ const hangingIndent = '#160;#160;#160;';
 
 /** Characters that may mean something to Mermaid, to Markdown or to HTML become entities. */
 function escape(text: string): string {
-  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/g, (found) =>
+  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/gu, (found) =>
     Array.from(found, (character) => `#${character.codePointAt(0)};`).join('')
   );
 }
@@ -155,12 +159,23 @@ function titleOf(node: AnyStateNode): string {
     : key;
 }
 
-/** Words that Mermaid does not take for the id of a state. */
-const reserved = /^(as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
+/** Words that Mermaid does not take for the id of a state, and the one of the machine itself. */
+const reserved =
+  /^(machine|as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
 
-function idOf(node: AnyStateNode): string {
-  const id = node.path.length === 0 ? 'machine' : node.path.join('__');
-  return id.replaceAll(/\W/g, '_').replace(reserved, '$1_');
+/** A word that no other state has. */
+function idOf({ path }: AnyStateNode): string {
+  return path.length === 0 ? 'machine' : path.map(wordOf).join('__').replace(reserved, '$1_');
+}
+
+/** A key as a word: what another key, `__` or `__any` could be taken for becomes its code point, as in `_u20_`. */
+function wordOf(key: string): string {
+  return key
+    .replaceAll(
+      /[^A-Za-z0-9_]|^_|_(?=_|$|u[\da-f]+_)/gu,
+      (found) => `_u${found.codePointAt(0)!.toString(16)}_`
+    )
+    .replace(/^any$/, 'any_');
 }
 
 function anyStateOf(frame: AnyStateNode): string {
