@@ -161,11 +161,14 @@ function titleOf(node: AnyStateNode): string {
 
 /** Words that Mermaid does not take for the id of a state, and the one of the machine itself. */
 const reserved =
-  /^(machine|as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
+  /^(machine|accDescr|accTitle|as|class|classDef|click|default|href|note|root|scale|state|style)$/;
 
 /** A word that no other state has. */
 function idOf({ path }: AnyStateNode): string {
-  return path.length === 0 ? 'machine' : path.map(wordOf).join('__').replace(reserved, '$1_');
+  if (path.length === 0) return 'machine';
+  const id = path.map(wordOf).join('__');
+  // Mermaid looks states up in plain objects, which have a `toString` already.
+  return reserved.test(id) || id in Object.prototype ? `${id}_` : id;
 }
 
 /** A key as a word: what another key, `__` or `__any` could be taken for becomes its code point, as in `_u20_`. */

@@ -196,6 +196,15 @@ describe('toMermaid', () => {
     expect(ids).toHaveLength(1 + keys.length + 1 + 3 + 1);
   });
 
+  it('keeps clear of words that Mermaid does not take for states', () => {
+    const keys = ['note', 'accTitle', 'constructor', 'toString', 'hasOwnProperty'];
+    const machine = createMachine({
+      initial: 'note',
+      states: Object.fromEntries(keys.map((key) => [key, {}]))
+    });
+    for (const key of keys) expect(toMermaid(machine)).toContain(`state "${key}" as ${key}_\n`);
+  });
+
   it('writes characters beyond the first 65,536 as one', () => {
     const machine = createMachine({ initial: '🚀', states: { '🚀': {} } });
     expect(toMermaid(machine)).toContain('state "#128640;" as _u1f680_');
