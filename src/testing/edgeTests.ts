@@ -186,7 +186,7 @@ class Path {
     this.start = place.start;
     this.#moves = [...places.flatMap(({ from }) => from?.move ?? []), ...(move === null ? [] : [move])];
     this.#expected = [...places.map(({ step }) => step), ...(last ? [last.step] : [])].map(
-      ({ situation: { snapshot }, taken }) => ({ snapshot, taken })
+      ({ situation: { snapshot }, taken, entered }) => ({ snapshot, taken, entered })
     );
     this.events = this.#moves.map(({ event }) => event);
   }
@@ -255,7 +255,7 @@ class Path {
 
   #cover(machine: AnyStateMachine, seen: readonly Observation[]): void {
     coverageOf(machine).add({
-      states: seen.flatMap(({ snapshot }) => activeStates(snapshot)),
+      states: seen.flatMap(({ entered }) => entered),
       edges: seen.flatMap(({ taken }) => taken)
     });
   }

@@ -1,5 +1,6 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition, InspectedMicrostepEvent } from 'xstate';
 import { assertMachine } from '../validation/machine.ts';
+import { guardName } from '../visualize/transitions.ts';
 import { withoutPreempted } from './preemption.ts';
 
 /** A transition of a chart: one alternative of what a state does with an event. */
@@ -13,7 +14,7 @@ export interface Edge {
   readonly kind: 'event' | 'after' | 'always' | 'done' | 'error' | 'snapshot';
   /** Which of the alternatives of its state and event it is, from 0. */
   readonly branch: number;
-  /** Name of its guard; `null`: it has none. */
+  /** Name of its guard, composed ones as `and(isIdle, not(isBusy))`, `inline` where it has none; `null`: no guard. */
   readonly guard: string | null;
   /** Paths of its targets; empty: it stays where it is. */
   readonly targets: readonly string[];
@@ -24,8 +25,13 @@ export interface Edge {
 /** Every transition of a machine, in the order of the chart, those of the root first. @throws {ValidationError} */
 export function edgesOf(machine: AnyStateMachine): readonly Edge[] {
   assertMachine('machine', machine);
+  return definitionsOf(machine).map(edgeOf);
+}
+
+/** The same as XState has them. */
+export function definitionsOf(machine: AnyStateMachine): readonly AnyTransitionDefinition[] {
   return [machine.root, ...statesOf(machine)].flatMap((node) =>
-    [...node.transitions.values(), node.always ?? []].flatMap((alternatives) => alternatives.map(edgeOf))
+    [...node.transitions.values(), node.always ?? []].flat()
   );
 }
 
@@ -60,21 +66,21 @@ export function alternativesOf(source: AnyStateNode, descriptor: string): readon
   return (descriptor === '' ? source.always : source.transitions.get(descriptor)) ?? [];
 }
 
-/** Whether an event of the type is one that the descriptor means: itself, `*`, or `noun.*`. */
+/** Whether an event of the type is one that the descriptor means: itself, `*`, or `noun.*`, which means `noun` too. */
 export function isMeant(descriptor: string, type: string): boolean {
   if (descriptor === type) return true;
   if (descriptor === '*') return true;
-  return descriptor.endsWith('.*') && type.startsWith(descriptor.slice(0, -1));
+  return descriptor.endsWith('.*') && `${type}.`.startsWith(descriptor.slice(0, -1));
 }
 
 function below(node: AnyStateNode): readonly AnyStateNode[] {
   return Object.values(node.states).flatMap((child) => [child, ...below(child)]);
 }
 
-function edgeOf(transition: AnyTransitionDefinition, branch: number): Edge {
+function edgeOf(transition: AnyTransitionDefinition): Edge {
   const source = pathOf(transition.source);
   const targets = (transition.target ?? []).map(pathOf);
-  const guard = guardName(transition.guard);
+  const guard = transition.guard === undefined ? null : guardName(transition.guard);
   const event = descriptorOf(transition);
   const condition = guard === null ? '' : ` [${guard}]`;
   const end = targets.length === 0 ? '' : ` -> ${targets.map(shown).join(', ')}`;
@@ -83,10 +89,10 @@ function edgeOf(transition: AnyTransitionDefinition, branch: number): Edge {
     source,
     event,
     kind: kindOf(event),
-    branch,
+    branch: alternativesOf(transition.source, event).indexOf(transition),
     guard,
     targets,
-    title: `${shown(source)}: ${eventTitle(event, transition.source)}${condition}${end}`
+    title: `${shown(source)}: ${eventTitle(transition)}${condition}${end}`
   };
 }
 
@@ -103,23 +109,17 @@ function kindOf(event: string): Edge['kind'] {
   return 'event';
 }
 
-function eventTitle(event: string, source: AnyStateNode): string {
+function eventTitle(transition: AnyTransitionDefinition): string {
+  const event = descriptorOf(transition);
   if (event === '') return 'always';
+  // A delay may have dots in its name, as the id after it has.
+  if (event.startsWith('xstate.after.')) return `after ${(transition as { readonly delay?: unknown }).delay}`;
   const [, outcome, id] = /^xstate\.(done|error|snapshot)\.(?:actor\.|state\.)?(.+)$/.exec(event) ?? [];
-  if (outcome !== undefined) return `${outcome} of ${actorName(id!, source)}`;
-  const [, delay] = /^xstate\.after\.([^.]+)\./.exec(event) ?? [];
-  return delay === undefined ? event : `after ${delay}`;
+  return outcome === undefined ? event : `${outcome} of ${actorName(id!, transition.source)}`;
 }
 
 /** An invocation without an id has one of XState's making, which says nothing: its source does. */
 function actorName(id: string, { id: node, invoke }: AnyStateNode): string {
   const src: unknown = invoke.find((each, index) => each.id === id && id === `${index}.${node}`)?.src;
   return typeof src === 'string' && !src.startsWith('xstate.invoke.') ? src : id;
-}
-
-function guardName(guard: unknown): string | null {
-  if (guard === undefined) return null;
-  if (typeof guard === 'string') return guard;
-  if (typeof guard === 'function') return guard.name === '' ? 'inline guard' : guard.name;
-  return (guard as { readonly type: string }).type;
 }

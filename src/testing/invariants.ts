@@ -11,7 +11,10 @@ import { activeStates, type Event } from './step.ts';
 import { SearchLimitError } from './testingErrors.ts';
 
 export interface InvariantOptions<TMachine extends AnyStateMachine> extends PathOptions<TMachine> {
-  /** Paths of states in which a run may stay for good, as an idle worker does. Defaults to none. */
+  /**
+   * Paths of states in which a run may stay for good, as an idle worker does; `*`: it may stay anywhere. Defaults to
+   * none.
+   */
   readonly restingStates?: readonly string[];
   /**
    * Events that must not be lost, with the paths of the states that must do something with at least one of their
@@ -80,7 +83,7 @@ function failing({ places }: StateGraph): readonly Finding[] {
 
 function stuck({ places }: StateGraph, restingStates: ReadonlySet<string>): readonly Finding[] {
   const isGoal = ({ situation: { snapshot } }: Place) =>
-    snapshot.status === 'done' || activeStates(snapshot).some((state) => restingStates.has(state));
+    snapshot.status === 'done' || [...activeStates(snapshot), '*'].some((state) => restingStates.has(state));
   const safe = reaching(places, places.filter(isGoal));
   return firstOfEach(
     places.filter((place) => !safe.has(place) && place.situation.snapshot.status === 'active')
@@ -166,7 +169,8 @@ function firstOfEach(places: readonly Place[]): readonly Place[] {
 
 function nameOf({ situation: { snapshot } }: Place): string {
   const leaves = snapshot._nodes.filter(({ type }) => type === 'atomic' || type === 'final');
-  return leaves.map(pathOf).join(' + ');
+  // A machine without states is its root.
+  return leaves.map((leaf) => pathOf(leaf) || '(root)').join(' + ');
 }
 
 function eventsTo(place: Place): readonly Event[] {

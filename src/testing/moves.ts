@@ -21,7 +21,7 @@ export type ActorOutcomes = Readonly<Record<string, ActorOutcome>>;
 export interface ActorOutcome {
   /** Defaults to one, `undefined`. */
   readonly outputs?: readonly unknown[];
-  /** Defaults to one, an `Error`. */
+  /** Defaults to one, an `Error`, where something takes it. One that nothing takes ends the machine. */
   readonly errors?: readonly unknown[];
   /** What `onSnapshot` is told. Defaults to none. */
   readonly snapshots?: readonly unknown[];
@@ -95,12 +95,27 @@ export class Moves {
   #outcomesOf({ id: actorId, src }: AnyActorRef): readonly Event[] {
     if (!this.#invoked.has(actorId)) this.#hasSpawned = true;
     const outcome = this.#actors[actorId] ?? (typeof src === 'string' ? this.#actors[src] : undefined);
-    const { outputs = [undefined], errors = [unavailable], snapshots = [] } = outcome ?? {};
-    return [
+    const { outputs = [undefined], errors, snapshots = [] } = outcome ?? {};
+    const awaited = [
       ...outputs.map((output) => ({ type: `xstate.done.actor.${actorId}`, output, actorId })),
-      ...errors.map((error) => ({ type: `xstate.error.actor.${actorId}`, error, actorId })),
+      ...(errors ?? [unavailable]).map((error) => ({
+        type: `xstate.error.actor.${actorId}`,
+        error,
+        actorId
+      })),
       ...snapshots.map((snapshot) => ({ type: `xstate.snapshot.${actorId}`, snapshot }))
-    ].filter(({ type }) => this.#descriptors.some((descriptor) => isOutcomeOf(descriptor, type)));
+    ];
+    // What was said to fail does fail, also where nothing takes it.
+    return awaited.filter(
+      (event) => ('error' in event && errors !== undefined) || this.#isAwaited(event.type)
+    );
+  }
+
+  /** A plain wildcard means events from outside; nobody waits for the end of an actor with it. */
+  #isAwaited(type: string): boolean {
+    return this.#descriptors.some(
+      (descriptor) => descriptor.startsWith('xstate.') && isMeant(descriptor, type)
+    );
   }
 }
 
@@ -114,11 +129,6 @@ const unavailable = new Error('unavailable');
 /** What an invocation is called by: the id that XState makes up for one that has none is nobody's. */
 function namesOf({ id, src }: { readonly id: string; readonly src: unknown }): readonly string[] {
   return typeof src === 'string' && src !== id ? [id, src] : [id];
-}
-
-/** A plain wildcard means events from outside; nobody waits for the end of an actor with it. */
-function isOutcomeOf(descriptor: string, type: string): boolean {
-  return descriptor.startsWith('xstate.') && isMeant(descriptor, type);
 }
 
 type PayloadOf<TEvent extends EventObject, TType extends string> = TEvent extends unknown

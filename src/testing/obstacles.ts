@@ -1,5 +1,5 @@
-import type { AnyTransitionDefinition } from 'xstate';
-import { alternativesOf, descriptorOf, edgeIdOf, isMeant, type Edge } from './edges.ts';
+import type { AnyStateMachine, AnyTransitionDefinition } from 'xstate';
+import { alternativesOf, definitionsOf, descriptorOf, edgeIdOf, isMeant, type Edge } from './edges.ts';
 import type { Move } from './moves.ts';
 import type { Place, Sight } from './stateGraph.ts';
 import type { Situation, Step } from './step.ts';
@@ -7,6 +7,11 @@ import type { Situation, Step } from './step.ts';
 /** Why edges are not taken although their states are active. */
 export class Obstacles {
   readonly #offered = new Map<string, { refusals: number; shadowedBy: string | null }>();
+  readonly #byId: ReadonlyMap<string, AnyTransitionDefinition>;
+
+  constructor(machine: AnyStateMachine) {
+    this.#byId = new Map(definitionsOf(machine).map((transition) => [edgeIdOf(transition), transition]));
+  }
 
   /** What did not come of a move. Of the events that a machine sends itself nothing is known here. */
   at(place: Place, move: Move, { taken }: Step, refused: Map<string, Sight>): void {
@@ -20,6 +25,19 @@ export class Obstacles {
         rivals.find((other) => hides(other, transition)) ??
         (transition.guard === undefined ? rivals[0] : undefined);
       this.#note(transition, rival, { place, move }, refused);
+    }
+  }
+
+  /** Where an edge is taken, those before it of the same event have refused: also of events that a machine sends itself. */
+  passedOver(taken: readonly string[], sight: Sight, refused: Map<string, Sight>): void {
+    for (const id of taken) {
+      const transition = this.#byId.get(id)!;
+      const descriptor = descriptorOf(transition);
+      // Of what came from outside, `at` knows more.
+      if (sight.move !== null && descriptor !== '' && isMeant(descriptor, sight.move.event.type)) continue;
+      const alternatives = alternativesOf(transition.source, descriptor);
+      for (const other of alternatives.slice(0, alternatives.indexOf(transition)))
+        this.#note(other, undefined, sight, refused);
     }
   }
 
@@ -38,17 +56,11 @@ export class Obstacles {
     if (edge.source !== '' && !entered.has(edge.source)) return `\`${edge.source}\` was never reached`;
     const offers = this.#offered.get(edge.id);
     if (offers === undefined) {
-      const place = edge.source === '' ? 'the machine' : `\`${edge.source}\``;
-      if (edge.kind === 'always' || edge.kind === 'after') return `${place} was always left before`;
-      if (edge.event.startsWith('xstate.done.state.'))
-        return `the states within ${place} never came to their end`;
-      const remedy =
-        edge.kind === 'event' ? `payloads of ${edge.event}` : `${told[edge.kind]} of it in \`actors\``;
-      return `nothing that it is for came in ${place}: give ${remedy}`;
+      return reasonOfSilence(edge);
     }
     if (offers.shadowedBy !== null && offers.refusals === 0) return `always hidden by ${offers.shadowedBy}`;
-    const guard = edge.guard === null ? 'its guard' : `guard \`${edge.guard}\``;
-    return `${guard} was false all ${offers.refusals} times, with these payloads`;
+    const guard = edge.guard === null || edge.guard === 'inline' ? 'its guard' : `guard \`${edge.guard}\``;
+    return `${guard} was false ${offers.refusals === 1 ? 'the one time' : `all ${offers.refusals} times`}, with these payloads`;
   }
 
   #note(
@@ -68,8 +80,18 @@ export class Obstacles {
   }
 }
 
-/** What an actor tells, by the kind of the edge that waits for it. */
-const told = { done: 'outputs', error: 'errors', snapshot: 'snapshots' } as const;
+/** Why nothing that an edge is for came where its state was active. */
+function reasonOfSilence({ kind, source, event }: Edge): string {
+  const state = source === '' ? 'the machine' : `\`${source}\``;
+  if (kind === 'always' || kind === 'after') return `${state} was always left before`;
+  if (event.startsWith('xstate.done.state.')) return `${state} was never done, or its guard was false`;
+  const [, outcome, actor] = /^xstate\.(done|error|snapshot)\.(?:actor\.)?(.+)$/.exec(event) ?? [];
+  if (outcome === 'snapshot')
+    return `${actor} showed nothing in ${state}: give its \`snapshots\` in \`actors\``;
+  if (outcome !== undefined)
+    return `${actor} did not end so in ${state}: it was not running, or had no such end`;
+  return `nothing that it is for came in ${state}: give payloads of ${event}`;
+}
 
 /** Transitions of the active states that an event of the type may take. */
 function transitionsOf({ snapshot }: Situation, type: string): readonly AnyTransitionDefinition[] {

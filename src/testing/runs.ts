@@ -8,13 +8,24 @@ import {
   type EventObject
 } from 'xstate';
 import { take, type Move } from './moves.ts';
-import { begin, edgeIdsOf, still, throwOwnError, type Event, type Start, type Step } from './step.ts';
+import {
+  activeStates,
+  begin,
+  edgeIdsOf,
+  still,
+  throwOwnError,
+  type Event,
+  type Start,
+  type Step
+} from './step.ts';
 
 /** What can be seen of a machine after an event. */
 export interface Observation {
   readonly snapshot: AnyMachineSnapshot;
   /** Ids of the edges that the event had it take. */
   readonly taken: readonly string[];
+  /** Paths of the states that were active, were it for a moment. */
+  readonly entered: readonly string[];
 }
 
 /** A machine that is taken along a path. */
@@ -45,13 +56,16 @@ export function runStepped(machine: AnyStateMachine, start: Start): Run {
 export function runAsActor(machine: AnyStateMachine, start: Start): Run {
   const clock = new PathClock();
   let taken: string[] = [];
+  let entered: string[] = [];
   const parent = createActor(still(undefined), {
     clock,
     inspect: (observation) => {
       if (observation.type !== '@xstate.microstep') return;
       // A child that is a machine begins as soon as it is made, in the same system.
       const isOwn = (observation.actorRef as AnyActorRef)._parent === parent;
-      if (isOwn) taken.push(...edgeIdsOf(observation, taken.length));
+      if (!isOwn) return;
+      taken.push(...edgeIdsOf(observation, taken.length));
+      entered.push(...activeStates(observation.snapshot as AnyMachineSnapshot));
     }
   });
   const actor = createActor(harmless(machine), {
@@ -74,14 +88,15 @@ export function runAsActor(machine: AnyStateMachine, start: Start): Run {
   function observe(event: Event | null): Observation {
     const snapshot = actor.getSnapshot();
     throwOwnError(snapshot, event);
-    const observation = { snapshot, taken };
+    const observation = { snapshot, taken, entered: [...entered, ...activeStates(snapshot)] };
     taken = [];
+    entered = [];
     return observation;
   }
 }
 
-function observationOf({ situation: { snapshot }, taken }: Step): Observation {
-  return { snapshot, taken };
+function observationOf({ situation: { snapshot }, taken, entered }: Step): Observation {
+  return { snapshot, taken, entered };
 }
 
 function harmless(machine: AnyStateMachine): ActorLogic<AnyMachineSnapshot, EventObject, unknown> {

@@ -68,7 +68,7 @@ export function explore(machine: AnyStateMachine, options: SearchOptions): State
   const taken = new Map<string, Sight>();
   const refused = new Map<string, Sight>();
   const entered = new Set<string>();
-  const obstacles = new Obstacles();
+  const obstacles = new Obstacles(machine);
   const byId = new Map(edges.map((edge) => [edge.id, edge]));
   const guarded = edges.filter(({ guard }) => guard !== null).length;
 
@@ -111,6 +111,7 @@ export function explore(machine: AnyStateMachine, options: SearchOptions): State
       if (source !== '') entered.add(source);
     }
     for (const path of paths) entered.add(path);
+    obstacles.passedOver(ids, sight, refused);
   }
 
   function placeOf(step: Step, from: Place['from'], start: Start): Place {

@@ -50,6 +50,8 @@ export interface ChartTransition {
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
+  /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
+  readonly isReentry: boolean;
   /** Of a delayed transition: ms, or the delay's name. */
   readonly delay: number | string | null;
   readonly description: string | null;
@@ -106,16 +108,18 @@ function describeState(node: AnyStateNode): ChartState {
 
 function historyOf(node: AnyStateNode): ChartState['history'] {
   if (node.type !== 'history') return null;
-  const { target } = node.config as { target?: string };
+  const { target } = node.config as { target?: string | readonly string[] };
   const depth = node.history === 'deep' ? 'deep' : 'shallow';
-  const targets = target === undefined ? [] : [pathOf(siblingOf(node, target))];
+  const targets = target === undefined ? [] : [target].flat().map((each) => pathOf(siblingOf(node, each)));
   return { depth, targets };
 }
 
 /** The state that a target names, as seen from a state: a sibling's path, or an id. */
 function siblingOf(node: AnyStateNode, target: string): AnyStateNode {
   if (target.startsWith('#')) return node.machine.getStateNodeById(target);
-  return target.split('.').reduce((frame, key) => frame.states[key]!, node.parent!);
+  // As XState reads it: a dot that belongs to a key has a backslash before it.
+  const keys = target.split(/(?<!\\)\./).map((key) => key.replaceAll('\\.', '.'));
+  return keys.reduce((frame, key) => frame.states[key]!, node.parent!);
 }
 
 function pathOf({ path }: AnyStateNode): string {

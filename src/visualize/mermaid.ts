@@ -1,6 +1,6 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { assertMachine } from '../validation/machine.ts';
-import { activitiesOf, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
+import { activitiesOf, isWithin, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
 
 /** Longest line of an arrow's label, in characters: Mermaid breaks longer ones where it likes. */
 const labelWidth = 26;
@@ -26,6 +26,7 @@ export function toMermaid(machine: AnyStateMachine): string {
   const anyStates = [root, ...descendantsOf(root)].filter(hasAnyState).map(anyStateOf);
   const drawing = [
     ...(root.type === 'compound' ? drawStates(root) : drawState(root)),
+    ...(isFrame(root) ? [] : drawArrows(root)),
     ...(anyStates.length === 0 ? [] : ['classDef any stroke-dasharray:4', `class ${anyStates.join(',')} any`])
   ];
   return ['stateDiagram-v2', ...indent(drawing), ''].join('\n');
@@ -51,9 +52,13 @@ function drawStates(frame: AnyStateNode): string[] {
     ...drawInitial(frame),
     ...(hasAnyState(frame) ? drawBox(anyStateOf(frame), 'any state', linesOf(frame)) : []),
     ...children.flatMap(drawState),
-    ...arrowsOf(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`),
+    ...drawArrows(frame),
     ...children.filter(({ type }) => type === 'final').map((node) => `${idOf(node)} --> [*]`)
   ];
+}
+
+function drawArrows(frame: AnyStateNode): string[] {
+  return arrowsOf(frame).map(({ from, to, label }) => `${from} --> ${to} : ${label}`);
 }
 
 function drawInitial({ initial: { target, actions } }: AnyStateNode): string[] {
@@ -75,7 +80,7 @@ interface Arrow {
 function arrowsOf(frame: AnyStateNode): Arrow[] {
   const bundles = new Map<string, { from: string; to: string; transitions: NamedTransition[] }>();
   for (const source of [frame, ...descendantsOf(frame)]) {
-    const from = source === frame ? anyStateOf(frame) : idOf(source);
+    const from = source === frame && isFrame(frame) ? anyStateOf(frame) : idOf(source);
     for (const transition of transitionsOf(source)) {
       if (transition.isInternal) continue;
       for (const target of transition.targets) {
@@ -124,10 +129,24 @@ function merged(transitions: readonly NamedTransition[]): string[] {
   return Array.from(triggers, ([effect, names]) => names.join(', ') + effect);
 }
 
-/** ` [guard] / actions`, as far as there are any. */
-function effectOf({ guard, isElse, actions }: NamedTransition): string {
+/** ` [guard] / actions`, as far as there are any, and what its arrow alone does not say. */
+function effectOf({
+  source,
+  targets,
+  guard,
+  isElse,
+  actions,
+  isReentry,
+  isInternal
+}: NamedTransition): string {
   const condition = [isElse ? 'else' : '', guard ?? ''].filter(Boolean).join(' ');
-  return (condition && ` [${condition}]`) + (actions.length > 0 ? ` / ${actions.join(', ')}` : '');
+  const isToItself = targets.length === 1 && targets[0] === source;
+  return [
+    condition && ` [${condition}]`,
+    actions.length > 0 ? ` / ${actions.join(', ')}` : '',
+    isReentry && !isToItself ? ` (re-enters ${source.key})` : '',
+    isToItself && !isReentry && !isInternal ? ` (begins anew inside)` : ''
+  ].join('');
 }
 
 /** Breaks a line between words, but not after a `/` and not within a guard. */
@@ -201,10 +220,6 @@ function frameAround(source: AnyStateNode, target: AnyStateNode): AnyStateNode {
   let frame = source;
   while (frame.parent !== undefined && (frame === target || !isWithin(target, frame))) frame = frame.parent;
   return frame;
-}
-
-function isWithin(node: AnyStateNode, frame: AnyStateNode): boolean {
-  return node === frame || (node.parent !== undefined && isWithin(node.parent, frame));
 }
 
 function descendantsOf(node: AnyStateNode): AnyStateNode[] {

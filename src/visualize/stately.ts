@@ -120,7 +120,9 @@ class ConfigWriter {
     return own;
   }
 
+  /** One that is `undefined` is forbidden, as one without a target and actions is; JSON has only the second. */
   #transitions(value: unknown, at: string): unknown {
+    if (value === undefined) return {};
     return mapped(value, (each, index) =>
       typeof each === 'object' && each !== null ? this.#transition(each as Json, at + index) : each
     );

@@ -134,7 +134,9 @@ function writeTransitions(
   { transitions, source, target, kind }: TransitionGroup,
   content: readonly string[]
 ): string {
-  const events = [...new Set(transitions.map(({ event }) => event || 'always'))].join(' ');
+  const events = [
+    ...new Set(transitions.map(({ event }) => (event || 'always').replaceAll(' ', noBreak)))
+  ].join(' ');
   const descriptions = transitions.flatMap(({ description }) => (description === null ? [] : [description]));
   return [
     `<g class="transition${kind}" data-source="${escape(source)}" data-target="${escape(target)}" data-event="${escape(events)}">`,

@@ -18,6 +18,8 @@ export interface NamedTransition {
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
+  /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
+  readonly isReentry: boolean;
   readonly description: string | null;
   /** Of a delayed transition: ms, or the delay's name. */
   readonly delay: number | string | null;
@@ -39,6 +41,7 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
         isElse: index > 0,
         actions: actions.map(nameOf),
         isInternal: targets.length === 0 || isToItself,
+        isReentry: reenter && targets.length > 0 && targets.every((target) => isWithin(target, node)),
         description: definition.description ?? null,
         delay: delayOf(definition)
       };
@@ -46,13 +49,18 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
   );
 }
 
+/** Whether a state is another one, or in it. */
+export function isWithin(node: AnyStateNode, frame: AnyStateNode): boolean {
+  return node === frame || (node.parent !== undefined && isWithin(node.parent, frame));
+}
+
 /** What a state does on its own: `entry / …`, `exit / …`, `invoke …`; where a history state leads at first. */
 export function activitiesOf(node: AnyStateNode): string[] {
   const { type, config, invoke } = node;
-  const { target } = config as { target?: unknown };
+  const { target } = config as { target?: string | readonly string[] };
   const { entry, exit } = ownActionsOf(node);
   return [
-    ...(type === 'history' && typeof target === 'string' ? [`default ${target}`] : []),
+    ...(type === 'history' && target !== undefined ? [`default ${[target].flat().join(', ')}`] : []),
     ...(entry.length === 0 ? [] : [`entry / ${entry.join(', ')}`]),
     ...(exit.length === 0 ? [] : [`exit / ${exit.join(', ')}`]),
     ...invoke.map((invoked) => `invoke ${sourceOf(invoked)}`)
@@ -73,10 +81,14 @@ export function nameOf(reference: unknown): string {
   if (typeof reference === 'string') return reference;
   if (typeof reference === 'object' && reference !== null && 'type' in reference)
     return String(reference.type);
-  return (typeof reference === 'function' && reference.name) || 'inline';
+  return (typeof reference === 'function' && !ofProperty.test(reference.name) && reference.name) || 'inline';
 }
 
-function guardName(guard: unknown): string {
+/** Functions that stand in a chart without a name are called by the property that they stand in. */
+const ofProperty = /^(actions|entry|exit|guard|src)$/;
+
+/** Name of a guard, composed ones as `and(isIdle, not(isBusy))`, `in` a state. */
+export function guardName(guard: unknown): string {
   // What `and()`, `or()` and `not()` return carries the guards that it is made of; `stateIn()`, its state.
   const { name, guards, stateValue } = guard as { name?: string; guards?: unknown[]; stateValue?: unknown };
   if (guards !== undefined) return `${name}(${guards.map(guardName).join(', ')})`;

@@ -35,15 +35,18 @@ export function arrowTargetsOf({ source, targets, isInternal }: ChartTransition)
   return isInternal ? [] : targets.filter((target) => !isWithin(source, target));
 }
 
-/** ` [guard] / actions`, as far as there are any. */
+/** ` [guard] / actions`, as far as there are any, and what an arrow, or its absence, does not say. */
 function effectOf(transition: ChartTransition): string {
-  const { guard, isElse, actions, isInternal, targets } = transition;
+  const { source, guard, isElse, actions, isInternal, isReentry, targets } = transition;
   const condition = [isElse ? 'else' : '', guard ?? ''].filter(Boolean).join(' ');
   const isAgain = !isInternal && arrowTargetsOf(transition).length === 0;
+  const isInside = !isReentry && targets.every((target) => target === source);
   return [
     condition && ` [${condition}]`,
     actions.length > 0 ? ` / ${actions.join(', ')}` : '',
-    isAgain ? ` (re-enters ${targets.map(keyOf).join(', ')})` : ''
+    isAgain && isInside ? ' (begins anew inside)' : '',
+    isAgain && !isInside ? ` (re-enters ${targets.map(keyOf).join(', ')})` : '',
+    isReentry && !isAgain ? ` (re-enters ${keyOf(source)})` : ''
   ].join('');
 }
 

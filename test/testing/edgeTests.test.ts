@@ -187,7 +187,7 @@ describe('edgeTests', () => {
     expect(error).toMatchObject({ machineId: 'counter', isLimited: false });
     expect((error as Error).message).toBe(
       'counter: not reached:\n' +
-        '  counting: up [isEnough] -> done: guard `isEnough` was false all 1 times, with these payloads\n' +
+        '  counting: up [isEnough] -> done: guard `isEnough` was false the one time, with these payloads\n' +
         'Every situation was looked at. Give more payload cases, another input, or a start in `from`; or remove what nothing can take.'
     );
   });
@@ -218,6 +218,54 @@ describe('edgeTests', () => {
     const error = thrown(() => edgeTests(machine as AnyStateMachine, { events: events as never }));
 
     expect((error as UnreachedEdgesError).unreached).toContain(`a: go -> c: ${reason}`);
+  });
+
+  it('says of an end that does not come which one it is', () => {
+    const machine = createMachine({
+      id: 'ends',
+      initial: 'a',
+      states: {
+        a: {
+          initial: 'in',
+          invoke: { id: 'ticks', src: fromCallback(() => {}), onSnapshot: 'b' },
+          on: { 'xstate.done.actor.other': 'b' },
+          onDone: 'b',
+          states: { in: {}, out: { type: 'final' } }
+        },
+        b: {}
+      }
+    });
+
+    const error = thrown(() => edgeTests(machine as AnyStateMachine, { events: {} }));
+
+    expect((error as UnreachedEdgesError).unreached).toEqual([
+      'a: done of other -> b: other did not end so in `a`: it was not running, or had no such end',
+      'a: done of ends.a -> b: `a` was never done, or its guard was false',
+      'a: snapshot of ticks -> b: ticks showed nothing in `a`: give its `snapshots` in `actors`'
+    ]);
+  });
+
+  it('has a path on which a guard says no to what the machine sends itself', () => {
+    const machine = createMachine({
+      id: 'router',
+      context: ({ input }: { input: { n: number } }) => input,
+      initial: 'start',
+      states: {
+        start: {
+          always: [{ guard: ({ context }) => context.n > 0, target: 'above' }, { target: 'below' }]
+        },
+        above: {},
+        below: {}
+      }
+    });
+
+    const tests = edgeTests(machine, { events: {}, inputs: [{ n: 1 }, { n: 0 }] });
+
+    expect(tests.map(({ title }) => title)).toEqual([
+      'start: always [inline] -> above',
+      'start: always [inline] -> above is refused',
+      'start: always -> below'
+    ]);
   });
 
   it('counts no transition that another region preempts', () => {

@@ -1,4 +1,4 @@
-import { assign, fromPromise, setup } from 'xstate';
+import { assign, createMachine, fromPromise, setup } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { ValidationError } from 'xstate-fleet';
 import { SearchLimitError, checkInvariants, type Finding } from 'xstate-fleet/testing';
@@ -63,6 +63,28 @@ describe('checkInvariants', () => {
     expect(shown(checkInvariants(machine, { events: {} }))).toEqual([
       ['unhandledError', 'working', ['xstate.error.actor.work', 'xstate.error.actor.work']]
     ]);
+  });
+
+  it('finds an error that a child was said to end with, where nothing takes any', () => {
+    const machine = setup({ actors: { work: fromPromise(() => Promise.resolve()) } }).createMachine({
+      id: 'careless',
+      initial: 'working',
+      states: { working: { invoke: { id: 'work', src: 'work', onDone: 'done' } }, done: { type: 'final' } }
+    });
+
+    expect(checkInvariants(machine, { events: {} })).toEqual([]);
+    expect(
+      shown(checkInvariants(machine, { events: {}, actors: { work: { errors: [new Error('broken')] } } }))
+    ).toEqual([['unhandledError', 'working', ['xstate.error.actor.work']]]);
+  });
+
+  it('lets a run stay anywhere, where that is said', () => {
+    const machine = createMachine({ id: 'lamp', on: { ring: {} } });
+
+    expect(checkInvariants(machine, { events: { ring: [{}] } })).toMatchObject([
+      { kind: 'stuck', subject: '(root)', message: expect.stringContaining('out of (root)') as string }
+    ]);
+    expect(checkInvariants(machine, { events: { ring: [{}] }, restingStates: ['*'] })).toEqual([]);
   });
 
   it.each([{ restingStates: ['opne'] }, { requiredEvents: { close: ['opne'] } }])(

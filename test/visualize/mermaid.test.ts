@@ -143,7 +143,7 @@ describe('toMermaid', () => {
       )
     );
     expect(drawing.texts.get('a --> b')).toBe(
-      'always [guard] / actions load done, after 1000 ms load failed / assign after pause [and(isIdle, not(isBusy))]'
+      'always [inline] / inline load done, after 1000 ms load failed / assign after pause [and(isIdle, not(isBusy))]'
     );
     expect(drawing.texts.get('a')).toBe('invoke load');
     expect(drawing.texts.get('b --> a')).toBe('done');
@@ -162,6 +162,20 @@ describe('toMermaid', () => {
     );
     expect(drawing.texts.get('a --> a')).toBe('again');
     expect(drawing.texts.get('a')).toBe('note / log');
+  });
+
+  it('says which ways into a state leave it first', () => {
+    const box = { initial: 'x', states: { x: {}, y: {} } };
+    const on = {
+      inside: '.y',
+      outside: { target: '.y', reenter: true },
+      self: { target: 'box' },
+      anew: { target: 'box', reenter: true }
+    };
+    const { texts } = read(toMermaid(createMachine({ initial: 'box', states: { box: { ...box, on } } })));
+
+    expect(texts.get('box__any --> box__y')).toBe('inside outside (re-enters box)');
+    expect(texts.get('box --> box')).toBe('self (begins anew inside) anew');
   });
 
   it('keeps names and descriptions from being read as syntax', () => {
@@ -215,6 +229,41 @@ describe('toMermaid', () => {
     expect(toMermaid(machine)).toBe(
       ['stateDiagram-v2', '  state "lonely" as machine', '  machine : a / b', ''].join('\n')
     );
+  });
+
+  it('gives each state an id of its own, whatever script their names are in', () => {
+    const { states } = read(
+      toMermaid(
+        createMachine({
+          initial: '待機',
+          states: {
+            待機: {},
+            実行: {},
+            'a-b': {},
+            'a b': {},
+            a: { initial: 'b', states: { b: {} } },
+            a__b: {}
+          }
+        })
+      )
+    );
+    expect(states.size).toBe(7);
+  });
+
+  it('draws a machine without states as a box', () => {
+    const text = toMermaid(
+      createMachine({
+        id: 'lamp',
+        on: { ring: { actions: 'chime' }, anew: { target: '#lamp', reenter: true } }
+      })
+    );
+    expect(text.split('\n').map((line) => line.trim())).toEqual([
+      'stateDiagram-v2',
+      'state "lamp" as machine',
+      'machine : ring / chime',
+      'machine --> machine : anew',
+      ''
+    ]);
   });
 
   it('leaves long descriptions out', () => {

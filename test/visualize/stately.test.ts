@@ -2,10 +2,14 @@ import { and, assign, createMachine, fromPromise, setup, type AnyStateMachine } 
 import { describe, expect, it } from 'vitest';
 import { describeMachine, toStatelyConfig, toStatelySource } from 'xstate-fleet/visualize';
 import { machines } from '../../visualizations/charts.ts';
+import { foreignCharts } from '../foreign/charts.ts';
 import { importModule } from '../../src/handlers/moduleImport.ts';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const modules = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 
 describe.each([...machines])('the config of %s', (name, machine) => {
   const { config, inlined } = toStatelyConfig(machine);
@@ -35,10 +39,8 @@ describe.each([...machines])('the config of %s', (name, machine) => {
     expect(invoked.filter((src) => !(src in actors))).toEqual([]);
   });
 
-  it('becomes a module that compiles to the same machine', async () => {
-    const folder = mkdtempSync(
-      join(fileURLToPath(new URL('../../node_modules/', import.meta.url)), '.stately-')
-    );
+  it('becomes a module that makes the same machine', async () => {
+    const folder = mkdtempSync(join(modules, '.stately-'));
     try {
       const file = join(folder, `${name}.mjs`);
       writeFileSync(file, toStatelySource(machine, name));
@@ -48,6 +50,24 @@ describe.each([...machines])('the config of %s', (name, machine) => {
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+it('is a module that compiles, as strictly as it can be asked for, of whatever machine', () => {
+  const folder = mkdtempSync(join(modules, '.stately-'));
+  try {
+    const all = [...machines.values(), ...Array.from(foreignCharts.values(), ({ machine }) => machine)];
+    for (const [index, machine] of all.entries())
+      writeFileSync(join(folder, `${index}.ts`), toStatelySource(machine, `${machine.id} machine`));
+    const compilerOptions = { strict: true, noEmit: true, module: 'nodenext', target: 'es2022' };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+
+    const compiler = [join(modules, 'typescript/bin/tsc'), '--pretty', 'false', '-p', folder];
+    const { stdout, status } = spawnSync(process.execPath, compiler, { encoding: 'utf8' });
+
+    expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('toStatelyConfig', () => {

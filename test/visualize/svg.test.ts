@@ -3,6 +3,7 @@ import { createMachine, type AnyStateMachine } from 'xstate';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeMachine, toSvg, type ChartState } from 'xstate-fleet/visualize';
 import { machines } from '../../visualizations/charts.ts';
+import { anyMachine } from './anyMachine.ts';
 import { collisionsIn, readSvg, type DrawnChart } from './drawnChart.ts';
 
 /** One machine with everything that a chart can have. */
@@ -114,6 +115,46 @@ describe('toSvg', () => {
     expect(collisionsIn(readSvg(await toSvg(machine)))).toEqual([]);
   });
 
+  it('draws where a history leads at first, be it to a state in each region', async () => {
+    const region = { initial: 'off', states: { off: {}, on: {}, 'v1.0': {} } };
+    const past = { type: 'history', target: ['light.on', String.raw`screen.v1\.0`] };
+    const machine = createMachine({
+      type: 'parallel',
+      states: { light: region, screen: region, past }
+    } as never) as AnyStateMachine;
+
+    const { states } = describeMachine(machine).root;
+
+    expect(states[2]!.history).toEqual({ depth: 'shallow', targets: ['light.on', 'screen.v1.0'] });
+    expect(readSvg(await toSvg(machine)).states).toHaveLength(10);
+  });
+
+  it('says which ways into a state leave it first', async () => {
+    const machine = createMachine({
+      initial: 'box',
+      states: {
+        box: {
+          initial: 'x',
+          states: { x: {}, y: {} },
+          on: {
+            inside: '.y',
+            outside: { target: '.y', reenter: true },
+            self: 'box',
+            anew: { target: 'box', reenter: true }
+          }
+        }
+      }
+    });
+
+    const { transitions } = readSvg(await toSvg(machine));
+
+    expect(transitions.map(({ text }) => text).sort()).toEqual([
+      'anew (re-enters box)',
+      'inside outside (re-enters box)',
+      'self (begins anew inside)'
+    ]);
+  });
+
   it('draws the same machine the same way again', async () => {
     expect(await toSvg(zoo)).toBe(await toSvg(zoo));
   });
@@ -145,47 +186,4 @@ describe('toSvg', () => {
 
 function within(state: ChartState): ChartState[] {
   return [state, ...state.states.flatMap(within)];
-}
-
-/** Flat, nested and parallel states, with transitions from anywhere to anywhere. */
-function anyMachine(): fc.Arbitrary<AnyStateMachine> {
-  const { node } = fc.letrec<{ node: Shape }>((tie) => ({
-    node: fc.record({
-      isParallel: fc.boolean(),
-      children: fc.oneof(
-        { depthSize: 'small', withCrossShrink: true },
-        fc.constant<Shape[]>([]),
-        fc.array(tie('node'), { minLength: 1, maxLength: 4 })
-      )
-    })
-  }));
-  const edges = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.boolean()), { maxLength: 10 });
-  return fc.tuple(node, edges).map(([shape, transitions]) => {
-    const configs: { id: string; config: Record<string, unknown> }[] = [];
-    const build = ({ isParallel, children }: Shape, id: string): Record<string, unknown> => {
-      const config: Record<string, unknown> = { id };
-      configs.push({ id, config });
-      if (children.length > 0) {
-        const names = children.map((_, index) => `state${index}`);
-        config.states = Object.fromEntries(
-          children.map((child, index) => [names[index], build(child, `${id}-${index}`)])
-        );
-        if (isParallel) config.type = 'parallel';
-        else config.initial = names[0];
-      }
-      return config;
-    };
-    const root = build(shape, 'm');
-    for (const [index, [from, to, reenter]] of transitions.entries()) {
-      const source = configs[from % configs.length]!.config;
-      const on = (source.on ??= {}) as Record<string, unknown>;
-      on[`event.${index}`] = { target: `#${configs[to % configs.length]!.id}`, reenter, actions: 'record' };
-    }
-    return createMachine(root as never) as AnyStateMachine;
-  });
-}
-
-interface Shape {
-  readonly isParallel: boolean;
-  readonly children: readonly Shape[];
 }
