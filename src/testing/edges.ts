@@ -113,7 +113,8 @@ function eventTitle(transition: AnyTransitionDefinition): string {
   const event = descriptorOf(transition);
   if (event === '') return 'always';
   // A delay may have dots in its name, as the id after it has.
-  if (event.startsWith('xstate.after.')) return `after ${(transition as { readonly delay?: unknown }).delay}`;
+  const { delay } = transition as { readonly delay?: number | string };
+  if (delay !== undefined) return `after ${delay}`;
   const [, outcome, id] = /^xstate\.(done|error|snapshot)\.(?:actor\.|state\.)?(.+)$/.exec(event) ?? [];
   return outcome === undefined ? event : `${outcome} of ${actorName(id!, transition.source)}`;
 }

@@ -55,9 +55,7 @@ export class Obstacles {
   reason(edge: Edge, entered: ReadonlySet<string>): string {
     if (edge.source !== '' && !entered.has(edge.source)) return `\`${edge.source}\` was never reached`;
     const offers = this.#offered.get(edge.id);
-    if (offers === undefined) {
-      return reasonOfSilence(edge);
-    }
+    if (offers === undefined) return reasonOfSilence(edge);
     if (offers.shadowedBy !== null && offers.refusals === 0) return `always hidden by ${offers.shadowedBy}`;
     const guard = edge.guard === null || edge.guard === 'inline' ? 'its guard' : `guard \`${edge.guard}\``;
     return `${guard} was false ${offers.refusals === 1 ? 'the one time' : `all ${offers.refusals} times`}, with these payloads`;

@@ -145,7 +145,7 @@ function effectOf({
     condition && ` [${condition}]`,
     actions.length > 0 ? ` / ${actions.join(', ')}` : '',
     isReentry && !isToItself ? ` (re-enters ${source.key})` : '',
-    isToItself && !isReentry && !isInternal ? ` (begins anew inside)` : ''
+    isToItself && !isReentry && !isInternal ? ' (begins anew inside)' : ''
   ].join('');
 }
 

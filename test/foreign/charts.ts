@@ -34,6 +34,14 @@ export interface ForeignChart {
   readonly dead?: Readonly<Record<string, string>>;
 }
 
+interface Mail {
+  readonly isSpam?: boolean;
+}
+
+interface Deep {
+  readonly isDeep?: boolean;
+}
+
 const never = fromPromise(() => new Promise<never>(() => {}));
 const silent: Subscribable<number> = { subscribe: () => ({ unsubscribe: () => {} }) } as never;
 
@@ -332,7 +340,11 @@ export const foreignCharts: ReadonlyMap<string, ForeignChart> = new Map<string, 
           above: {
             always: { guard: ({ context }) => context.n > 2, target: 'zero', actions: log('enough') },
             initial: 'one',
-            states: { one: { on: { up: { actions: assign({ n: ({ context }) => context.n + 1 }) } } } }
+            states: {
+              one: {
+                on: { up: { actions: assign({ n: ({ context }) => (context as { n: number }).n + 1 }) } }
+              }
+            }
           }
         }
       }),
@@ -375,7 +387,7 @@ export const foreignCharts: ReadonlyMap<string, ForeignChart> = new Map<string, 
           open: {
             on: {
               'mail.read': { actions: 'exact' },
-              'mail.*': { guard: ({ event }) => event['isSpam'] !== true, actions: 'partial' },
+              'mail.*': { guard: ({ event }) => (event as Mail).isSpam !== true, actions: 'partial' },
               'mail.draft.*': 'closed',
               '*': { actions: 'any' }
             }
@@ -686,7 +698,7 @@ export const foreignCharts: ReadonlyMap<string, ForeignChart> = new Map<string, 
             initial: 'b',
             on: { go: { guard: ({ context }) => context.isOn, actions: 'inA' } },
             states: {
-              b: { on: { go: { guard: ({ event }) => event['isDeep'] === true, target: 'c' } } },
+              b: { on: { go: { guard: ({ event }) => (event as Deep).isDeep === true, target: 'c' } } },
               c: { on: { back: 'b' } }
             }
           }

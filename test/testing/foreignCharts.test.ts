@@ -1,11 +1,8 @@
-import { createActor, createMachine } from 'xstate';
+import { createActor, createMachine, type EventObject } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { checkInvariants, coverageOf, edgeTests, edgesOf } from 'xstate-fleet/testing';
 import { Coverage } from '../../src/testing/coverage.ts';
 import { foreignCharts } from '../foreign/charts.ts';
-
-/** Nothing comes later: the actors are left where their paths end. */
-const standing = { setTimeout: () => 0, clearTimeout: () => {} };
 
 describe.each([...foreignCharts])('a chart with %s', (_, { machine, options, dead = {} }) => {
   const tests = edgeTests(machine, { ...options, allowUnreached: true });
@@ -37,7 +34,7 @@ describe.each([...foreignCharts])('a chart with %s', (_, { machine, options, dea
 
   it('is covered by a live actor that is told the events of a path', () => {
     for (const { edge, outcome, start, events } of tests) {
-      if (outcome === 'refused' || events.some(({ type }) => type.startsWith('xstate.'))) continue;
+      if (outcome === 'refused' || events.some(isFromInside)) continue;
       const coverage = new Coverage(machine);
       const parent = createActor(createMachine({}), {
         inspect: coverage.inspect,
@@ -51,3 +48,10 @@ describe.each([...foreignCharts])('a chart with %s', (_, { machine, options, dea
     }
   });
 });
+
+function isFromInside({ type }: EventObject): boolean {
+  return type.startsWith('xstate.');
+}
+
+/** Nothing comes later: the actors are left where their paths end. */
+const standing = { setTimeout: () => 0, clearTimeout: () => {} };
