@@ -29,10 +29,6 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/cluster-parts.md': {
     resize: 'declare function resize(data: unknown, signal: AbortSignal): Promise<number>;'
   },
-  'docs/live-page.md': { fleet: "declare const fleet: import('xstate-fleet').FleetManager;" },
-  'docs/model-based-testing.md': {
-    orderMachine: "declare const orderMachine: import('xstate').AnyStateMachine;"
-  },
   'docs/routing.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/running.md': {
     fleet: "declare const fleet: import('xstate-fleet').FleetManager;",

@@ -100,12 +100,22 @@ async function writePage(
   const recording = await readRecording(path, { maxSteps: maxSteps ?? defaultMaxSteps });
   const html = embedRecording(await page.html(), recording);
   const file = out ?? (await temporaryFile(path));
-  await writeFile(file, html);
+  await write(file, html);
   const { omittedSteps } = recording;
   const cut = omittedSteps === 0 ? '' : ` without its last ${omittedSteps} steps (--max-steps keeps more)`;
   // Of those who read what is printed by a program, it is said where it is not in the way.
   process.stderr.write(`The run is to be stepped through in ${printable(file)}${cut}\n`);
   if (open && page.isTerminal) await page.show(resolve(file));
+}
+
+async function write(file: string, html: string): Promise<void> {
+  try {
+    await writeFile(file, html);
+  } catch (error) {
+    throw new UsageError(
+      `the page ${file} cannot be written: ${(error as Error).message}; pass a file in a folder that is there with --out <file.html>`
+    );
+  }
 }
 
 async function temporaryFile(path: string): Promise<string> {

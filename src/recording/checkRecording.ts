@@ -3,6 +3,7 @@ import type { ScheduleEvent } from '../../machines/scheduleMachine.ts';
 import type { TaskEvent } from '../../machines/taskMachine.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
 import type { BatchRow, ScheduleRow, TaskRow } from '../store.ts';
+import { refuse } from '../validation/validation.ts';
 import { ChartMoves } from './chartMoves.ts';
 import { recordedCharts } from './readRecording.ts';
 import type { FullStep, RecordedRow, Subject } from './recordedSteps.ts';
@@ -42,10 +43,14 @@ export interface RecordingDifference {
  *
  * @param source - A file, read in bounded memory; or a recording in memory, whose steps have no contexts: all of its
  * steps are looked at like the agents'.
- * @throws {RecordingError} when the file is none, has another version, or is damaged.
+ * @throws {RecordingError} when the file is none, has another version, or is damaged. @throws {ValidationError}
  */
 export async function checkRecording(source: string | Recording): Promise<RecordingCheck> {
-  return typeof source === 'string' ? checkFile(source) : checkMoves(source);
+  if (typeof source === 'string') return checkFile(source);
+  if (!Array.isArray((source as Partial<Recording> | null | undefined)?.turns)) {
+    refuse('source', source, 'a path, or what readRecording returns');
+  }
+  return checkMoves(source);
 }
 
 async function checkFile(path: string): Promise<RecordingCheck> {

@@ -1,6 +1,8 @@
 import type { AnyMachineSnapshot, AnyStateMachine, InspectionEvent } from 'xstate';
 import { pathOf } from '../charts/statePaths.ts';
+import { assertMachine } from '../validation/machine.ts';
 import { table } from '../validation/table.ts';
+import { readOptions, refuse } from '../validation/validation.ts';
 import { edgeIdsIn, edgesOf, statesOf, type Edge } from './edges.ts';
 import { activeStates } from './step.ts';
 import { CoverageError } from './testingErrors.ts';
@@ -35,8 +37,11 @@ export interface Threshold {
  * What of a machine was covered since the program began: one object for all machines of a config, however provided.
  *
  * Runs of {@link edgeTests} add to it by themselves; an actor does with `createActor(machine, { inspect: coverageOf(machine).inspect })`.
+ *
+ * @throws {ValidationError} for what is no machine.
  */
 export function coverageOf(machine: AnyStateMachine): Coverage {
+  assertMachine('machine', machine);
   let coverage = coverages.get(machine.config);
   if (coverage === undefined) {
     coverage = new Coverage(machine);
@@ -47,13 +52,13 @@ export function coverageOf(machine: AnyStateMachine): Coverage {
 
 /**
  * @param threshold - Percentages. Defaults to 100 of both.
- * @throws {CoverageError} with the table, when less was covered.
+ * @throws {CoverageError} with the table, when less was covered. @throws {ValidationError}
  */
 export function assertCovered(machine: AnyStateMachine, threshold: Partial<Threshold> = {}): void {
   const coverage = coverageOf(machine);
+  const { states: ofStates = 100, transitions: ofTransitions = 100 } = readThreshold(threshold);
   const { states, transitions } = coverage.data();
-  if (states.percent >= (threshold.states ?? 100) && transitions.percent >= (threshold.transitions ?? 100))
-    return;
+  if (states.percent >= ofStates && transitions.percent >= ofTransitions) return;
   throw new CoverageError(machine.id, coverage.table());
 }
 
@@ -131,6 +136,15 @@ export class Coverage {
 
 /** By config: what `.provide()` returns is the same chart. */
 const coverages = new WeakMap<object, Coverage>();
+
+function readThreshold(threshold: Partial<Threshold>): Partial<Threshold> {
+  const given = readOptions('threshold', threshold, ['states', 'transitions']);
+  for (const [part, percent = 0] of Object.entries(given)) {
+    if (percent >= 0 && percent <= 100) continue;
+    refuse(`threshold.${part}`, percent, 'a percentage, from 0 to 100');
+  }
+  return given;
+}
 
 function shareOf(total: number, missed: number): Share {
   const covered = total - missed;

@@ -1,11 +1,13 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate';
-import { assertInteger } from '../validation/validation.ts';
+import { assertMachine } from '../validation/machine.ts';
+import { assertInteger, assertOneOf, readOptions } from '../validation/validation.ts';
 import { comparable } from './comparable.ts';
 import { coverageOf } from './coverage.ts';
 import { edgesOf, type Edge } from './edges.ts';
 import { assertStatesKnown } from './knownStates.ts';
 import { Moves, type ActorOutcomes, type EventCases, type Move } from './moves.ts';
+import { assertFunctions, readPathOptions } from './pathOptions.ts';
 import { runAsActor, runStepped, type Observation, type Run } from './runs.ts';
 import { explore, type Place, type Sight, type StateGraph } from './stateGraph.ts';
 import { activeStates, type Event, type Start } from './step.ts';
@@ -23,7 +25,10 @@ export interface PathOptions<TMachine extends AnyStateMachine> {
     readonly value: SnapshotFrom<TMachine>['value'];
     readonly context: SnapshotFrom<TMachine>['context'];
   }[];
-  /** How invoked and spawned actors end, by their ids. Defaults to `undefined` as the output, and to an `Error`. */
+  /**
+   * How invoked and spawned actors end, by their ids, or by their `src` where no id is here. Defaults to `undefined` as the
+   * output, and to an `Error`.
+   */
   readonly actors?: ActorOutcomes;
   /**
    * What tells two snapshots of the same states apart. Leave out what counts up without end. Defaults to all of the
@@ -55,14 +60,14 @@ export interface EdgeTest<TMachine extends AnyStateMachine = AnyStateMachine> {
    * that were taken with the model after each event. What it took counts as covered.
    *
    * @throws {DisagreementError} where it does something else; whatever `states` throw.
-   * @throws {ValidationError} when `states` names one that is not there.
+   * @throws {ValidationError} also when `states` names one that is not there.
    */
   run(options?: RunOptions<TMachine>): void;
   /**
    * Does the same with the real thing: each event is done to it, and then it is looked at.
    *
    * @throws {UndrivenEventError} when nobody said how an event is done; whatever the callbacks throw.
-   * @throws {ValidationError} when `states` names one that is not there.
+   * @throws {ValidationError} also when `states` names one that is not there.
    */
   drive(system: DrivenSystem<TMachine>): Promise<void>;
 }
@@ -101,18 +106,20 @@ export interface DrivenSystem<TMachine extends AnyStateMachine> {
  * @throws {UnreachedEdgesError} naming each edge that no path takes, and why, unless `allowUnreached`. Always when the
  * search had to end at `limit`.
  * @throws {StepError} when a guard, an assignment or the input throws.
+ * @throws {ValidationError} also when `actors` names one that there is not.
  */
 export function edgeTests<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: EdgeTestOptions<TMachine>
 ): readonly EdgeTest<TMachine>[] {
-  const graph = graphOf(machine, options, false);
+  const given = readPathOptions(machine, options, ['allowUnreached']);
+  const graph = graphOf(machine, given, false);
   coverageOf(machine).explain(graph.reasons);
   const edges = edgesOf(machine);
   const unreached = edges.filter(({ id }) => graph.reasons.has(id));
-  if (unreached.length > 0 && !(options.allowUnreached && graph.isComplete)) {
+  if (unreached.length > 0 && !(given.allowUnreached && graph.isComplete)) {
     const lines = unreached.map(({ id, title }) => `${title}: ${graph.reasons.get(id)}`);
-    throw new UnreachedEdgesError(machine.id, lines, graph.isComplete ? null : limitOf(options));
+    throw new UnreachedEdgesError(machine.id, lines, graph.isComplete ? null : limitOf(given));
   }
   return edges.flatMap((edge) => {
     const taken = graph.taken.get(edge.id);
@@ -124,7 +131,10 @@ export function edgeTests<TMachine extends AnyStateMachine>(
   }) as unknown as readonly EdgeTest<TMachine>[];
 }
 
-/** @param isExhaustive - Whether to look at all situations, or only until all edges are found. */
+/**
+ * @param options - As `readPathOptions` returns them.
+ * @param isExhaustive - Whether to look at all situations, or only until all edges are found.
+ */
 export function graphOf<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: PathOptions<TMachine>,
@@ -136,14 +146,17 @@ export function graphOf<TMachine extends AnyStateMachine>(
     ...inputs.map((input) => ({ input })),
     ...from
   ];
-  return explore(machine, {
+  const moves = new Moves(machine, events, actors);
+  const graph = explore(machine, {
     starts: starts.length === 0 ? [{}] : starts,
-    moves: new Moves(machine, events, actors),
+    moves,
     serializeState: ({ snapshot }) =>
       serializeState ? serializeState(snapshot as SnapshotFrom<TMachine>) : (snapshot.context as unknown),
     limit: limitOf(options),
     isExhaustive
   });
+  if (graph.isComplete) moves.assertActorsKnown();
+  return graph;
 }
 
 /** @throws {ValidationError} when it is out of bounds. */
@@ -178,13 +191,21 @@ class Path {
     this.events = this.#moves.map(({ event }) => event);
   }
 
-  run({ machine = this.#machine, as = 'both', states = {} }: RunOptions<AnyStateMachine> = {}): void {
+  run(options: RunOptions<AnyStateMachine> = {}): void {
+    const given = readOptions('options', options, ['machine', 'as', 'states']);
+    const { machine = this.#machine, as = 'both', states = {} } = given;
+    assertMachine('options.machine', machine);
+    assertOneOf('options.as', as, ['stepped', 'actor', 'both']);
+    assertFunctions('states', states);
     assertStatesKnown(this.#machine, 'states', Object.keys(states));
     if (as !== 'actor') this.#check('stepped', machine, runStepped, states);
     if (as !== 'stepped') this.#check('as an actor', machine, runAsActor, states);
   }
 
-  async drive({ events, states = {} }: DrivenSystem<AnyStateMachine>): Promise<void> {
+  async drive(system: DrivenSystem<AnyStateMachine>): Promise<void> {
+    const { events, states = {} } = readOptions('system', system, ['events', 'states']);
+    assertFunctions('events', events);
+    assertFunctions('states', states);
     assertStatesKnown(this.#machine, 'states', Object.keys(states));
     await this.#look(states, 0);
     for (const [index, { event }] of this.#moves.entries()) {

@@ -1,5 +1,6 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition, InspectedMicrostepEvent } from 'xstate';
 import { pathOf } from '../charts/statePaths.ts';
+import { assertMachine } from '../validation/machine.ts';
 import { guardName } from '../visualize/transitions.ts';
 import { withoutPreempted } from './preemption.ts';
 
@@ -22,8 +23,9 @@ export interface Edge {
   readonly title: string;
 }
 
-/** Every transition of a machine, in the order of the chart, those of the root first. */
+/** Every transition of a machine, in the order of the chart, those of the root first. @throws {ValidationError} */
 export function edgesOf(machine: AnyStateMachine): readonly Edge[] {
+  assertMachine('machine', machine);
   return definitionsOf(machine).map(edgeOf);
 }
 
@@ -110,5 +112,11 @@ function eventTitle(transition: AnyTransitionDefinition): string {
   const { delay } = transition as { readonly delay?: number | string };
   if (delay !== undefined) return `after ${delay}`;
   const [, outcome, id] = /^xstate\.(done|error|snapshot)\.(?:actor\.|state\.)?(.+)$/.exec(event) ?? [];
-  return outcome === undefined ? event : `${outcome} of ${id}`;
+  return outcome === undefined ? event : `${outcome} of ${actorName(id!, transition.source)}`;
+}
+
+/** An invocation without an id has one of XState's making, which says nothing: its source does. */
+function actorName(id: string, { id: node, invoke }: AnyStateNode): string {
+  const src: unknown = invoke.find((each, index) => each.id === id && id === `${index}.${node}`)?.src;
+  return typeof src === 'string' && !src.startsWith('xstate.invoke.') ? src : id;
 }

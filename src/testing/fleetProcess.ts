@@ -4,6 +4,7 @@ import { withResolvers } from '../fleet/withResolvers.ts';
 import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
 import type { FleetManager } from '../fleetManager.ts';
 import type { Commit, Store } from '../store.ts';
+import { refuse } from '../validation/validation.ts';
 import { ProcessClock } from './processClock.ts';
 import { ProcessStore } from './processStore.ts';
 import type { SimulatedClock } from './simulatedClock.ts';
@@ -57,6 +58,9 @@ export class FleetProcess<TFleet extends AnyFleet> {
       }
     });
     this.manager = create({ ...parts, name, clock: this.#clock, store: this.#store.store });
+    if (typeof (this.manager as Partial<AnyFleet>).on !== 'function') {
+      refuse('options.create()', this.manager, 'a FleetManager');
+    }
     this.manager.on('*', onFact);
   }
 

@@ -1,9 +1,12 @@
 import type { AnyStateMachine } from 'xstate';
 import { pathOf } from '../charts/statePaths.ts';
+import { showKey } from '../validation/show.ts';
+import { readFields } from '../validation/validation.ts';
 import { coverageOf } from './coverage.ts';
 import { edgesOf, statesOf } from './edges.ts';
 import { graphOf, limitOf, type PathOptions } from './edgeTests.ts';
 import { assertStatesKnown } from './knownStates.ts';
+import { readList, readPathOptions } from './pathOptions.ts';
 import { movesTo, type Place, type StateGraph } from './stateGraph.ts';
 import { activeStates, type Event } from './step.ts';
 import { SearchLimitError } from './testingErrors.ts';
@@ -42,18 +45,23 @@ export interface Finding {
  *
  * @returns What does not hold, each with the shortest counterexample; empty: all is well, for these events and inputs.
  * @throws {SearchLimitError} when there are more situations than `limit`: what holds in some is no proof.
- * @throws {ValidationError} when `restingStates` or `requiredEvents` name a state that is not there.
+ * @throws {ValidationError} also when `restingStates` or `requiredEvents` name a state that is not there.
  * @throws {StepError} when a guard, an assignment or the input throws.
  */
 export function checkInvariants<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: InvariantOptions<TMachine>
 ): readonly Finding[] {
-  const { restingStates = [], requiredEvents = {} } = options;
+  const given = readPathOptions(machine, options, ['restingStates', 'requiredEvents']);
+  const { restingStates = [], requiredEvents = {} } = given;
+  readList('restingStates', restingStates);
+  for (const [type, states] of Object.entries(readFields('requiredEvents', requiredEvents))) {
+    readList(`requiredEvents${showKey(type)}`, states);
+  }
   assertStatesKnown(machine, 'restingStates', restingStates);
   assertStatesKnown(machine, 'requiredEvents', Object.values(requiredEvents).flat());
-  const graph = graphOf(machine, options, true);
-  if (!graph.isComplete) throw new SearchLimitError(machine.id, limitOf(options));
+  const graph = graphOf(machine, given, true);
+  if (!graph.isComplete) throw new SearchLimitError(machine.id, limitOf(given));
   coverageOf(machine).explain(graph.reasons);
   return [
     ...failing(graph),

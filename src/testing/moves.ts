@@ -1,5 +1,7 @@
-import type { AnyStateMachine, ContextFrom, EventFromLogic, EventObject } from 'xstate';
-import { edgesOf, isMeant } from './edges.ts';
+import type { AnyActorRef, AnyStateMachine, ContextFrom, EventFromLogic, EventObject } from 'xstate';
+import { ValidationError } from '../errors.ts';
+import { quote } from '../validation/show.ts';
+import { edgesOf, isMeant, statesOf } from './edges.ts';
 import { childrenOf, elapse, step, type Event, type Situation, type Step } from './step.ts';
 
 /** Payloads to try with each event, as data or made from the context of the moment. */
@@ -13,7 +15,7 @@ export type EventCases<TMachine extends AnyStateMachine> = {
 /** An event without its type. */
 export type EventCase<TPayload, TContext> = TPayload | ((context: TContext) => TPayload);
 
-/** How the actors that a machine invokes and spawns may end, by their ids. */
+/** How the actors that a machine invokes and spawns may end, by their ids, or by their `src`. */
 export type ActorOutcomes = Readonly<Record<string, ActorOutcome>>;
 
 export interface ActorOutcome {
@@ -37,6 +39,10 @@ export class Moves {
   readonly #cases: readonly (readonly [type: string, EventCase<object, unknown>])[];
   readonly #actors: ActorOutcomes;
   readonly #descriptors: readonly string[];
+  /** Ids and sources of the actors that the chart invokes, or that came up. */
+  readonly #known: Set<string>;
+  readonly #invoked: ReadonlySet<string>;
+  #hasSpawned = false;
 
   constructor(
     machine: AnyStateMachine,
@@ -48,6 +54,9 @@ export class Moves {
     );
     this.#actors = actors;
     this.#descriptors = [...new Set(edgesOf(machine).map(({ event }) => event))];
+    const invocations = [machine.root, ...statesOf(machine)].flatMap(({ invoke }) => invoke);
+    this.#invoked = new Set(invocations.map(({ id }) => id));
+    this.#known = new Set(invocations.flatMap(namesOf));
   }
 
   /** Nothing happens to a machine that is done. */
@@ -61,14 +70,32 @@ export class Moves {
     const children = Object.values(childrenOf(snapshot));
     const outcomes = children
       .filter((child) => child !== undefined && !ended.has(child))
-      .flatMap((child) => this.#outcomesOf(child!.id))
+      .flatMap((child) => this.#outcomesOf(child!))
       .map((event): Move => ({ kind: 'outcome', event }));
     const [timer] = timers;
     return [...told, ...outcomes, ...(timer ? [{ kind: 'delay', event: timer.event } as const] : [])];
   }
 
-  #outcomesOf(actorId: string): readonly Event[] {
-    const { outputs = [undefined], errors, snapshots = [] } = this.#actors[actorId] ?? {};
+  /**
+   * To be asked when all is looked at: the ids of what is spawned are known then alone, and where anything was, any name
+   * may be one of them.
+   *
+   * @throws {ValidationError} when it was said how an actor ends that there is not.
+   */
+  assertActorsKnown(): void {
+    if (this.#hasSpawned) return;
+    for (const name of Object.keys(this.#actors)) {
+      if (this.#known.has(name)) continue;
+      const known =
+        this.#known.size === 0 ? 'absent: it invokes none' : `one of ${[...this.#known].join(', ')}`;
+      throw new ValidationError('actors', quote(name), known);
+    }
+  }
+
+  #outcomesOf({ id: actorId, src }: AnyActorRef): readonly Event[] {
+    if (!this.#invoked.has(actorId)) this.#hasSpawned = true;
+    const outcome = this.#actors[actorId] ?? (typeof src === 'string' ? this.#actors[src] : undefined);
+    const { outputs = [undefined], errors, snapshots = [] } = outcome ?? {};
     const awaited = [
       ...outputs.map((output) => ({ type: `xstate.done.actor.${actorId}`, output, actorId })),
       ...(errors ?? [unavailable]).map((error) => ({
@@ -98,6 +125,11 @@ export function take(situation: Situation, { kind, event }: Move): Step {
 }
 
 const unavailable = new Error('unavailable');
+
+/** What an invocation is called by: the id that XState makes up for one that has none is nobody's. */
+function namesOf({ id, src }: { readonly id: string; readonly src: unknown }): readonly string[] {
+  return typeof src === 'string' && src !== id ? [id, src] : [id];
+}
 
 type PayloadOf<TEvent extends EventObject, TType extends string> = TEvent extends unknown
   ? TType extends TEvent['type']

@@ -16,8 +16,14 @@ export interface ScriptCall<TData = unknown> {
   readonly isAborted: boolean;
 }
 
-/** A handler that does what a test says, and remembers its calls. Scripts are made of scripts. */
+/**
+ * A handler that does what a test says, and remembers its calls. Scripts are made of scripts.
+ *
+ * It stands for handlers that take less too, so that a class of yours need not know that it is tested.
+ */
 export interface Script<TResult = unknown, TData = unknown> {
+  (): Promise<TResult>;
+  (data: TData): Promise<TResult>;
   (data: TData, context: HandlerContext): Promise<TResult>;
   /** In order. */
   readonly calls: readonly ScriptCall<TData>[];
@@ -174,7 +180,7 @@ function scripted<TResult, TData>(
   run: (data: TData, context: HandlerContext) => TResult | Promise<TResult>
 ): Script<TResult, TData> {
   const calls: ScriptCall<TData>[] = [];
-  return Object.assign(
+  const handler = Object.assign(
     async (data: TData, context: HandlerContext) => {
       const { key, task, attempt, workerId, signal } = context;
       calls.push({
@@ -191,6 +197,8 @@ function scripted<TResult, TData>(
     },
     { calls }
   );
+  // A fleet always gives both arguments.
+  return handler as unknown as Script<TResult, TData>;
 }
 
 /** What `begin` resolves; rejects with the reason of the signal, and disposes of what was begun. */

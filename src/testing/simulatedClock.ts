@@ -1,5 +1,6 @@
 import TinyQueue from 'tinyqueue';
 import { systemClock, type Clock } from '../clock.ts';
+import { assertPromise } from '../validation/validation.ts';
 
 interface Alarm {
   /** Monotonic ms. */
@@ -72,6 +73,7 @@ export class SimulatedClock implements Clock {
 
   /** Time stands still until this has settled: for real input and output. @returns The same promise. */
   hold<T>(work: Promise<T>): Promise<T> {
+    assertPromise('work', work);
     const release = (): void => void this.#held.delete(work);
     this.#held.add(work);
     work.then(release, release);

@@ -12,8 +12,10 @@ import { isHeld } from '../ledger/ledger.ts';
 import type { Commit, Store, TaskRow } from '../store.ts';
 import { memoryStore } from '../stores/memory.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
+import { assertStore } from '../validation/ports.ts';
 import { quote } from '../validation/show.ts';
 import {
+  assertPromise,
   assertDuration,
   assertFunction,
   assertInteger,
@@ -147,6 +149,7 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     const { seed = 1, now, clock, create, store = memoryStore(), name = 'default', ...parts } = options;
     assertInteger('options.seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     if (now !== undefined) assertTime('options.now', now);
+    assertStore('options.store', store);
     if (clock !== undefined && !(clock instanceof SimulatedClock)) {
       refuse('options.clock', clock, 'a SimulatedClock');
     }
@@ -219,6 +222,7 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
    * @throws {NotSettledError} when it does not settle. @throws {CrashedError} @throws {NotRunningError}
    */
   async run<T>(promise: Promise<T>, options: SimulatedWait = {}): Promise<T> {
+    assertPromise('promise', promise);
     let isSettled = false;
     const settle = (): boolean => (isSettled = true);
     promise.then(settle, settle);

@@ -73,6 +73,11 @@ export function assertFunction(argument: string, value: unknown): void {
   if (typeof value !== 'function') refuse(argument, value, 'a function');
 }
 
+export function assertPromise(argument: string, value: unknown): asserts value is PromiseLike<unknown> {
+  const then: unknown = typeof value === 'object' && value !== null && 'then' in value ? value.then : null;
+  if (typeof then !== 'function') refuse(argument, value, 'a promise');
+}
+
 export function assertObject(
   argument: string,
   value: unknown

@@ -1,5 +1,6 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { pathOf } from '../charts/statePaths.ts';
+import { assertMachine } from '../validation/machine.ts';
 import { nameOf, ownActionsOf, sourceOf, transitionsOf } from './transitions.ts';
 
 /** A machine as plain data: what a drawing, a table or a check needs of it. */
@@ -62,8 +63,12 @@ export interface ChartTransition {
  *
  * Guards, actions, actors and delays are there by name; what is inline is called by the name of its function, or
  * `inline`.
+ *
+ * @throws {ValidationError} for what is no machine.
  */
-export function describeMachine({ root }: AnyStateMachine): Chart {
+export function describeMachine(machine: AnyStateMachine): Chart {
+  assertMachine('machine', machine);
+  const { root } = machine;
   return { id: root.key, root: describeState(root) };
 }
 

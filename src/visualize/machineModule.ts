@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
+import { isMachine } from '../validation/machine.ts';
 
 /**
  * The machines that a module exports, by name; each once.
@@ -15,18 +16,6 @@ export function machinesOf(module: Readonly<Record<string, unknown>>): Map<strin
     machines.set(isDefault(name) && !machines.has(value.id) ? value.id : name, value);
   }
   return machines;
-}
-
-/** By its shape: a module may have brought a copy of XState of its own. */
-function isMachine(value: unknown): value is AnyStateMachine {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'root' in value &&
-    'implementations' in value &&
-    'getStateNodeById' in value &&
-    typeof value.getStateNodeById === 'function'
-  );
 }
 
 /** Named exports before a default one: its machine may have a name besides. */

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { assertMachine } from '../validation/machine.ts';
 import { activitiesOf, isWithin, nameOf, transitionsOf, type NamedTransition } from './transitions.ts';
 
 /** Longest line of an arrow's label, in characters: Mermaid breaks longer ones where it likes. */
@@ -17,8 +18,11 @@ const descriptionLimit = 90;
  * Parameters, tags and long descriptions are left out.
  *
  * @returns The text of the diagram, ending in a newline.
+ * @throws {ValidationError} for what is no machine.
  */
-export function toMermaid({ root }: AnyStateMachine): string {
+export function toMermaid(machine: AnyStateMachine): string {
+  assertMachine('machine', machine);
+  const { root } = machine;
   const anyStates = [root, ...descendantsOf(root)].filter(hasAnyState).map(anyStateOf);
   const drawing = [
     ...(root.type === 'compound' ? drawStates(root) : drawState(root)),
@@ -160,7 +164,7 @@ const hangingIndent = '#160;#160;#160;';
 
 /** Characters that may mean something to Mermaid, to Markdown or to HTML become entities. */
 function escape(text: string): string {
-  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/g, (found) =>
+  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/gu, (found) =>
     Array.from(found, (character) => `#${character.codePointAt(0)};`).join('')
   );
 }
@@ -174,17 +178,26 @@ function titleOf(node: AnyStateNode): string {
     : key;
 }
 
-/** Words that Mermaid does not take for the id of a state. */
-const reserved = /^(as|class|classDef|click|constructor|default|href|note|root|scale|state|style|__proto__)$/;
+/** Words that Mermaid does not take for the id of a state, and the one of the machine itself. */
+const reserved =
+  /^(machine|accDescr|accTitle|as|class|classDef|click|default|href|note|root|scale|state|style)$/;
 
-function idOf(node: AnyStateNode): string {
-  if (node.path.length === 0) return 'machine';
-  return node.path.map(identifierOf).join('__').replace(reserved, '$1_');
+/** A word that no other state has. */
+function idOf({ path }: AnyStateNode): string {
+  if (path.length === 0) return 'machine';
+  const id = path.map(wordOf).join('__');
+  // Mermaid looks states up in plain objects, which have a `toString` already.
+  return reserved.test(id) || id in Object.prototype ? `${id}_` : id;
 }
 
-/** What no id may have becomes its code, so that two names never become one: between keys stand two underscores. */
-function identifierOf(key: string): string {
-  return key.replaceAll(/[^A-Za-z0-9_]|_(?=_|$)|^_/gu, (found) => `_${found.codePointAt(0)!.toString(16)}_`);
+/** A key as a word: what another key, `__` or `__any` could be taken for becomes its code point, as in `_u20_`. */
+function wordOf(key: string): string {
+  return key
+    .replaceAll(
+      /[^A-Za-z0-9_]|^_|_(?=_|$|u[\da-f]+_)/gu,
+      (found) => `_u${found.codePointAt(0)!.toString(16)}_`
+    )
+    .replace(/^any$/, 'any_');
 }
 
 function anyStateOf(frame: AnyStateNode): string {

@@ -1,4 +1,6 @@
 import type { AnyStateMachine } from 'xstate';
+import { assertMachine } from '../validation/machine.ts';
+import { assertText } from '../validation/validation.ts';
 import { listed, nameOf } from './transitions.ts';
 
 /** A machine's config as JSON, and what of the machine JSON cannot hold. */
@@ -28,8 +30,11 @@ type ImplementationKind = 'actions' | 'guards' | 'actors' | 'delays';
  * context and the input and output of actors are functions, which are left out.
  *
  * @returns What `createMachine(config).provide(…)` takes: a machine of the same states and transitions.
+ * @throws {ValidationError} for what is no machine.
  */
-export function toStatelyConfig({ config }: AnyStateMachine): StatelyConfig {
+export function toStatelyConfig(machine: AnyStateMachine): StatelyConfig {
+  assertMachine('machine', machine);
+  const { config } = machine;
   const writer = new ConfigWriter();
   return {
     config: { ...writer.state(config as Json, ''), ...versionOf(config as Json) },
@@ -43,8 +48,10 @@ export function toStatelyConfig({ config }: AnyStateMachine): StatelyConfig {
  * What is declared does nothing: actions are empty, guards hold, actors never end. It is the chart, not the program.
  *
  * @param name - What the machine is exported as; what is no identifier becomes one.
+ * @throws {ValidationError}
  */
 export function toStatelySource(machine: AnyStateMachine, name: string): string {
+  assertText('name', name);
   const { config } = toStatelyConfig(machine);
   const names = namesIn(config);
   const sections = (['actors', 'guards', 'actions', 'delays'] as const)

@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
+import { refuse, readOptions } from '../validation/validation.ts';
 import { describeMachine, type Chart } from './chart.ts';
 import { layOut } from './layout.ts';
 import type { LayoutStyle } from './layoutStyle.ts';
@@ -19,10 +20,15 @@ export interface SvgOptions {
  *
  * It is laid out in several ways, of which the most compact one that fits is taken. The same machine gives the same
  * text, in every process.
+ *
+ * @throws {ValidationError}
  */
 export async function toSvg(machine: AnyStateMachine, options: SvgOptions = {}): Promise<string> {
   const chart = describeMachine(machine);
-  return writeSvg(chart, await drawPicture(chart, options));
+  const { maxWidth } = readOptions('options', options, ['maxWidth']);
+  if (maxWidth === undefined) return writeSvg(chart, await drawPicture(chart));
+  if (!(maxWidth > 0)) refuse('options.maxWidth', maxWidth, 'a number of pixels, greater than 0');
+  return writeSvg(chart, await drawPicture(chart, { maxWidth }));
 }
 
 /** The best layout of a chart. */

@@ -113,6 +113,13 @@ describe('replay', () => {
     expect(stderr).toMatch(/without its last \d+ steps \(--max-steps keeps more\)/);
   });
 
+  it('says what to do where the page cannot be written', async () => {
+    const path = await recordedRun();
+    await expect(run(path, { out: join(path, 'page.html') })).rejects.toThrow(
+      /^the page .*page\.html cannot be written: ENOTDIR.*; pass a file in a folder that is there with --out/
+    );
+  });
+
   it('prints the life of a task as a table, by its key or its id', async () => {
     const path = await recordedRun();
     const { stdout, opened } = await run(path, { task: 'b/t1' });

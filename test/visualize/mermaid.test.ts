@@ -189,9 +189,46 @@ describe('toMermaid', () => {
       })
     );
     expect(text).toContain('state "note" as note_\n');
-    expect(text).toContain('state "two words" as two_20_words\n');
-    expect(text).toContain('note_ --> two_20_words : x#58;y\n');
+    expect(text).toContain('state "two words" as two_u20_words\n');
+    expect(text).toContain('note_ --> two_u20_words : x#58;y\n');
     expect(read(text).texts.get('note_')).toBe('A "b"; c: d --> {e} *f*');
+  });
+
+  it('tells all states apart, whatever their names are', () => {
+    const keys = ['a b', 'a-b', 'a_b', 'a__b', 'a_u20_b', '开始', '结束', '_', '__', 'any', 'machine', 'a'];
+    const machine = createMachine({
+      type: 'parallel',
+      states: {
+        ...Object.fromEntries(keys.map((key) => [key, {}])),
+        a: { initial: 'b', states: { b: {}, any: {} }, on: { all: '.any' } },
+        a__: { initial: 'b', states: { b: {} } }
+      }
+    });
+    const ids = [...toMermaid(machine).matchAll(/^ *state ".*" as (\S+)/gm)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    // The machine, its states with `a__`, the three within those, and `any state` of `a`.
+    expect(ids).toHaveLength(1 + keys.length + 1 + 3 + 1);
+  });
+
+  it('keeps clear of words that Mermaid does not take for states', () => {
+    const keys = ['note', 'accTitle', 'constructor', 'toString', 'hasOwnProperty'];
+    const machine = createMachine({
+      initial: 'note',
+      states: Object.fromEntries(keys.map((key) => [key, {}]))
+    });
+    for (const key of keys) expect(toMermaid(machine)).toContain(`state "${key}" as ${key}_\n`);
+  });
+
+  it('writes characters beyond the first 65,536 as one', () => {
+    const machine = createMachine({ initial: '🚀', states: { '🚀': {} } });
+    expect(toMermaid(machine)).toContain('state "#128640;" as _u1f680_');
+  });
+
+  it('draws a machine without states as a box', () => {
+    const machine = createMachine({ id: 'lonely', on: { a: { actions: 'b' } } });
+    expect(toMermaid(machine)).toBe(
+      ['stateDiagram-v2', '  state "lonely" as machine', '  machine : a / b', ''].join('\n')
+    );
   });
 
   it('gives each state an id of its own, whatever script their names are in', () => {
