@@ -180,6 +180,21 @@ describe('toMermaid', () => {
     expect(read(text).texts.get('note_')).toBe('A "b"; c: d --> {e} *f*');
   });
 
+  it('has one statement for a name of several lines', () => {
+    const name = 'a\nclick a href "javascript:x"\n%%{init: {}}%%\r\u2028b';
+    const machine = createMachine({
+      initial: name,
+      description: name,
+      states: {
+        [name]: { description: name, on: { [name]: { target: 'c', guard: name, actions: name } } },
+        c: {}
+      }
+    });
+    const text = toMermaid(machine);
+    expect(text).not.toMatch(/^\s*(click|%%|b\b)|[\r\u2028]/m);
+    expect(text).toContain('state "a click a href #34;javascript#58;x#34; ');
+  });
+
   it('leaves long descriptions out', () => {
     const machine = createMachine({ initial: 'a', states: { a: { description: 'word '.repeat(30) } } });
     expect(toMermaid(machine)).not.toContain('word');
