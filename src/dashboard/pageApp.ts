@@ -51,7 +51,7 @@ export function createPageApp(app: PageAppOptions): Hono<PageEnv> {
 
   hono.use('/api/*', guardOrigin(options.allowedOrigins));
   addAuthorization(hono, { access, cookie, protectReads: options.protectReads });
-  addReadRoutes(hono, { fleet, streams, shown: new ShownValues(options.redact) });
+  addReadRoutes(hono, { fleet, streams, shown: () => new ShownValues(options.redact) });
   addActionRoutes(hono, fleet, clock);
   refuseOtherMethods(hono);
   return hono;

@@ -13,7 +13,8 @@ const maxReads = 16;
 export interface ReadRouteOptions {
   readonly fleet: ServedFleet;
   readonly streams: EventStreams;
-  readonly shown: ShownValues;
+  /** Makes what shows the values of one answer. */
+  readonly shown: () => ShownValues;
 }
 
 export function addReadRoutes(hono: Hono<PageEnv>, { fleet, streams, shown }: ReadRouteOptions): void {
@@ -37,6 +38,7 @@ export function addReadRoutes(hono: Hono<PageEnv>, { fleet, streams, shown }: Re
   read('/api/tasks/:id', async (_, context) => {
     const key = askedId(context);
     const [view, snapshot] = await Promise.all([fleet.getTask(key), fleet.getTaskSnapshot(key)]);
-    return { view: shown.task(view), snapshot: shown.snapshot(snapshot) };
+    const values = shown();
+    return { view: values.task(view), snapshot: values.snapshot(snapshot) };
   });
 }

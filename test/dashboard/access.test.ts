@@ -175,6 +175,22 @@ describe('E14: what is secret', () => {
     await expect(fleet.serve({ token: `${canary} ` })).rejects.not.toThrow(canary);
   });
 
+  it('is left out where JSON cannot hold what is shown of it, or beyond eight million characters', async () => {
+    const redact = (value: unknown): unknown => (value === 'big' ? 1n : value);
+    const { fleet, get } = await servedFleet({ handlers: { keep: () => 'x'.repeat(900_000) } }, { redact });
+    const tasks = Array.from({ length: 10 }, (_, n) => ({ type: 'keep' as const, id: `${n}`, data: 'big' }));
+    await fleet.submitBatch(tasks as never, { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    for (let times = 0; times < 2; times++) {
+      const { status, json } = await get('/api/results?batchId=b');
+      const results = json as unknown as { readonly result?: string }[];
+      expect([status, results.length]).toEqual([200, 10]);
+      expect(results.filter(({ result }) => result !== undefined)).toHaveLength(8);
+    }
+    const { view } = (await get('/api/tasks/b%2F1')).json as { view: object };
+    expect(view).not.toHaveProperty('data');
+  });
+
   it('is shown as the option says, and left out where that throws', async () => {
     const redact = (value: unknown): unknown => {
       if (value === 'secret') throw new Error('no');
