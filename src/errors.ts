@@ -220,6 +220,24 @@ export class LockedError extends FleetError {
   }
 }
 
+/** A live page cannot listen there: pass another `port` or `host`. Why is the `cause`. */
+export class ListenError extends FleetError {
+  readonly code = 'ERR_LISTEN';
+
+  readonly host: string;
+  readonly port: number;
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    const reason =
+      cause.code === 'EADDRINUSE'
+        ? 'it is taken; pass another port, or 0 for any that is free'
+        : `${cause.message}; pass another host or port`;
+    super(`The page cannot listen on port ${port} of ${host}: ${reason}`, { cause });
+    this.host = host;
+    this.port = port;
+  }
+}
+
 /** A store operation failed. Whether it took effect is `outcome`. */
 export class StoreError extends FleetError {
   readonly code:

@@ -393,6 +393,7 @@ export class FleetManager<
    * this machine, and the token elsewhere; whatever changes something needs the token.
    *
    * @throws {NotRunningError} @throws {ValidationError} also for a host that others can reach, without a `token`.
+   * @throws {ListenError} for a port that is taken, or a host that is not this machine's.
    */
   serve(options: ServeOptions = {}): Promise<LivePage> {
     return this.#pages.open(options);

@@ -646,6 +646,13 @@ export const mutants: readonly Mutant[] = [
     tests: access
   },
   {
+    name: 'a connection sends requests without end before it reads an answer',
+    file: 'src/dashboard/unansweredRequests.ts',
+    find: 'if (count <= this.#most) return true;',
+    replace: 'if (count > 0) return true;',
+    tests: requests
+  },
+  {
     name: 'a session never ends',
     file: 'src/dashboard/access.ts',
     find: 'if (endsAt > this.#clock.monotonic()) return true;',

@@ -1,3 +1,4 @@
+import { ListenError } from '../errors.ts';
 import type { FleetManager } from '../fleetManager.ts';
 import { UsageError } from './failure.ts';
 
@@ -20,10 +21,8 @@ export async function openPage(
   const given = process.env[tokenVariable];
   const options = { port: port === true ? defaultPort : port, ...(given !== undefined && { token: given }) };
   const { url, token } = await fleet.serve(options).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new UsageError(
-      `Port ${options.port} is taken; pass another one: --ui <port>, 0 for any that is free`
-    );
+    if (!(error instanceof ListenError)) throw error;
+    throw new UsageError(`${error.message} (--ui <port>)`);
   });
   note(`Live page: ${url}`);
   if (given !== undefined) return note(`Its token is that of ${tokenVariable}.`);

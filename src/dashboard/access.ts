@@ -31,19 +31,23 @@ export class Access {
   /**
    * Whether it is the token. Takes as long for a wrong one as for the right one.
    *
+   * The right one is never refused: who shares the address of a guesser, as all do on one machine or behind one proxy,
+   * would be locked out by it.
+   *
    * @param address - Of whom it came from.
-   * @throws {Refusal} whatever the token is, when the address has sent ten wrong ones within a minute.
+   * @throws {Refusal} for a wrong one after ten within a minute; it ends the connection.
    */
   isToken(token: string, address: string): boolean {
+    if (timingSafeEqual(hashOf(token), this.#tokenHash)) return true;
     const now = this.#clock.monotonic();
     const wrong = this.#wrongOf(address, now);
     if (wrong.count >= maxWrong) {
       const seconds = Math.ceil((wrong.since + windowMs - now) / 1_000);
       throw new Refusal(429, 'ERR_TOO_MANY_TOKENS', `Too many wrong tokens; try again in ${seconds} s`, {
+        connection: 'close',
         'retry-after': String(seconds)
       });
     }
-    if (timingSafeEqual(hashOf(token), this.#tokenHash)) return true;
     putLast(this.#wrong, address, { ...wrong, count: wrong.count + 1 }, maxAddresses);
     return false;
   }

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import type { Clock } from '../clock.ts';
+import { askedId } from './askedId.ts';
 import type { PageEnv } from './pageEnv.ts';
 import { Places } from './places.ts';
 import { Refusal } from './refusal.ts';
@@ -20,7 +21,7 @@ export function addActionRoutes(hono: Hono<PageEnv>, fleet: ServedFleet, clock: 
     hono.post(path, async (context) => {
       const body = await readJsonBody(context.req.raw);
       const done = await inTime(
-        places.during(() => action(context.req.param('id')!, body)),
+        places.during(() => action(askedId(context), body)),
         clock
       );
       return context.json({ ok: true, ...done });

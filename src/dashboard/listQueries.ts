@@ -15,15 +15,17 @@ export type Query = (name: string) => string | undefined;
 /** The lists that a page shows, as {@link ServedFleet} gives them. A filter that is not allowed is refused by it. */
 export class ListQueries {
   readonly #fleet: ServedFleet;
-  readonly #shown: ShownValues;
+  readonly #shown: () => ShownValues;
 
-  constructor(fleet: ServedFleet, shown: ShownValues) {
+  /** @param shown - Makes what shows the values of one list. */
+  constructor(fleet: ServedFleet, shown: () => ShownValues) {
     this.#fleet = fleet;
     this.#shown = shown;
   }
 
   batches(query: Query): Promise<object[]> {
     const status = query('status') as BatchState | undefined;
+    const shown = this.#shown();
     return inSlices(
       limitOf(query),
       query('after'),
@@ -34,13 +36,14 @@ export class ListQueries {
           ...(status !== undefined && { status })
         }),
       ({ id }) => id,
-      (batch) => this.#shown.batch(batch)
+      (batch) => shown.batch(batch)
     );
   }
 
   tasks(query: Query): Promise<object[]> {
     const [batchId, type] = [query('batchId'), query('type')];
     const status = query('status') as TaskStatus | undefined;
+    const shown = this.#shown();
     return inSlices(
       limitOf(query),
       numberOf(query, 'after'),
@@ -53,7 +56,7 @@ export class ListQueries {
           ...(type !== undefined && { type })
         }),
       ({ seq }) => seq,
-      (task) => this.#shown.task(task)
+      (task) => shown.task(task)
     );
   }
 
@@ -61,13 +64,14 @@ export class ListQueries {
     const batchId = query('batchId');
     assertIdWithoutSlash('batchId', batchId);
     const success = booleanOf(query, 'success');
+    const shown = this.#shown();
     return inSlices(
       limitOf(query),
       numberOf(query, 'offset') ?? 0,
       (limit, offset) =>
         this.#fleet.getBatchResults(batchId, { limit, offset, ...(success !== undefined && { success }) }),
       (_, offset) => offset! + 1,
-      (result) => this.#shown.result(result)
+      (result) => shown.result(result)
     );
   }
 }

@@ -43,7 +43,7 @@ export class LivePages {
     this.#options = options;
   }
 
-  /** Serves a page, until it or the fleet ends. @throws {NotRunningError} @throws {ValidationError} */
+  /** Serves a page, until it or the fleet ends. @throws {NotRunningError} @throws {ValidationError} @throws {ListenError} */
   async open(options: ServeOptions): Promise<LivePage> {
     const { actor, clock, fleet, onError } = this.#options;
     const running = actor.require('serve');
@@ -75,6 +75,7 @@ export class LivePages {
       onError
     });
     const close = async (): Promise<void> => {
+      ended.unsubscribe();
       await server.close();
       this.#pages.delete(page);
     };
@@ -84,10 +85,17 @@ export class LivePages {
       close,
       [Symbol.asyncDispose]: close
     };
+    try {
+      // It may have stopped while the server began to listen.
+      actor.require('serve');
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     this.#pages.add(page);
     const end = (): void => void close();
-    // However it ends; one that has ended meanwhile says so at once.
-    running.subscribe({ complete: end, error: end });
+    // However it ends. A page that is closed before is forgotten by it.
+    const ended = running.subscribe({ complete: end, error: end });
     return page;
   }
 

@@ -1,15 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { ListenError } from '../errors.ts';
 import { createPageApp, type PageAppOptions } from './pageApp.ts';
 import type { Refusal } from './refusal.ts';
 import { checkRequest } from './requestRules.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import type { ResolvedServeOptions } from './serveOptions.ts';
+import { UnansweredRequests } from './unansweredRequests.ts';
 
 /** What a connection may take, ms. Node's own are a minute and five. */
 const defaultTimeouts = { headersMs: 10_000, requestMs: 30_000, stalledMs: 30_000 };
 const maxConnections = 256;
+/** Requests of a connection that are not answered yet: no browser sends a second one, and each holds its answer. */
+const maxUnanswered = 4;
 const maxHeaderBytes = 16_384;
 /** How long readers may take to read what was sent when it is over, ms. */
 const closingMs = 500;
@@ -26,12 +30,13 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-/** @throws what keeps it from listening: a port that is taken. */
+/** @throws {ListenError} */
 export async function startPageServer(parts: PageServerOptions): Promise<PageServer> {
   const { options, streams, onError, timeouts = defaultTimeouts } = parts;
   let port = options.port;
   const app = createPageApp({ ...parts, cookie: () => `fleet-session-${port}` });
   const respond = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const unanswered = new UnansweredRequests(maxUnanswered);
   const server = createServer(
     {
       headersTimeout: timeouts.headersMs,
@@ -42,6 +47,7 @@ export async function startPageServer(parts: PageServerOptions): Promise<PageSer
       keepAlive: true
     },
     (incoming, outgoing) => {
+      if (!unanswered.admit(incoming.socket, outgoing)) return;
       try {
         checkRequest(incoming, options);
       } catch (error) {
@@ -84,9 +90,10 @@ function refuse(
 
 function listen(server: Server, { port, host }: ResolvedServeOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (cause: Error): void => reject(new ListenError(host, port, cause));
+    server.once('error', fail);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve();
     });
   });

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import { askedId } from './askedId.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { ListQueries, type Query } from './listQueries.ts';
 import type { PageContext, PageEnv } from './pageEnv.ts';
@@ -12,7 +13,8 @@ const maxReads = 16;
 export interface ReadRouteOptions {
   readonly fleet: ServedFleet;
   readonly streams: EventStreams;
-  readonly shown: ShownValues;
+  /** Makes what shows the values of one answer. */
+  readonly shown: () => ShownValues;
 }
 
 export function addReadRoutes(hono: Hono<PageEnv>, { fleet, streams, shown }: ReadRouteOptions): void {
@@ -33,9 +35,10 @@ export function addReadRoutes(hono: Hono<PageEnv>, { fleet, streams, shown }: Re
   read('/api/batches', (query) => lists.batches(query));
   read('/api/tasks', (query) => lists.tasks(query));
   read('/api/results', (query) => lists.results(query));
-  read('/api/tasks/:key', async (_, { req }) => {
-    const key = req.param('key')!;
+  read('/api/tasks/:id', async (_, context) => {
+    const key = askedId(context);
     const [view, snapshot] = await Promise.all([fleet.getTask(key), fleet.getTaskSnapshot(key)]);
-    return { view: shown.task(view), snapshot: shown.snapshot(snapshot) };
+    const values = shown();
+    return { view: values.task(view), snapshot: values.snapshot(snapshot) };
   });
 }

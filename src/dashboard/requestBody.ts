@@ -23,10 +23,16 @@ async function readText({ body, headers }: Request): Promise<string> {
   if (body === null) return '';
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // Its sender left, sent no proper chunks or took too long: nothing that whoever runs the fleet should hear of.
+    throw new Refusal(400, 'ERR_REQUEST', 'The body was cut off');
   }
   return Buffer.concat(chunks).toString();
 }

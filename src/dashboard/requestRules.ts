@@ -36,8 +36,8 @@ export function checkRequest(incoming: IncomingMessage, rules: HostRules): void 
 
 /** Any port: it may be forwarded from another one. */
 function isAllowedHost(header: string | undefined, { host, allowedHosts }: HostRules): boolean {
-  const [, name] = /^(\[[\da-f:.]+\]|[a-z\d_.-]+)(?::\d{1,5})?$/i.exec(header ?? '') ?? [];
-  if (name === undefined) return false;
+  const [, name, port = ''] = /^(\[[\da-f:.]+\]|[a-z\d_.-]+)(?::(\d{1,5}))?$/i.exec(header ?? '') ?? [];
+  if (name === undefined || Number(port) > 65_535) return false;
   const asked = name.toLowerCase();
   if (ownNames.has(asked) || asked === host.toLowerCase() || asked === `[${host.toLowerCase()}]`) return true;
   // A name can be made to point here, an address cannot.

@@ -26,7 +26,8 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[];
   /**
    * What is shown of the data, metadata and progress of a task or batch, and of results. Absent: nothing of them leaves.
-   * `(value) => value` shows all. What it throws leaves nothing either.
+   * `(value) => value` shows all. Left out is what it throws for, what JSON cannot hold of what it returns, and what is
+   * beyond 8,000,000 characters of JSON in one answer.
    */
   readonly redact?: (value: unknown) => unknown;
 }

@@ -1,6 +1,9 @@
 /** Beyond so many the oldest one is forgotten, and written in full when it comes again. */
 const capacity = 16_384;
 
+/** Characters: ids, keys, names and policies are shorter. Thousands are kept, so a longer one is no word. */
+const maxLength = 4_096;
+
 /** A text the first time, its number afterwards. */
 export type Word = string | number;
 
@@ -34,6 +37,7 @@ export class WordReader {
   /** @throws {Error} for what no writer wrote. */
   read(word: unknown): string {
     if (typeof word === 'string') {
+      if (word.length > maxLength) throw new Error(`a word has ${word.length} characters`);
       this.#texts[this.#next] = word;
       this.#next = (this.#next + 1) % capacity;
       return word;

@@ -164,7 +164,9 @@ const hangingIndent = '#160;#160;#160;';
 
 /** Characters that may mean something to Mermaid, to Markdown or to HTML become entities. */
 function escape(text: string): string {
-  return text.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/gu, (found) =>
+  // A name that has several lines would be several statements.
+  const line = text.replaceAll(/\s+/gu, ' ');
+  return line.replaceAll(/[^A-Za-z0-9\s.,'()[\]/?!+-]|--/gu, (found) =>
     Array.from(found, (character) => `#${character.codePointAt(0)};`).join('')
   );
 }

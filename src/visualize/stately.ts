@@ -253,8 +253,15 @@ function isData(value: unknown): boolean {
 }
 
 function identifierOf(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9_$]/g, '_').replace(/^(?=\d)|^$/, '_');
+  return name
+    .replaceAll(/[^A-Za-z0-9_$]/g, '_')
+    .replace(/^(?=\d)|^$/, '_')
+    .replace(takenWords, '$1_');
 }
+
+/** Words of the language, and what the module imports. */
+const takenWords =
+  /^(arguments|await|break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|eval|export|extends|false|finally|for|fromPromise|function|if|implements|import|in|instanceof|interface|let|new|null|package|private|protected|public|return|setup|static|super|switch|this|throw|true|try|typeof|var|void|while|with|yield)$/;
 
 function quoted(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);

@@ -49,7 +49,10 @@ describe('run --ui', () => {
     folder.write('h.mjs', waiting);
     folder.write('tasks.jsonl', numberedTasks(1));
     const { code, stderr } = await folder.run(['run', 'tasks.jsonl', '--handlers', 'h.mjs', '--ui', port]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining(`Port ${port} is taken`) as string]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`port ${port} of 127.0.0.1: it is taken`) as string
+    ]);
   });
 
   it('stays on a terminal when all is settled, until it is interrupted', async () => {

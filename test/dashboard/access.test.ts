@@ -63,15 +63,20 @@ describe('E1: who has the token', () => {
     expect((await post('/api/session', { token: 1 })).status).toBe(400);
   });
 
-  it('waits a minute after ten wrong ones, with the right one too', async () => {
+  it('waits a minute after ten wrong ones, and locks out nobody who has the right one', async () => {
     const { clock, post } = await servedFleet({ handlers: {} });
     const wrong = { authorization: 'Bearer wrong' };
     for (let tries = 0; tries < 10; tries++) expect((await post(pause, {}, wrong)).status).toBe(401);
-    const limited = await post(pause);
-    expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '60']);
-    expect((await post('/api/session', { token })).status).toBe(429);
-    await clock.advance(60_000);
+    const limited = await post(pause, {}, wrong);
+    expect(limited.status).toBe(429);
+    expect(limited.headers.get('retry-after')).toBe('60');
+    expect(limited.headers.get('connection')).toBe('close');
+    expect((await post('/api/session', { token: 'wrong' }, { authorization: '' })).status).toBe(429);
+    // From the same address.
     expect((await post(pause)).status).toBe(200);
+    expect((await post('/api/session', { token }, { authorization: '' })).status).toBe(200);
+    await clock.advance(60_000);
+    expect((await post(pause, {}, wrong)).status).toBe(401);
   });
 
   it('reads without it on this machine, and with it where reads are protected', async () => {
@@ -168,6 +173,22 @@ describe('E14: what is secret', () => {
     expect(said.length).toBeGreaterThan(10);
     expect(said.filter((text) => text.includes(canary))).toEqual([]);
     await expect(fleet.serve({ token: `${canary} ` })).rejects.not.toThrow(canary);
+  });
+
+  it('is left out where JSON cannot hold what is shown of it, or beyond eight million characters', async () => {
+    const redact = (value: unknown): unknown => (value === 'big' ? 1n : value);
+    const { fleet, get } = await servedFleet({ handlers: { keep: () => 'x'.repeat(900_000) } }, { redact });
+    const tasks = Array.from({ length: 10 }, (_, n) => ({ type: 'keep' as const, id: `${n}`, data: 'big' }));
+    await fleet.submitBatch(tasks as never, { batchId: 'b' });
+    await fleet.waitForBatch('b');
+    for (let times = 0; times < 2; times++) {
+      const { status, json } = await get('/api/results?batchId=b');
+      const results = json as unknown as { readonly result?: string }[];
+      expect([status, results.length]).toEqual([200, 10]);
+      expect(results.filter(({ result }) => result !== undefined)).toHaveLength(8);
+    }
+    const { view } = (await get('/api/tasks/b%2F1')).json as { view: object };
+    expect(view).not.toHaveProperty('data');
   });
 
   it('is shown as the option says, and left out where that throws', async () => {

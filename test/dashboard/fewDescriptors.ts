@@ -1,4 +1,5 @@
-// A process that serves a page with as few file descriptors as its shell allows, until its input ends.
+// A process that serves a page with 40 file descriptors for its connections, until its input ends.
+import { closeSync, openSync } from 'node:fs';
 import { Access } from '../../src/dashboard/access.ts';
 import { EventStreams } from '../../src/dashboard/eventStreams.ts';
 import type { Frame } from '../../src/dashboard/frame.ts';
@@ -22,5 +23,16 @@ const server = await startPageServer({
   options,
   onError
 });
+keepDescriptors(40);
 process.stdout.write(`${server.port}\n`);
 process.stdin.on('end', () => process.exit(0)).resume();
+
+/** Takes all but so many. Not before now: loading the sources takes many, more on a busy machine. */
+function keepDescriptors(count: number): void {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const descriptor of taken.slice(0, count)) closeSync(descriptor);
+  }
+}

@@ -68,6 +68,26 @@ describe('E7: a body', () => {
     }
   );
 
+  it.each([
+    ['cut off', ['content-length: 10', '', '{']],
+    ['of broken chunks', ['transfer-encoding: chunked', '', 'zz', '']],
+    [
+      'with endless chunk extensions',
+      ['transfer-encoding: chunked', '', `2;x=${'x'.repeat(20_000)}`, '{}', '']
+    ]
+  ])('that is %s is no defect of the fleet', async (_, rest) => {
+    const defects: unknown[] = [];
+    const { page, get } = await servedFleet({
+      handlers: {},
+      onListenerError: (error) => defects.push(error)
+    });
+    const raw = new RawConnection(page).send(post, ...lines, ...rest);
+    raw.socket.end();
+    await raw.rest();
+    expect((await get('/api/session')).status).toBe(200);
+    expect(defects).toEqual([]);
+  });
+
   it('changes no prototype', async () => {
     const { page } = await servedFleet({ handlers: {} });
     await request(page, '/api/session', json('{"__proto__":{"polluted":1},"token":"x"}'));

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -36,13 +36,13 @@ describe('a process', () => {
 
   it('B5: with no file descriptor for one more connection goes on serving', async () => {
     const script = fileURLToPath(new URL('fewDescriptors.ts', import.meta.url));
-    const shell = `ulimit -n 64 && exec "$0" --import "$1" "$2"`;
+    const shell = `ulimit -n 256 && exec "$0" --import "$1" "$2"`;
     const child = spawn('sh', ['-c', shell, process.execPath, tsx, script], {
       env: { ...process.env, NODE_OPTIONS: undefined }
     });
     onTestFinished(() => void child.kill('SIGKILL'));
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const page = { url: `http://127.0.0.1:${Number(line)}/` } as LivePage;
+    const port = await Promise.race([once(child.stdout, 'data'), failed(child)]);
+    const page = { url: `http://127.0.0.1:${Number(port)}/` } as LivePage;
 
     const connections = Array.from({ length: 200 }, () => new RawConnection(page));
     for (const raw of connections) raw.send('GET / HTTP/1.1', 'host: localhost', '', '');
@@ -52,11 +52,13 @@ describe('a process', () => {
     await Promise.any(connections.map(isSentAway));
     for (const raw of connections) raw.socket.destroy();
     await expect
-      .poll(() =>
-        request(page, '/').then(
-          ({ status }) => status,
-          () => 0
-        )
+      .poll(
+        () =>
+          request(page, '/').then(
+            ({ status }) => status,
+            () => 0
+          ),
+        { timeout: 30_000 }
       )
       .toBe(200);
     expect(child.exitCode).toBeNull();
@@ -64,6 +66,14 @@ describe('a process', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 });
+
+/** Rejects with what a process has said, when it ends. */
+async function failed(child: ChildProcessWithoutNullStreams): Promise<never> {
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  await once(child, 'close');
+  throw new Error(`It has ended: ${said}`);
+}
 
 async function run(command: string, args: readonly string[]): Promise<{ output: string }> {
   const child = spawn(command, args, { env: { ...process.env, NODE_OPTIONS: undefined } });

@@ -29,6 +29,7 @@ describe('E3: the host that is asked for', () => {
     'localhost:80:80',
     'localhost:',
     'localhost:123456',
+    'localhost:65536',
     'localhost:0x50',
     '127.0.0.1.nip.io',
     '127.1',
@@ -243,6 +244,17 @@ describe('E12: a method', () => {
   it('comes with 16 kB of headers at most', async () => {
     const { page } = await servedFleet({ handlers: {} });
     expect(await statusOf(page, 'GET / HTTP/1.1', host, `x: ${'x'.repeat(17_000)}`)).toBe(431);
+  });
+
+  it('ends its connection when four others of it wait for their answers', async () => {
+    const { clock, page, get } = await servedFleet({ handlers: {} });
+    const idle = clock.pending;
+    const raw = new RawConnection(page).send('GET /api/events HTTP/1.1', host, '', '');
+    await raw.received(/event: frame/);
+    for (let sent = 0; sent < 4; sent++) raw.send('GET /page.js HTTP/1.1', host, '', '');
+    expect(await raw.rest()).not.toContain('page();');
+    expect((await get('/page.js')).status).toBe(200);
+    await expect.poll(() => clock.pending).toBe(idle);
   });
 
   it('comes before the answer to the last one, and is answered in turn', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { NotRunningError, ValidationError } from '../../src/index.ts';
+import type { Subscription } from 'xstate';
+import { ListenError, NotRunningError, ValidationError } from '../../src/index.ts';
 import { gate, startFleet } from '../harness.ts';
+import { routeOf } from '../../src/page/live/routes.ts';
 import { Events, request, servedFleet, token } from './pages.ts';
 
 describe('a served fleet', () => {
@@ -96,6 +98,22 @@ describe('a served fleet', () => {
     expect(fleet.config.maxConcurrentWorkers).toBe(3);
   });
 
+  it.each(['.', '..', '-', '%2e%2e', '__proto__', 'constructor', 'a?id=b', 'e\u0301', '\u00e9', '#', ' x'])(
+    'names what has the id %j',
+    async (id) => {
+      const { fleet, get, post } = await servedFleet({ handlers: { echo: (data: number) => data } });
+      await fleet.pause();
+      await fleet.submitBatch([{ type: 'echo', id: 'a', data: 1 }], { batchId: id });
+      await fleet.submitAsync('echo', 1, { id });
+      expect((await post(routeOf('batches', id, 'pause'))).json).toEqual({ ok: true });
+      expect((await fleet.getBatchStatus(id)).status).toBe('paused');
+      expect((await get(routeOf('tasks', id))).json).toMatchObject({ view: { key: id } });
+      expect((await post(routeOf('tasks', id, 'cancel'))).json).toEqual({ ok: true, cancelled: true });
+      expect((await fleet.getTask(id)).status).toBe('cancelled');
+      expect((await get(routeOf('tasks', `${id}/a`))).json).toMatchObject({ view: { key: `${id}/a` } });
+    }
+  );
+
   it.each([
     ['/api/tasks/nope/retry', {}, 404, 'ERR_NOT_FOUND'],
     ['/api/batches/nope/pause', {}, 404, 'ERR_NOT_FOUND'],
@@ -169,7 +187,36 @@ describe('a served fleet', () => {
   it('says that the port is taken', async () => {
     const { fleet, page } = await servedFleet({ handlers: {} });
     const port = Number(new URL(page.url).port);
-    await expect(fleet.serve({ port })).rejects.toThrow('EADDRINUSE');
+    const refused = fleet.serve({ port });
+    await expect(refused).rejects.toThrow(ListenError);
+    await expect(refused).rejects.toThrow(`port ${port} of 127.0.0.1: it is taken`);
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_LISTEN', port, host: '127.0.0.1' });
+  });
+
+  it('says that the host is not this machine', async () => {
+    const { fleet } = await servedFleet({ handlers: {} });
+    await expect(fleet.serve({ host: '192.0.2.1', token })).rejects.toThrow(ListenError);
+  });
+
+  it('that stops while its page is opened leaves none that listens', async () => {
+    const { fleet } = await startFleet({ handlers: {} });
+    const [opened] = await Promise.allSettled([fleet.serve({ token }), fleet.stop()]);
+    const reached =
+      opened.status === 'fulfilled' ? request(opened.value, '/') : Promise.reject(opened.reason as Error);
+    await expect(reached).rejects.toThrow(/^fetch failed$|does not take serve/);
+  });
+
+  it('forgets a page that was closed', async () => {
+    const { fleet } = await servedFleet({ handlers: {} });
+    const listeners = new Set<unknown>();
+    const subscribe = fleet.actor.subscribe.bind(fleet.actor) as (observer: object) => Subscription;
+    fleet.actor.subscribe = ((observer: object) => {
+      const subscription = subscribe(observer);
+      listeners.add(observer);
+      return { unsubscribe: () => (listeners.delete(observer), subscription.unsubscribe()) };
+    }) as typeof fleet.actor.subscribe;
+    for (let times = 0; times < 3; times++) await (await fleet.serve({ token })).close();
+    expect(listeners.size).toBe(0);
   });
 
   it.each([

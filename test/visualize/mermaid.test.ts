@@ -225,32 +225,6 @@ describe('toMermaid', () => {
   });
 
   it('draws a machine without states as a box', () => {
-    const machine = createMachine({ id: 'lonely', on: { a: { actions: 'b' } } });
-    expect(toMermaid(machine)).toBe(
-      ['stateDiagram-v2', '  state "lonely" as machine', '  machine : a / b', ''].join('\n')
-    );
-  });
-
-  it('gives each state an id of its own, whatever script their names are in', () => {
-    const { states } = read(
-      toMermaid(
-        createMachine({
-          initial: '待機',
-          states: {
-            待機: {},
-            実行: {},
-            'a-b': {},
-            'a b': {},
-            a: { initial: 'b', states: { b: {} } },
-            a__b: {}
-          }
-        })
-      )
-    );
-    expect(states.size).toBe(7);
-  });
-
-  it('draws a machine without states as a box', () => {
     const text = toMermaid(
       createMachine({
         id: 'lamp',
@@ -264,6 +238,21 @@ describe('toMermaid', () => {
       'machine --> machine : anew',
       ''
     ]);
+  });
+
+  it('has one statement for a name of several lines', () => {
+    const name = 'a\nclick a href "javascript:x"\n%%{init: {}}%%\r\u2028b';
+    const machine = createMachine({
+      initial: name,
+      description: name,
+      states: {
+        [name]: { description: name, on: { [name]: { target: 'c', guard: name, actions: name } } },
+        c: {}
+      }
+    });
+    const text = toMermaid(machine);
+    expect(text).not.toMatch(/^\s*(click|%%|b\b)|[\r\u2028]/m);
+    expect(text).toContain('state "a click a href #34;javascript#58;x#34; ');
   });
 
   it('leaves long descriptions out', () => {

@@ -132,4 +132,15 @@ describe('toStatelyConfig', () => {
     expect(source).toContain('    pause: 250');
     expect(source).toContain('export const _1_machine = setup({');
   });
+
+  it.each([
+    ['default', 'default_'],
+    ['class', 'class_'],
+    ['setup', 'setup_'],
+    ['fromPromise', 'fromPromise_'],
+    ['', '_'],
+    ['a;alert(1)//', 'a_alert_1___']
+  ])('exports a machine called %j as %s', (name, identifier) => {
+    expect(toStatelySource(createMachine({}), name)).toContain(`export const ${identifier} = setup({`);
+  });
 });

@@ -1,5 +1,6 @@
 import type { Dialogs } from './dialogs.ts';
 import { messageOf, type FleetClient } from './fleetClient.ts';
+import { routeOf } from './routes.ts';
 
 /** What a reader may have the fleet do. Each settles when the fleet has answered; none rejects. */
 export interface FleetActions {
@@ -37,24 +38,22 @@ export function fleetActions(
   };
   const confirmed = async (title: string, text: string, confirm: string) =>
     (await dialogs.ask({ title, text, confirm, isDangerous: true, isSecret: false })) !== null;
-  const task = (key: string) => `/api/tasks/${encodeURIComponent(key)}`;
-  const batch = (id: string) => `/api/batches/${encodeURIComponent(id)}`;
 
   return {
-    retryTask: (key) => act('A copy of the task is queued', `${task(key)}/retry`),
+    retryTask: (key) => act('A copy of the task is queued', routeOf('tasks', key, 'retry')),
     cancelTask: async (key) => {
       if (await confirmed('Cancel the task?', key, 'Cancel the task')) {
-        await act('The task is being cancelled', `${task(key)}/cancel`);
+        await act('The task is being cancelled', routeOf('tasks', key, 'cancel'));
       }
     },
-    retryBatch: (id) => act('What failed of the batch is queued again', `${batch(id)}/retry`),
+    retryBatch: (id) => act('What failed of the batch is queued again', routeOf('batches', id, 'retry')),
     cancelBatch: async (id) => {
       if (await confirmed('Cancel the batch, with all its tasks?', id, 'Cancel the batch')) {
-        await act('The batch is being cancelled', `${batch(id)}/cancel`);
+        await act('The batch is being cancelled', routeOf('batches', id, 'cancel'));
       }
     },
-    pauseBatch: (id) => act('The batch is paused', `${batch(id)}/pause`),
-    resumeBatch: (id) => act('The batch goes on', `${batch(id)}/resume`),
+    pauseBatch: (id) => act('The batch is paused', routeOf('batches', id, 'pause')),
+    resumeBatch: (id) => act('The batch goes on', routeOf('batches', id, 'resume')),
     pauseFleet: () => act('The fleet is paused', '/api/fleet/pause'),
     resumeFleet: () => act('The fleet goes on', '/api/fleet/resume'),
     scaleWorkers: async (count) => {

@@ -5,8 +5,9 @@ import { ActionButton } from '../views/actionButton.tsx';
 import { Name } from '../views/name.tsx';
 import type { FleetActions } from './fleetActions.ts';
 import { messageOf, type FleetClient } from './fleetClient.ts';
+import { routeOf } from './routes.ts';
 
-/** What `GET /api/tasks/:key` tells, as far as it is shown. */
+/** What `GET /api/tasks/:id` tells, as far as it is shown. */
 interface TaskAnswer {
   readonly view: {
     readonly key: string;
@@ -55,7 +56,7 @@ export function TaskPanel({
 
   useEffect(() => {
     let isCurrent = true;
-    client.get(`/api/tasks/${encodeURIComponent(taskKey)}`).then(
+    client.get(routeOf('tasks', taskKey)).then(
       (answer) => {
         if (!isCurrent) return;
         const task = answer as TaskAnswer;
