@@ -214,6 +214,7 @@ export class FleetManager<
       store,
       clock,
       actor: this.#actor,
+      observers: this.#observers,
       readModel: this.store,
       fleet: this,
       onError: (error) => this.#events.report(error)

@@ -55,8 +55,8 @@ export function words(state: string): string {
 }
 
 /** `1 task`, `2 tasks`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+export function plural(value: number, noun: string, nouns = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : nouns}`;
 }
 
 const units = [

@@ -1,4 +1,5 @@
-import { useMemo, useState } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Recording } from '../../recording/recording.ts';
 import { dateTime } from '../format.ts';
 import { Name } from '../views/name.tsx';
@@ -9,22 +10,31 @@ export function LifePanel({
   recording,
   task,
   turns,
+  search,
   onTask,
   onTurns
 }: {
   recording: Recording;
   task: number | null;
   turns: number;
+  search: RefObject<HTMLInputElement | null>;
   onTask: (task: number | null) => void;
   onTurns: (turns: number) => void;
 }) {
   const [wanted, setWanted] = useState('');
   const found = useMemo(() => findTasks(recording, wanted, 8), [recording, wanted]);
   const life = useMemo(() => (task === null ? [] : lifeOf(recording, task)), [recording, task]);
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    const step = list.current?.querySelector<HTMLElement>('.current');
+    if (list.current === null || step == null) return;
+    list.current.scrollTop = step.offsetTop - list.current.clientHeight / 2;
+  }, [task, turns]);
   const shown = task === null ? undefined : recording.tasks[task];
   return (
     <section class="life-panel" aria-label="The life of a task">
       <input
+        ref={search}
         type="search"
         value={wanted}
         placeholder="The life of a task: search by key"
@@ -60,9 +70,13 @@ export function LifePanel({
               Close
             </button>
           </h3>
-          <ol class="life">
+          <ol ref={list} class="life">
             {life.map((step, number) => (
-              <li key={number} class={step.turns <= turns ? undefined : 'later'}>
+              <li
+                key={number}
+                class={step.turns === turns ? 'current' : step.turns < turns ? undefined : 'later'}
+                aria-current={step.turns === turns ? 'step' : undefined}
+              >
                 <button type="button" class="link" onClick={() => onTurns(step.turns)}>
                   <time>{dateTime(step.at).slice(11)}</time>
                 </button>{' '}

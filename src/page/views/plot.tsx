@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { compact, rate } from '../format.ts';
+import { clockTime, compact, rate } from '../format.ts';
 import { themeChanged } from './themeToggle.tsx';
 
 export interface Line {
@@ -109,7 +109,8 @@ function optionsFor(element: HTMLElement, latest: { readonly current: PlotProps 
         ...axis,
         size: 22,
         space: 70,
-        values: (_plot, times) => times.map((at) => new Date(at * 1_000).toLocaleTimeString('en-GB'))
+        // One point spans no time.
+        values: ({ data: [at] }, times) => times.map((time) => (at.length < 2 ? '' : clockTime(time * 1_000)))
       },
       {
         ...axis,
