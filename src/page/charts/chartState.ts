@@ -1,5 +1,5 @@
 import type { Frame } from '../../dashboard/frame.ts';
-import type { ChartName } from './drawings.ts';
+import type { ChartName } from './chartName.ts';
 
 /** What is to be seen in a chart: how many are in each state, or where its one actor is. */
 export interface ChartState {

@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Frame } from '../../dashboard/frame.ts';
 import { compact, words } from '../format.ts';
+import { chartNames, type ChartName } from './chartName.ts';
 import { chartStateOf, summaryOf, type TakenEdge } from './chartState.ts';
 import { Drawing } from './drawing.ts';
-import { chartNames, drawings, type ChartName } from './drawings.ts';
+import { drawings } from './drawings.ts';
 
 /** The statecharts, one at a time, with what is in their states now. */
 export function Charts({
