@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Recording } from '../../recording/recording.ts';
 import { dateTime } from '../format.ts';
 import { Name } from '../views/name.tsx';
+import { TaskKey } from '../views/taskKey.tsx';
 import { findTasks, lifeOf, stepTitle } from './life.ts';
 
 /** One task's life: found by its key, with every step that was recorded, and why it was taken. */
@@ -53,7 +54,7 @@ export function LifePanel({
                   setWanted('');
                 }}
               >
-                <Name text={recording.tasks[number]?.key ?? ''} />
+                <TaskKey text={recording.tasks[number]?.key ?? ''} />
               </button>
             </li>
           ))}
@@ -62,7 +63,7 @@ export function LifePanel({
       {shown !== undefined && (
         <>
           <h3>
-            <Name text={shown.key} />{' '}
+            <TaskKey text={shown.key} />{' '}
             <small>
               <Name text={shown.type} />
             </small>

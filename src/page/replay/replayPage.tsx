@@ -119,11 +119,13 @@ export function ReplayPage({ recording }: { recording: Recording }) {
           <Jump
             label={`Next failure (${count(marks.failures.length)})`}
             name="Next failure (F)"
+            isIdle={marks.failures.length === 0}
             go={() => jumps.failure(false)}
           />
           <Jump
             label={`Next retry (${count(marks.retries.length)})`}
             name="Next retry, and why (R)"
+            isIdle={marks.retries.length === 0}
             go={() => jumps.retry(false)}
           />
           {starts.length > 0 && (
@@ -205,9 +207,20 @@ export function ReplayPage({ recording }: { recording: Recording }) {
   );
 }
 
-function Jump({ label, name, go }: { label: string; name: string; go: () => void }) {
+function Jump({
+  label,
+  name,
+  isIdle = false,
+  go
+}: {
+  label: string;
+  name: string;
+  /** There is nothing to go to. */
+  isIdle?: boolean;
+  go: () => void;
+}) {
   return (
-    <button type="button" class="action" title={name} aria-label={name} onClick={go}>
+    <button type="button" class="action" title={name} aria-label={name} disabled={isIdle} onClick={go}>
       {label}
     </button>
   );

@@ -64,12 +64,15 @@ export function Plot(props: PlotProps) {
 
   const last = (values: readonly (number | null)[]) => {
     const value = values.at(-1);
-    return value == null ? '–' : `${rate(value)}${props.unit === undefined ? '' : ` ${props.unit}`}`;
+    return value == null ? '–' : rate(value);
   };
   return (
     <figure class="plot">
       <figcaption>
-        <strong>{props.title}</strong>
+        <strong>
+          {props.title}
+          {props.unit !== undefined && `, ${props.unit}`}
+        </strong>
         {props.lines.map(({ name, color, values }) => (
           <span key={name} class={`legend ${color}`}>
             {name} {props.cursor === undefined && <b>{last(values)}</b>}

@@ -12,7 +12,7 @@ export function Plots({ history, version }: { history: FrameHistory; version: nu
         The last five minutes
       </h2>
       <Plot
-        title="A second"
+        title="Per second"
         at={at}
         version={version}
         lines={[
