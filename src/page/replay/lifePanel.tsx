@@ -49,6 +49,7 @@ export function LifePanel({
               <button
                 type="button"
                 class="link"
+                aria-label={recording.tasks[number]?.key.slice(0, 500)}
                 onClick={() => {
                   onTask(number);
                   setWanted('');
