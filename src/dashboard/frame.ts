@@ -36,6 +36,18 @@ export interface Frame {
   /** maxConcurrentWorkers in force; whether the fleet is paused. */
   readonly maxWorkers: number;
   readonly isPaused: boolean;
+  /** Transitions of rows that were taken while somebody looked, by the edge of their chart. Absent where that is told otherwise. */
+  readonly edges?: readonly FrameEdge[];
+}
+/** One edge of a chart. At most as many as its machine has. */
+export interface FrameEdge {
+  readonly machine: 'task' | 'batch' | 'schedule';
+  readonly event: string;
+  /** Paths of states. */
+  readonly source: string;
+  readonly target: string;
+  /** How often. It rises: what was taken between two frames is the difference, whatever frames were missed. */
+  readonly count: number;
 }
 export interface FrameWorker {
   readonly id: string;

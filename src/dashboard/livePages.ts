@@ -2,8 +2,10 @@ import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
 import type { ReadModelStore } from '../journal/readModel.ts';
+import type { TurnObservers } from '../journal/turnObserver.ts';
 import type { Store, StoredResult } from '../store.ts';
 import { Access } from './access.ts';
+import { EdgeCounter } from './edgeCounter.ts';
 import { EventStreams } from './eventStreams.ts';
 import type { Frame } from './frame.ts';
 import { readFrame } from './readFrame.ts';
@@ -27,6 +29,7 @@ interface LivePagesOptions {
   readonly clock: Clock;
   readonly actor: FleetActor;
   readonly readModel: ReadModelStore;
+  readonly observers: TurnObservers;
   readonly fleet: ServedFleet;
   /** Told of what went wrong while a page was served. */
   readonly onError: (error: unknown) => void;
@@ -45,7 +48,7 @@ export class LivePages {
 
   /** Serves a page, until it or the fleet ends. @throws {NotRunningError} @throws {ValidationError} @throws {ListenError} */
   async open(options: ServeOptions): Promise<LivePage> {
-    const { actor, clock, fleet, onError } = this.#options;
+    const { actor, clock, fleet, observers, onError } = this.#options;
     const running = actor.require('serve');
     const resolved = resolveServeOptions(options);
     // Its libraries are loaded when they are needed.
@@ -55,12 +58,19 @@ export class LivePages {
     ]);
     const [assets, failures] = await Promise.all([readPageAssets(), this.#loadFailures()]);
     actor.require('serve');
+    const counter = new EdgeCounter();
     const streams = new EventStreams({
       clock,
-      readFrame: () => this.#readFrame(running.getSnapshot(), failures),
+      readFrame: () => ({ ...this.#readFrame(running.getSnapshot(), failures), edges: counter.edges }),
       onChange: (listener) => {
         const subscription = running.subscribe(listener);
-        return { [Symbol.dispose]: () => subscription.unsubscribe() };
+        const observation = observers.add(counter);
+        return {
+          [Symbol.dispose]: () => {
+            subscription.unsubscribe();
+            observation[Symbol.dispose]();
+          }
+        };
       },
       onError
     });

@@ -123,6 +123,7 @@ export class ManagerParts {
       store,
       clock,
       actor,
+      observers: this.#observers,
       readModel: this.readModel,
       fleet: manager,
       onError

@@ -19,9 +19,9 @@ export function compact(value: number): string {
   return text;
 }
 
-/** `0.4`, `12`, `1,234`: one decimal below 10. */
+/** `0.4`, `3`, `12`, `1,234`: one decimal below 10, where there is one. */
 export function rate(value: number): string {
-  return value < 10 && value > 0 ? value.toFixed(1) : count(value);
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : count(value);
 }
 
 /** `0.4 ms`, `12 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`, `4 d 2 h`. @param ms - At least 0. */
@@ -55,8 +55,8 @@ export function words(state: string): string {
 }
 
 /** `1 task`, `2 tasks`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+export function plural(value: number, noun: string, nouns = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : nouns}`;
 }
 
 const units = [

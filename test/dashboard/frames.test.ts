@@ -67,6 +67,31 @@ describe('the frames of a page', () => {
     });
   });
 
+  it('count the transitions of rows by their edge, while somebody looks', async () => {
+    const { fleet, page, clock } = await servedFleet({ handlers: { work: () => 1 } });
+    await fleet.submitBatch([{ type: 'work', id: 'unseen', data: null }], { batchId: 'a' });
+    await fleet.waitForBatch('a');
+    const events = await Events.open(page);
+    expect((await events.nextFrame()).edges).toEqual([]);
+    await fleet.submitBatch(
+      [1, 2, 3].map((id) => ({ type: 'work', id: String(id), data: null })),
+      { batchId: 'b' }
+    );
+    await fleet.waitForBatch('b');
+    await clock.advance(100);
+    const { edges } = await events.nextFrame();
+    expect(edges).toContainEqual({
+      machine: 'task',
+      event: 'attempt.completed',
+      source: 'running',
+      target: 'completed',
+      count: 3
+    });
+    expect(edges).toContainEqual(
+      expect.objectContaining({ machine: 'batch', target: 'completed', count: 1 })
+    );
+  });
+
   it('come at most ten times a second, the newest last', async () => {
     const { fleet, page, clock } = await servedFleet({ handlers: {} });
     const events = await Events.open(page);

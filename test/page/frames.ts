@@ -1,5 +1,5 @@
 import { noTaskCounts, type BatchStatus } from '../../machines/batch.ts';
-import type { Frame, FrameFailure, FrameWorker } from '../../src/dashboard/frame.ts';
+import type { Frame, FrameEdge, FrameFailure, FrameWorker } from '../../src/dashboard/frame.ts';
 
 export const frameStart = Date.UTC(2026, 10, 21, 9, 30);
 
@@ -71,8 +71,21 @@ export function busyFrame(number: number): Frame {
     batches: Array.from({ length: 50 }, (_, index) => batchOf(index, number)),
     workers: Array.from({ length: 200 }, (_, index) => workerOf(index, number)),
     failures: Array.from({ length: 50 }, (_, index) => failureOf(Math.floor(number / 9) + 50 - index)),
-    maxWorkers: 200
+    maxWorkers: 200,
+    edges: [
+      edgeOf('task.claim', 'queued', 'dispatched', number * 30),
+      edgeOf('attempt.started', 'dispatched', 'running', number * 30),
+      edgeOf('attempt.completed', 'running', 'completed', completed),
+      edgeOf('attempt.failed', 'running', 'backingOff', number * 2),
+      edgeOf('attempt.failed', 'running', 'failed', Math.floor(number / 9)),
+      edgeOf('attempt.timedOut', 'running', 'timedOut', Math.floor(number / 31)),
+      edgeOf('task.due', 'backingOff', 'queued', number * 2)
+    ]
   });
+}
+
+function edgeOf(event: string, source: string, target: string, count: number): FrameEdge {
+  return { machine: 'task', event, source, target, count };
 }
 
 function batchOf(index: number, number: number): BatchStatus {

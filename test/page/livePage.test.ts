@@ -41,12 +41,46 @@ describe.skipIf(chromiumPath === null)('the live page', () => {
     expect(await page.locator('[data-state="running"]').getAttribute('class')).not.toContain('active');
     await page.getByRole('tab', { name: 'fleet' }).click();
     await page.locator('[data-state="operation.running"].active').waitFor();
+    await watchGlow(page);
     server.send(
       frameWith({ turn: 4, active: { fleet: ['operation.paused', 'journal.clean'] }, isPaused: true })
     );
     await page.locator('[data-state="operation.paused"].active').waitFor();
-    await page.locator('.transition.taken[data-source="operation.running"]').first().waitFor();
+    await expectGlow(page, 'operation.running -> operation.paused');
     await page.getByRole('button', { name: 'Resume the fleet' }).waitFor();
+  });
+
+  it('has the edges glow that are taken, with how often, until they are taken no more', async () => {
+    const edges = [{ machine: 'task', event: 'task.claim', source: 'queued', target: 'dispatched' }] as const;
+    const { tasks } = frameWith();
+    const { page, server } = await open(browser, frameWith());
+    await expectText(page, '.connection', 'live');
+    await watchGlow(page);
+    server.send(
+      frameWith({
+        at: frameStart + 60_000,
+        transitions: 40,
+        tasks: { ...tasks, completed: 40 },
+        edges: edges.map((edge) => ({ ...edge, count: 40 }))
+      })
+    );
+    await expectGlow(page, 'queued -> dispatched 0.7/s');
+    // The fleet does nothing more, and sends nothing.
+    await expect.poll(() => page.locator('.transition.taken').count(), { timeout: 20_000 }).toBe(0);
+    await expectText(page, '.figure:has-text("completed a second") dd', '0');
+  });
+
+  it('says what holds the fleet up', async () => {
+    const { tasks } = frameWith();
+    const { page } = await open(
+      browser,
+      frameWith({ isPaused: true, tasks: { ...tasks, queued: 1_000_000 }, workerStates: {} })
+    );
+    await expectText(
+      page,
+      '.findings li',
+      'The fleet is paused: nothing starts until it is resumed; 1,000,000 tasks waiting.'
+    );
   });
 
   it('goes on when its server is gone for a while', async () => {
@@ -222,4 +256,22 @@ async function open(
 /** Waits until there is exactly that. */
 async function expectText(page: Page, selector: string, wanted: string): Promise<void> {
   await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 20_000 }).toBe(wanted);
+}
+
+/** Keeps what glows from now on, however short: `queued -> dispatched 20/s`. */
+async function watchGlow(page: Page): Promise<void> {
+  await page.evaluate(`
+    globalThis.glowed = [];
+    const keep = () => {
+      for (const edge of document.querySelectorAll('.transition.taken')) {
+        const rate = edge.querySelector('.rate')?.textContent ?? '';
+        glowed.push((edge.dataset.source + ' -> ' + edge.dataset.target + ' ' + rate).trim());
+      }
+    };
+    new MutationObserver(keep).observe(document.querySelector('#chart'), { subtree: true, attributes: true, childList: true });
+  `);
+}
+
+async function expectGlow(page: Page, wanted: string): Promise<void> {
+  await expect.poll(() => page.evaluate('globalThis.glowed'), { timeout: 20_000 }).toContain(wanted);
 }

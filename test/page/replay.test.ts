@@ -166,9 +166,25 @@ describe('a playback', () => {
     const { failures, retries } = marksOf(recording);
     expect(failures.length).toBeGreaterThan(0);
     expect(retries.length).toBeGreaterThan(0);
-    expect(nextMark(failures, 0, false)).toBe(failures[0]);
-    expect(nextMark(failures, failures[1] ?? 0, true)).toBe(failures[0]);
-    expect(nextMark(failures, recording.turns.length, false)).toBe(null);
+    expect(nextMark(failures, { turns: 0, task: null }, false)).toBe(failures[0]);
+    const end = { turns: recording.turns.length, task: null };
+    expect(nextMark(failures, end, true)).toBe(failures.at(-1));
+    expect(nextMark(failures, end, false)).toBe(null);
+  });
+
+  it('jumps to each of several that failed in one turn', () => {
+    const marks = [
+      { turns: 3, task: 7 },
+      { turns: 5, task: 1 },
+      { turns: 5, task: 2 },
+      { turns: 9, task: 1 }
+    ];
+    const [first, second, third, last] = marks;
+    expect(nextMark(marks, { turns: 3, task: null }, false)).toBe(second);
+    expect(nextMark(marks, { turns: 5, task: 1 }, false)).toBe(third);
+    expect(nextMark(marks, { turns: 5, task: 2 }, false)).toBe(last);
+    expect(nextMark(marks, { turns: 5, task: 2 }, true)).toBe(second);
+    expect(nextMark(marks, { turns: 5, task: 8 }, true)).toBe(first);
   });
 
   it('finds the turn of a time', () => {

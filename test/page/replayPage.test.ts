@@ -56,6 +56,49 @@ describe.skipIf(chromiumPath === null)('the replay page', () => {
     expect(problems).toEqual([]);
   });
 
+  it('shows why a task was retried by one key, wherever the focus is', async () => {
+    const { page } = await open(browser, run());
+    await page.getByRole('button', { name: 'A turn on' }).click();
+    await page.keyboard.press('r');
+    await expect
+      .poll(() => page.locator('.life .current').textContent(), { timeout: 20_000 })
+      .toMatch(/backing off.*the attempt failed: ENOENT.*; tried again in/);
+    const shown = await page.locator('.life-panel h3 .name').first().textContent();
+    await page.keyboard.press('r');
+    await expect
+      .poll(() => page.locator('.life-panel h3 .name').first().textContent(), { timeout: 20_000 })
+      .not.toBe(shown);
+  });
+
+  it('tells its keys, and leaves those alone that are typed', async () => {
+    const { page } = await open(browser, run());
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').getByText('the next retry, and why').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('/');
+    await page.keyboard.type('image-7');
+    await page.getByRole('button', { name: 'thumbnails-1/image-7', exact: true }).waitFor();
+    await expectPosition(page, '1 of ');
+  });
+
+  it('says which process a turn is of, and how the recording ends', async () => {
+    const recording = run();
+    const { page } = await open(browser, {
+      ...recording,
+      ending: 'torn',
+      sessions: [
+        { startedAt: recordingStart, firstTurn: 0 },
+        { startedAt: recordingStart + 90, firstTurn: 2 }
+      ]
+    });
+    await page.getByText('The end is cut off within a write').waitFor();
+    expect(await page.getByTestId('position').textContent()).toContain('process 1 of 2');
+    await page.keyboard.press('s');
+    await expectPosition(page, '3 of ');
+    expect(await page.getByTestId('position').textContent()).toContain('process 2 of 2');
+  });
+
   it('plays to the end', async () => {
     const { page } = await open(browser, run());
     await page.getByLabel('Speed').selectOption('200');

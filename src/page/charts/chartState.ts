@@ -1,5 +1,5 @@
 import type { Frame } from '../../dashboard/frame.ts';
-import type { ChartName } from './drawings.ts';
+import type { ChartName } from './chartName.ts';
 
 /** What is to be seen in a chart: how many are in each state, or where its one actor is. */
 export interface ChartState {
@@ -16,6 +16,8 @@ export interface TakenEdge {
   readonly target: string;
   /** `null`: not known. */
   readonly event: string | null;
+  /** How often it is taken; `null`: not known, or once. */
+  readonly perSecond: number | null;
 }
 
 export function chartStateOf(frame: Frame, chart: ChartName): ChartState {
@@ -35,19 +37,28 @@ export function summaryOf(frame: Frame, chart: ChartName): number | string {
   );
 }
 
-/** The transitions of actors that two frames tell: rows are too many to be told apart. */
+/** The transitions of actors that two frames tell. What an actor did and undid in between is not told. */
 export function takenBetween(before: Frame, after: Frame): TakenEdge[] {
-  return (['fleet', 'coordinator', 'autoscaler'] as const).flatMap((chart) => {
-    const left = (before.active[chart] ?? []).filter((path) => !(after.active[chart] ?? []).includes(path));
-    const entered = (after.active[chart] ?? []).filter(
-      (path) => !(before.active[chart] ?? []).includes(path)
-    );
-    return left.flatMap((source) =>
-      entered
-        .filter((target) => regionOf(source) === regionOf(target))
-        .map((target) => ({ chart, source, target, event: null }))
-    );
+  const single = (['fleet', 'coordinator', 'autoscaler'] as const).flatMap((chart) =>
+    movesBetween(chart, before.active[chart] ?? [], after.active[chart] ?? [])
+  );
+  if (before.workers === after.workers) return single;
+  const states = new Map(before.workers.map(({ id, state }) => [id, state]));
+  const workers = after.workers.flatMap(({ id, state }) => {
+    const was = states.get(id);
+    return was === undefined ? [] : movesBetween('worker', [was], [state]);
   });
+  return [...single, ...workers];
+}
+
+function movesBetween(chart: ChartName, before: readonly string[], after: readonly string[]): TakenEdge[] {
+  const left = before.filter((path) => !after.includes(path));
+  const entered = after.filter((path) => !before.includes(path));
+  return left.flatMap((source) =>
+    entered
+      .filter((target) => regionOf(source) === regionOf(target))
+      .map((target) => ({ chart, source, target, event: null, perSecond: null }))
+  );
 }
 
 function countsOf(frame: Frame, chart: ChartName): Readonly<Record<string, number>> | null {

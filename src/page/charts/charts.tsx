@@ -1,15 +1,25 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Frame } from '../../dashboard/frame.ts';
 import { compact, words } from '../format.ts';
+import { chartNames, type ChartName } from './chartName.ts';
 import { chartStateOf, summaryOf, type TakenEdge } from './chartState.ts';
 import { Drawing } from './drawing.ts';
-import { chartNames, drawings, type ChartName } from './drawings.ts';
+import { drawings } from './drawings.ts';
 
 /** The statecharts, one at a time, with what is in their states now. */
-export function Charts({ frame, taken }: { frame: Frame; taken: readonly TakenEdge[] }) {
+export function Charts({
+  frame,
+  taken,
+  taskState = null
+}: {
+  frame: Frame;
+  taken: readonly TakenEdge[];
+  /** Of the task that the reader looks at: the chart of tasks is scrolled there. */
+  taskState?: string | null;
+}) {
   const [shown, setShown] = useState<ChartName>('task');
-  // On a phone, a whole chart would be too small to read.
-  const [isWhole, setWhole] = useState(() => !matchMedia('(max-width: 600px)').matches);
+  // A whole chart may be too small to read.
+  const [isWhole, setWhole] = useState(false);
   const tabs = useRef(new Map<ChartName, HTMLButtonElement>());
   const move = (by: number) => {
     const next = chartNames.at((chartNames.indexOf(shown) + by) % chartNames.length) ?? 'task';
@@ -54,7 +64,14 @@ export function Charts({ frame, taken }: { frame: Frame; taken: readonly TakenEd
         </button>
       </div>
       <div id="chart" class="chart-panel" role="tabpanel" tabIndex={0} aria-labelledby={`tab-${shown}`}>
-        <Chart key={shown} name={shown} isWhole={isWhole} frame={frame} taken={taken} />
+        <Chart
+          key={shown}
+          name={shown}
+          isWhole={isWhole}
+          focus={shown === 'task' ? taskState : null}
+          frame={frame}
+          taken={taken}
+        />
       </div>
     </section>
   );
@@ -63,11 +80,14 @@ export function Charts({ frame, taken }: { frame: Frame; taken: readonly TakenEd
 function Chart({
   name,
   isWhole,
+  focus,
   frame,
   taken
 }: {
   name: ChartName;
   isWhole: boolean;
+  /** Path of the state that is to be in view; `null`: wherever the reader has scrolled to. */
+  focus: string | null;
   frame: Frame;
   taken: readonly TakenEdge[];
 }) {
@@ -77,6 +97,8 @@ function Chart({
     if (root.current === null) return;
     // A drawing of ours, that was bundled: no data is in it.
     root.current.innerHTML = drawings[name];
+    const chart = root.current.querySelector('svg');
+    chart?.style.setProperty('--own-width', `${chart.getAttribute('width')}px`);
     drawing.current = new Drawing(root.current);
   }, [name]);
   useEffect(() => {
@@ -85,15 +107,35 @@ function Chart({
   }, [name, frame, taken]);
   useEffect(() => {
     const panel = root.current?.parentElement;
-    const active = root.current?.querySelector('.active > .box');
-    if (isWhole || panel == null || active == null) return;
-    const [outer, inner] = [panel.getBoundingClientRect(), active.getBoundingClientRect()];
-    panel.scrollBy(
-      inner.x + inner.width / 2 - outer.x - outer.width / 2,
-      inner.y - outer.y - outer.height / 3
-    );
+    const active = [...(root.current?.querySelectorAll('.active > .box') ?? [])];
+    if (isWhole || panel == null || active.length === 0) return;
+    bringIntoView(panel, active);
   }, [name, isWhole]);
+  useEffect(() => {
+    const panel = root.current?.parentElement;
+    const state =
+      focus === null ? null : root.current?.querySelector(`[data-state="${CSS.escape(focus)}"] > .box`);
+    if (!isWhole && panel != null && state != null) bringIntoView(panel, [state]);
+  }, [name, isWhole, focus]);
   return <div ref={root} class={isWhole ? 'drawing whole' : 'drawing'} />;
+}
+
+/** Scrolls as far as it takes to have the middle of `boxes` in the middle. Not at all where all of them are in view. */
+function bringIntoView(panel: HTMLElement, boxes: readonly Element[]): void {
+  const outer = panel.getBoundingClientRect();
+  const inner = boxes.map((box) => box.getBoundingClientRect());
+  const [left, right] = [
+    Math.min(...inner.map(({ left }) => left)),
+    Math.max(...inner.map(({ right }) => right))
+  ];
+  const [top, bottom] = [
+    Math.min(...inner.map(({ top }) => top)),
+    Math.max(...inner.map(({ bottom }) => bottom))
+  ];
+  if (left < outer.left || right > outer.right)
+    panel.scrollLeft += (left + right - outer.left - outer.right) / 2;
+  if (top < outer.top || bottom > outer.bottom)
+    panel.scrollTop += (top + bottom - outer.top - outer.bottom) / 2;
 }
 
 function textOf(summary: number | string): string {

@@ -1,9 +1,16 @@
-import { compact } from '../format.ts';
+import { compact, rate } from '../format.ts';
 import type { ChartState, TakenEdge } from './chartState.ts';
+import { edgesOf, type DrawnEdge } from './drawnEdges.ts';
 
 interface DrawnState {
   readonly group: Element;
   readonly count: Element | null;
+}
+
+interface DrawnTransition extends DrawnEdge {
+  readonly group: Element;
+  /** How often it is taken; made when it is first told. */
+  rate: Element | null;
 }
 
 /**
@@ -13,15 +20,12 @@ interface DrawnState {
  */
 export class Drawing {
   readonly #states = new Map<string, DrawnState>();
-  readonly #edges: readonly {
-    readonly group: Element;
-    readonly source: string;
-    readonly target: string;
-    readonly events: readonly string[];
-  }[];
+  readonly #edges: readonly DrawnTransition[];
+  /** By `source target event`: a step is looked up once. */
+  readonly #ways = new Map<string, readonly DrawnTransition[]>();
   #active: ReadonlySet<string> = new Set();
   #counts: Readonly<Record<string, number>> = {};
-  #glowing: ReadonlySet<Element> = new Set();
+  #glowing: ReadonlyMap<DrawnTransition, number> = new Map();
 
   /** @param root - Has the drawing in it already. */
   constructor(root: Element) {
@@ -33,7 +37,8 @@ export class Drawing {
       group,
       source: group.getAttribute('data-source') ?? '',
       target: group.getAttribute('data-target') ?? '',
-      events: (group.getAttribute('data-event') ?? '').split(' ')
+      events: (group.getAttribute('data-event') ?? '').split(' '),
+      rate: null
     }));
   }
 
@@ -50,24 +55,46 @@ export class Drawing {
   }
 
   #glow(taken: readonly TakenEdge[]): void {
-    const glowing = new Set(
-      this.#edges.filter((edge) => taken.some((step) => isSame(edge, step))).map(({ group }) => group)
-    );
-    for (const group of this.#glowing) if (!glowing.has(group)) group.classList.remove('taken');
-    for (const group of glowing) if (!this.#glowing.has(group)) group.classList.add('taken');
+    const glowing = new Map<DrawnTransition, number>();
+    for (const step of taken) {
+      for (const edge of this.#wayOf(step)) {
+        glowing.set(edge, (glowing.get(edge) ?? 0) + (step.perSecond ?? 0));
+      }
+    }
+    for (const edge of this.#glowing.keys()) {
+      if (glowing.has(edge)) continue;
+      edge.group.classList.remove('taken');
+      tellRate(edge, 0);
+    }
+    for (const [edge, perSecond] of glowing) {
+      const before = this.#glowing.get(edge);
+      if (before === undefined) edge.group.classList.add('taken');
+      if (perSecond !== (before ?? 0)) tellRate(edge, perSecond);
+    }
     this.#glowing = glowing;
+  }
+
+  #wayOf(step: TakenEdge): readonly DrawnTransition[] {
+    const key = `${step.source} ${step.target} ${step.event ?? ''}`;
+    const known = this.#ways.get(key);
+    if (known !== undefined) return known;
+    const way = edgesOf(this.#edges, step);
+    this.#ways.set(key, way);
+    return way;
   }
 }
 
-/** Steps name leaves, edges may begin or end at a state around them. */
-function isSame(
-  edge: { readonly source: string; readonly target: string; readonly events: readonly string[] },
-  { source, target, event }: TakenEdge
-): boolean {
-  if (event !== null && !edge.events.includes(event) && !edge.events.includes('')) return false;
-  return isWithin(source, edge.source) && isWithin(target, edge.target);
-}
-
-function isWithin(paths: string, path: string): boolean {
-  return path === '' || paths.split(' ').some((inner) => inner === path || inner.startsWith(`${path}.`));
+/** Above the label of an edge. @param perSecond - 0: nothing is told. */
+function tellRate(edge: DrawnTransition, perSecond: number): void {
+  const label = edge.group.querySelector('.label tspan');
+  if (label === null) return;
+  if (edge.rate === null) {
+    edge.rate = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+    edge.rate.setAttribute('class', 'rate');
+    edge.rate.setAttribute('x', label.getAttribute('x') ?? '0');
+    edge.rate.setAttribute('y', String(Number(label.getAttribute('y')) - 14));
+    edge.group.append(edge.rate);
+  }
+  const text = perSecond === 0 ? '' : `${rate(perSecond)}/s`;
+  if (edge.rate.textContent !== text) edge.rate.textContent = text;
 }

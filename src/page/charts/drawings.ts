@@ -5,10 +5,15 @@ import fleet from '../../../visualizations/fleetMachine.svg';
 import schedule from '../../../visualizations/scheduleMachine.svg';
 import task from '../../../visualizations/taskMachine.svg';
 import worker from '../../../visualizations/workerMachine.svg';
+import type { ChartName } from './chartName.ts';
 
-/** The drawings of the machines, in the order in which they are offered. */
-export const drawings = { task, batch, worker, fleet, coordinator, autoscaler, schedule } as const;
-
-export type ChartName = keyof typeof drawings;
-
-export const chartNames = Object.keys(drawings) as ChartName[];
+/** The drawings of the machines. */
+export const drawings: Readonly<Record<ChartName, string>> = {
+  task,
+  batch,
+  worker,
+  fleet,
+  coordinator,
+  autoscaler,
+  schedule
+};

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Frame } from '../../dashboard/frame.ts';
-import { takenBetween, type TakenEdge } from '../charts/chartState.ts';
+import type { TakenEdge } from '../charts/chartState.ts';
 import { Charts } from '../charts/charts.tsx';
+import { EdgeRates } from '../charts/edgeRates.ts';
 import { FrameHistory } from '../history.ts';
 import { ActionButton } from '../views/actionButton.tsx';
 import { Batches } from '../views/batches.tsx';
@@ -28,7 +29,7 @@ export function LivePage() {
   const [question, setQuestion] = useState<OpenQuestion | null>(null);
   const [notices, setNotices] = useState<readonly Notice[]>([]);
   const [taskKey, setTaskKey] = useState<string | null>(null);
-  const history = useMemo(() => new FrameHistory(), []);
+  const { history, edges } = useMemo(() => ({ history: new FrameHistory(), edges: new EdgeRates() }), []);
   const lastNotice = useRef(0);
 
   const { client, actions } = useMemo(() => {
@@ -55,12 +56,12 @@ export function LivePage() {
     new FrameFeed({
       onFrame: (frame) => {
         history.add(frame);
-        setShown((before) => ({ frame, taken: before === null ? [] : takenBetween(before.frame, frame) }));
+        setShown({ frame, taken: edges.add(frame) });
       },
       onConnection: setConnection,
       onRefused: () => client.get('/api/batches?limit=1')
     }).open();
-  }, [client, history]);
+  }, [client, history, edges]);
 
   useEffect(() => {
     if (shown !== null) document.title = `${shown.frame.name.slice(0, 100)} · xstate-fleet`;
@@ -94,9 +95,11 @@ export function LivePage() {
               />
             )}
             <Charts frame={shown.frame} taken={shown.taken} />
+            <div class="lists">
+              <Failures failures={shown.frame.failures} actions={actions} onOpen={setTaskKey} />
+              <Batches batches={shown.frame.batches} actions={actions} />
+            </div>
             <Plots history={history} version={history.version} />
-            <Batches batches={shown.frame.batches} actions={actions} />
-            <Failures failures={shown.frame.failures} actions={actions} onOpen={setTaskKey} />
             <Workers workers={shown.frame.workers} />
           </main>
         </>

@@ -97,6 +97,10 @@ export function TaskPanel({
               </li>
             ))}
           </ol>
+          <p class="muted">
+            These are the states seen since this panel was opened: a fleet keeps no history. A recording has
+            all of them, with why each was entered.
+          </p>
           <p class="row-actions">
             {isSettled(answer.view.status) ? (
               <ActionButton label="Retry" of={taskKey} action={() => actions.retryTask(taskKey)} />

@@ -5,7 +5,7 @@ import {
   type BatchStatus,
   type TaskCounts
 } from '../../../machines/batch.ts';
-import { taskStatuses } from '../../../machines/task.ts';
+import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
 import type { Frame, FrameWorker } from '../../dashboard/frame.ts';
 import type { Recording } from '../../recording/recording.ts';
 import { copyOf, RecordingFold, type Folded } from './fold.ts';
@@ -42,6 +42,11 @@ export class Replay {
   frameAt(turns: number): Frame {
     this.#goTo(Math.min(Math.max(Math.trunc(turns), 0), this.recording.turns.length));
     return frameOf(this.recording, this.#folded);
+  }
+
+  /** The state of a task at the turn of the frame that was asked for last; `null`: it is not there. */
+  stateOf(task: number): TaskStatus | null {
+    return taskStatuses[(this.#folded.status[task] ?? 0) - 1] ?? null;
   }
 
   #goTo(turns: number): void {

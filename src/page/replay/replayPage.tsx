@@ -8,10 +8,13 @@ import { Failures } from '../views/failures.tsx';
 import { Overview } from '../views/overview.tsx';
 import { Plot } from '../views/plot.tsx';
 import { Workers } from '../views/workers.tsx';
+import { KeyHelp } from './keyHelp.tsx';
 import { LifePanel } from './lifePanel.tsx';
 import { advance, positionAt, speeds, type Position } from './playback.ts';
 import { Replay } from './replay.ts';
-import { marksOf, nextMark, timelineOf, turnsBy } from './timeline.ts';
+import { endingText, sessionStarts, sessionText } from './sessions.ts';
+import { marksOf, nextMark, timelineOf, turnsBy, type Mark } from './timeline.ts';
+import { useKeys } from './useKeys.ts';
 
 /** Turns whose transitions glow at most, when some are passed between two drawings; after a longer jump, those of one. */
 const glowingTurns = 20;
@@ -21,6 +24,9 @@ export function ReplayPage({ recording }: { recording: Recording }) {
   const replay = useMemo(() => new Replay(recording), [recording]);
   const timeline = useMemo(() => timelineOf(recording), [recording]);
   const marks = useMemo(() => marksOf(recording), [recording]);
+  const starts = useMemo(() => sessionStarts(recording), [recording]);
+  const search = useRef<HTMLInputElement>(null);
+  const [isHelping, setHelping] = useState(false);
   const [position, setPosition] = useState<Position>(() =>
     positionAt(recording, recording.turns.length > 0 ? 1 : 0)
   );
@@ -37,6 +43,12 @@ export function ReplayPage({ recording }: { recording: Recording }) {
     setPlaying(false);
     setPosition(positionAt(recording, turns));
   };
+  const goToMark = (marks: readonly Mark[], back: boolean) => {
+    const mark = nextMark(marks, { turns: position.turns, task }, back);
+    if (mark === null) return;
+    goTo(mark.turns);
+    setTask(mark.task);
+  };
   const play = () => {
     if (position.turns === all) setPosition(positionAt(recording, 0));
     setPlaying((isPlaying) => !isPlaying);
@@ -46,8 +58,14 @@ export function ReplayPage({ recording }: { recording: Recording }) {
     back: () => goTo(position.turns - 1),
     forward: () => goTo(position.turns + 1),
     end: () => goTo(all),
-    failure: (back: boolean) => goTo(nextMark(marks.failures, position.turns, back)),
-    retry: (back: boolean) => goTo(nextMark(marks.retries, position.turns, back))
+    failure: (back: boolean) => goToMark(marks.failures, back),
+    retry: (back: boolean) => goToMark(marks.retries, back),
+    session: (back: boolean) =>
+      goTo(
+        (back
+          ? starts.findLast((start) => start < position.turns)
+          : starts.find((start) => start > position.turns)) ?? null
+      )
   };
   useKeys({
     ' ': play,
@@ -58,11 +76,18 @@ export function ReplayPage({ recording }: { recording: Recording }) {
     f: () => jumps.failure(false),
     F: () => jumps.failure(true),
     r: () => jumps.retry(false),
-    R: () => jumps.retry(true)
+    R: () => jumps.retry(true),
+    s: () => jumps.session(false),
+    S: () => jumps.session(true),
+    '/': () => search.current?.focus(),
+    '?': () => setHelping(true)
   });
   useEffect(() => {
     document.title = `${recording.name.slice(0, 100)} · replay`;
   }, [recording.name]);
+
+  const ending = endingText(recording);
+  const session = sessionText(recording, position.turns);
 
   return (
     <>
@@ -94,16 +119,27 @@ export function ReplayPage({ recording }: { recording: Recording }) {
           <Jump
             label={`Next failure (${count(marks.failures.length)})`}
             name="Next failure (F)"
+            isIdle={marks.failures.length === 0}
             go={() => jumps.failure(false)}
           />
           <Jump
             label={`Next retry (${count(marks.retries.length)})`}
-            name="Next retry (R)"
+            name="Next retry, and why (R)"
+            isIdle={marks.retries.length === 0}
             go={() => jumps.retry(false)}
           />
+          {starts.length > 0 && (
+            <Jump
+              label={`Next process (${count(starts.length)})`}
+              name="The start of the next process (S)"
+              go={() => jumps.session(false)}
+            />
+          )}
+          <Jump label="Keys" name="Keys (?)" go={() => setHelping(true)} />
           <span class="player-time" data-testid="position">
             {count(position.turns)} of {plural(all, 'turn')} · {dateTime(frame.at)} · +
             {duration(Math.max(0, frame.at - recording.startedAt))}
+            {session !== null && ` · ${session}`}
           </span>
         </div>
         <input
@@ -117,14 +153,24 @@ export function ReplayPage({ recording }: { recording: Recording }) {
         />
         {recording.omittedSteps > 0 && (
           <p class="warn-text">
-            {plural(recording.omittedSteps, 'step')} of this run are not in the recording.
+            {plural(recording.omittedSteps, 'step')} of this run are not in this page: `replay --max-steps`
+            has more of them.
           </p>
         )}
+        {ending !== null && <p class="warn-text">{ending}</p>}
         <Inputs recording={recording} turns={position.turns} />
       </section>
       <main>
-        <Charts frame={frame} taken={taken} />
+        <Charts frame={frame} taken={taken} taskState={task === null ? null : replay.stateOf(task)} />
         <section class="panel plots" aria-label="The whole recording">
+          <LifePanel
+            recording={recording}
+            task={task}
+            turns={position.turns}
+            search={search}
+            onTask={setTask}
+            onTurns={goTo}
+          />
           <Plot
             title="Tasks"
             at={timeline.at}
@@ -147,13 +193,6 @@ export function ReplayPage({ recording }: { recording: Recording }) {
               { name: 'failed', color: 'bad', values: timeline.failed }
             ]}
           />
-          <LifePanel
-            recording={recording}
-            task={task}
-            turns={position.turns}
-            onTask={setTask}
-            onTurns={goTo}
-          />
         </section>
         <Batches batches={frame.batches} actions={null} />
         <Failures
@@ -163,13 +202,25 @@ export function ReplayPage({ recording }: { recording: Recording }) {
         />
         <Workers workers={frame.workers} />
       </main>
+      {isHelping && <KeyHelp onClose={() => setHelping(false)} />}
     </>
   );
 }
 
-function Jump({ label, name, go }: { label: string; name: string; go: () => void }) {
+function Jump({
+  label,
+  name,
+  isIdle = false,
+  go
+}: {
+  label: string;
+  name: string;
+  /** There is nothing to go to. */
+  isIdle?: boolean;
+  go: () => void;
+}) {
   return (
-    <button type="button" class="action" title={name} aria-label={name} onClick={go}>
+    <button type="button" class="action" title={name} aria-label={name} disabled={isIdle} onClick={go}>
       {label}
     </button>
   );
@@ -201,7 +252,13 @@ function useTaken(recording: Recording, turns: number): readonly TakenEdge[] {
     for (const { steps } of recording.turns.slice(Math.max(0, from), turns)) {
       for (const { machine: chart, from: source, to: target, event } of steps) {
         if (source !== null)
-          taken.set(`${chart} ${source} ${target} ${event ?? ''}`, { chart, source, target, event });
+          taken.set(`${chart} ${source} ${target} ${event ?? ''}`, {
+            chart,
+            source,
+            target,
+            event,
+            perSecond: null
+          });
       }
     }
     return [...taken.values()];
@@ -230,26 +287,4 @@ function usePlayback(
     });
     return () => cancelAnimationFrame(request);
   }, [recording, isPlaying, speed]);
-}
-
-/** Keys that work wherever nothing else wants them. */
-function useKeys(keys: Readonly<Record<string, () => void>>): void {
-  const latest = useRef(keys);
-  latest.current = keys;
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (
-        event.target instanceof Element &&
-        event.target.closest('input, select, button, [role=tab]') !== null
-      )
-        return;
-      const act = latest.current[event.key];
-      if (act === undefined) return;
-      event.preventDefault();
-      act();
-    };
-    addEventListener('keydown', onKeyDown);
-    return () => removeEventListener('keydown', onKeyDown);
-  }, []);
 }

@@ -49,21 +49,42 @@ export function timelineOf({ turns, startedAt, endedAt, initial }: Recording): T
   return columns;
 }
 
-/** Places of interest: turns in which a task failed for good, and in which one is to be tried again, rising. */
-export function marksOf({ turns }: Recording): { readonly failures: number[]; readonly retries: number[] } {
-  const numbersOf = (isMark: (to: string) => boolean) =>
+/** A step of a task that a reader looks for, and how many turns have been taken once it is there. */
+export interface Mark {
+  readonly turns: number;
+  readonly task: number;
+}
+
+/** Places of interest, in order: where a task failed for good, and where one is to be tried again. */
+export function marksOf({ turns }: Recording): { readonly failures: Mark[]; readonly retries: Mark[] } {
+  const marksWhere = (isMark: (to: string) => boolean) =>
     turns.flatMap(({ steps }, index) =>
-      steps.some(({ machine, to }) => machine === 'task' && isMark(to)) ? [index + 1] : []
+      steps.flatMap(({ machine, subject, to }) =>
+        machine === 'task' && isMark(to) ? [{ turns: index + 1, task: subject }] : []
+      )
     );
   return {
-    failures: numbersOf((to) => to === 'failed' || to === 'timedOut'),
-    retries: numbersOf((to) => to === 'backingOff')
+    failures: marksWhere((to) => to === 'failed' || to === 'timedOut'),
+    retries: marksWhere((to) => to === 'backingOff')
   };
 }
 
-/** The first of `marks` after `turns`, or with `back` the last before; `null` where there is none. */
-export function nextMark(marks: readonly number[], turns: number, back: boolean): number | null {
-  return (back ? marks.findLast((mark) => mark < turns) : marks.find((mark) => mark > turns)) ?? null;
+/**
+ * The first of `marks` after `turns`, or with `back` the last before; where one of them is shown, the one beside it.
+ *
+ * @param task - The one that is shown; `null`: none.
+ * @returns `null` where there is none.
+ */
+export function nextMark(
+  marks: readonly Mark[],
+  { turns, task }: { readonly turns: number; readonly task: number | null },
+  back: boolean
+): Mark | null {
+  const shown = marks.findIndex((mark) => mark.turns === turns && mark.task === task);
+  if (shown >= 0) return marks[shown + (back ? -1 : 1)] ?? null;
+  return (
+    (back ? marks.findLast((mark) => mark.turns < turns) : marks.find((mark) => mark.turns > turns)) ?? null
+  );
 }
 
 /** How many turns have been taken at `at`, epoch ms. */

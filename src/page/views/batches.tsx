@@ -14,7 +14,7 @@ export function Batches({
   return (
     <section class="panel" aria-labelledby="batches-title">
       <h2 id="batches-title">
-        Batches <small>the latest {batches.length}</small>
+        Batches <small>{batches.length > 0 && `the latest ${batches.length}`}</small>
       </h2>
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="batches-title">
         {batches.length === 0 && <p class="empty">No batch yet</p>}

@@ -3,6 +3,7 @@ import type { FleetActions } from '../live/fleetActions.ts';
 import { clockTime, plural, words } from '../format.ts';
 import { ActionButton } from './actionButton.tsx';
 import { Name } from './name.tsx';
+import { TaskKey } from './taskKey.tsx';
 
 /** @param props.onOpen - Shows the life of the task with this key. */
 export function Failures({
@@ -17,7 +18,7 @@ export function Failures({
   return (
     <section class="panel" aria-labelledby="failures-title">
       <h2 id="failures-title">
-        Failed tasks <small>the latest {failures.length}</small>
+        Failed tasks <small>{failures.length > 0 && `the latest ${failures.length}`}</small>
       </h2>
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="failures-title">
         {failures.length === 0 && <p class="empty">None has failed</p>}
@@ -25,8 +26,13 @@ export function Failures({
           {failures.map((failure) => (
             <li key={`${failure.key} ${failure.at}`} class="row">
               <div class="row-title">
-                <button type="button" class="link" onClick={() => onOpen(failure.key)}>
-                  <Name text={failure.key} />
+                <button
+                  type="button"
+                  class="link"
+                  aria-label={failure.key.slice(0, 500)}
+                  onClick={() => onOpen(failure.key)}
+                >
+                  <TaskKey text={failure.key} />
                 </button>
                 <span class={`tag state-${failure.status}`}>{words(failure.status)}</span>
               </div>

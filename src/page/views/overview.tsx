@@ -1,9 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import type { Frame } from '../../dashboard/frame.ts';
+import { findingsOf } from '../findings.ts';
 import { compact, count, rate, words } from '../format.ts';
+import { Findings } from './findings.tsx';
 import { ThemeToggle } from './themeToggle.tsx';
 
-/** The header: whose page it is, how it goes, and the numbers that matter most. */
+/** The header: whose page it is, the numbers that matter most, and what the fleet does or waits for. */
 export function Overview({
   frame,
   rates,
@@ -59,6 +61,7 @@ export function Overview({
           <dd>{count(frame.turn)}</dd>
         </div>
       </dl>
+      <Findings findings={findingsOf(frame, rates?.completed ?? null)} />
     </header>
   );
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { compact, rate } from '../format.ts';
+import { clockTime, compact, rate } from '../format.ts';
 import { themeChanged } from './themeToggle.tsx';
 
 export interface Line {
@@ -64,12 +64,15 @@ export function Plot(props: PlotProps) {
 
   const last = (values: readonly (number | null)[]) => {
     const value = values.at(-1);
-    return value == null ? '–' : `${rate(value)}${props.unit === undefined ? '' : ` ${props.unit}`}`;
+    return value == null ? '–' : rate(value);
   };
   return (
     <figure class="plot">
       <figcaption>
-        <strong>{props.title}</strong>
+        <strong>
+          {props.title}
+          {props.unit !== undefined && `, ${props.unit}`}
+        </strong>
         {props.lines.map(({ name, color, values }) => (
           <span key={name} class={`legend ${color}`}>
             {name} {props.cursor === undefined && <b>{last(values)}</b>}
@@ -109,7 +112,8 @@ function optionsFor(element: HTMLElement, latest: { readonly current: PlotProps 
         ...axis,
         size: 22,
         space: 70,
-        values: (_plot, times) => times.map((at) => new Date(at * 1_000).toLocaleTimeString('en-GB'))
+        // One point spans no time.
+        values: ({ data: [at] }, times) => times.map((time) => (at.length < 2 ? '' : clockTime(time * 1_000)))
       },
       {
         ...axis,

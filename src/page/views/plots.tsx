@@ -7,12 +7,12 @@ export function Plots({ history, version }: { history: FrameHistory; version: nu
   const series = useMemo(() => history.series, [history, version]);
   const { at } = series;
   return (
-    <section class="panel plots" aria-labelledby="plots-title">
+    <section class="panel plots wide" aria-labelledby="plots-title">
       <h2 id="plots-title" class="hidden">
         The last five minutes
       </h2>
       <Plot
-        title="A second"
+        title="Per second"
         at={at}
         version={version}
         lines={[

@@ -1,6 +1,7 @@
 import type { FrameWorker } from '../../dashboard/frame.ts';
 import { compact, words } from '../format.ts';
 import { Name } from './name.tsx';
+import { TaskKey } from './taskKey.tsx';
 
 export function Workers({ workers }: { workers: readonly FrameWorker[] }) {
   return (
@@ -28,7 +29,9 @@ function Worker({ worker: { id, state, taskIds, tags, completed, failed } }: { w
         <span class={`tag state-${state}`}>{words(state)}</span>
       </div>
       <div class="cell-task">
-        {taskIds.length === 0 ? <span class="none">–</span> : <Name text={taskIds.join(', ')} />}
+        {taskIds.length === 0 && <span class="none">–</span>}
+        {taskIds.length === 1 && taskIds.map((key) => <TaskKey key={key} text={key} />)}
+        {taskIds.length > 1 && <Name text={taskIds.join(', ')} />}
       </div>
       <div class="row-facts">
         <span>{compact(completed)} done</span>
