@@ -114,7 +114,7 @@ class Figures {
     if (machine !== 'task') return;
     if (from !== null) this.tasks[from] = (this.tasks[from] ?? 0) - 1;
     this.tasks[to] = (this.tasks[to] ?? 0) + 1;
-    const hasFailed = to === 'failed' || to === 'timedOut';
+    const hasFailed = step.event !== null && (to === 'failed' || to === 'timedOut');
     if (hasFailed && this.failures.length < shownEnds) this.failures.push(endOf(step, at));
     if (!isRetry(step)) return;
     this.retriedAttempts += 1;
