@@ -12,7 +12,14 @@ const endings = {
 
 /** The figures of a recording, for people. */
 export function recordingText(summary: RecordingSummary): string {
-  return [overview(summary), tasksOf(summary), retriesOf(summary), failuresOf(summary), commitsOf(summary)]
+  return [
+    overview(summary),
+    tasksOf(summary),
+    unfinishedOf(summary),
+    retriesOf(summary),
+    failuresOf(summary),
+    commitsOf(summary)
+  ]
     .filter((part) => part !== '')
     .join('\n');
 }
@@ -35,6 +42,24 @@ function tasksOf({ tasks, tasksBefore }: RecordingSummary): string {
       ...rows.map(([state, count]) => [state, String(count), String(tasksBefore[state] ?? 0)])
     ],
     (column) => column > 0
+  );
+}
+
+/** Where to look first when nothing goes on. */
+function unfinishedOf({ unfinished, endedAt }: RecordingSummary): string {
+  if (unfinished.length === 0) return '';
+  return table(
+    [
+      ['UNFINISHED', 'STATE', 'FOR', 'ATTEMPT', 'WORKER'],
+      ...unfinished.map(({ key, state, since, attempt, workerId }) => [
+        printable(key),
+        state,
+        durationText(Math.max(0, endedAt - since)),
+        attempt === 0 ? '' : String(attempt),
+        printable(workerId ?? '')
+      ])
+    ],
+    (column) => column === 2 || column === 3
   );
 }
 

@@ -64,7 +64,7 @@ async function checkFile(path: string): Promise<RecordingCheck> {
       const isSound = difference === null;
       return { isSound, turns: turnCount, replayedSteps, comparedMoves, ending, difference };
     }
-    turnCount += 1;
+    if (!value.isRest) turnCount += 1;
     // What follows the first difference follows from it: it is counted, and not compared.
     if (difference !== null) continue;
     for (const step of value.steps) {
