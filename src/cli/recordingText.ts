@@ -1,5 +1,5 @@
 import type { RecordingSummary } from '../recording/recordingSummary.ts';
-import { durationText } from './duration.ts';
+import { durationText, shortDurationText } from './duration.ts';
 import { table } from './table.ts';
 import { printable } from './terminal.ts';
 
@@ -73,7 +73,7 @@ function retriesOf({ retries, retriedAttempts }: RecordingSummary): string {
         ...retries.map(({ key, attempt, delayMs, workerId, event, error }) => [
           printable(key),
           String(attempt),
-          durationText(delayMs),
+          shortDurationText(delayMs),
           printable(workerId ?? ''),
           whyText(event, error)
         ])

@@ -65,8 +65,8 @@ describe('replay', () => {
       /^Fleet test: \d+ turns, \d+ steps in 5.0 s, from 2026-01-01T00:00:00.000Z; stopped.\n/
     );
     expect(stdout).toMatch(/^completed +3 +0$/m);
-    expect(stdout).toMatch(/^b\/t1 +1 +0.1 s +worker-\d+ +failed: no luck$/m);
-    expect(stdout).toMatch(/^b\/t1 +2 +0.2 s +worker-\d+ +failed: no luck$/m);
+    expect(stdout).toMatch(/^b\/t1 +1 +100 ms +worker-\d+ +failed: no luck$/m);
+    expect(stdout).toMatch(/^b\/t1 +2 +200 ms +worker-\d+ +failed: no luck$/m);
     expect(stdout).toMatch(/^SLOWEST COMMITS/m);
     expect(stdout).not.toContain('\u001b');
   });
