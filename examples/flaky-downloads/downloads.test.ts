@@ -9,7 +9,10 @@ it('has every file that a server gives in four attempts, and says why it lacks t
   await fleet.waitForBatch(batchId);
 
   const results = await fleet.getBatchResults(batchId);
-  const ends = results.map(({ taskId, attempts, error }) => [taskId, error ?? `here, in attempt ${attempts}`]);
+  const ends = results.map(({ taskId, attempts, error }) => [
+    taskId,
+    error ?? `here, in attempt ${attempts}`
+  ]);
   expect(Object.fromEntries(ends)).toEqual({
     'map-1.png': 'here, in attempt 1',
     'map-2.png': 'here, in attempt 2',
