@@ -20,6 +20,8 @@ export class AgentMessages {
   #appliedConfig: FleetConfig | null = null;
   /** Workers of refused turns, which may have changed all the same: an outcome is taken in once. */
   readonly #untold = new Set<string>();
+  /** Workers that may have taken their last task before they were told so: by id, their slots. */
+  readonly #spent = new Map<string, string>();
 
   constructor(ledger: Ledger, active: ActiveClock, fleet: () => FleetRef) {
     this.#ledger = ledger;
@@ -30,7 +32,8 @@ export class AgentMessages {
   /** Takes in what a worker said of itself. */
   record(report: WorkerReport): void {
     this.#ledger.roster.record(report);
-    if (report.type === 'worker.offering') this.#retireIfSpent(report);
+    // Told with the next turn: it reports in the middle of a step of the fleet, and would be made to step within it.
+    if (report.type === 'worker.offering') this.#spent.set(report.workerId, report.slot);
     if (report.type === 'worker.withdrawn') this.#endIfIdle(report);
     if (report.type === 'worker.broken') {
       this.#ledger.workerDeadlines.set(report.slot, this.#active.now() + brokenWorkerPauseMs);
@@ -63,6 +66,8 @@ export class AgentMessages {
       const place = this.#ledger.roster.get(workerId);
       if (place) this.tellWorker(place.slot, { type: 'worker.retire' });
     }
+    for (const [workerId, slot] of this.#spent) this.#retireIfSpent(workerId, slot);
+    this.#spent.clear();
   }
 
   tellWorker(slot: string, event: WorkerEvent): void {
@@ -117,7 +122,7 @@ export class AgentMessages {
   }
 
   /** A worker that had taken its last task before it was told so hears of no end that would replace it. */
-  #retireIfSpent({ slot, workerId }: WorkerReport): void {
+  #retireIfSpent(workerId: string, slot: string): void {
     const place = this.#ledger.roster.get(workerId);
     if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
     this.#tell(slot, { type: 'worker.retire' });

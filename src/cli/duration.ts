@@ -8,6 +8,11 @@ export function durationText(ms: number): string {
   return withRest(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
 }
 
+/** The same where milliseconds count: `40 ms`. */
+export function shortDurationText(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : durationText(ms);
+}
+
 function withRest(count: number, unit: string, rest: number, restUnit: string): string {
   return rest === 0 ? `${count} ${unit}` : `${count} ${unit} ${rest} ${restUnit}`;
 }

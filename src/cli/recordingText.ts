@@ -1,6 +1,6 @@
 import type { RecordingSummary } from '../recording/recordingSummary.ts';
 import { table } from '../validation/table.ts';
-import { durationText } from './duration.ts';
+import { durationText, shortDurationText } from './duration.ts';
 import { printable } from './terminal.ts';
 
 /** What is said of how a recording ends. */
@@ -12,7 +12,14 @@ const endings = {
 
 /** The figures of a recording, for people. */
 export function recordingText(summary: RecordingSummary): string {
-  return [overview(summary), tasksOf(summary), retriesOf(summary), failuresOf(summary), commitsOf(summary)]
+  return [
+    overview(summary),
+    tasksOf(summary),
+    unfinishedOf(summary),
+    retriesOf(summary),
+    failuresOf(summary),
+    commitsOf(summary)
+  ]
     .filter((part) => part !== '')
     .join('\n');
 }
@@ -38,6 +45,24 @@ function tasksOf({ tasks, tasksBefore }: RecordingSummary): string {
   );
 }
 
+/** Where to look first when nothing goes on. */
+function unfinishedOf({ unfinished, endedAt }: RecordingSummary): string {
+  if (unfinished.length === 0) return '';
+  return table(
+    [
+      ['UNFINISHED', 'STATE', 'FOR', 'ATTEMPT', 'WORKER'],
+      ...unfinished.map(({ key, state, since, attempt, workerId }) => [
+        printable(key),
+        state,
+        durationText(Math.max(0, endedAt - since)),
+        attempt === 0 ? '' : String(attempt),
+        printable(workerId ?? '')
+      ])
+    ],
+    (column) => column === 2 || column === 3
+  );
+}
+
 function retriesOf({ retries, retriedAttempts }: RecordingSummary): string {
   if (retries.length === 0) return '';
   const rest = retriedAttempts - retries.length;
@@ -48,7 +73,7 @@ function retriesOf({ retries, retriedAttempts }: RecordingSummary): string {
         ...retries.map(({ key, attempt, delayMs, workerId, event, error }) => [
           printable(key),
           String(attempt),
-          durationText(delayMs),
+          shortDurationText(delayMs),
           printable(workerId ?? ''),
           whyText(event, error)
         ])

@@ -1,6 +1,6 @@
 import { recordedTurns } from '../recording/recordedTurns.ts';
 import { table } from '../validation/table.ts';
-import { durationText } from './duration.ts';
+import { shortDurationText } from './duration.ts';
 import { UsageError } from './failure.ts';
 import { timeText, whyText } from './recordingText.ts';
 import { printable } from './terminal.ts';
@@ -55,7 +55,7 @@ function onlyKey(name: string, keys: readonly string[]): string {
 export function taskLifeText({ key, type, steps }: TaskLife): string {
   const rows = steps.map((step, index) => [
     timeText(step.at),
-    `+${spanText(step.at - (steps[index - 1] ?? step).at)}`,
+    `+${shortDurationText(step.at - (steps[index - 1] ?? step).at)}`,
     step.event ?? 'made',
     `${step.from === null ? '' : `${step.from} `}-> ${step.to}`,
     step.attempt === undefined ? '' : String(step.attempt),
@@ -72,10 +72,5 @@ function reasonOf({ at, event, error, retryAt }: LifeStep): string {
   if (error === undefined) return '';
   const isEnd = event?.startsWith('attempt.') ?? false;
   const why = isEnd ? whyText(event!, error) : printable(error);
-  return retryAt === undefined ? why : `${why}; again in ${spanText(Math.max(0, retryAt - at))}`;
-}
-
-/** Steps of one task are often milliseconds apart. */
-function spanText(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : durationText(ms);
+  return retryAt === undefined ? why : `${why}; again in ${shortDurationText(Math.max(0, retryAt - at))}`;
 }

@@ -391,6 +391,8 @@ export class Journal {
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
     this.#agents.tellWorkers(turn);
+    // Who looks on, at rows or workers, may have stopped the actor: then no time begins, and no handler.
+    if (this.#isHalted) return;
     // Before any time begins: the process may be stopped at any point from here on.
     if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
     // Their time begins now, as does that of what is started: that of the commit is not charged to them.
@@ -407,6 +409,8 @@ export class Journal {
     if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
+    // So may who listens.
+    if (this.#isHalted) return;
     const { config } = turn.context;
     this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
     this.#autoscaling.look(turn);
@@ -549,8 +553,9 @@ export class Journal {
     this.#send({ type: 'turn.due' });
   }
 
+  /** An actor that has ended, maybe by whom it has just told something, hears nothing. */
   #send(event: FleetEvent): void {
-    this.#fleet!.send(event);
+    if (this.#snapshot().status === 'active') this.#fleet!.send(event);
   }
 
   #coordinator(): CoordinatorContext | undefined {

@@ -1,6 +1,7 @@
 import { taskStatuses, type TaskError } from '../../machines/task.ts';
 import type { TaskCounts } from '../../machines/batch.ts';
 import type { AttemptPolicy } from '../../machines/taskMachine.ts';
+import { readList, readNumber, readText, readTime } from './jsonValues.ts';
 import type { WordReader, WordWriter } from './words.ts';
 
 /** Characters of an error's message that are recorded. */
@@ -24,22 +25,27 @@ interface Cell<T> {
   readonly decode: (cell: unknown, decoding: Decoding) => T;
 }
 
-/** A number, or what else is JSON and is written as it is. */
-export const plain: Cell<unknown> = {
+export const number: Cell<number> = {
   encode: (value) => value,
-  decode: (cell) => cell ?? null
+  decode: readNumber
+};
+
+/** One that does not come again: written as it is. */
+export const text: Cell<string> = {
+  encode: (value) => value,
+  decode: readText
 };
 
 /** 0 where the row is new: cut from the end of a line. */
 export const count: Cell<number> = {
   encode: (value) => (value === 0 ? null : value),
-  decode: (cell) => (cell as number | null | undefined) ?? 0
+  decode: (cell) => readNumber(cell ?? 0)
 };
 
 /** A time, as what it is after the turn's. */
 export const time: Cell<number> = {
   encode: (value, { at }) => value - at,
-  decode: (cell, { at }) => at + (cell as number)
+  decode: (cell, { at }) => readTime(at + readNumber(cell))
 };
 
 export const word: Cell<string> = {
@@ -49,10 +55,11 @@ export const word: Cell<string> = {
 
 export const counts: Cell<TaskCounts> = {
   encode: (value) => taskStatuses.map((status) => value[status]),
-  decode: (cell) =>
-    Object.fromEntries(
-      taskStatuses.map((status, index) => [status, (cell as readonly number[])[index]!])
-    ) as unknown as TaskCounts
+  decode(cell) {
+    const all = readList(cell);
+    const read = taskStatuses.map((status, index) => [status, readNumber(all[index])]);
+    return Object.fromEntries(read) as TaskCounts;
+  }
 };
 
 /** Without its stack, and its message cut. */
@@ -64,10 +71,10 @@ export const error: Cell<TaskError> = {
     ...(code === undefined ? [] : [words.write(code)])
   ],
   decode(cell, { words }) {
-    const [name, message, retryable, code] = cell as readonly unknown[];
+    const [name, message, retryable, code] = readList(cell);
     return {
       name: words.read(name),
-      message: message as string,
+      message: readText(message),
       retryable: retryable === 1,
       ...(code !== undefined && { code: words.read(code) })
     };
@@ -126,7 +133,8 @@ export class Fields<T extends object> {
     return encoded;
   }
 
-  decode(encoded: readonly unknown[], decoding: Decoding): T {
+  decode(cell: unknown, decoding: Decoding): T {
+    const encoded = readList(cell);
     const value: Record<PropertyKey, unknown> = {};
     for (const [index, key] of this.#keys.entries()) {
       value[key] = this.#cells[index]!.decode(encoded[index], decoding);

@@ -5,10 +5,11 @@ import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/life
 import type { BatchRow, ScheduleRow, TaskRow } from '../store.ts';
 import { refuse } from '../validation/validation.ts';
 import { ChartMoves } from './chartMoves.ts';
-import { recordedCharts } from './readRecording.ts';
+import { recordedCharts } from './recordedCharts.ts';
 import type { FullStep, RecordedRow, Subject } from './recordedSteps.ts';
 import { recordedTurns } from './recordedTurns.ts';
 import type { RecordedMachine, RecordedStep, Recording, RecordingEnding } from './recording.ts';
+import { RecordingError } from './recordingError.ts';
 
 /** What became of stepping the machines through a recording. */
 export interface RecordingCheck {
@@ -68,14 +69,14 @@ async function checkFile(path: string): Promise<RecordingCheck> {
       const isSound = difference === null;
       return { isSound, turns: turnCount, replayedSteps, comparedMoves, ending, difference };
     }
-    turnCount += 1;
+    if (!value.isRest) turnCount += 1;
     // What follows the first difference follows from it: it is counted, and not compared.
     if (difference !== null) continue;
     for (const step of value.steps) {
       const isRow = step.machine === 'task' || step.machine === 'batch' || step.machine === 'schedule';
       if (isRow) replayedSteps += 1;
       else comparedMoves += 1;
-      const expected = isRow ? replay(step, rows) : moveOf(moves, step);
+      const expected = isRow ? replayed(path, step, rows) : moveOf(moves, step);
       const recorded = isRow ? outcomeOf(step.to, step.dueAt) : step.to;
       if (expected === recorded) continue;
       const { machine, subject, event } = step;
@@ -89,6 +90,17 @@ async function checkFile(path: string): Promise<RecordingCheck> {
       };
       break;
     }
+  }
+}
+
+/** The same as {@link replay}: what makes a machine throw is nothing that it ever came to. */
+function replayed(path: string, step: FullStep, rows: WeakMap<Subject, RecordedRow>): string | null {
+  try {
+    return replay(step, rows);
+  } catch (error) {
+    const of = `${step.machine} ${JSON.stringify(step.subject.name)}`;
+    const reason = `holds a step of ${of} that its machine cannot make; another program wrote it, record again`;
+    throw new RecordingError('ERR_RECORDING_DAMAGED', path, reason, { cause: error });
   }
 }
 

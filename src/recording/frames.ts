@@ -25,8 +25,11 @@ const magic = Buffer.from('fleetlog');
 const headerBytes = 16;
 const frameHeaderBytes = 12;
 
-/** Larger ones are not written; a length beyond it is damage, and no reason to take the memory. */
-export const maxFrameBytes = 64 * 1024 * 1024;
+/** Characters of a text. Longer ones are not written; one that inflates to more is damage, and no reason to take the memory. */
+export const maxFrameLength = 16 * 1024 * 1024;
+const maxTextBytes = 3 * maxFrameLength;
+/** What cannot be deflated grows, by less than this. */
+const maxFrameBytes = maxTextBytes + 64 * 1024;
 
 /** What every recording begins with: magic, version, checksum. */
 export function fileHeader(): Buffer {
@@ -43,7 +46,11 @@ export function fileHeader(): Buffer {
  * The header has a checksum of its own so that a cut and a flipped bit are told apart: a length is believed, or not.
  */
 export async function encodeFrame(text: string): Promise<Buffer> {
-  const content = await deflate(text, { level: 3 });
+  return frameOf(await deflate(text, { level: 3 }));
+}
+
+/** The same of what is deflated. */
+export function frameOf(content: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(frameHeaderBytes + content.length);
   frame.writeUInt32LE(content.length, 0);
   frame.writeUInt32LE(crc32(content), 4);
@@ -95,11 +102,14 @@ export function damage(path: string, position: number, options?: ErrorOptions): 
 }
 
 async function textOf(content: Buffer, path: string, position: number): Promise<string> {
+  let text: string;
   try {
-    return (await inflate(content, { maxOutputLength: maxFrameBytes })).toString('utf8');
+    text = (await inflate(content, { maxOutputLength: maxTextBytes })).toString('utf8');
   } catch (error) {
     throw damage(path, position, { cause: error });
   }
+  if (text.length > maxFrameLength) throw damage(path, position);
+  return text;
 }
 
 async function readFileHeader(path: string, file: FileHandle): Promise<number> {

@@ -1,31 +1,13 @@
-import { batchMachine } from '../../machines/batchMachine.ts';
-import { autoscalerMachine } from '../../machines/autoscalerMachine.ts';
-import { coordinatorMachine } from '../../machines/coordinatorMachine.ts';
-import { fleetMachine } from '../../machines/fleetMachine.ts';
-import { scheduleMachine } from '../../machines/scheduleMachine.ts';
-import { taskMachine } from '../../machines/taskMachine.ts';
-import { workerMachine } from '../../machines/workerMachine.ts';
-import { leafPathsOf } from '../charts/statePaths.ts';
 import { assertInteger, assertText, readOptions } from '../validation/validation.ts';
+import { recordedStates } from './recordedCharts.ts';
 import type { FullStep, Subject } from './recordedSteps.ts';
 import { recordedTurns, type FullTurn, type RecordedSession } from './recordedTurns.ts';
-import type { RecordedMachine, RecordedStep, RecordedTask, RecordedTurn, Recording } from './recording.ts';
+import type { RecordedStep, RecordedTask, RecordedTurn, Recording } from './recording.ts';
 
 export interface ReadRecordingOptions {
   /** Steps that are kept, the first ones, by whole turns; the others are counted. Integer >= 1. Defaults to 250,000. */
   readonly maxSteps?: number;
 }
-
-/** The charts of what is recorded. */
-export const recordedCharts = {
-  task: taskMachine,
-  batch: batchMachine,
-  schedule: scheduleMachine,
-  worker: workerMachine,
-  fleet: fleetMachine,
-  coordinator: coordinatorMachine,
-  autoscaler: autoscalerMachine
-} as const;
 
 const defaultMaxSteps = 250_000;
 
@@ -56,7 +38,7 @@ export async function readRecording(path: string, options: ReadRecordingOptions 
       name: sessions[0]!.fleet,
       startedAt: sessions[0]!.startedAt,
       endedAt,
-      states: statesOf(),
+      states: recordedStates,
       ...collected.lists,
       initial: collected.initial,
       turns: collected.turns,
@@ -79,7 +61,8 @@ class CollectedTurns {
   omittedSteps = 0;
 
   readonly #maxSteps: number;
-  #steps = 0;
+  #kept = 0;
+  #isFull = false;
   readonly #subjects = new WeakMap<Subject, number>();
   /** Batches, schedules and slots keep their number, whichever process stepped them. */
   readonly #numbers = new Map<string, number>();
@@ -91,11 +74,14 @@ class CollectedTurns {
   }
 
   add({ turn, at, commitMs, inputs, steps, countsBefore, session }: FullTurn): void {
-    if (this.omittedSteps > 0 || this.#steps + steps.length > this.#maxSteps) {
+    // A turn of no steps takes room too.
+    const room = Math.max(1, steps.length);
+    this.#isFull ||= this.#kept + room > this.#maxSteps;
+    if (this.#isFull) {
       this.omittedSteps += steps.length;
       return;
     }
-    this.#steps += steps.length;
+    this.#kept += room;
     if (!this.#firstTurns.has(session)) this.#firstTurns.set(session, this.turns.length);
     if (countsBefore !== null && !this.#hasCounts) {
       this.#hasCounts = true;
@@ -110,9 +96,9 @@ class CollectedTurns {
     const listed: { readonly startedAt: number; readonly firstTurn: number }[] = [];
     for (const session of sessions.toReversed()) {
       next = this.#firstTurns.get(session) ?? next;
-      listed.unshift({ startedAt: session.startedAt, firstTurn: next });
+      listed.push({ startedAt: session.startedAt, firstTurn: next });
     }
-    return listed;
+    return listed.reverse();
   }
 
   #stepOf({ machine, subject, event, from, to, detail, row }: FullStep): RecordedStep {
@@ -156,12 +142,4 @@ class CollectedTurns {
     if (number === undefined) this.#numbers.set(key, (number = list.push(item) - 1));
     return number;
   }
-}
-
-function statesOf(): Recording['states'] {
-  const states: Partial<Record<RecordedMachine, readonly string[]>> = {};
-  for (const [id, chart] of Object.entries(recordedCharts)) {
-    states[id as RecordedMachine] = leafPathsOf(chart.root);
-  }
-  return states as Recording['states'];
 }

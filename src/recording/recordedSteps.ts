@@ -3,6 +3,8 @@ import { scheduleStates, type ScheduleState } from '../../machines/schedule.ts';
 import { taskStatuses, type TaskError, type TaskStatus } from '../../machines/task.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
 import type { Decoding } from './cells.ts';
+import { readNumber, readObject, readTime } from './jsonValues.ts';
+import { recordedStates } from './recordedCharts.ts';
 import type { AgentLine, StepCells } from './lines.ts';
 import type { RecordedMachine, RecordedTask, StepDetail } from './recording.ts';
 import {
@@ -63,13 +65,15 @@ export class StepReader {
     const decoding: Decoding = { words, at };
     const machine = rowMachines[kind];
     const { eventsOf, rowOf, states, isFinal } = machineReaders[machine];
-    const id = kind === 0 ? (cells[1] as number) : words.read(cells[1]);
+    const id = kind === 0 ? readNumber(cells[1]) : words.read(cells[1]);
     const type = cells[2] === null ? null : words.read(cells[2]);
     const to = words.read(cells[3]);
-    if (!states.has(to)) throw new Error(`${machine} has no state ${to}`);
     const event = type === null ? null : { ...eventsOf(type, fields, decoding), type };
-    const dueAt = cells[5] === null || cells[5] === undefined ? null : at + cells[5];
+    const dueAt = cells[5] === null || cells[5] === undefined ? null : readTime(at + readNumber(cells[5]));
     const before = cells[6] === null || cells[6] === undefined ? null : words.read(cells[6]);
+    for (const state of before === null ? [to] : [before, to]) {
+      if (!states.has(state)) throw new Error(`${machine} has no state ${state}`);
+    }
     const row =
       cells[7] === undefined ? null : { state: before ?? to, context: rowOf(id, cells[7], decoding) };
     const subject = this.#subject(machine, id, row);
@@ -82,10 +86,13 @@ export class StepReader {
 
   readAgent([, , machineWord, idWord, eventWord, toWord, reason]: AgentLine): FullStep {
     const words = this.#words;
-    const machine = words.read(machineWord) as RecordedMachine;
+    const machine = agentOf(words.read(machineWord));
     const id = words.read(idWord);
     const type = eventWord === null ? null : words.read(eventWord);
     const to = words.read(toWord);
+    for (const path of to.split(' ')) {
+      if (!agentStates[machine].has(path)) throw new Error(`${machine} has no state ${path}`);
+    }
     const subject = this.#agent(machine, id);
     const from = type === null ? null : subject.state;
     subject.state = to;
@@ -94,7 +101,7 @@ export class StepReader {
     return { machine, subject, event, from, to, dueAt: null, row: null, detail };
   }
 
-  #agent(machine: RecordedMachine, id: string): Subject {
+  #agent(machine: AgentMachine, id: string): Subject {
     const key = `${machine} ${id}`;
     let subject = this.#others.get(key);
     if (subject === undefined) {
@@ -133,9 +140,23 @@ export class StepReader {
   }
 }
 
-export type RowMachine = 'task' | 'batch' | 'schedule';
+type RowMachine = (typeof rowMachines)[number];
 
 const rowMachines = ['task', 'batch', 'schedule'] as const;
+
+type AgentMachine = Exclude<RecordedMachine, RowMachine>;
+
+const agentStates: Readonly<Record<AgentMachine, ReadonlySet<string>>> = {
+  worker: new Set(recordedStates.worker),
+  fleet: new Set(recordedStates.fleet),
+  coordinator: new Set(recordedStates.coordinator),
+  autoscaler: new Set(recordedStates.autoscaler)
+};
+
+function agentOf(name: string): AgentMachine {
+  if (!Object.hasOwn(agentStates, name)) throw new Error(`${name} is no agent`);
+  return name as AgentMachine;
+}
 
 interface MachineReader {
   readonly states: ReadonlySet<string>;
@@ -151,7 +172,7 @@ const machineReaders: Readonly<Record<RowMachine, MachineReader>> = {
     eventsOf: (type, fields, decoding) => decodeEvent(taskEvents, type, fields, decoding),
     rowOf: (seq, cells, decoding) => ({
       seq,
-      ...taskFields.decode(cells as unknown[], decoding),
+      ...taskFields.decode(cells, decoding),
       ...unrecordedOfTask
     })
   },
@@ -162,21 +183,21 @@ const machineReaders: Readonly<Record<RowMachine, MachineReader>> = {
     rowOf: (id, cells, decoding) => ({
       id,
       metadata: null,
-      ...batchFields.decode(cells as unknown[], decoding)
+      ...batchFields.decode(cells, decoding)
     })
   },
   schedule: {
     states: new Set(scheduleStates),
     isFinal: (state) => scheduleLifecycle.isFinal(state as ScheduleState),
-    eventsOf: (_, fields) => fields as object,
-    rowOf: (_, cells) => cells as object
+    eventsOf: (_, fields) => readObject(fields),
+    rowOf: (_, cells) => readObject(cells)
   }
 };
 
 function decodeEvent(events: EventFields, type: string, cells: unknown, decoding: Decoding): object {
   const fields = events.get(type);
   if (fields === undefined) throw new Error(`there is no event ${type}`);
-  return fields.decode(cells as unknown[], decoding);
+  return fields.decode(cells, decoding);
 }
 
 function follow(subject: Subject, event: FullStep['event'], to: string): void {

@@ -1,6 +1,7 @@
 import { taskStatuses } from '../../machines/task.ts';
 import { closeFrames, damage, readFrames } from './frames.ts';
-import type { AgentLine, Line } from './lines.ts';
+import { readCounts, readList, readNumber, readText, readTime } from './jsonValues.ts';
+import type { AgentLine, Line, StepCells } from './lines.ts';
 import { StepReader, type FullStep } from './recordedSteps.ts';
 import type { RecordingEnding } from './recording.ts';
 import { RecordingError } from './recordingError.ts';
@@ -50,10 +51,10 @@ export async function* recordedTurns(path: string): AsyncGenerator<FullTurn, Tur
     for (;;) {
       const { value, done } = await frames.next();
       if (done) {
-        yield* reader.rest();
         if (sessions.length === 0) {
           throw new RecordingError('ERR_RECORDING_EMPTY', path, 'holds no session; record again');
         }
+        yield* reader.rest();
         return { sessions, endedAt: reader.endedAt, ending: value.isTorn ? 'torn' : reader.ending };
       }
       try {
@@ -85,7 +86,8 @@ class LineReader {
     switch (line[0]) {
       case 'session': {
         yield* this.rest();
-        const [, fleet, startedAt] = line;
+        const fleet = readText(line[1]);
+        const startedAt = readTime(line[2]);
         this.#sessions.push({ fleet, startedAt });
         this.#steps = new StepReader();
         this.ending = 'running';
@@ -93,14 +95,14 @@ class LineReader {
         return;
       }
       case 'turn': {
-        const [, turn, at, commitMs, inputs, cells, counts] = line;
-        const steps = [...this.#takeAgentSteps(), ...cells.map((step) => this.#steps.readStep(step, at))];
+        const [turn, commitMs] = [readNumber(line[1]), readNumber(line[3])];
+        const at = readTime(line[2]);
+        const inputs = readCounts(line[4]);
+        const steps = this.#takeAgentSteps();
+        for (const cells of readList(line[5])) steps.push(this.#steps.readStep(cells as StepCells, at));
         this.#turn = turn;
         this.endedAt = Math.max(this.endedAt, at);
-        const countsBefore =
-          counts === undefined
-            ? null
-            : Object.fromEntries(taskStatuses.map((status, index) => [status, counts[index] ?? 0]));
+        const countsBefore = line[6] === undefined ? null : countsOf(readList(line[6]));
         yield { isRest: false, turn, at, commitMs, inputs, steps, session: this.#session, countsBefore };
         return;
       }
@@ -110,7 +112,7 @@ class LineReader {
         return;
       case 'stop':
         yield* this.rest();
-        this.endedAt = Math.max(this.endedAt, line[1]);
+        this.endedAt = Math.max(this.endedAt, readTime(line[1]));
         this.ending = 'stopped';
         return;
       default:
@@ -133,7 +135,7 @@ class LineReader {
   }
 
   #readAgent(line: AgentLine): void {
-    this.endedAt = Math.max(this.endedAt, line[1]);
+    this.endedAt = Math.max(this.endedAt, readTime(line[1]));
     this.#agentSteps.push(this.#steps.readAgent(line));
   }
 
@@ -142,4 +144,8 @@ class LineReader {
     this.#agentSteps = [];
     return steps;
   }
+}
+
+function countsOf(cells: readonly unknown[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(taskStatuses.map((status, index) => [status, readNumber(cells[index] ?? 0)]));
 }

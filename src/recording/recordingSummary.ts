@@ -1,5 +1,8 @@
 import { noTaskCounts } from '../../machines/batch.ts';
-import type { FullStep } from './recordedSteps.ts';
+import type { TaskStatus } from '../../machines/task.ts';
+import { isHeld } from '../ledger/ledger.ts';
+import { taskLifecycle } from '../ledger/lifecycles.ts';
+import type { FullStep, Subject } from './recordedSteps.ts';
 import { recordedTurns, type FullTurn } from './recordedTurns.ts';
 import type { RecordingEnding } from './recording.ts';
 
@@ -23,6 +26,8 @@ export interface RecordingSummary {
   readonly retries: readonly RecordedRetry[];
   /** The first twenty tasks that failed or timed out. */
   readonly failures: readonly RecordedEnd[];
+  /** Twenty tasks that were not over at the end: those that workers held, then the others, who waited longest first. */
+  readonly unfinished: readonly RecordedWait[];
   /** The five that took longest, the longest first. */
   readonly slowestCommits: readonly RecordedCommit[];
 }
@@ -43,6 +48,17 @@ export interface RecordedEnd {
 export interface RecordedRetry extends RecordedEnd {
   /** Until the next attempt may begin, ms. */
   readonly delayMs: number;
+}
+
+/** Where a task was at the end. */
+export interface RecordedWait {
+  readonly key: string;
+  readonly state: string;
+  /** Epoch ms: since when. */
+  readonly since: number;
+  /** 0: there was none. */
+  readonly attempt: number;
+  readonly workerId: string | null;
 }
 
 export interface RecordedCommit {
@@ -79,6 +95,7 @@ export async function summarizeRecording(path: string): Promise<RecordingSummary
       retriedAttempts: figures.retriedAttempts,
       retries: figures.retries,
       failures: figures.failures,
+      unfinished: figures.unfinished,
       slowestCommits: figures.slowestCommits
     };
   }
@@ -93,6 +110,26 @@ class Figures {
   readonly retries: RecordedRetry[] = [];
   readonly failures: RecordedEnd[] = [];
   readonly slowestCommits: RecordedCommit[] = [];
+  /** By key: the next session has rows of its own. */
+  readonly #open = new Map<
+    string,
+    { readonly subject: Subject; readonly state: string; readonly since: number }
+  >();
+
+  get unfinished(): RecordedWait[] {
+    const open = [...this.#open.values()].map(({ subject, state, since }) => {
+      const { name: key, attempt, workerId } = subject;
+      const isWithWorker = isHeld(state as TaskStatus);
+      return { isWithWorker, wait: { key, state, since, attempt, workerId: isWithWorker ? workerId : null } };
+    });
+    return open
+      .sort(
+        (left, right) =>
+          Number(right.isWithWorker) - Number(left.isWithWorker) || left.wait.since - right.wait.since
+      )
+      .slice(0, shownEnds)
+      .map(({ wait }) => wait);
+  }
 
   add({ turn, at, commitMs, steps, countsBefore, isRest }: FullTurn): void {
     this.steps += steps.length;
@@ -112,9 +149,12 @@ class Figures {
   #addStep(step: FullStep, at: number): void {
     const { machine, from, to } = step;
     if (machine !== 'task') return;
+    const { name } = step.subject;
+    if (taskLifecycle.isFinal(to as TaskStatus)) this.#open.delete(name);
+    else this.#open.set(name, { subject: step.subject, state: to, since: at });
     if (from !== null) this.tasks[from] = (this.tasks[from] ?? 0) - 1;
     this.tasks[to] = (this.tasks[to] ?? 0) + 1;
-    const hasFailed = to === 'failed' || to === 'timedOut';
+    const hasFailed = step.event !== null && (to === 'failed' || to === 'timedOut');
     if (hasFailed && this.failures.length < shownEnds) this.failures.push(endOf(step, at));
     if (!isRetry(step)) return;
     this.retriedAttempts += 1;

@@ -1,14 +1,22 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { closeFrames, encodeFrame, fileHeader, maxFrameBytes, readFrames } from './frames.ts';
+import {
+  closeFrames,
+  damage,
+  encodeFrame,
+  fileHeader,
+  maxFrameLength,
+  readFrames,
+  type Frame
+} from './frames.ts';
 import type { Line } from './lines.ts';
 import { RecordingError } from './recordingError.ts';
 
 /** Characters that make a frame without waiting. */
 const frameLength = 512 * 1024;
-/** Characters that may wait for a slow disk, beyond which the recording ends: bytes are three times as many at most. */
-const maxPending = maxFrameBytes / 4;
+/** Characters that may wait for a slow disk, beyond which the recording ends: they become one frame. */
+const maxPending = maxFrameLength;
 /** How long a line may wait to be written, ms. */
 const flushMs = 1_000;
 
@@ -147,7 +155,7 @@ async function soundEnd(path: string, file: FileHandle, fleet: string): Promise<
     for (;;) {
       const { value, done } = await frames.next();
       if (done) return value.soundBytes;
-      assertFleet(path, value.text, fleet);
+      assertFleet(path, value, fleet);
     }
   } catch (error) {
     // Its process was killed while it made the file.
@@ -158,13 +166,21 @@ async function soundEnd(path: string, file: FileHandle, fleet: string): Promise<
   }
 }
 
-function assertFleet(path: string, text: string, fleet: string): void {
+function assertFleet(path: string, { text, position }: Frame, fleet: string): void {
   if (!text.startsWith('["session"')) return;
-  const [, recorded] = JSON.parse(text.split('\n', 1)[0]!) as string[];
+  const recorded = recordedFleet(path, text, position);
   if (recorded === fleet) return;
   throw new RecordingError(
     'ERR_RECORDING_FLEET',
     path,
     `is of the fleet ${JSON.stringify(recorded)}, this one is ${JSON.stringify(fleet)}; name another path`
   );
+}
+
+function recordedFleet(path: string, text: string, position: number): unknown {
+  try {
+    return (JSON.parse(text.split('\n', 1)[0]!) as unknown[])[1];
+  } catch (error) {
+    throw damage(path, position, { cause: error });
+  }
 }

@@ -9,8 +9,9 @@ import {
   Fields,
   isBlocked,
   nullable,
-  plain,
+  number,
   policy,
+  text,
   time,
   word,
   type Cells
@@ -23,9 +24,6 @@ type EventCells<TEvent extends { readonly type: string }> = {
 
 /** The fields of a machine's events, by type. */
 export type EventFields = ReadonlyMap<string, Fields<object>>;
-
-const number = plain as Cells<{ n: number }>['n'];
-const numberOrNull = plain as Cells<{ n: number | null }>['n'];
 
 const end = { attempt: number, at: time, random: number, policy, error };
 
@@ -55,17 +53,17 @@ export const batchEvents = eventFields<BatchEvent>({
 
 /** A task as it was when it was first seen. Its number is what steps name it by; its tags, which no guard reads, are left out. */
 export const taskFields = new Fields<Omit<TaskContext, 'seq' | 'tags' | 'settledAt'>>({
-  key: plain as Cells<{ key: string }>['key'],
+  key: text,
   batchId: nullable(word),
   type: word,
   createdAt: time,
   priority: number,
-  timeoutMs: numberOrNull,
-  maxRetries: numberOrNull,
+  timeoutMs: nullable(number),
+  maxRetries: nullable(number),
   dueAt: nullable(time),
   blockedBy: nullable(isBlocked),
   readyAt: nullable(time),
-  retryOf: plain as Cells<{ key: string | null }>['key'],
+  retryOf: nullable(text),
   attempt: count,
   failures: count,
   recoveries: count,

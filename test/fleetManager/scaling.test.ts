@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { settled, startFleet } from '../harness.ts';
 
 describe('scaleWorkers', () => {
@@ -75,6 +75,22 @@ describe('workers', () => {
     await fleet.updateConfig({ workerConcurrency: 4 });
     await settled();
     expect(running.now()).toBe(8);
+  });
+
+  it('are replaced without a task when they have taken more than a new tasksPerWorker already', async () => {
+    const warn = vi.spyOn(console, 'warn');
+    const { fleet } = await startFleet({
+      handlers: { work: (_: unknown, { workerId }) => workerId },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    for (const id of ['a', 'b']) await fleet.submitBatch([{ id, type: 'work', data: null }], { batchId: id });
+    await fleet.waitForBatch('b');
+    await fleet.updateConfig({ tasksPerWorker: 2 });
+    await settled();
+    expect(await fleet.getWorkers()).toMatchObject([{ id: 'worker-1.2', taskIds: [] }]);
+    // XState says so when a worker is made to step while the fleet does.
+    expect(warn).not.toHaveBeenCalled();
+    await fleet.stop();
   });
 
   it('are replaced after tasksPerWorker tasks', async () => {

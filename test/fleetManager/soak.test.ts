@@ -12,6 +12,7 @@ describe('a fleet of which everything is asked at once', () => {
     const world = new SoakWorld(seed);
     await soak(world);
     expect({ problems: world.problems, after: historyOf(world) }).toEqual({ problems: [], after: [] });
+    expect(world.recordedSteps).toBeGreaterThan(0);
   });
 });
 
@@ -57,6 +58,7 @@ async function drain(world: SoakWorld): Promise<void> {
   const { runningTasks, activeWorkers } = await fleet.getStats();
   if (runningTasks + activeWorkers > 0) world.problems.push(`${activeWorkers} workers are busy with nothing`);
   await world.stop(true);
+  await world.checkRecordings();
   if (clock.pending > 0) world.problems.push(`${clock.pending} alarms are set after the stop`);
 }
 

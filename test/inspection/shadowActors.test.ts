@@ -1,5 +1,5 @@
 import type { InspectionEvent } from 'xstate';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FleetManager, StoreError, ValidationError, type RowSamples } from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 import { rowLog, shadowOf } from './inspector.ts';
@@ -100,6 +100,7 @@ describe('an inspector', () => {
     ['at once', (fleet) => fleet.stop({ graceful: false })],
     ['as a parent does', (fleet) => fleet.actor.stop()]
   ])('may stop the fleet where it sees a task run: %s', async (_, stop) => {
+    const warn = vi.spyOn(console, 'warn');
     const log = rowLog();
     let fleet: FleetManager<typeof handlers> | null = null;
     let hasStopped = false;
@@ -121,10 +122,29 @@ describe('an inspector', () => {
     expect(hasStopped).toBe(true);
     await stopped;
     expect([...log.live]).toEqual([]);
+    // XState says so when something is sent to an actor that has ended.
+    expect(warn).not.toHaveBeenCalled();
 
     const next = await started.restart({ inspect: () => {} });
     expect(await next.fleet.waitForBatch('b')).toMatchObject({ completedTasks: 5 });
     await next.fleet.stop();
+  });
+
+  it('may stop the actor where it sees a worker become busy: no handler starts, and no time begins', async () => {
+    const warn = vi.spyOn(console, 'warn');
+    const ran: string[] = [];
+    let stop: (() => void) | null = null;
+    const { fleet, clock } = await startFleet({
+      handlers: { work: (_: unknown, { key }) => void ran.push(key) },
+      inspect(event) {
+        if (event.type === '@xstate.snapshot' && event.event.type === 'attempts.begun') stop?.();
+      }
+    });
+    stop = () => fleet.actor.stop();
+    await fleet.submitBatch([{ id: 'a', type: 'work', data: null }], { batchId: 'b' }).catch(() => {});
+    await settled();
+    expect({ ran, alarms: clock.pending }).toEqual({ ran: [], alarms: 0 });
+    expect(warn).not.toHaveBeenCalled();
   });
 
   it('sees nothing of a turn that was refused, and all of it once it is durable', async () => {

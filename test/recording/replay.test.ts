@@ -65,10 +65,39 @@ describe('replay', () => {
       /^Fleet test: \d+ turns, \d+ steps in 5.0 s, from 2026-01-01T00:00:00.000Z; stopped.\n/
     );
     expect(stdout).toMatch(/^completed +3 +0$/m);
-    expect(stdout).toMatch(/^b\/t1 +1 +0.1 s +worker-\d+ +failed: no luck$/m);
-    expect(stdout).toMatch(/^b\/t1 +2 +0.2 s +worker-\d+ +failed: no luck$/m);
+    expect(stdout).toMatch(/^b\/t1 +1 +100 ms +worker-\d+ +failed: no luck$/m);
+    expect(stdout).toMatch(/^b\/t1 +2 +200 ms +worker-\d+ +failed: no luck$/m);
     expect(stdout).toMatch(/^SLOWEST COMMITS/m);
     expect(stdout).not.toContain('\u001b');
+  });
+
+  it('prints first which tasks are with a worker, then which wait, and for how long', async () => {
+    const path = recordingPath();
+    const { fleet, clock, crash } = await startFleet({
+      record: path,
+      config: { maxConcurrentWorkers: 1, workerTimeout: 600_000 },
+      handlers: { hang: () => new Promise<void>(() => {}), work: () => {} }
+    });
+    await fleet.submitBatch([{ id: 'over', type: 'work', data: null }], { batchId: 'a' });
+    await fleet.waitForBatch('a');
+    await fleet.submitBatch([{ id: 'later', type: 'work', data: null, delayMs: 900_000 }], { batchId: 'a2' });
+    await clock.advance(1_000);
+    await fleet.submitBatch([{ id: 'stuck', type: 'hang', data: null }], { batchId: 'b' });
+    await clock.advance(61_000);
+    await fleet.submitBatch([{ id: 'behind', type: 'work', data: null }], { batchId: 'c' });
+    // What was recorded is in the file a second later.
+    await clock.advance(2_000);
+    await fleet.submitBatch([], { batchId: 'd' });
+    await crash();
+    await fleet.stop();
+    const { stdout } = await run(path);
+    const section = /^UNFINISHED[^]*?\n\n/m.exec(stdout)![0].trimEnd().split('\n');
+    expect(section.map((line) => line.trimEnd().split(/(?: {2,}| (?=ATTEMPT))/))).toEqual([
+      ['UNFINISHED', 'STATE', 'FOR', 'ATTEMPT', 'WORKER'],
+      ['b/stuck', 'running', '1 min 3 s', '1', 'worker-1'],
+      ['a2/later', 'scheduled', '1 min 4 s'],
+      ['c/behind', 'queued', '2.0 s']
+    ]);
   });
 
   it('prints which tasks failed, and why', async () => {

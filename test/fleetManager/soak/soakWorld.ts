@@ -1,4 +1,5 @@
 import { vi } from 'vitest';
+import { checkRecording } from '../../../src/recording/checkRecording.ts';
 import { SeededRandom } from '../../../src/testing/seededRandom.ts';
 import {
   FleetError,
@@ -19,6 +20,7 @@ import { attemptKey } from '../../../src/ledger/roster.ts';
 import type { BatchRow, Commit, TaskRow } from '../../../src/store.ts';
 import { covers } from '../../../src/validation/tags.ts';
 import { countingIds, mortal, settled, SimulatedClock } from '../../harness.ts';
+import { recordingPath } from '../../recording/files.ts';
 import { differencesOf } from './derived.ts';
 
 export const types = ['plain', 'rated', 'narrow', 'late'] as const;
@@ -75,6 +77,7 @@ export class SoakWorld {
   /** The last limits of handlers at once, the least strict ones of those that may hold. */
   concurrency = new Map<string, number>();
   names = 0;
+  recordedSteps = 0;
   fleet!: FleetManager;
   hasLate = false;
 
@@ -94,6 +97,8 @@ export class SoakWorld {
   #journal!: Journal;
   #reports: ExecutorReports | null = null;
   #process!: ReturnType<typeof mortal>;
+  /** One for each process: those that died hold theirs open until {@link SoakWorld.checkRecordings}. */
+  readonly #recordings: { readonly fleet: FleetManager; readonly path: string }[] = [];
   #run = 0;
   #calls = 0;
   #hasStarted = false;
@@ -115,8 +120,10 @@ export class SoakWorld {
     const handlers: Handlers = Object.fromEntries(
       types.filter((type) => type !== 'late' || this.hasExecutor).map((type) => [type, this.handler(type)])
     );
+    const path = recordingPath();
     this.fleet = new FleetManager({
       name: scope,
+      record: path,
       store: this.#process.store,
       clock: this.clock,
       random: () => this.random.next(),
@@ -124,6 +131,7 @@ export class SoakWorld {
       config,
       ...(this.hasExecutor ? { executor: this.#executor(handlers) } : { handlers })
     });
+    this.#recordings.push({ fleet: this.fleet, path });
     await this.start();
   }
 
@@ -144,11 +152,15 @@ export class SoakWorld {
     let isStopped = false;
     const stopped = this.fleet.stop({ graceful, timeoutMs: 2_000 }).finally(() => (isStopped = true));
     this.call(graceful ? 'stop gracefully' : 'stop at once', stopped);
+    const { actor } = this.fleet;
+    const isOver = (): boolean => isStopped || actor.getSnapshot().status !== 'active';
     for (let round = 1; round <= 3; round++) {
-      await this.clock.advanceUntil(() => isStopped, 60_000);
+      await this.clock.advanceUntil(isOver, 60_000);
       // The executor waits for what detached code throws, beside the clock.
       await settled();
     }
+    // What is left is the recording, which waits for the disk.
+    if (isOver()) await stopped.catch(() => {});
     if (!isStopped) this.problems.push('the fleet does not stop');
   }
 
@@ -236,6 +248,16 @@ export class SoakWorld {
       if (now[name]! < value) this.problems.push(`${name} fell from ${value} to ${now[name]}`);
     }
     this.#lastStats = now;
+  }
+
+  /** Steps the machines through what each process has recorded. */
+  async checkRecordings(): Promise<void> {
+    for (const { fleet, path } of this.#recordings) {
+      await fleet.stop();
+      const { isSound, difference, replayedSteps } = await checkRecording(path);
+      if (!isSound) this.problems.push(`a recording differs: ${JSON.stringify(difference)}`);
+      this.recordedSteps += replayedSteps;
+    }
   }
 
   /** Rows of all that has not settled. */
