@@ -25,16 +25,21 @@ export interface FleetProcessOptions<TFleet extends AnyFleet> {
   readonly store: Store;
   readonly log: TaskLog;
   readonly onFact: (fact: FleetFact) => void;
+  /** Where it dies, from its first commit on. */
+  readonly diesAt: DeathWish;
 }
 
 /** When a process dies: just before a commit is written, or when it is and nobody has heard of it. */
 export type CommitSide = 'beforeCommit' | 'afterCommit';
 
+/** Whether a process dies at a commit. */
+export type DeathWish = (commit: Commit, side: CommitSide) => boolean;
+
 /** A process that runs a fleet, as far as the fleet can tell: its death takes its timers and its hold of the store. */
 export class FleetProcess<TFleet extends AnyFleet> {
   readonly manager: TFleet;
   /** Asked about each commit; `true` kills the process there. */
-  diesAt: (commit: Commit, side: CommitSide) => boolean = () => false;
+  diesAt: DeathWish;
   readonly #options: FleetProcessOptions<TFleet>;
   readonly #clock: ProcessClock;
   readonly #store: ProcessStore;
@@ -44,7 +49,8 @@ export class FleetProcess<TFleet extends AnyFleet> {
   constructor(options: FleetProcessOptions<TFleet>) {
     const { name, create, parts, clock, store, log, onFact } = options;
     this.#options = options;
-    this.#clock = new ProcessClock(announced(clock));
+    this.diesAt = options.diesAt;
+    this.#clock = new ProcessClock(clock);
     this.#store = new ProcessStore(store, {
       hold: (answer) => clock.hold(answer),
       deathOf: (call) => new CrashedError(name, call),
@@ -55,7 +61,7 @@ export class FleetProcess<TFleet extends AnyFleet> {
         this.#pass(commit, 'afterCommit');
       }
     });
-    this.manager = create({ ...parts, name, clock: this.#clock, store: this.#store.store });
+    this.manager = create({ ...parts, name, clock: announced(this.#clock, clock), store: this.#store.store });
     this.manager.on('*', onFact);
   }
 
