@@ -1,8 +1,10 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import { NotRunningError } from '../errors.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
-import type { FleetManager, FleetManagerOptions } from '../fleetManager.ts';
+import { FleetManager, type FleetManagerOptions } from '../fleetManager.ts';
 import type { Commit, Store } from '../store.ts';
+import { quote } from '../validation/show.ts';
+import { refuse } from '../validation/validation.ts';
 import { ProcessClock } from './processClock.ts';
 import { ProcessStore } from './processStore.ts';
 import type { SimulatedClock } from './simulatedClock.ts';
@@ -43,6 +45,8 @@ export class FleetProcess<TFleet extends AnyFleet> {
   readonly #options: FleetProcessOptions<TFleet>;
   readonly #clock: ProcessClock;
   readonly #store: ProcessStore;
+  /** The names under which the store was opened. */
+  readonly #opened = new Set<string>();
   readonly #dying = withResolvers<void>();
   #death: Promise<void> | null = null;
 
@@ -54,7 +58,10 @@ export class FleetProcess<TFleet extends AnyFleet> {
     this.#store = new ProcessStore(store, {
       hold: (answer) => clock.hold(answer),
       deathOf: (call) => new CrashedError(name, call),
-      onOpened: (stored) => log.opened(stored, clock.now()),
+      onOpened: (stored, scope) => {
+        this.#opened.add(scope);
+        return log.opened(stored, clock.now());
+      },
       onCommit: (commit) => this.#pass(commit, 'beforeCommit'),
       onCommitted: (commit) => {
         log.committed(commit, clock.now());
@@ -62,6 +69,7 @@ export class FleetProcess<TFleet extends AnyFleet> {
       }
     });
     this.manager = create({ ...parts, name, clock: announced(this.#clock, clock), store: this.#store.store });
+    if (!(this.manager instanceof FleetManager)) refuse('options.create()', this.manager, 'a FleetManager');
     this.manager.on('*', onFact);
   }
 
@@ -71,12 +79,19 @@ export class FleetProcess<TFleet extends AnyFleet> {
 
   /** Resolves when the fleet runs and everything is at rest. @throws {CrashedError} when it died over it, and others */
   async start(): Promise<void> {
-    const { clock, name } = this.#options;
+    const { clock, name, create } = this.#options;
     const starting = this.manager.start();
     // One that dies over it is answered by nobody. No time passes, however long the store takes.
     await Promise.race([starting, this.#dying.promise]);
     if (!this.isAlive) throw new CrashedError(name, 'start');
     await clock.rest();
+    if (this.#opened.has(name)) return;
+    // Without the store, the clock and the name of the simulation nothing of it would hold, silently.
+    await this.manager.stop({ graceful: false });
+    const [other] = this.#opened;
+    if (other !== undefined)
+      refuse('options.name', name, `${quote(other)}, as the fleet is named by options.create`);
+    refuse('options.create', create, 'a function that gives the options that it is called with to its fleet');
   }
 
   /** As `kill -9`. Resolves when its store is free for the next process. Idempotent. */

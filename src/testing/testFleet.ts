@@ -229,8 +229,12 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
    * Lets time pass until a promise has settled, such as that of `manager.submit`, and settles as it does.
    *
    * @throws {NotSettledError} when it does not settle. @throws {CrashedError} @throws {NotRunningError}
+   * @throws {ValidationError}
    */
   async run<T>(promise: Promise<T>, options: SimulatedWait = {}): Promise<T> {
+    if (typeof (promise as Partial<typeof promise> | null)?.then !== 'function') {
+      refuse('promise', promise, 'a promise');
+    }
     let isSettled = false;
     const settle = (): boolean => (isSettled = true);
     promise.then(settle, settle);

@@ -4,6 +4,7 @@ import {
   ConflictError,
   createFleetLogic,
   FleetManager,
+  memoryStore,
   NotRunningError,
   submitBatchEvent,
   ValidationError
@@ -14,6 +15,7 @@ import {
   script,
   SimulatedClock,
   testFleet,
+  type FleetParts,
   type Script
 } from 'xstate-fleet/testing';
 
@@ -343,6 +345,28 @@ describe('a test that waits in vain', () => {
     await expect(testFleet({ clock: {} as never })).rejects.toThrow(/SimulatedClock/);
     expect(() => script.after(-1, script.succeed(1))).toThrow(ValidationError);
     expect(() => script.sequence(...([] as never as [never]))).toThrow(ValidationError);
+    expect(() => script.byTask(undefined as never, script.succeed(1))).toThrow(/scripts is undefined/);
+    expect(() => script.fail('x', { retriable: false } as never)).toThrow(/options.retriable/);
+    expect(() => script.hang({ ignoreAbort: true } as never)).toThrow(/options.ignoreAbort/);
+    await using fleet = await testFleet({ handlers: {} });
+    await expect(fleet.run((async () => {}) as never)).rejects.toThrow(/it must be a promise/);
+  });
+
+  it.each<[string, (options: FleetParts) => unknown, RegExp]>([
+    ['that makes no fleet', () => Promise.resolve(), /it must be a FleetManager/],
+    ['that drops the options', () => new FleetManager({}), /gives the options that it is called with/],
+    [
+      'with a store of its own',
+      (options) => new FleetManager({ ...options, store: memoryStore() }),
+      /gives the options that it is called with/
+    ],
+    [
+      'with a name of its own',
+      (options) => new FleetManager({ ...options, name: 'mine' }),
+      /options.name is "default"; it must be "mine"/
+    ]
+  ])('may not give a function %s', async (_, create, message) => {
+    await expect(testFleet({ create: create as () => FleetManager })).rejects.toThrow(message);
   });
 
   it('is refused once it has stopped, and goes on after a restart', async () => {
