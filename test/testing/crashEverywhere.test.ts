@@ -34,7 +34,7 @@ describe('crashEverywhere', () => {
     let charged = 0;
     const charge = [{ id: 'charge', type: 'charge' as const, data: 500 }];
     const handlers = { charge: script.call((_cents: number) => ++charged) };
-    const found: unknown = await crashEverywhere(
+    const lived = crashEverywhere(
       async () => {
         charged = 0;
         return testFleet({ handlers });
@@ -44,7 +44,8 @@ describe('crashEverywhere', () => {
         await fleet.settle();
         expect(charged).toBe(1);
       }
-    ).catch((error: unknown) => error);
+    );
+    const found = await lived.catch((error: unknown) => error);
 
     expect(found).toBeInstanceOf(BrokenByCrashError);
     const { at, turn, message, cause } = found as BrokenByCrashError;
