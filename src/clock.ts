@@ -13,6 +13,10 @@ export interface Clock {
   setAlarm(callback: () => void, delayMs: number): Disposable;
   /** Calls back once, after what is under way: lets input gather, and lets input and output through. */
   setSoon(callback: () => void): void;
+  /** Calls back whenever the wall clock was set. Absent: it is looked at once a minute. */
+  onWallClockSet?(callback: () => void): Disposable;
+  /** Ms for which the event loop did not run, in all. Absent: it is looked at each half second while attempts run. */
+  blockedMs?(): number;
 }
 
 /** The longest delay that a timer takes; a longer one fires at once, so it is waited for in parts. */

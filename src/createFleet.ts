@@ -261,14 +261,21 @@ function configOf({ config = {}, retry }: FleetOptions): ConfigPatch {
 function alarm(clock: Clock, journal: Journal) {
   return fromCallback<AlarmEvent>(({ receive }) => {
     let pending: Disposable | null = null;
+    const ring = (): void => set(journal.alarmRang());
     const set = (delayMs: number | null): void => {
-      pending = delayMs === null ? null : clock.setAlarm(() => set(journal.alarmRang()), delayMs);
+      pending = delayMs === null ? null : clock.setAlarm(ring, delayMs);
     };
+    const watch = clock.onWallClockSet?.(() => {
+      if (pending === null) return;
+      pending[Symbol.dispose]();
+      ring();
+    });
     receive(({ delayMs }) => {
       pending?.[Symbol.dispose]();
       set(delayMs);
     });
     return () => {
+      watch?.[Symbol.dispose]();
       pending?.[Symbol.dispose]();
       journal.halt();
     };

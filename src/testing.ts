@@ -28,9 +28,10 @@ export {
   UnreachedEdgesError
 } from './testing/testingErrors.ts';
 export { script, type Gate, type Script, type ScriptCall } from './testing/script.ts';
+export { crashEverywhere } from './testing/crashEverywhere.ts';
 export { SeededRandom } from './testing/seededRandom.ts';
 export { SimulatedClock } from './testing/simulatedClock.ts';
-export type { FleetParts } from './testing/fleetProcess.ts';
+export type { CommitSide, FleetParts } from './testing/fleetProcess.ts';
 export type { TaskAttempt } from './testing/taskLog.ts';
 export {
   testFleet,
@@ -42,4 +43,9 @@ export {
   type TestFleet,
   type TestFleetOptions
 } from './testing/testFleet.ts';
-export { CrashedError, NotSettledError, type WaitingTask } from './testing/testFleetErrors.ts';
+export {
+  BrokenByCrashError,
+  CrashedError,
+  NotSettledError,
+  type WaitingTask
+} from './testing/testFleetErrors.ts';

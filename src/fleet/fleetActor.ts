@@ -28,6 +28,8 @@ export interface FleetActorOptions {
   readonly onEnded: () => Promise<void>;
 }
 
+const nothing: Disposable = { [Symbol.dispose]() {} };
+
 /** The actor of a fleet, from each start to its stop: whoever wants something of it asks here. */
 export class FleetActor {
   readonly #options: FleetActorOptions;
@@ -37,6 +39,7 @@ export class FleetActor {
   /** Of a start that has no actor yet; never rejects. */
   #making: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
+  /** From the end of a start to the begin of a stop. */
   #whileRunning: Disposable | null = null;
 
   constructor(options: FleetActorOptions) {
@@ -54,6 +57,10 @@ export class FleetActor {
   }
 
   start(): Promise<void> {
+    // It ended by itself: that is made a stop, which the start waits for.
+    if (this.#whileRunning !== null && !this.isActive) {
+      this.#stopping = outsideAttempts(() => this.#stop(this.#actor!, false, 0));
+    }
     this.#starting ??= outsideAttempts(() => this.#start()).catch((error: unknown) => {
       this.#starting = null;
       throw error;
@@ -110,7 +117,7 @@ export class FleetActor {
       await this.#options.onEnded();
       throw error;
     }
-    this.#whileRunning = this.#options.onStarted?.() ?? null;
+    this.#whileRunning = this.#options.onStarted?.() ?? nothing;
   }
 
   async #makeActor(): Promise<ActorRefFrom<FleetLogic>> {
@@ -132,6 +139,7 @@ export class FleetActor {
     // A start that comes meanwhile waits for the end of this, and begins anew.
     this.#starting = null;
     this.#whileRunning?.[Symbol.dispose]();
+    this.#whileRunning = null;
     await stopActor(actor, this.#options.options.clock, graceful, timeoutMs);
     await this.#options.onEnded();
   }

@@ -23,11 +23,13 @@ export class ActiveClock {
 
   /** Ms from an arbitrary start. Lags a blocked loop by at most the tick. */
   now(): number {
-    return this.#clock.monotonic() - this.#paused - this.#overdue();
+    const paused = this.#clock.blockedMs?.() ?? this.#paused + this.#overdue();
+    return this.#clock.monotonic() - paused;
   }
 
   /** Starts or stops looking at the loop: it need not while no attempt runs. */
   watch(isNeeded: boolean): void {
+    if (this.#clock.blockedMs !== undefined) return;
     if (isNeeded && this.#tick === null) this.#arm();
     if (!isNeeded && this.#tick !== null) this.#disarm();
   }

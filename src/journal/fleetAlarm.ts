@@ -6,7 +6,7 @@ import type { TurnContext } from '../turn/turnContext.ts';
 import type { ActiveClock } from './activeClock.ts';
 import type { Removals } from './removals.ts';
 
-/** Longest time between two looks at the wall clock, ms, so that a change of it is noticed. */
+/** Longest time between two looks at a wall clock that does not tell when it is set, ms. */
 const wallClockLookMs = 60_000;
 
 export interface FleetAlarmOptions {
@@ -23,6 +23,8 @@ export interface FleetAlarmOptions {
 /** The fleet's one alarm: it rings for the earliest of all deadlines. */
 export class FleetAlarm {
   readonly #options: FleetAlarmOptions;
+  /** Longest time between two looks at the wall clock, ms. */
+  readonly #lookMs: number;
   /** When it is to ring, in monotonic ms; `null` when it is not set. */
   #at: number | null = null;
   /** It is only to look at the wall clock. */
@@ -32,6 +34,7 @@ export class FleetAlarm {
 
   constructor(options: FleetAlarmOptions) {
     this.#options = options;
+    this.#lookMs = options.clock.onWallClockSet === undefined ? wallClockLookMs : Infinity;
   }
 
   /**
@@ -89,7 +92,7 @@ export class FleetAlarm {
     const { nextAt: lookAt } = removals;
     return Math.min(
       lookAt === undefined ? Infinity : lookAt - clock.now(),
-      dueAt === Infinity ? Infinity : Math.min(dueAt - clock.now(), wallClockLookMs)
+      dueAt === Infinity ? Infinity : Math.min(dueAt - clock.now(), this.#lookMs)
     );
   }
 }

@@ -2,8 +2,9 @@ import type { FleetFact } from '../../machines/fleetFact.ts';
 import { NotRunningError } from '../errors.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
 import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
-import type { FleetManager } from '../fleetManager.ts';
+import { FleetManager } from '../fleetManager.ts';
 import type { Commit, Store } from '../store.ts';
+import { quote } from '../validation/show.ts';
 import { refuse } from '../validation/validation.ts';
 import { ProcessClock } from './processClock.ts';
 import { ProcessStore } from './processStore.ts';
@@ -27,40 +28,49 @@ export interface FleetProcessOptions<TFleet extends AnyFleet> {
   readonly store: Store;
   readonly log: TaskLog;
   readonly onFact: (fact: FleetFact) => void;
+  /** Where it dies, from its first commit on. */
+  readonly diesAt: DeathWish;
 }
 
 /** When a process dies: just before a commit is written, or when it is and nobody has heard of it. */
 export type CommitSide = 'beforeCommit' | 'afterCommit';
 
+/** Whether a process dies at a commit. */
+export type DeathWish = (commit: Commit, side: CommitSide) => boolean;
+
 /** A process that runs a fleet, as far as the fleet can tell: its death takes its timers and its hold of the store. */
 export class FleetProcess<TFleet extends AnyFleet> {
   readonly manager: TFleet;
   /** Asked about each commit; `true` kills the process there. */
-  diesAt: (commit: Commit, side: CommitSide) => boolean = () => false;
+  diesAt: DeathWish;
   readonly #options: FleetProcessOptions<TFleet>;
   readonly #clock: ProcessClock;
   readonly #store: ProcessStore;
+  /** The names under which the store was opened. */
+  readonly #opened = new Set<string>();
   readonly #dying = withResolvers<void>();
   #death: Promise<void> | null = null;
 
   constructor(options: FleetProcessOptions<TFleet>) {
     const { name, create, parts, clock, store, log, onFact } = options;
     this.#options = options;
-    this.#clock = new ProcessClock(announced(clock));
+    this.diesAt = options.diesAt;
+    this.#clock = new ProcessClock(clock);
     this.#store = new ProcessStore(store, {
       hold: (answer) => clock.hold(answer),
       deathOf: (call) => new CrashedError(name, call),
-      onOpened: (stored) => log.opened(stored, clock.now()),
+      onOpened: (stored, scope) => {
+        this.#opened.add(scope);
+        return log.opened(stored, clock.now());
+      },
       onCommit: (commit) => this.#pass(commit, 'beforeCommit'),
       onCommitted: (commit) => {
         log.committed(commit, clock.now());
         this.#pass(commit, 'afterCommit');
       }
     });
-    this.manager = create({ ...parts, name, clock: this.#clock, store: this.#store.store });
-    if (typeof (this.manager as Partial<AnyFleet>).on !== 'function') {
-      refuse('options.create()', this.manager, 'a FleetManager');
-    }
+    this.manager = create({ ...parts, name, clock: announced(this.#clock, clock), store: this.#store.store });
+    if (!(this.manager instanceof FleetManager)) refuse('options.create()', this.manager, 'a FleetManager');
     this.manager.on('*', onFact);
   }
 
@@ -70,12 +80,19 @@ export class FleetProcess<TFleet extends AnyFleet> {
 
   /** Resolves when the fleet runs and everything is at rest. @throws {CrashedError} when it died over it, and others */
   async start(): Promise<void> {
-    const { clock, name } = this.#options;
+    const { clock, name, create } = this.#options;
     const starting = this.manager.start();
     // One that dies over it is answered by nobody. No time passes, however long the store takes.
     await Promise.race([starting, this.#dying.promise]);
     if (!this.isAlive) throw new CrashedError(name, 'start');
     await clock.rest();
+    if (this.#opened.has(name)) return;
+    // Without the store, the clock and the name of the simulation nothing of it would hold, silently.
+    await this.manager.stop({ graceful: false });
+    const [other] = this.#opened;
+    if (other !== undefined)
+      refuse('options.name', name, `${quote(other)}, as the fleet is named by options.create`);
+    refuse('options.create', create, 'a function that gives the options that it is called with to its fleet');
   }
 
   /** As `kill -9`. Resolves when its store is free for the next process. Idempotent. */

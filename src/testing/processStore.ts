@@ -6,7 +6,7 @@ export interface ProcessStoreOptions {
   readonly hold: <T>(answer: Promise<T>) => Promise<T>;
   /** Why a call is refused, once the process is dead. */
   readonly deathOf: (call: string) => Error;
-  readonly onOpened?: (stored: StoredFleet) => StoredFleet;
+  readonly onOpened?: (stored: StoredFleet, scope: string) => StoredFleet;
   /** Called before the store is asked to write. It may kill the process. */
   readonly onCommit?: (commit: Commit) => void;
   /** Called when the store has written. It may kill the process. */
@@ -31,7 +31,7 @@ export class ProcessStore {
       open: async (scope, owner) => {
         const opened = await inner.open(scope, owner);
         const stored = { ...opened, tasks: heldPages(opened.tasks, options.hold) };
-        return onOpened?.(stored) ?? stored;
+        return onOpened?.(stored, scope) ?? stored;
       },
       commit: async (commit) => {
         onCommit?.(commit);

@@ -1,7 +1,7 @@
 import { NonRetryableError } from '../errors.ts';
 import type { Handler, HandlerContext } from '../handlers/handler.ts';
 import type { Json } from '../../machines/task.ts';
-import { assertDuration, assertFunction, refuse } from '../validation/validation.ts';
+import { assertDuration, assertFunction, readFields, readOptions, refuse } from '../validation/validation.ts';
 import { clockOf } from './simulation.ts';
 
 /** A call of a script. */
@@ -69,11 +69,12 @@ function succeed<TResult>(result: TResult): Script<TResult> {
  * @param options - `retryable: false`: no other attempt follows. Defaults to what the fleet makes of the error.
  */
 function fail(error: string | Error, options: { readonly retryable?: boolean } = {}): Script<never> {
+  const { retryable } = readOptions('options', options, ['retryable']);
   if (typeof error !== 'string' && !(error instanceof Error))
     refuse('error', error, 'an Error, or its message');
   const { message } = typeof error === 'string' ? { message: error } : error;
   return scripted(() => {
-    if (options.retryable === false) throw new NonRetryableError(message, { cause: error });
+    if (retryable === false) throw new NonRetryableError(message, { cause: error });
     throw typeof error === 'string' ? new Error(message) : error;
   });
 }
@@ -83,7 +84,8 @@ function fail(error: string | Error, options: { readonly retryable?: boolean } =
  *
  * @param options - `ignoresAbort`: it does not end when it is aborted either. By default it fails then.
  */
-function hang({ ignoresAbort = false }: { readonly ignoresAbort?: boolean } = {}): Script<never> {
+function hang(options: { readonly ignoresAbort?: boolean } = {}): Script<never> {
+  const { ignoresAbort = false } = readOptions('options', options, ['ignoresAbort']);
   return scripted((_, { signal }) => untilAborted(ignoresAbort ? null : signal, () => {}));
 }
 
@@ -124,7 +126,7 @@ function byTask<TScript extends AnyScript, TOther extends AnyScript>(
   others: TOther
 ): Combined<TScript | TOther> {
   assertFunction('others', others);
-  const byId = new Map(Object.entries(scripts));
+  const byId = new Map(Object.entries(readFields('scripts', scripts)));
   for (const [id, step] of byId) assertFunction(`scripts.${id}`, step);
   return scripted(
     (data, context) => (byId.get(context.task.id) ?? others)(data, context) as unknown

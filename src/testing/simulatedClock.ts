@@ -26,6 +26,8 @@ export class SimulatedClock implements Clock {
   /** Callbacks of `setSoon` that have not been called yet. */
   #soon = 0;
   #pending = 0;
+  #missedMs = 0;
+  readonly #onJump = new Set<() => void>();
   /** Real work that time stands still for. */
   readonly #held = new Set<Promise<unknown>>();
   readonly #alarms = new TinyQueue<Alarm>(
@@ -56,6 +58,16 @@ export class SimulatedClock implements Clock {
         alarm.callback = null;
       }
     };
+  }
+
+  /** The same for a machine that the test runs: `createActor(machine, { clock })`. */
+  setTimeout(callback: () => void, delayMs: number): Disposable {
+    return this.setAlarm(callback, delayMs);
+  }
+
+  /** @param timer - What `setTimeout` gave. */
+  clearTimeout(timer: Disposable | undefined): void {
+    timer?.[Symbol.dispose]();
   }
 
   /** Alarms that are set and have not rung. */
@@ -108,12 +120,25 @@ export class SimulatedClock implements Clock {
   /** The event loop did not run for so long: time passes, and alarms come late. */
   async block(ms: number): Promise<void> {
     this.#monotonic += ms;
+    this.#missedMs += ms;
     await this.advance(0);
+  }
+
+  /** For how long it did not run, in all. */
+  get missedMs(): number {
+    return this.#missedMs;
   }
 
   /** Somebody sets the wall clock; monotonic time goes on. @param ms - Negative: back. */
   jump(ms: number): void {
     this.#ahead += ms;
+    for (const callback of this.#onJump) callback();
+  }
+
+  /** Calls back after each {@link SimulatedClock.jump}. */
+  onJump(callback: () => void): Disposable {
+    this.#onJump.add(callback);
+    return { [Symbol.dispose]: () => void this.#onJump.delete(callback) };
   }
 
   /**

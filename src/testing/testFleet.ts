@@ -9,7 +9,7 @@ import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
 import { FleetManager } from '../fleetManager.ts';
 import type { Handlers } from '../handlers/handler.ts';
 import { isHeld } from '../ledger/ledger.ts';
-import type { Commit, Store, TaskRow } from '../store.ts';
+import type { Store, TaskRow } from '../store.ts';
 import { memoryStore } from '../stores/memory.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { assertStore } from '../validation/ports.ts';
@@ -26,7 +26,13 @@ import {
   readOptions,
   refuse
 } from '../validation/validation.ts';
-import { FleetProcess, type AnyFleet, type CommitSide, type FleetParts } from './fleetProcess.ts';
+import {
+  FleetProcess,
+  type AnyFleet,
+  type CommitSide,
+  type DeathWish,
+  type FleetParts
+} from './fleetProcess.ts';
 import { SeededRandom } from './seededRandom.ts';
 import { SimulatedClock } from './simulatedClock.ts';
 import { TaskLog, type TaskAttempt } from './taskLog.ts';
@@ -132,6 +138,8 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
   readonly #facts: FleetFact[] = [];
   readonly #reader: FleetReader;
   #process: FleetProcess<TFleet>;
+  /** Where the next process dies. */
+  #nextDeath: DeathWish = never;
   #isStopped = false;
   /** The last call that lets time pass: the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
@@ -170,6 +178,11 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     return this.#process.manager;
   }
 
+  /** Whether its process has crashed, and no other one was started. */
+  get hasCrashed(): boolean {
+    return !this.#process.isAlive;
+  }
+
   /** What the fleet has told so far, over all its processes. */
   get events(): readonly FleetFact[] {
     return this.#facts;
@@ -201,7 +214,7 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     let changedAt = this.clock.monotonic();
     const isStuck = (): boolean => {
       if (changes !== this.#log.changes) [changes, changedAt] = [this.#log.changes, this.clock.monotonic()];
-      return this.clock.monotonic() - changedAt > patienceMs && !this.#log.unsettled.some(isTimed);
+      return this.clock.monotonic() - changedAt >= patienceMs && !this.#log.unsettled.some(isTimed);
     };
     await this.#wait('settle', 'The end of all tasks', () => !this.#log.hasUnsettled, options, isStuck);
   }
@@ -220,6 +233,7 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
    * Lets time pass until a promise has settled, such as that of `manager.submit`, and settles as it does.
    *
    * @throws {NotSettledError} when it does not settle. @throws {CrashedError} @throws {NotRunningError}
+   * @throws {ValidationError}
    */
   async run<T>(promise: Promise<T>, options: SimulatedWait = {}): Promise<T> {
     assertPromise('promise', promise);
@@ -241,20 +255,33 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
   async crash(point?: CrashPoint): Promise<void> {
     const process = this.#running('crash');
     if (point === undefined) return process.kill();
-    const isThere = this.#readPoint(point);
-    process.diesAt = (commit, side) => side === point.at && isThere(commit);
+    process.diesAt = this.#readPoint(point);
     try {
       await this.#wait('crash', `A commit to crash at (${describe(point)})`, () => !process.isAlive, {});
       await process.kill();
     } finally {
-      process.diesAt = () => false;
+      process.diesAt = never;
     }
+  }
+
+  /**
+   * Has the fleet crash at a commit, whatever lets that come: nothing is waited for. Each call takes the place of the one
+   * before.
+   *
+   * @param point - Of the process that runs; where none does, of the next one, whose recovery it may interrupt.
+   * @throws {ValidationError} also for a turn that has passed.
+   */
+  crashAt(point: CrashPoint): void {
+    const diesAt = this.#readPoint(point);
+    if (this.#process.isAlive && !this.#isStopped) this.#process.diesAt = diesAt;
+    else this.#nextDeath = diesAt;
   }
 
   /**
    * Starts the fleet in a new process, with the same options, on the same store: it recovers. Resolves when all is quiet.
    *
-   * @throws {ConflictError} while it runs. @throws what keeps it from starting.
+   * @throws {ConflictError} while it runs. @throws {CrashedError} when it crashes over it, as `crashAt` said.
+   * @throws what keeps it from starting.
    */
   async restart(options: RestartOptions = {}): Promise<void> {
     const { downMs = 0 } = readOptions('options', options, ['downMs']);
@@ -266,6 +293,7 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
       await this.#process.kill();
       await this.clock.advance(downMs);
       this.#process = this.#newProcess();
+      this.#nextDeath = never;
       this.#isStopped = false;
       await this.#process.start();
     });
@@ -279,6 +307,8 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
 
   /** Ends whatever is left of it. The store that was given stays open. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // Its last commit is nobody's crash.
+    this.#process.diesAt = never;
     if (!this.#isStopped && this.#process.isAlive) await this.stop({ graceful: false });
     await this.#process.kill();
   }
@@ -316,7 +346,8 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
       clock: this.clock,
       store: this.store,
       log: this.#log,
-      onFact: (fact) => this.#facts.push(fact)
+      onFact: (fact) => this.#facts.push(fact),
+      diesAt: this.#nextDeath
     });
   }
 
@@ -331,15 +362,20 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     subject: string,
     holds: () => boolean,
     options: SimulatedWait,
-    isStuck: () => boolean = () => false
+    isStuck?: () => boolean
   ): Promise<void> {
     const { withinMs = defaultWaitMs } = readOptions('options', options, ['withinMs']);
     assertDuration('options.withinMs', withinMs, Number.MIN_VALUE);
     await this.#whileRunning(command, async (process) => {
       const { clock } = this;
       const startedAt = clock.monotonic();
-      const isOver = (): boolean => holds() || !process.isAlive || clock.pending === 0 || isStuck();
-      await clock.advanceUntil(isOver, withinMs);
+      const end = startedAt + withinMs;
+      const isOver = (): boolean =>
+        holds() || !process.isAlive || clock.pending === 0 || isStuck?.() === true;
+      // Whether it is stuck shows only where nothing happens.
+      const stepMs = isStuck === undefined ? withinMs : patienceMs;
+      do await clock.advanceUntil(isOver, Math.min(stepMs, end - clock.monotonic()));
+      while (!isOver() && clock.monotonic() < end);
       if (holds()) return;
       if (!process.isAlive) throw new CrashedError(this.#name, command);
       const { unsettled } = this.#log;
@@ -359,15 +395,15 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
     return passing;
   }
 
-  #readPoint(point: CrashPoint): (commit: Commit) => boolean {
+  #readPoint(point: CrashPoint): DeathWish {
     const { at, turn, task, state } = readOptions('point', point, ['at', 'turn', 'task', 'state']);
     assertOneOf('point.at', at, ['beforeCommit', 'afterCommit']);
     if (turn !== undefined) assertInteger('point.turn', turn, this.#log.turn + 1, Number.MAX_SAFE_INTEGER);
     if (task !== undefined) assertKey('point.task', task);
     if (state !== undefined) assertOneOf('point.state', state, taskStatuses);
     const wantsTask = task !== undefined || state !== undefined;
-    return ({ head, newTasks, tasks }) => {
-      if (turn !== undefined && head.turn !== turn) return false;
+    return ({ head, newTasks, tasks }, side) => {
+      if (side !== at || (turn !== undefined && head.turn !== turn)) return false;
       if (!wantsTask) return true;
       const rows = [...newTasks.map(({ row }) => row), ...tasks];
       return rows.some(
@@ -377,6 +413,10 @@ export class TestFleet<TFleet extends AnyFleet = FleetManager> {
       );
     };
   }
+}
+
+function never(): boolean {
+  return false;
 }
 
 function describe({ at, turn, task, state }: CrashPoint): string {

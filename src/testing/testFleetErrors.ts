@@ -1,6 +1,7 @@
 import type { TaskStatus } from '../../machines/task.ts';
 import { FleetError } from '../errors.ts';
 import { quote } from '../validation/show.ts';
+import type { CommitSide } from './fleetProcess.ts';
 
 /** The fleet's process was crashed by the test, and does nothing any more: call `restart()`. */
 export class CrashedError extends FleetError {
@@ -14,6 +15,22 @@ export class CrashedError extends FleetError {
     super(`The process of fleet ${quote(fleet)} crashed and does not take ${command}; call restart() first`);
     this.fleet = fleet;
     this.command = command;
+  }
+}
+
+/** A life that ends well without a crash did not after one: look at its `cause`, and crash there with `crashAt`. */
+export class BrokenByCrashError extends FleetError {
+  readonly code = 'ERR_BROKEN_BY_CRASH';
+
+  readonly at: CommitSide;
+  /** Number of the turn. */
+  readonly turn: number;
+
+  constructor(at: CommitSide, turn: number, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`After a crash at { at: '${at}', turn: ${turn} }: ${why}`, { cause });
+    this.at = at;
+    this.turn = turn;
   }
 }
 

@@ -138,6 +138,19 @@ describe('stop', () => {
     expect(await fleet.submit('work', 1)).toBe('done');
   });
 
+  it('that nobody asked for is made good by the next start', async () => {
+    const { fleet } = await startFleet({ handlers: { work: (n: number) => n } });
+    fleet.actor.stop();
+    await expect(fleet.pause()).rejects.toThrow(NotRunningError);
+
+    await Promise.all([fleet.start(), fleet.start()]);
+    await fleet.start();
+    expect(fleet.actor.getSnapshot().value.operation).toBe('running');
+    const batchId = await fleet.submitBatch(tasks(1));
+    expect(await fleet.waitForBatch(batchId)).toMatchObject({ completedTasks: 1 });
+    await fleet.stop();
+  });
+
   it('answers those who still wait', async () => {
     const { fleet } = await startFleet({ handlers: { work: () => new Promise(() => {}) } });
     const batchId = await fleet.submitBatch(tasks(1));

@@ -1,11 +1,21 @@
 import { describe, expect, it, vi } from 'vitest';
-import { FleetManager, NotRunningError, ValidationError, ConflictError } from 'xstate-fleet';
+import { createActor, sendTo, setup } from 'xstate';
+import {
+  ConflictError,
+  createFleetLogic,
+  FleetManager,
+  memoryStore,
+  NotRunningError,
+  submitBatchEvent,
+  ValidationError
+} from 'xstate-fleet';
 import {
   CrashedError,
   NotSettledError,
   script,
   SimulatedClock,
   testFleet,
+  type FleetParts,
   type Script
 } from 'xstate-fleet/testing';
 
@@ -104,6 +114,63 @@ describe('testFleet', () => {
     );
     await fleet.advance(30 * 24 * hourMs);
     expect(work.calls).toHaveLength(30 * 24);
+  });
+
+  it('lets a year pass in as many moments as something happens in', async () => {
+    const work = script.after(100 * hourMs, script.succeed('done'));
+    await using fleet = await testFleet({ handlers: { work }, config: { workerTimeout: 101 * hourMs } });
+    const setAlarm = vi.spyOn(fleet.clock, 'setAlarm');
+    await fleet.manager.submitAsync('work', null, { delayMs: 8_000 * hourMs });
+    await fleet.settle({ withinMs: 9_000 * hourMs });
+    expect(fleet.clock.now() - Date.UTC(2026, 0, 1)).toBe(8_100 * hourMs);
+    expect(setAlarm.mock.calls.length).toBeLessThan(10);
+  });
+
+  it('tells the fleet at once when the wall clock was set, and that the machine stood still', async () => {
+    const work = script.hang();
+    await using fleet = await testFleet({ handlers: { work }, config: { maxRetries: 0 } });
+    const key = 'a';
+    await fleet.manager.submitAsync('work', null, { id: key, delayMs: hourMs, timeoutMs: 500 });
+    fleet.clock.jump(hourMs);
+    await fleet.advance(0);
+    expect(await fleet.state(key)).toBe('running');
+    await fleet.clock.block(hourMs);
+    expect(await fleet.state(key)).toBe('running');
+    await fleet.advance(500);
+    expect(await fleet.state(key)).toBe('timedOut');
+    await fleet.stop();
+    fleet.clock.jump(-hourMs);
+    expect(fleet.clock.pending).toBe(0);
+  });
+
+  it('gives its time to the machine of an app, whose fleet is a child', async () => {
+    const clock = new SimulatedClock();
+    const fleet = createFleetLogic({ clock, handlers: { work: script.succeed('done') } });
+    const app = setup({ actors: { fleet } }).createMachine({
+      invoke: { id: 'fleet', src: 'fleet' },
+      initial: 'open',
+      states: {
+        open: { after: { [hourMs]: 'closed' }, on: { leave: 'left' } },
+        closed: {
+          entry: sendTo('fleet', () =>
+            submitBatchEvent('last', [{ id: 'a', type: 'work', data: null, delayMs: hourMs }], {
+              now: clock.now()
+            })
+          ),
+          on: { 'batch.settled': 'done' },
+          after: { [24 * hourMs]: 'left' }
+        },
+        done: {},
+        left: {}
+      }
+    });
+    const actor = createActor(app, { clock }).start();
+    await clock.advance(hourMs);
+    expect(actor.getSnapshot().value).toBe('closed');
+    await clock.advance(hourMs);
+    expect(actor.getSnapshot().value).toBe('done');
+    actor.stop();
+    expect(clock.pending).toBe(0);
   });
 
   it('has a timeout come on time beside a schedule that is far away', async () => {
@@ -278,6 +345,28 @@ describe('a test that waits in vain', () => {
     await expect(testFleet({ clock: {} as never })).rejects.toThrow(/SimulatedClock/);
     expect(() => script.after(-1, script.succeed(1))).toThrow(ValidationError);
     expect(() => script.sequence(...([] as never as [never]))).toThrow(ValidationError);
+    expect(() => script.byTask(undefined as never, script.succeed(1))).toThrow(/scripts is undefined/);
+    expect(() => script.fail('x', { retriable: false } as never)).toThrow(/options.retriable/);
+    expect(() => script.hang({ ignoreAbort: true } as never)).toThrow(/options.ignoreAbort/);
+    await using fleet = await testFleet({ handlers: {} });
+    await expect(fleet.run((async () => {}) as never)).rejects.toThrow(/it must be a promise/);
+  });
+
+  it.each<[string, (options: FleetParts) => unknown, RegExp]>([
+    ['that makes no fleet', () => Promise.resolve(), /it must be a FleetManager/],
+    ['that drops the options', () => new FleetManager({}), /gives the options that it is called with/],
+    [
+      'with a store of its own',
+      (options) => new FleetManager({ ...options, store: memoryStore() }),
+      /gives the options that it is called with/
+    ],
+    [
+      'with a name of its own',
+      (options) => new FleetManager({ ...options, name: 'mine' }),
+      /options.name is "default"; it must be "mine"/
+    ]
+  ])('may not give a function %s', async (_, create, message) => {
+    await expect(testFleet({ create: create as () => FleetManager })).rejects.toThrow(message);
   });
 
   it('is refused once it has stopped, and goes on after a restart', async () => {
