@@ -134,11 +134,11 @@ export const toolMutants: readonly Mutant[] = [
     tests: edges
   },
   {
-    name: 'what a guard throws is taken for a state of its machine',
+    name: 'the error of a child that a machine fails of ends the search',
     file: 'src/testing/step.ts',
     find: "if (status === 'error' && !isChilds) throw error;",
-    replace: "if (status === 'error' && isChilds) throw error;",
-    tests: edges
+    replace: "if (status === 'error') throw error;",
+    tests: ['test/testing/invariants.test.ts']
   },
   {
     name: 'a transition that another region prevented counts as taken',
