@@ -432,9 +432,8 @@ describe('a crash', () => {
   it('is told to whoever waits for the fleet', async () => {
     await using fleet = await testFleet({ handlers: { work: script.after(hourMs, script.succeed(1)) } });
     const lost = expect(fleet.manager.submit('work', null)).rejects.toThrow(NotRunningError);
-    const settling = expect(fleet.settle()).rejects.toThrow(CrashedError);
-    await fleet.crash();
-    await Promise.all([lost, settling]);
+    fleet.clock.setAlarm(() => void fleet.crash(), 1_000);
+    await Promise.all([lost, expect(fleet.settle()).rejects.toThrow(CrashedError)]);
   });
 
   it('takes the alarms of its process along: no handler of it goes on', async () => {
