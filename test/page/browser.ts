@@ -6,12 +6,12 @@ const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 
 /** Where a browser of the Chromium family is; `null`: there is none, and what needs one cannot be tested here. */
 export const chromiumPath =
-  process.env.CHROMIUM ||
-  ((process.env.PATH ?? '')
+  process.env.CHROMIUM ??
+  (process.env.PATH ?? '')
     .split(delimiter)
     .flatMap((folder) => names.map((name) => join(folder, name)))
     .find(existsSync) ??
-    null);
+  null;
 
 if (chromiumPath === null) {
   console.warn('Tests of the page are skipped: there is no Chromium in PATH. Name one by CHROMIUM.');

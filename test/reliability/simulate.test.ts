@@ -162,7 +162,7 @@ describe('a plan', () => {
 async function shrunk(
   plants: Plants,
   kind: FindingKind,
-  tries = 40
+  tries = 200
 ): Promise<{ kinds: FindingKind[]; shortest: Plan }> {
   const shows = async (plan: Plan): Promise<boolean> =>
     (await simulate(plan, plants)).findings.some((finding) => finding.kind === kind);

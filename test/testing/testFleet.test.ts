@@ -431,9 +431,12 @@ describe('a crash', () => {
 
   it('is told to whoever waits for the fleet', async () => {
     await using fleet = await testFleet({ handlers: { work: script.after(hourMs, script.succeed(1)) } });
-    const lost = expect(fleet.manager.submit('work', null)).rejects.toThrow(NotRunningError);
+    const lost = fleet.manager.submit('work', null);
     fleet.clock.setAlarm(() => void fleet.crash(), 1_000);
-    await Promise.all([lost, expect(fleet.settle()).rejects.toThrow(CrashedError)]);
+    await Promise.all([
+      expect(lost).rejects.toThrow(NotRunningError),
+      expect(fleet.settle()).rejects.toThrow(CrashedError)
+    ]);
   });
 
   it('takes the alarms of its process along: no handler of it goes on', async () => {
