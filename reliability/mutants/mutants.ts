@@ -1,4 +1,5 @@
 import type { Mutant } from './mutant.ts';
+import { toolMutants } from './toolMutants.ts';
 
 const machines = ['test/machines', 'test/ledger/lifecycle.test.ts'];
 const races = ['test/fleetManager/refusedTurns.test.ts', 'test/fleetManager/races.test.ts'];
@@ -742,5 +743,6 @@ export const mutants: readonly Mutant[] = [
     find: 'if (this.#taken >= this.#most) {',
     replace: 'if (this.#taken < 0) {',
     tests: limits
-  }
+  },
+  ...toolMutants
 ];

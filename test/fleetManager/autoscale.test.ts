@@ -392,7 +392,7 @@ describe('under any load, autoscaling', () => {
           await fleet.stop();
         }
       ),
-      { numRuns: 25 }
+      { numRuns: 12 }
     );
   }, 120_000);
 
@@ -426,7 +426,7 @@ describe('under any load, autoscaling', () => {
           await fleet.stop({ graceful: false });
         }
       ),
-      { numRuns: 15 }
+      { numRuns: 8 }
     );
   }, 120_000);
 });

@@ -77,21 +77,31 @@ describe('an inspector', () => {
     await fleet.stop();
   });
 
-  it('that throws at every row is reported, and the work is done', async () => {
+  it('that throws at every row is reported, and sees the others all the same; the work is done', async () => {
     const reported: unknown[] = [];
     const bad = new Error('bad inspector');
+    const log = rowLog();
     const { fleet } = await startFleet({
       handlers,
       inspect: {
         next(event) {
+          log.inspect(event);
           if (shadowOf(event) !== null) throw bad;
         }
       },
       onListenerError: (error) => reported.push(error)
     });
-    const batchId = await fleet.submitBatch(noops(10));
-    expect(await fleet.waitForBatch(batchId)).toMatchObject({ completedTasks: 10 });
+    await fleet.submitBatch(noops(10), { batchId: 'b' });
+    expect(await fleet.waitForBatch('b')).toMatchObject({ completedTasks: 10 });
     expect(new Set(reported)).toEqual(new Set([bad]));
+    for (const { id } of noops(10)) {
+      expect(log.of(`task:b/${id}`)).toEqual([
+        'queued <- xstate.init',
+        'dispatched <- task.claim',
+        'running <- attempt.started',
+        'completed (done) <- attempt.completed'
+      ]);
+    }
     await fleet.stop();
   });
 

@@ -1,19 +1,20 @@
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** Where a browser of the Chromium family is; `null`: there is none, and what needs one cannot be tested here. */
 export const chromiumPath =
   process.env.CHROMIUM ??
-  [
-    '/usr/bin/chromium',
-    '/usr/bin/chromium-browser',
-    '/usr/bin/google-chrome',
-    '/usr/bin/google-chrome-stable'
-  ].find(existsSync) ??
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .flatMap((folder) => names.map((name) => join(folder, name)))
+    .find(existsSync) ??
   null;
 
 if (chromiumPath === null) {
-  console.warn('Tests of the page are skipped: no Chromium was found. Name one by CHROMIUM.');
+  console.warn('Tests of the page are skipped: there is no Chromium in PATH. Name one by CHROMIUM.');
 }
 
 export function launchBrowser(): Promise<Browser> {

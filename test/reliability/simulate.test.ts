@@ -77,7 +77,8 @@ const patientMs = 120_000;
 
 describe('the oracle sees', { timeout: patientMs }, () => {
   it('a store that acknowledges a commit and drops it', async () => {
-    const { kinds, shortest } = await shrunk({ store: droppingFirstTasks }, 'lost');
+    // Each life that waits for what was lost is a long one: fewer operations are found first.
+    const { kinds, shortest } = await shrunk({ store: droppingFirstTasks }, 'lost', 12);
 
     expect(kinds).toContain('lost');
     expect(shortest.operations.length).toBeLessThanOrEqual(2);
@@ -159,14 +160,18 @@ describe('a plan', () => {
 });
 
 /** The first seed that shows a kind of finding with broken parts, and the shortest plan that does. */
-async function shrunk(plants: Plants, kind: FindingKind): Promise<{ kinds: FindingKind[]; shortest: Plan }> {
+async function shrunk(
+  plants: Plants,
+  kind: FindingKind,
+  tries = 200
+): Promise<{ kinds: FindingKind[]; shortest: Plan }> {
   const shows = async (plan: Plan): Promise<boolean> =>
     (await simulate(plan, plants)).findings.some((finding) => finding.kind === kind);
   for (let seed = 1; ; seed++) {
     const plan = shortPlan(seed);
     const { findings } = await simulate(plan, plants);
     const kinds = findings.map((finding) => finding.kind);
-    if (kinds.includes(kind)) return { kinds, shortest: await shrink(plan, shows, 200) };
+    if (kinds.includes(kind)) return { kinds, shortest: await shrink(plan, shows, tries) };
   }
 }
 

@@ -518,6 +518,41 @@ describe('a crash', () => {
     await expect(dead.submit('work', null)).rejects.toThrow(NotRunningError);
   });
 
+  it('is told to whoever waits for the fleet', async () => {
+    await using fleet = await testFleet({ handlers: { work: script.after(hourMs, script.succeed(1)) } });
+    const lost = fleet.manager.submit('work', null);
+    fleet.clock.setAlarm(() => void fleet.crash(), 1_000);
+    await Promise.all([
+      expect(lost).rejects.toThrow(NotRunningError),
+      expect(fleet.settle()).rejects.toThrow(CrashedError)
+    ]);
+  });
+
+  it('takes the alarms of its process along: no handler of it goes on', async () => {
+    const rang: number[] = [];
+    await using fleet = await testFleet({
+      create: (parts) =>
+        new FleetManager({
+          ...parts,
+          handlers: {
+            wait: (_: null, { attempt }) =>
+              new Promise<void>((resolve) => {
+                parts.clock!.setAlarm(() => {
+                  rang.push(attempt);
+                  resolve();
+                }, 1_000);
+              })
+          }
+        })
+    });
+    await fleet.manager.submitBatch([{ id: 'a', type: 'wait', data: null }]);
+    await fleet.advance(500);
+    await fleet.crash();
+    await fleet.restart();
+    await fleet.settle();
+    expect(rang).toEqual([2]);
+  });
+
   it('right after a restart is one more crash', async () => {
     let processes = 0;
     await using fleet = await testFleet({

@@ -155,6 +155,29 @@ describe('toSvg', () => {
     ]);
   });
 
+  it('says what is tried only when nothing before it applied, and how much a history remembers', async () => {
+    const svg = await toSvg(
+      createMachine({
+        initial: 'closed',
+        states: {
+          closed: { on: { go: [{ guard: 'isDay', target: 'open' }, { target: 'shut' }] } },
+          open: {
+            initial: 'gate',
+            states: { gate: {}, last: { type: 'history' }, lastOfAll: { type: 'history', history: 'deep' } }
+          },
+          shut: {}
+        }
+      })
+    );
+    const { transitions } = readSvg(svg);
+    expect(transitions.map(({ target, text }) => [target, text])).toEqual([
+      ['open', 'go [isDay]'],
+      ['shut', 'go [else]']
+    ]);
+    expect(svg).toMatch(/data-state="open\.last">[^]*?>H<\/text>/);
+    expect(svg).toMatch(/data-state="open\.lastOfAll">[^]*?>H\*<\/text>/);
+  });
+
   it('draws the same machine the same way again', async () => {
     expect(await toSvg(zoo)).toBe(await toSvg(zoo));
   });

@@ -13,20 +13,21 @@ const pollMs = 100;
 const port = parentPort!;
 const { options, memory } = workerData as DriverSetup;
 const gate = new ExitGate(memory);
-const driver = new StoreDriver(options, await loadSqlite(), (watch, commands) =>
-  post(['commands', watch, commands])
-);
 
-port.on('message', (message: CallMessage) => {
-  gate.pass(() => post(answer(message)));
-  // Nothing is left that would keep the thread alive.
-  if (message[1] === 'close') port.close();
+void loadSqlite().then((openDatabase) => {
+  const driver = new StoreDriver(options, openDatabase, (watch, commands) =>
+    post(['commands', watch, commands])
+  );
+  port.on('message', (message: CallMessage) => {
+    gate.pass(() => post(answer(driver, message)));
+    // Nothing is left that would keep the thread alive.
+    if (message[1] === 'close') port.close();
+  });
+  // The port keeps the thread alive, not the polling.
+  setInterval(() => gate.pass(() => driver.poll()), pollMs).unref();
 });
 
-// The port keeps the thread alive, not the polling.
-setInterval(() => gate.pass(() => driver.poll()), pollMs).unref();
-
-function answer([id, call, args]: CallMessage): DriverMessage {
+function answer(driver: StoreDriver, [id, call, args]: CallMessage): DriverMessage {
   try {
     const carryOut = driver[call] as (...args: readonly unknown[]) => unknown;
     return [id, null, carryOut.apply(driver, [...args])];

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { StoreError } from '../../errors.ts';
 import type { InboxCommand } from '../../store.ts';
@@ -165,8 +166,9 @@ function startDriver(workerData: DriverSetup): Worker {
   const driver = new URL('./driver.ts', import.meta.url);
   if (nodeRunsTypeScript()) return new Worker(driver, settings);
   // A loader that the process has registered does not reach into a thread of Node 20.
-  const tsx = import.meta.resolve('tsx/esm/api');
-  const bootstrap = `import('${tsx}').then(({ register }) => { register(); return import('${driver.href}'); })`;
+  // One that only `require` goes through needs no thread of its own: it starts in half the time.
+  const tsx = fileURLToPath(import.meta.resolve('tsx/cjs/api'));
+  const bootstrap = `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(fileURLToPath(driver))})`;
   return new Worker(bootstrap, { ...settings, eval: true });
 }
 

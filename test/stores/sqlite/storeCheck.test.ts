@@ -13,7 +13,7 @@ import { startOwner } from './process.ts';
 
 describe('checkStore', () => {
   it('finds nothing in what a fleet left, and changes no byte of it', async () => {
-    const path = await makeStore();
+    const path = await copyStore();
     const before = hashOf(path);
 
     expect(await checkStore(path)).toMatchObject({
@@ -77,7 +77,7 @@ describe('checkStore', () => {
     ],
     ['with another table', 'CREATE TABLE more (a)', { kind: 'schema' }]
   ])('finds a store %s', async (_, sql, finding) => {
-    const path = await makeStore();
+    const path = await copyStore();
     execute(path, sql);
     const { isSound, findings } = await checkStore(path);
     expect(isSound).toBe(false);
@@ -110,7 +110,7 @@ describe('checkStore', () => {
   });
 
   it('finds a row of a shape that no fleet writes, though its sum fits', async () => {
-    const path = await makeStore();
+    const path = await copyStore();
     const database = new DatabaseSync(path);
     const row = database.prepare("SELECT * FROM batches WHERE name = 'held'").get() as Record<string, string>;
     const changed = { ...row, context: '{"id":"held"}' } as Record<string, string>;
@@ -170,7 +170,7 @@ describe('checkStore', () => {
 
 describe('a fleet', () => {
   it('does not start on a store whose index hides a task', async () => {
-    const path = await makeStore();
+    const path = await copyStore();
     const definition = (condition: string) =>
       `UPDATE sqlite_schema SET sql = 'CREATE INDEX tasks_live ON tasks (outcome) WHERE outcome ${condition}' WHERE name = 'tasks_live'`;
     changeSchema(path, definition('= 1'));
@@ -186,6 +186,16 @@ describe('a fleet', () => {
     );
   });
 });
+
+let soundStore: Promise<Buffer> | null = null;
+
+/** A file of its own, as {@link makeStore} made one for all. */
+async function copyStore(): Promise<string> {
+  soundStore ??= makeStore().then((path) => readFileSync(path));
+  const path = temporaryPath();
+  writeFileSync(path, await soundStore);
+  return path;
+}
 
 /** A store with two batches, one of them to run, and a command. */
 async function makeStore(tasks = 6): Promise<string> {
