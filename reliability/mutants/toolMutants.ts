@@ -150,7 +150,7 @@ export const toolMutants: readonly Mutant[] = [
   {
     name: 'states that were missed are enough',
     file: 'src/testing/coverage.ts',
-    find: 'states.percent >= (threshold.states ?? 100) && ',
+    find: 'states.percent >= ofStates && ',
     replace: '',
     tests: coverage
   },
@@ -171,7 +171,7 @@ export const toolMutants: readonly Mutant[] = [
   {
     name: 'what holds in a part of the situations is proven',
     file: 'src/testing/invariants.ts',
-    find: '  if (!graph.isComplete) throw new SearchLimitError(machine.id, limitOf(options));\n',
+    find: '  if (!graph.isComplete) throw new SearchLimitError(machine.id, limitOf(given));\n',
     replace: '',
     tests: ['test/testing/invariants.test.ts']
   },
@@ -235,7 +235,7 @@ export const toolMutants: readonly Mutant[] = [
   {
     name: 'a state has a name that Mermaid keeps for itself',
     file: 'src/visualize/mermaid.ts',
-    find: ".replace(reserved, '$1_')",
+    find: 'reserved.test(id) || ',
     replace: '',
     tests: mermaid
   },
