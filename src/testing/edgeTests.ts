@@ -112,7 +112,7 @@ export function edgeTests<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: EdgeTestOptions<TMachine>
 ): readonly EdgeTest<TMachine>[] {
-  const given = readPathOptions(machine, options, ['allowUnreached']);
+  const given = readPathOptions(machine, options);
   const graph = graphOf(machine, given, false);
   coverageOf(machine).explain(graph.reasons);
   const edges = edgesOf(machine);

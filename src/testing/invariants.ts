@@ -52,7 +52,7 @@ export function checkInvariants<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: InvariantOptions<TMachine>
 ): readonly Finding[] {
-  const given = readPathOptions(machine, options, ['restingStates', 'requiredEvents']);
+  const given = readPathOptions(machine, options);
   const { restingStates = [], requiredEvents = {} } = given;
   readList('restingStates', restingStates);
   for (const [type, states] of Object.entries(readFields('requiredEvents', requiredEvents))) {

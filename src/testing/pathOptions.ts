@@ -2,21 +2,20 @@ import type { AnyStateMachine } from 'xstate';
 import { assertMachine } from '../validation/machine.ts';
 import { showKey } from '../validation/show.ts';
 import { assertFunction, assertObject, readFields, readOptions, refuse } from '../validation/validation.ts';
-import type { PathOptions } from './edgeTests.ts';
+import type { EdgeTestOptions, PathOptions } from './edgeTests.ts';
+import type { InvariantOptions } from './invariants.ts';
 
 /**
  * What a search is asked for. What is misspelt here would be looked for never, and its test could not fail.
  *
- * @param others - Names of the options that the caller has besides.
  * @throws {ValidationError}
  */
 export function readPathOptions<TMachine extends AnyStateMachine, TOptions extends PathOptions<TMachine>>(
   machine: TMachine,
-  options: TOptions,
-  others: readonly string[]
+  options: TOptions
 ): TOptions {
   assertMachine('machine', machine);
-  const given = readOptions('options', options, [...pathOptionNames, ...others]);
+  const given = readOptions('options', options, optionNames);
   const { events, inputs = [], from = [], actors = {}, serializeState } = given;
   for (const [type, cases = []] of Object.entries<unknown>(readFields('events', events))) {
     readCases(type, cases);
@@ -44,15 +43,19 @@ export function assertFunctions(argument: string, value: object): void {
   }
 }
 
-const pathOptionNames = [
+/** Those of tests and of invariants: one object may be handed to both. */
+const optionNames = [
   'events',
   'input',
   'inputs',
   'from',
   'actors',
   'serializeState',
-  'limit'
-] satisfies (keyof PathOptions<AnyStateMachine>)[];
+  'limit',
+  'allowUnreached',
+  'restingStates',
+  'requiredEvents'
+] satisfies (keyof EdgeTestOptions<AnyStateMachine> | keyof InvariantOptions<AnyStateMachine>)[];
 
 function readCases(type: string, cases: unknown): void {
   const argument = `events${showKey(type)}`;

@@ -1,7 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
 import { assertMachine } from '../validation/machine.ts';
 import { assertText } from '../validation/validation.ts';
-import { listed, nameOf } from './transitions.ts';
+import { listed, nameless, nameOf } from './transitions.ts';
 
 /** A machine's config as JSON, and what of the machine JSON cannot hold. */
 export interface StatelyConfig {
@@ -14,7 +14,7 @@ export interface StatelyConfig {
 /** A function that the config refers to by a name that was made up for it. */
 export interface Inlined {
   readonly kind: ImplementationKind;
-  /** `inline:<name of the function>`; with a number after it where that is taken. */
+  /** `inline:<name of the function>`, `inline` where it has none; with a number after it where that is taken. */
   readonly name: string;
   /** Where it stands, such as `states.idle.on.go[0].guard`. */
   readonly at: string;
@@ -170,7 +170,8 @@ class ConfigWriter {
 
   /** A name for what has none. The same function has the same one everywhere. */
   #named(kind: ImplementationKind, implementation: unknown, at: string, id?: unknown): string {
-    const base = `inline:${typeof id === 'string' ? id : nameOf(implementation)}`;
+    const own = typeof id === 'string' ? id : nameOf(implementation);
+    const base = own === nameless ? own : `inline:${own}`;
     let name = base;
     for (let n = 2; this.#names.has(`${kind} ${name}`); n += 1) {
       if (this.#names.get(`${kind} ${name}`) === implementation) return name;

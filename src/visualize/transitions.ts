@@ -81,8 +81,11 @@ export function nameOf(reference: unknown): string {
   if (typeof reference === 'string') return reference;
   if (typeof reference === 'object' && reference !== null && 'type' in reference)
     return String(reference.type);
-  return (typeof reference === 'function' && !ofProperty.test(reference.name) && reference.name) || 'inline';
+  return (typeof reference === 'function' && !ofProperty.test(reference.name) && reference.name) || nameless;
 }
+
+/** What has no name of its own is called so. */
+export const nameless = 'inline';
 
 /** Functions that stand in a chart without a name are called by the property that they stand in. */
 const ofProperty = /^(actions|entry|exit|guard|src)$/;

@@ -41,7 +41,7 @@ test('visualize writes what Stately Studio imports, and tells what is a function
   expect(exit).toEqual({
     code: 0,
     stdout: 'door.stately.json\ndoor.stately.ts\n',
-    stderr: 'door: states.opened.entry is a function; it is called inline:entry in actions\n'
+    stderr: 'door: states.opened.entry is a function; it is called inline in actions\n'
   });
   expect(JSON.parse(folder.read('door.stately.json'))).toMatchObject({ id: 'door' });
 });

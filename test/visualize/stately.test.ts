@@ -93,7 +93,7 @@ describe('toStatelyConfig', () => {
     });
     const { config, inlined } = toStatelyConfig(machine);
     expect(inlined).toEqual([
-      { kind: 'actions', name: 'inline:inline', at: 'states.a.entry[0]' },
+      { kind: 'actions', name: 'inline', at: 'states.a.entry[0]' },
       { kind: 'actions', name: 'inline:assign', at: 'states.a.entry[1]' },
       { kind: 'actors', name: 'inline:loading', at: 'states.a.invoke.src' },
       { kind: 'guards', name: 'inline:isReady', at: 'states.a.on.go.guard' },
