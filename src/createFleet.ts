@@ -94,7 +94,7 @@ export type FleetLogic = ActorLogic<
 
 const { random } = Math;
 
-const optionNames = [
+export const fleetOptionNames = [
   'name',
   'handlers',
   'executor',
@@ -118,7 +118,7 @@ export interface AttemptParts {
 
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}): ResolvedOptions {
-  const given = readOptions('options', options, optionNames);
+  const given = readOptions('options', options, fleetOptionNames);
   const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
   assertPorts(given);

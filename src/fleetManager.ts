@@ -22,7 +22,7 @@ import {
   type TaskFilter,
   type TaskRef
 } from './fleet/fleetReader.ts';
-import type { FleetManagerOptions } from './fleet/managerOptions.ts';
+import { managerOptionNames, type FleetManagerOptions } from './fleet/managerOptions.ts';
 import { ManagerParts, type ManagerMethods } from './fleet/managerParts.ts';
 import type { Settlements, StreamOptions } from './fleet/settlements.ts';
 import type { StopOptions } from './fleet/stopOptions.ts';
@@ -51,7 +51,13 @@ import type {
 import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
 import type { BatchOptions, Submissions } from './submission/submissions.ts';
 import type { SingleTaskOptions, Task } from './submission/task.ts';
-import { assertIdWithoutSlash, assertInteger, assertSignal, readFields } from './validation/validation.ts';
+import {
+  assertIdWithoutSlash,
+  assertInteger,
+  assertSignal,
+  readFields,
+  readOptions
+} from './validation/validation.ts';
 import type { AnyWorkerAgent } from './workers/workerAgent.ts';
 import type { WorkerTask } from './workers/workerTask.ts';
 
@@ -84,7 +90,7 @@ export class FleetManager<
   readonly #pages: LivePages;
 
   constructor(options: FleetManagerOptions<THandlers, TCoordinator>) {
-    const { coordinator, ...others } = readFields('options', options);
+    const { coordinator, ...others } = readOptions('options', options, managerOptionNames);
     const parts = new ManagerParts(others, this, this.#ownMethods());
     this.coordinator = createCoordinator(parts.coordination.host, coordinator);
     this.store = parts.readModel;

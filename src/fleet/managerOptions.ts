@@ -1,5 +1,5 @@
 import type { CoordinatorAgent, CoordinatorOptions } from '../coordinator/coordinatorAgent.ts';
-import type { FleetOptions } from '../createFleet.ts';
+import { fleetOptionNames, type FleetOptions } from '../createFleet.ts';
 import type { Handlers } from '../handlers/handler.ts';
 import type { InspectionOptions } from '../inspection/inspection.ts';
 
@@ -25,3 +25,14 @@ export interface FleetManagerOptions<
    */
   readonly record?: string;
 }
+
+export const managerOptionNames = [
+  ...fleetOptionNames,
+  'inspect',
+  'inspectRows',
+  'logger',
+  'systemId',
+  'onListenerError',
+  'coordinator',
+  'record'
+] satisfies (keyof FleetManagerOptions)[];

@@ -13,7 +13,7 @@ import { TurnObservers } from '../journal/turnObserver.ts';
 import { Recorder } from '../recording/recorder.ts';
 import { Schedules } from '../schedules/schedules.ts';
 import { Submissions } from '../submission/submissions.ts';
-import { assertFunction, assertId, assertText } from '../validation/validation.ts';
+import { assertFunction, assertId, assertPath } from '../validation/validation.ts';
 import { obeyInbox, type Commandable } from './commandInbox.ts';
 import { FleetActor, type FleetActorOptions } from './fleetActor.ts';
 import { FleetEvents } from './fleetEvents.ts';
@@ -57,7 +57,7 @@ export class ManagerParts {
     const { inspect, inspectRows, logger, systemId, onListenerError, record, ...fleetOptions } = given;
     if (logger !== undefined) assertFunction('options.logger', logger);
     if (systemId !== undefined) assertId('options.systemId', systemId);
-    if (record !== undefined) assertText('options.record', record);
+    if (record !== undefined) assertPath('options.record', record);
     this.events = new FleetEvents(onListenerError);
     const onError = (error: unknown): void => this.events.report(error);
     this.#observers = new TurnObservers(onError);

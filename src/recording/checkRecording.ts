@@ -3,7 +3,7 @@ import type { ScheduleEvent } from '../../machines/scheduleMachine.ts';
 import type { TaskEvent } from '../../machines/taskMachine.ts';
 import { batchLifecycle, scheduleLifecycle, taskLifecycle } from '../ledger/lifecycles.ts';
 import type { BatchRow, ScheduleRow, TaskRow } from '../store.ts';
-import { refuse } from '../validation/validation.ts';
+import { assertPath, refuse } from '../validation/validation.ts';
 import { ChartMoves } from './chartMoves.ts';
 import { recordedCharts } from './recordedCharts.ts';
 import type { FullStep, RecordedRow, Subject } from './recordedSteps.ts';
@@ -47,7 +47,10 @@ export interface RecordingDifference {
  * @throws {RecordingError} when the file is none, has another version, or is damaged. @throws {ValidationError}
  */
 export async function checkRecording(source: string | Recording): Promise<RecordingCheck> {
-  if (typeof source === 'string') return checkFile(source);
+  if (typeof source === 'string') {
+    assertPath('source', source);
+    return checkFile(source);
+  }
   if (!Array.isArray((source as Partial<Recording> | null | undefined)?.turns)) {
     refuse('source', source, 'a path, or what readRecording returns');
   }

@@ -1,6 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
+import { openRecording } from './openRecording.ts';
 import { RecordingError } from './recordingError.ts';
 
 const deflate = promisify(deflateRaw);
@@ -62,10 +63,10 @@ export function frameOf(content: Buffer): Buffer {
 /**
  * The texts of a recording's frames, in memory one at a time.
  *
- * @throws {RecordingError} when it is no recording, of a newer version, has no whole header, or is damaged.
+ * @throws {RecordingError} when it cannot be opened, is no recording, of a newer version, has no whole header, or is damaged.
  */
 export async function* readFrames(path: string): AsyncGenerator<Frame, FramesEnd, undefined> {
-  const file = await open(path, 'r');
+  const file = await openRecording(path, 'read');
   try {
     let soundBytes = await readFileHeader(path, file);
     for (;;) {

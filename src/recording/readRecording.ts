@@ -1,4 +1,4 @@
-import { assertInteger, assertText, readOptions } from '../validation/validation.ts';
+import { assertInteger, assertPath, readOptions } from '../validation/validation.ts';
 import { recordedStates } from './recordedCharts.ts';
 import type { FullStep, Subject } from './recordedSteps.ts';
 import { recordedTurns, type FullTurn, type RecordedSession } from './recordedTurns.ts';
@@ -21,7 +21,7 @@ const defaultMaxSteps = 250_000;
  * @throws {ValidationError}
  */
 export async function readRecording(path: string, options: ReadRecordingOptions = {}): Promise<Recording> {
-  assertText('path', path);
+  assertPath('path', path);
   const { maxSteps = defaultMaxSteps } = readOptions('options', options, ['maxSteps']);
   assertInteger('options.maxSteps', maxSteps, 1, Number.MAX_SAFE_INTEGER);
   const turns = recordedTurns(path);

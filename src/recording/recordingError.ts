@@ -1,7 +1,8 @@
 import { FleetError } from '../errors.ts';
 
-/** What is wrong with a recording: another file, of a newer version, without content, damaged, of another fleet, ended early. */
+/** What is wrong with a recording: it cannot be opened, another file, of a newer version, without content, damaged, of another fleet, ended early. */
 export type RecordingErrorCode =
+  | 'ERR_RECORDING_IO'
   | 'ERR_RECORDING_FOREIGN'
   | 'ERR_RECORDING_VERSION'
   | 'ERR_RECORDING_EMPTY'

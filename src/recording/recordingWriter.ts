@@ -1,5 +1,4 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import {
   closeFrames,
@@ -11,6 +10,7 @@ import {
   type Frame
 } from './frames.ts';
 import type { Line } from './lines.ts';
+import { openRecording } from './openRecording.ts';
 import { RecordingError } from './recordingError.ts';
 
 /** Characters that make a frame without waiting. */
@@ -53,13 +53,12 @@ export class RecordingWriter {
   /**
    * Makes the file, or goes on with one of the same fleet: a part of a frame at its end is cut off.
    *
-   * @throws {RecordingError} when there is another file, which is left as it is. @throws errors of the disk.
+   * @throws {RecordingError} when it cannot be opened, or there is another file, which is left as it is.
+   * @throws errors of the disk.
    */
   async open(): Promise<void> {
     const { path, fleet, clock } = this.#options;
-    await mkdir(dirname(path), { recursive: true });
-    // As SQLite makes its files.
-    const file = await open(path, 'a+', 0o644);
+    const file = await openRecording(path, 'append');
     try {
       this.#position = await soundEnd(path, file, fleet);
       await file.truncate(this.#position);

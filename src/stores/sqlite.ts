@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
-import { assertInteger, assertOneOf, assertText, readOptions, refuse } from '../validation/validation.ts';
+import { assertInteger, assertOneOf, assertPath, readOptions } from '../validation/validation.ts';
 import { requireStorable } from './sqlite/cells.ts';
 import { encodeCommit } from './sqlite/encodedCommit.ts';
 import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
@@ -209,8 +209,7 @@ async function* pagesOf(
 }
 
 function resolveOptions(path: string, options: SqliteOptions) {
-  assertText('path', path);
-  if (path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');
+  assertPath('path', path);
   const given = readOptions('options', options, Object.keys(defaults));
   const { durability = defaults.durability, busyTimeoutMs = defaults.busyTimeoutMs } = given;
   assertOneOf('durability', durability, ['full', 'process', 'none']);

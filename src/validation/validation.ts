@@ -55,6 +55,12 @@ export function assertText(argument: string, value: unknown): asserts value is s
   if (typeof value !== 'string') refuse(argument, value, 'a string');
 }
 
+/** @throws {ValidationError} unless it can be the path of a file. */
+export function assertPath(argument: string, value: unknown): asserts value is string {
+  assertText(argument, value);
+  if (value === '' || value.includes('\0')) refuse(argument, value, 'the path of a file');
+}
+
 /** @throws {ValidationError} unless it is an AbortSignal itself, not what only looks like one. */
 export function assertSignal(value: unknown): asserts value is AbortSignal {
   try {

@@ -124,6 +124,13 @@ const badItems: [what: string, item: unknown, value: string][] = [
   ['an array', [good], 'an array of 1']
 ];
 
+it('says which options a fleet has', () => {
+  const make = () => new FleetManager({ handlers: {}, inspekt: () => {} } as never);
+  expect(make).toThrow(
+    /options\.inspekt is no known field; it must be one of name, handlers.*inspect, .*record/
+  );
+});
+
 describe('an array of tasks is refused whole', () => {
   it.each(badTasks)('for %s', async (_, fields, argument, value, allowed) => {
     const { fleet, store } = await echoFleet();

@@ -8,6 +8,7 @@ import {
   NotRunningError,
   readRecording,
   RecordingError,
+  ValidationError,
   type Recording
 } from '../../src/index.ts';
 import { encodeFrame, fileHeader } from '../../src/recording/frames.ts';
@@ -419,8 +420,15 @@ describe('when it cannot be written', () => {
     const path = `${recordingPath()}/under/a/file`;
     writeFileSync(path.slice(0, path.indexOf('/under')), 'a file');
     const fleet = new FleetManager({ handlers: {}, record: path });
-    await expect(fleet.start()).rejects.toThrow(/EEXIST|ENOTDIR/);
+    await expect(fleet.start()).rejects.toMatchObject({
+      code: 'ERR_RECORDING_IO',
+      message: expect.stringMatching(/E(EXIST|NOTDIR).*; name a file in a folder that/) as unknown
+    });
     expect(existsSync(path)).toBe(false);
+  });
+
+  it.each(['', 'a\0b', 5])('%j is no path, which is said before anything begins', (record) => {
+    expect(() => new FleetManager({ handlers: {}, record: record as string })).toThrow(ValidationError);
   });
 });
 

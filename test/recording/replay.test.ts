@@ -227,6 +227,10 @@ describe('replay', () => {
     const path = recordingPath();
     writeFileSync(path, 'tasks');
     await expect(run(path)).rejects.toMatchObject({ code: 'ERR_RECORDING_FOREIGN' });
-    await expect(run(`${path}.not`)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(run(`${path}.not`)).rejects.toMatchObject({
+      code: 'ERR_RECORDING_IO',
+      message: expect.stringContaining('name a recording that this process may read') as string
+    });
+    await expect(run(dirname(path))).rejects.toMatchObject({ code: 'ERR_RECORDING_IO' });
   });
 });
