@@ -1,10 +1,11 @@
-import { activeTasks, settledTasks, type BatchStatus } from '../../machines/batch.ts';
+import { activeTasks, type BatchStatus } from '../../machines/batch.ts';
 import type { Json, TaskResult, TaskStatus } from '../../machines/task.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { batchLifecycle } from '../ledger/lifecycles.ts';
 import type { BatchRow, StoredResult, StoredTask } from '../store.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { parseJson } from '../validation/jsonText.ts';
+import { batchFiguresOf } from './batchFigures.ts';
 
 /** A task as a caller sees it. */
 export interface TaskView {
@@ -76,16 +77,7 @@ export function batchStatusOf({ state, context }: BatchRow): BatchStatus {
   return {
     id,
     status: state,
-    totalTasks,
-    completedTasks: counts.completed,
-    failedTasks: counts.failed + counts.timedOut,
-    cancelledTasks: counts.cancelled,
-    timedOutTasks: counts.timedOut,
-    blockedTasks: counts.blocked,
-    queuedTasks: counts.queued + counts.scheduled,
-    runningTasks: activeTasks(counts),
-    retryingTasks: counts.backingOff,
-    progress: totalTasks === 0 ? (batchLifecycle.isFinal(state) ? 1 : 0) : settledTasks(counts) / totalTasks,
+    ...batchFiguresOf(counts, totalTasks, batchLifecycle.isFinal(state)),
     createdAt,
     ...(startedAt !== null && { startedAt }),
     ...(settledAt !== null && { settledAt }),

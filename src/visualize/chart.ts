@@ -1,7 +1,7 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { pathOf } from '../charts/statePaths.ts';
 import { assertMachine } from '../validation/machine.ts';
-import { nameOf, ownActionsOf, sourceOf, transitionsOf } from './transitions.ts';
+import { nameOf, ownActionsOf, sourceOf, transitionsOf, type TransitionWords } from './transitions.ts';
 
 /** A machine as plain data: what a drawing, a table or a check needs of it. */
 export interface Chart {
@@ -36,26 +36,10 @@ export interface ChartInvocation {
   readonly src: string;
 }
 
-export interface ChartTransition {
+export interface ChartTransition extends TransitionWords {
   /** Paths of states. */
   readonly source: string;
   readonly targets: readonly string[];
-  /** Type of its event as XState has it, such as `xstate.done.actor.recover`; empty: it waits for none. */
-  readonly event: string;
-  /** The event in words: `task.claim`, `always`, `after 50 ms`, `recover done`, `recover failed`, `done`. */
-  readonly trigger: string;
-  /** Name of its guard, composed ones as `and(isIdle, not(isBusy))`; `null`: none. */
-  readonly guard: string | null;
-  /** It is tried only when the transitions before it, of the same event, did not apply. */
-  readonly isElse: boolean;
-  readonly actions: readonly string[];
-  /** It leaves no state: neither exit nor entry actions run. */
-  readonly isInternal: boolean;
-  /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
-  readonly isReentry: boolean;
-  /** Of a delayed transition: ms, or the delay's name. */
-  readonly delay: number | string | null;
-  readonly description: string | null;
 }
 
 /**
@@ -97,11 +81,10 @@ function describeState(node: AnyStateNode): ChartState {
         ? null
         : { target: pathOf(initial), actions: node.initial.actions.map(nameOf) },
     history: historyOf(node),
-    transitions: transitionsOf(node).map(({ source, targets, eventType, ...transition }) => ({
-      source: pathOf(source),
-      targets: targets.map(pathOf),
-      event: eventType,
-      ...transition
+    transitions: transitionsOf(node).map((transition) => ({
+      ...transition,
+      source: pathOf(transition.source),
+      targets: transition.targets.map(pathOf)
     })),
     states: Object.values(node.states).map(describeState)
   };

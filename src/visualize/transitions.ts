@@ -4,25 +4,29 @@ import type { AnyStateNode, TransitionDefinition } from 'xstate';
 type Definition = TransitionDefinition<any, any>;
 
 /** A transition in words. */
-export interface NamedTransition {
-  readonly source: AnyStateNode;
-  readonly targets: readonly AnyStateNode[];
+export interface TransitionWords {
   /** Type of its event as XState has it, such as `xstate.done.actor.recover`; empty: it waits for none. */
-  readonly eventType: string;
-  /** Its event; `always`; `<actor> done`, `failed` or `changed`; `done`; `after <delay>`. */
+  readonly event: string;
+  /** The event in words: `task.claim`, `always`, `after 50 ms`, `recover done`, `recover failed`, `done`. */
   readonly trigger: string;
-  /** `null`: none. */
+  /** Name of its guard, composed ones as `and(isIdle, not(isBusy))`; `null`: none. */
   readonly guard: string | null;
-  /** It is tried only when the transitions before it, of the same trigger, did not apply. */
+  /** It is tried only when the transitions before it, of the same event, did not apply. */
   readonly isElse: boolean;
   readonly actions: readonly string[];
   /** It leaves no state: neither exit nor entry actions run. */
   readonly isInternal: boolean;
   /** It leaves its own state, on the way to it or to what is in it: its exit and entry actions run. */
   readonly isReentry: boolean;
-  readonly description: string | null;
   /** Of a delayed transition: ms, or the delay's name. */
   readonly delay: number | string | null;
+  readonly description: string | null;
+}
+
+/** A transition of a machine, in words. */
+export interface NamedTransition extends TransitionWords {
+  readonly source: AnyStateNode;
+  readonly targets: readonly AnyStateNode[];
 }
 
 /** The transitions that a state declares, in the order in which they are tried. */
@@ -35,7 +39,7 @@ export function transitionsOf(node: AnyStateNode): NamedTransition[] {
       return {
         source: node,
         targets,
-        eventType: definition.eventType as string,
+        event: definition.eventType as string,
         trigger: triggerOf(node, definition),
         guard: guard === undefined ? null : guardName(guard),
         isElse: index > 0,

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { TaskStatus } from '../../../machines/task.ts';
+import type { TaskView } from '../../fleet/views.ts';
 import { dateTime, duration, words } from '../format.ts';
 import { ActionButton } from '../views/actionButton.tsx';
 import { Name } from '../views/name.tsx';
@@ -9,20 +10,7 @@ import { routeOf } from './routes.ts';
 
 /** What `GET /api/tasks/:id` tells, as far as it is shown. */
 interface TaskAnswer {
-  readonly view: {
-    readonly key: string;
-    readonly type: string;
-    readonly status: TaskStatus;
-    readonly attempts: number;
-    readonly workerId: string | null;
-    readonly createdAt: number;
-    readonly startedAt?: number;
-    readonly settledAt?: number;
-    readonly dueAt?: number;
-    readonly error?: string;
-    readonly retryOf?: string;
-    readonly dependsOn?: readonly string[];
-  };
+  readonly view: Omit<TaskView, 'data' | 'metadata'>;
   readonly snapshot: {
     readonly context?: { readonly failures?: number; readonly recoveries?: number };
   } | null;

@@ -1,12 +1,7 @@
-import {
-  activeTasks,
-  settledTasks,
-  type BatchState,
-  type BatchStatus,
-  type TaskCounts
-} from '../../../machines/batch.ts';
+import { type BatchState, type BatchStatus, type TaskCounts } from '../../../machines/batch.ts';
 import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
 import type { Frame, FrameWorker } from '../../dashboard/frame.ts';
+import { batchFiguresOf } from '../../fleet/batchFigures.ts';
 import type { Recording } from '../../recording/recording.ts';
 import { copyOf, RecordingFold, type Folded } from './fold.ts';
 
@@ -117,16 +112,7 @@ function batchesOf(recording: Recording, folded: Folded): BatchStatus[] {
     return {
       id: recording.batches[number] ?? '',
       status: state as BatchState,
-      totalTasks,
-      completedTasks: counts.completed,
-      failedTasks: counts.failed + counts.timedOut,
-      cancelledTasks: counts.cancelled,
-      timedOutTasks: counts.timedOut,
-      blockedTasks: counts.blocked,
-      queuedTasks: counts.queued + counts.scheduled,
-      runningTasks: activeTasks(counts),
-      retryingTasks: counts.backingOff,
-      progress: totalTasks === 0 ? (settledAt === null ? 0 : 1) : settledTasks(counts) / totalTasks,
+      ...batchFiguresOf(counts, totalTasks, settledAt !== null),
       createdAt,
       ...(startedAt !== null && { startedAt }),
       ...(settledAt !== null && { settledAt })
