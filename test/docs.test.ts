@@ -5,6 +5,7 @@ import { join, parse, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AnyStateMachine } from 'xstate';
+import { compiledFolder } from '../reliability/compiled.ts';
 import * as machines from '../machines/index.ts';
 import * as library from '../src/index.ts';
 import * as testing from '../src/testing.ts';
@@ -247,7 +248,7 @@ describe('the documentation names', () => {
       return [...(text.includes(`xstate-fleet ${command}`) ? [] : [command]), ...options];
     });
     expect(missing).toEqual([]);
-  }, 60_000);
+  });
 
   it.each([
     ['FleetManager', library.FleetManager],
@@ -288,7 +289,7 @@ const pageOf: Readonly<Record<string, string>> = { replay: 'recording', visualiz
 
 /** What `--help` prints, of a command or of all. */
 function helpOf(command = ''): string {
-  const args = ['--import', 'tsx', join(root, 'src/cli.ts'), ...command.split(' ').filter(Boolean), '--help'];
+  const args = [join(compiledFolder(), 'src/cli.js'), ...command.split(' ').filter(Boolean), '--help'];
   return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).stdout;
 }
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
+import { compiledModule } from '../compiled.ts';
 import { readDiskLog, type LoggedOperation } from '../disk/diskLog.ts';
 import { faultyDisk } from '../disk/faultyDisk.ts';
 import type { Acknowledgement } from './acknowledgement.ts';
@@ -29,7 +29,7 @@ export interface HistoryOptions {
 /** Name of the store in its directory. */
 export const storeName = 'fleet.db';
 
-const program = fileURLToPath(new URL('fleetProcess.ts', import.meta.url));
+const program = new URL('fleetProcess.ts', import.meta.url);
 
 /** Has a real fleet work in a process of its own. @throws {Error} when it fails. */
 export async function recordHistory({
@@ -57,7 +57,7 @@ export async function recordHistory({
 /** @param said - A file for its output: other than a pipe, it is never full. */
 async function runFleet(env: NodeJS.ProcessEnv, said: string, args: readonly string[]): Promise<void> {
   const output = openSync(said, 'w');
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, ...args], {
+  const child = spawn(process.execPath, [compiledModule(program), ...args], {
     env,
     stdio: ['ignore', output, 'inherit']
   });

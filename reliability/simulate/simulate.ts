@@ -19,13 +19,17 @@ export interface Report {
   readonly simulatedMs: number;
 }
 
-/** How long the fleet gets to settle everything, beyond the last time that a task waits for, ms. */
-const drainMs = 24 * 60 * 60 * 1_000;
+/** How long a fleet gets to settle everything, beyond the last time that a task waits for, ms. */
+const patientMs = 24 * 60 * 60 * 1_000;
 /** How often it is looked at meanwhile. */
 const tidyMs = 60_000;
 
-/** Lives a plan to its end and beyond: when nothing more goes wrong, everything has to settle. */
-export async function simulate(plan: Plan, plants: Plants = {}): Promise<Report> {
+/**
+ * Lives a plan to its end and beyond: when nothing more goes wrong, everything has to settle.
+ *
+ * @param drainMs - How long it gets to settle, beyond the last time that a task waits for. Defaults to a day.
+ */
+export async function simulate(plan: Plan, plants: Plants = {}, drainMs = patientMs): Promise<Report> {
   const world = new World(plan, plants);
   const { findings, witness, clock } = world;
   const onUnhandled = (error: unknown): void => findings.add('unhandled', String(error));
@@ -33,7 +37,7 @@ export async function simulate(plan: Plan, plants: Plants = {}): Promise<Report>
   try {
     world.boot();
     await live(world);
-    await drain(world);
+    await drain(world, drainMs);
     await audit(world);
     await close(world);
     await clock.rest();
@@ -74,7 +78,7 @@ async function live(world: World): Promise<void> {
 }
 
 /** Nothing goes wrong any more, and nobody keeps anything back: everything settles, and every call is answered. */
-async function drain(world: World): Promise<void> {
+async function drain(world: World, drainMs: number): Promise<void> {
   const { clock, faults, witness, calls, attempts, findings } = world;
   const isDone = (): boolean =>
     world.isUp &&

@@ -1,19 +1,16 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { compiledModule } from '../../reliability/compiled.ts';
 import type { LivePage } from '../../src/index.ts';
 import { RawConnection, request } from './pages.ts';
 
-const tsx = import.meta.resolve('tsx');
-
 describe('a process', () => {
   it('that imports the library has not loaded what serves pages', async () => {
-    const library = new URL('../../src/index.ts', import.meta.url).href;
+    const library = pathToFileURL(compiledModule(new URL('../../src/index.ts', import.meta.url))).href;
     // What was loaded before is known to the loader: it is there at once, and nothing new is.
     const { output } = await run(process.execPath, [
-      '--import',
-      tsx,
       '--input-type=module',
       '--eval',
       `import { register } from 'node:module';
@@ -35,9 +32,9 @@ describe('a process', () => {
   });
 
   it('B5: with no file descriptor for one more connection goes on serving', async () => {
-    const script = fileURLToPath(new URL('fewDescriptors.ts', import.meta.url));
-    const shell = `ulimit -n 256 && exec "$0" --import "$1" "$2"`;
-    const child = spawn('sh', ['-c', shell, process.execPath, tsx, script], {
+    const script = compiledModule(new URL('fewDescriptors.ts', import.meta.url));
+    const shell = `ulimit -n 256 && exec "$0" "$1"`;
+    const child = spawn('sh', ['-c', shell, process.execPath, script], {
       env: { ...process.env, NODE_OPTIONS: undefined }
     });
     onTestFinished(() => void child.kill('SIGKILL'));

@@ -38,6 +38,8 @@ const fleet = new FleetManager({
   ...(scenario === 'rejection of a handler that may exit' && { onDetachedError: 'exit' as const })
 });
 known.fleet = fleet;
+// A warning opens it, and what Node opens for one stays.
+void process.stderr.fd;
 const before = resources();
 await fleet.start();
 

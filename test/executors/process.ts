@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { compiledModule } from '../../reliability/compiled.ts';
 
-const script = fileURLToPath(new URL('fleetProcess.ts', import.meta.url));
+const script = new URL('fleetProcess.ts', import.meta.url);
 
 /** Runs `fleetProcess.ts` to its end. @param nodeOptions - For Node itself. */
 export async function runProcess(
@@ -12,7 +12,7 @@ export async function runProcess(
 ): Promise<{ code: number | null; output: string; errors: string }> {
   const child = spawn(
     process.execPath,
-    [...nodeOptions, '--import', import.meta.resolve('tsx'), script, scenario],
+    [...nodeOptions, compiledModule(script), scenario],
     // What the test runner tells its own processes is not for this one.
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: undefined } }
   );

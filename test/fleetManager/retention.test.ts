@@ -569,7 +569,7 @@ describe('whatever settles, is removed and expires', () => {
       }),
       { numRuns: 40 }
     );
-  }, 60_000);
+  });
 });
 
 /** What is kept, as a list that is filtered. */

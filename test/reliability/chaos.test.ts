@@ -32,5 +32,5 @@ test.concurrent.each(faults)(
     expect(signs[fault](report)).toBeGreaterThan(0);
     expect(report.stories[0]).toContain('"type":"asked"');
   },
-  60_000
+  180_000
 );

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { compiledModule } from '../../reliability/compiled.ts';
 import { seededRun } from './seededRun.ts';
 
 describe('a run of a test fleet', () => {
@@ -12,8 +12,8 @@ describe('a run of a test fleet', () => {
   });
 
   it('is the same in a fresh process', async () => {
-    const main = fileURLToPath(new URL('seededRunMain.ts', import.meta.url));
-    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, '7'], {
+    const main = compiledModule(new URL('seededRunMain.ts', import.meta.url));
+    const { stdout, stderr } = spawnSync(process.execPath, [main, '7'], {
       encoding: 'utf8'
     });
     expect(stderr).toBe('');

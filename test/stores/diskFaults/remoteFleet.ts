@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { compiledModule } from '../../../reliability/compiled.ts';
 import { faultyDisk, setFault, type DiskFault } from '../../../reliability/disk/faultyDisk.ts';
 import type { SqliteOptions } from '../../../src/stores/sqlite.ts';
 import type { Calls, Event, Message, Reply, Request, Wait } from './fleetProcess.ts';
@@ -10,7 +10,7 @@ export type Submission =
   | { readonly accepted: true }
   | { readonly accepted: false; readonly code: string; readonly outcome: string | null };
 
-const program = fileURLToPath(new URL('fleetProcess.ts', import.meta.url));
+const program = new URL('fleetProcess.ts', import.meta.url);
 
 /** A process of `fleetProcess.ts`, whose disk behaves as the test says. */
 export class RemoteFleet {
@@ -27,7 +27,7 @@ export class RemoteFleet {
   constructor(directory: string) {
     this.#control = `${directory}.fault`;
     const env = faultyDisk({ path: `${directory}/`, control: this.#control });
-    this.#process = fork(program, { env, execArgv: ['--import', import.meta.resolve('tsx')], silent: true });
+    this.#process = fork(compiledModule(program), { env, execArgv: [], silent: true });
     this.#process.on('message', (message: Message) => this.#receive(message));
     this.#process.stderr!.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
     this.#exit = once(this.#process, 'exit');

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { compiledModule } from '../../../reliability/compiled.ts';
 
-const script = fileURLToPath(new URL('storeProcess.ts', import.meta.url));
+const script = new URL('storeProcess.ts', import.meta.url);
 
 /** Starts `storeProcess.ts`. It is killed after the test. */
 export function startProcess(
@@ -12,8 +12,7 @@ export function startProcess(
   then: string,
   owner = 'me'
 ): ChildProcessByStdio<Writable, Readable, Readable> {
-  const tsx = import.meta.resolve('tsx');
-  const child = spawn(process.execPath, ['--import', tsx, script, path, then, owner], { stdio: 'pipe' });
+  const child = spawn(process.execPath, [compiledModule(script), path, then, owner], { stdio: 'pipe' });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }
