@@ -175,6 +175,32 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.open(fleet, 'me')).toMatchObject({ head: commit.head, agents, batches: [batch] });
       });
 
+      it('keeps the rows of a large commit apart, whatever columns each fills', async () => {
+        const tasks = range(1, 50).map((seq) =>
+          taskOf(seq, { timeoutMs: seq % 20 === 0 ? seq : null, priority: -seq })
+        );
+        await store.commit(commitOf(1, { newTasks: tasks }));
+        expect(await store.listTasks(fleet, { limit: 99 })).toEqual(tasks);
+
+        const running = tasks.map((task, index) =>
+          rowOf(task, 'running', { attempt: 1, workerId: `w${index}`, dueAt: index % 15 === 0 ? now : null })
+        );
+        await store.commit(commitOf(2, { tasks: running.toReversed() }));
+        const keys = tasks.map(({ row }) => row.context.key);
+        expect(rowsInOrder(await store.readTaskRows(fleet, { keys }))).toEqual(running);
+
+        const completed = tasks.map((task, index) =>
+          rowOf(task, 'completed', { attempt: 1, settledAt: index })
+        );
+        const results = range(1, 50).map((seq) =>
+          resultOf(seq, { workerId: seq % 15 === 0 ? null : `w${seq}` })
+        );
+        await store.commit(commitOf(3, { tasks: completed, results }));
+        expect(rowsInOrder(await store.readTaskRows(fleet, { keys }))).toEqual(completed);
+        expect(await store.readResults(fleet, { limit: 99 })).toEqual(results);
+        expect(await store.listTasks(fleet, { limit: 99, status: 'completed' })).toHaveLength(50);
+      });
+
       it('replaces rows of tasks, batches and agents by later ones', async () => {
         const task = taskOf(1);
         const failed = { name: 'Error', message: 'no luck', retryable: true };
@@ -1159,4 +1185,8 @@ function seqsOf(tasks: readonly { readonly row: TaskRow }[]): number[] {
 /** A task with an idempotency key. */
 function named(seq: number, idempotencyKey: string, context: Partial<TaskRow['context']> = {}): StoredTask {
   return { ...taskOf(seq, context), payload: payloadOf(JSON.stringify({ seq }), { idempotencyKey }) };
+}
+
+function rowsInOrder(rows: readonly TaskRow[]): TaskRow[] {
+  return rows.toSorted((left, right) => left.context.seq - right.context.seq);
 }
