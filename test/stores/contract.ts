@@ -973,6 +973,26 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
       });
 
+      it.each<[query: ResultQuery, numbers: number[]]>([
+        [{ limit: 9 }, [10, 1_022, 1_024, 1_026, 90_000]],
+        [{ limit: 9, order: 'newest' }, [90_000, 1_026, 1_024, 1_022, 10]],
+        [{ limit: 2, offset: 1 }, [1_022, 1_024]],
+        [{ limit: 2, offset: 3 }, [1_026, 90_000]],
+        [{ limit: 2, offset: 3, order: 'newest' }, [1_022, 10]],
+        [{ limit: 9, offset: 5 }, []],
+        [{ limit: 9, afterSettledSeq: 1_023 }, [1_024, 1_026, 90_000]],
+        [{ limit: 9, afterSettledSeq: 90_000 }, []],
+        [{ limit: 9, since: now + 1_022, until: now + 1_026 }, [1_022, 1_024]]
+      ])('reads those of a worker that has done others long ago, of %j', async (query, numbers) => {
+        const own = [10, 1_022, 1_024, 1_026, 90_000].map((seq) => resultOf(seq, { workerId: 'rare' }));
+        const others = [11, 1_023, 1_025, 5_000, 90_001].map((seq) => resultOf(seq, { workerId: 'often' }));
+        const results = [...own, ...others].sort((left, right) => left.settledSeq - right.settledSeq);
+        await store.commit(commitOf(3, { results }));
+
+        const found = await store.readResults(fleet, { ...query, workerId: 'rare' });
+        expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
+      });
+
       it('finds those since a time after a batch among them was removed', async () => {
         await store.commit(commitOf(3, { batches: [settledBatchOf('a')] }));
         await store.removeBatch(fleet, 'a');

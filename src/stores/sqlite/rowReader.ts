@@ -35,7 +35,7 @@ import {
   taskCellsAndSums,
   taskCheck
 } from './taskRows.ts';
-import { numberIn, scopeIn, scopeSpan } from './schema.ts';
+import { blockIn, blockSpan, numberIn, scopeIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
@@ -276,18 +276,45 @@ export class RowReader {
       values.push(...added);
     };
     if (batchId !== undefined) narrow('scope = ? AND batch = ?', scope, batchId);
-    if (workerId !== undefined) narrow('scope = ? AND worker = ?', scope, workerId);
+    if (workerId !== undefined) narrow('worker = ?', workerId);
     if (taskType !== undefined) narrow('scope = ? AND type = ?', scope, taskType);
     if (since !== undefined) narrow('received_at >= ?', since);
     if (until !== undefined) narrow('received_at < ?', until);
     // Literal, because an index over failures alone is found only by its own condition.
     if (success !== undefined) narrow(success ? 'success = 1' : 'success = 0');
-    const sql =
-      `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
-      `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
-    const found = this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    const select = `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')}`;
+    const order = `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
+    const found =
+      workerId !== undefined && batchId === undefined
+        ? this.#inBlocks(`${select} AND ${blockIn('id')} = ? ${order}`, values, query)
+        : this.#statements.all(`${select} ${order}`, ...values, query.limit, query.offset ?? 0);
     const rows = resultCheck.rows(scope, found);
     return query.order === 'newest' ? rows : inOrder('results', rows, query.afterSettledSeq ?? 0);
+  }
+
+  /**
+   * Results of a worker, block by block.
+   *
+   * @param values - The first two are the range: ids greater than one, up to the other.
+   */
+  #inBlocks(sql: string, values: readonly Cell[], { limit, offset = 0, order }: ResultQuery): Cell[][] {
+    const [after, upTo] = values as [number, number];
+    const [first, last] = ['ASC', 'DESC'].map((direction) => {
+      const end = `SELECT id FROM results WHERE id > ? AND id <= ? ORDER BY id ${direction} LIMIT 1`;
+      return (this.#statements.get(end, after, upTo)?.[0] as number | undefined) ?? 0;
+    });
+    const blocks = Math.floor(last! / blockSpan) - Math.floor(first! / blockSpan) + 1;
+    const step = order === 'newest' ? -1 : 1;
+    let block = Math.floor((order === 'newest' ? last! : first!) / blockSpan);
+    const found: Cell[][] = [];
+    let skipped = 0;
+    for (let looked = 0; looked < blocks && found.length < limit; looked += 1, block += step) {
+      const rows = this.#statements.all(sql, ...values, block, limit - found.length + offset - skipped, 0);
+      const passed = Math.min(offset - skipped, rows.length);
+      skipped += passed;
+      for (const cells of rows.slice(passed)) found.push(cells);
+    }
+    return found;
   }
 
   /** The latest result of a task. */
