@@ -138,7 +138,14 @@ function exercise(driver: StoreDriver): void {
       error
     })
   ]);
-  driver.commit(encodeCommit(commitOf(fleet, 2, { tasks: rows, results: [failureOf(2, { batchId: 'b' })] })));
+  driver.commit(
+    encodeCommit(
+      commitOf(fleet, 2, {
+        tasks: rows,
+        results: [failureOf(2, { batchId: 'b' }), resultOf(3, { workerId: 'w' })]
+      })
+    )
+  );
   const many = range(3, 52).map((seq) => taskOf(seq));
   driver.commit(encodeCommit(commitOf(fleet, 3, { newTasks: many })));
   driver.commit(encodeCommit(commitOf(fleet, 4, { tasks: many.map((task) => rowOf(task, 'running')) })));
