@@ -175,6 +175,32 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(await store.open(fleet, 'me')).toMatchObject({ head: commit.head, agents, batches: [batch] });
       });
 
+      it('keeps the rows of a large commit apart, whatever columns each fills', async () => {
+        const tasks = range(1, 50).map((seq) =>
+          taskOf(seq, { timeoutMs: seq % 20 === 0 ? seq : null, priority: -seq })
+        );
+        await store.commit(commitOf(1, { newTasks: tasks }));
+        expect(await store.listTasks(fleet, { limit: 99 })).toEqual(tasks);
+
+        const running = tasks.map((task, index) =>
+          rowOf(task, 'running', { attempt: 1, workerId: `w${index}`, dueAt: index % 15 === 0 ? now : null })
+        );
+        await store.commit(commitOf(2, { tasks: running.toReversed() }));
+        const keys = tasks.map(({ row }) => row.context.key);
+        expect(rowsInOrder(await store.readTaskRows(fleet, { keys }))).toEqual(running);
+
+        const completed = tasks.map((task, index) =>
+          rowOf(task, 'completed', { attempt: 1, settledAt: index })
+        );
+        const results = range(1, 50).map((seq) =>
+          resultOf(seq, { workerId: seq % 15 === 0 ? null : `w${seq}` })
+        );
+        await store.commit(commitOf(3, { tasks: completed, results }));
+        expect(rowsInOrder(await store.readTaskRows(fleet, { keys }))).toEqual(completed);
+        expect(await store.readResults(fleet, { limit: 99 })).toEqual(results);
+        expect(await store.listTasks(fleet, { limit: 99, status: 'completed' })).toHaveLength(50);
+      });
+
       it('replaces rows of tasks, batches and agents by later ones', async () => {
         const task = taskOf(1);
         const failed = { name: 'Error', message: 'no luck', retryable: true };
@@ -947,6 +973,26 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
       });
 
+      it.each<[query: ResultQuery, numbers: number[]]>([
+        [{ limit: 9 }, [10, 1_022, 1_024, 1_026, 90_000]],
+        [{ limit: 9, order: 'newest' }, [90_000, 1_026, 1_024, 1_022, 10]],
+        [{ limit: 2, offset: 1 }, [1_022, 1_024]],
+        [{ limit: 2, offset: 3 }, [1_026, 90_000]],
+        [{ limit: 2, offset: 3, order: 'newest' }, [1_022, 10]],
+        [{ limit: 9, offset: 5 }, []],
+        [{ limit: 9, afterSettledSeq: 1_023 }, [1_024, 1_026, 90_000]],
+        [{ limit: 9, afterSettledSeq: 90_000 }, []],
+        [{ limit: 9, since: now + 1_022, until: now + 1_026 }, [1_022, 1_024]]
+      ])('reads those of a worker that has done others long ago, of %j', async (query, numbers) => {
+        const own = [10, 1_022, 1_024, 1_026, 90_000].map((seq) => resultOf(seq, { workerId: 'rare' }));
+        const others = [11, 1_023, 1_025, 5_000, 90_001].map((seq) => resultOf(seq, { workerId: 'often' }));
+        const results = [...own, ...others].sort((left, right) => left.settledSeq - right.settledSeq);
+        await store.commit(commitOf(3, { results }));
+
+        const found = await store.readResults(fleet, { ...query, workerId: 'rare' });
+        expect(found.map(({ settledSeq }) => settledSeq)).toEqual(numbers);
+      });
+
       it('finds those since a time after a batch among them was removed', async () => {
         await store.commit(commitOf(3, { batches: [settledBatchOf('a')] }));
         await store.removeBatch(fleet, 'a');
@@ -1159,4 +1205,8 @@ function seqsOf(tasks: readonly { readonly row: TaskRow }[]): number[] {
 /** A task with an idempotency key. */
 function named(seq: number, idempotencyKey: string, context: Partial<TaskRow['context']> = {}): StoredTask {
   return { ...taskOf(seq, context), payload: payloadOf(JSON.stringify({ seq }), { idempotencyKey }) };
+}
+
+function rowsInOrder(rows: readonly TaskRow[]): TaskRow[] {
+  return rows.toSorted((left, right) => left.context.seq - right.context.seq);
 }

@@ -3,16 +3,14 @@ import type { Database } from './library.ts';
 import { type Cell } from './cells.ts';
 import { cellsOf, type EncodedCommit } from './encodedCommit.ts';
 import { newResultColumns } from './resultRows.ts';
-import { newTaskColumns, taskChanges } from './taskRows.ts';
+import { newPayloadColumns, newTaskColumns, taskChanges } from './taskRows.ts';
 import { scopeSpan } from './schema.ts';
-import { insertInto, SparseStatement, updateOf } from './sparse.ts';
+import { insertInto, SparseStatement, updateOf, type SparseColumns, type SparseSql } from './sparse.ts';
 import type { RowReader } from './rowReader.ts';
 import type { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
 import { inTransaction } from './transaction.ts';
 
-const insertPayload =
-  'INSERT INTO payloads (id, data, metadata, depends_on, idempotency_key, sum) VALUES (?, ?, ?, ?, ?, ?)';
 const upsertBatch =
   'INSERT INTO batches (id, scope, name, state, first_seq, last_seq, settled_at, context, sum) ' +
   'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
@@ -43,6 +41,7 @@ export class CommitWriter {
   /** Id before the first row of the scope. */
   readonly #base: number;
   readonly #insertTask: SparseStatement;
+  readonly #insertPayload: SparseStatement;
   readonly #updateTask: SparseStatement;
   readonly #settleTask: SparseStatement;
   readonly #insertResult: SparseStatement;
@@ -57,26 +56,15 @@ export class CommitWriter {
     this.#statements = statements;
     this.scope = scope;
     this.#base = base;
-    this.#insertTask = new SparseStatement(
-      statements,
-      scope,
-      newTaskColumns,
-      insertInto('tasks', scope, base)
-    );
+    const inScope = { scope };
+    const sparse = (columns: SparseColumns, sql: SparseSql) =>
+      new SparseStatement(statements, scope, columns, sql);
+    this.#insertTask = sparse(newTaskColumns, insertInto('tasks', base, inScope));
+    this.#insertPayload = sparse(newPayloadColumns, insertInto('payloads', base, {}));
     // A row that goes on does not set `outcome`, so that no index is touched.
-    this.#updateTask = new SparseStatement(statements, scope, taskChanges, updateOf('tasks', base));
-    this.#settleTask = new SparseStatement(
-      statements,
-      scope,
-      taskChanges,
-      updateOf('tasks', base, ['outcome = ?2'])
-    );
-    this.#insertResult = new SparseStatement(
-      statements,
-      scope,
-      newResultColumns,
-      insertInto('results', scope, base)
-    );
+    this.#updateTask = sparse(taskChanges, updateOf('tasks', base));
+    this.#settleTask = sparse(taskChanges, updateOf('tasks', base, { outcome: 'state' }));
+    this.#insertResult = sparse(newResultColumns, insertInto('results', base, inScope));
     this.#lastBatch = this.#lastBatchId() ?? base;
     this.#receivedHigh = (rows.lastResult(scope)?.[15] as number | undefined) ?? 0;
   }
@@ -92,14 +80,14 @@ export class CommitWriter {
   }
 
   #writeRows(commit: EncodedCommit): void {
-    forEachRow(commit.newTasks, (cells, at) => this.#insertTask.run(cells, at));
-    this.#insertPayloads(commit.payloads);
-    forEachRow(commit.liveTasks, (cells, at) => this.#updateTask.run(cells, at));
-    forEachRow(commit.settledTasks, (cells, at) => this.#settleTask.run(cells, at));
+    this.#insertTask.run(commit.newTasks);
+    this.#insertPayload.run(commit.payloads);
+    this.#updateTask.run(commit.liveTasks);
+    this.#settleTask.run(commit.settledTasks);
     this.#upsertBatches(commit.batches);
-    forEachRow(commit.results, (cells, at) => {
-      this.#receivedHigh = Math.max(this.#receivedHigh, cells[at + 2] as number);
-      return this.#insertResult.run(cells, at, this.#receivedHigh);
+    this.#insertResult.run(commit.results, (row) => {
+      this.#receivedHigh = Math.max(this.#receivedHigh, row[1] as number);
+      row.push(this.#receivedHigh);
     });
     this.#upsertAll(upsertSchedule, commit.schedules, cellsOf.schedule);
     this.#upsertAll(upsertTemplate, commit.templates, cellsOf.template);
@@ -117,15 +105,6 @@ export class CommitWriter {
     if (this.#statements.run(updateHead, ...head, sum, this.scope) === 1) return;
     const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
     throw refusal('ERR_STORE_FENCED', message);
-  }
-
-  #insertPayloads(cells: readonly Cell[]): void {
-    const payload = this.#statements.prepare(insertPayload);
-    for (let at = 0; at < cells.length; at += cellsOf.payload) {
-      const row = cells.slice(at, at + cellsOf.payload);
-      const [seq, ...carried] = row;
-      payload.run(this.#base + (seq as number), ...carried, sumOf(this.scope, row));
-    }
   }
 
   #upsertBatches(cells: readonly Cell[]): void {
@@ -150,9 +129,4 @@ export class CommitWriter {
     const sql = 'SELECT id FROM batches WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1';
     return this.#statements.get(sql, this.#base, this.#base + scopeSpan)?.[0] as number | undefined;
   }
-}
-
-/** @param write - Writes the row at an index, and returns where the next one is. */
-function forEachRow(cells: readonly Cell[], write: (cells: readonly Cell[], at: number) => number): void {
-  for (let at = 0; at < cells.length;) at = write(cells, at);
 }

@@ -29,7 +29,7 @@ export interface EncodedCommit {
 }
 
 /** Cells of a row, of the kinds that are not sparse. */
-export const cellsOf = { payload: 5, batch: 6, schedule: 3, template: 2, agent: 4 } as const;
+export const cellsOf = { batch: 6, schedule: 3, template: 2, agent: 4 } as const;
 
 /** @throws {ValidationError} when an id cannot be kept as it is. */
 export function encodeCommit(commit: Commit): EncodedCommit {

@@ -35,7 +35,7 @@ import {
   taskCellsAndSums,
   taskCheck
 } from './taskRows.ts';
-import { numberIn, scopeIn, scopeSpan } from './schema.ts';
+import { blockIn, blockSpan, numberIn, scopeIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
@@ -276,18 +276,59 @@ export class RowReader {
       values.push(...added);
     };
     if (batchId !== undefined) narrow('scope = ? AND batch = ?', scope, batchId);
-    if (workerId !== undefined) narrow('scope = ? AND worker = ?', scope, workerId);
+    if (workerId !== undefined) narrow('worker = ?', workerId);
     if (taskType !== undefined) narrow('scope = ? AND type = ?', scope, taskType);
     if (since !== undefined) narrow('received_at >= ?', since);
     if (until !== undefined) narrow('received_at < ?', until);
     // Literal, because an index over failures alone is found only by its own condition.
     if (success !== undefined) narrow(success ? 'success = 1' : 'success = 0');
-    const sql =
-      `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')} ` +
-      `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
-    const found = this.#statements.all(sql, ...values, query.limit, query.offset ?? 0);
+    const select = `SELECT ${resultCellsAndSum} FROM results ${resultIndex(query)} WHERE ${where.join(' AND ')}`;
+    const order = `ORDER BY id ${query.order === 'newest' ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`;
+    const found =
+      workerId !== undefined && batchId === undefined
+        ? this.#inBlocks(`${select} AND ${blockIn('id')} = ? ${order}`, values, query)
+        : this.#statements.all(`${select} ${order}`, ...values, query.limit, query.offset ?? 0);
     const rows = resultCheck.rows(scope, found);
     return query.order === 'newest' ? rows : inOrder('results', rows, query.afterSettledSeq ?? 0);
+  }
+
+  /**
+   * Results of a worker, block by block. To call a statement costs as much as ten seeks, so those blocks that have
+   * none of it are passed over by one, for more and more of them at once.
+   *
+   * @param values - The first two are the range: ids greater than one, up to the other.
+   */
+  #inBlocks(sql: string, values: readonly Cell[], query: ResultQuery): Cell[][] {
+    const { workerId, limit, offset = 0, order } = query;
+    const [after, upTo] = values as [number, number];
+    const blocks = this.#blocksBetween(after, upTo);
+    if (order === 'newest') blocks.reverse();
+    const own =
+      'SELECT i.value FROM json_each(?) i WHERE EXISTS (' +
+      `SELECT 1 FROM results INDEXED BY results_worker WHERE ${blockIn('id')} = i.value AND worker = ?)`;
+    const found: Cell[][] = [];
+    let toSkip = offset;
+    for (let at = 0, size = 16; at < blocks.length && found.length < limit; at += size, size *= 4) {
+      const list = JSON.stringify(blocks.slice(at, at + size));
+      for (const [block] of this.#statements.all(own, list, workerId!)) {
+        const rows = this.#statements.all(sql, ...values, block!, limit - found.length + toSkip, 0);
+        for (const cells of rows.slice(toSkip)) found.push(cells);
+        toSkip = Math.max(0, toSkip - rows.length);
+        if (found.length === limit) break;
+      }
+    }
+    return found;
+  }
+
+  /** Blocks in which results may be, of a range of ids: greater than one, up to the other. */
+  #blocksBetween(after: number, upTo: number): number[] {
+    const [first, last] = ['ASC', 'DESC'].map((direction) => {
+      const end = `SELECT id FROM results WHERE id > ? AND id <= ? ORDER BY id ${direction} LIMIT 1`;
+      return this.#statements.get(end, after, upTo)?.[0] as number | undefined;
+    });
+    if (first === undefined || last === undefined) return [];
+    const from = Math.floor(first / blockSpan);
+    return Array.from({ length: Math.floor(last / blockSpan) - from + 1 }, (_, index) => from + index);
   }
 
   /** The latest result of a task. */

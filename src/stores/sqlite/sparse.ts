@@ -8,7 +8,7 @@ import { absent, sumOfPicked, zero, type Sum } from './sums.ts';
  *
  * Binding a value costs nearly as much as storing it, and most of a task's columns are empty for most of its
  * life. So a row is posted as a mask of the optional columns that it fills, then the cells of the required and
- * of those columns; and each mask that occurs has its own statement, which binds no more than that.
+ * of those columns; and each mask that occurs has its own statements, which bind no more than that.
  */
 export interface SparseColumns {
   readonly required: readonly string[];
@@ -34,16 +34,28 @@ export function pushSparse(cells: Cell[], required: readonly Cell[], optional: r
   cells[at] = mask;
 }
 
-/** Makes SQL for rows that fill these columns, bound as `?1`, `?2` …, and leave those others empty. */
+/**
+ * Rows that one statement writes: each number has a form of its own.
+ *
+ * To call a statement costs more than to write a row: 32 updates in one take 1.6 us each, one by one 2.7 us.
+ */
+const rowsAtOnce = [32, 8, 1] as const;
+
+/** Makes SQL for so many rows that fill these columns, bound one row after the other, and leave those others empty. */
 export type SparseSql = (
   filled: readonly string[],
-  empty: readonly (readonly [column: string, value: string])[]
+  empty: readonly (readonly [column: string, value: string])[],
+  rows: number
 ) => string;
 
-/** A statement for the rows with one mask. */
+/** A statement for rows with one mask. */
 interface Form {
-  readonly statement: Statement;
-  /** Cells of a row. */
+  /** In the order of {@link rowsAtOnce}; prepared on first use. */
+  readonly statements: (Statement | undefined)[];
+  /** Columns that are bound, and those that are not. */
+  readonly filled: readonly string[];
+  readonly empty: readonly (readonly [column: string, value: string])[];
+  /** Cells of a row as it is posted. */
   readonly length: number;
   /** For each sum, which of the bound cells it covers. */
   readonly picks: readonly (readonly number[])[];
@@ -64,27 +76,48 @@ export class SparseStatement {
     this.#sql = sql;
   }
 
-  /** Runs for the row at an index of `cells`. @param added - Cells of the added columns. @returns Where the next row is. */
-  run(cells: readonly Cell[], at: number, ...added: readonly Cell[]): number {
-    const mask = cells[at] as number;
-    const { statement, length, picks } = this.#forms.get(mask) ?? this.#addForm(mask);
-    const next = at + 1 + length;
-    const bound = cells.slice(at + 1, next);
-    bound.push(...added);
-    for (const pick of picks) bound.push(sumOfPicked(this.#scope, bound, pick));
-    statement.run(...bound);
-    return next;
+  /** Runs for all rows, in their order. @param add - Pushes the added columns' cells to those of a row. */
+  run(cells: readonly Cell[], add: (row: Cell[]) => void = addNothing): void {
+    for (let at = 0; at < cells.length;) {
+      const mask = cells[at] as number;
+      const form = this.#forms.get(mask) ?? this.#addForm(mask);
+      const width = 1 + form.length;
+      let end = at + width;
+      while (cells[end] === mask && end < cells.length) end += width;
+      for (const [index, rows] of rowsAtOnce.entries()) {
+        for (; end - at >= rows * width; at += rows * width) {
+          const bound = this.#bound(form, cells, at, rows, add);
+          (form.statements[index] ??= this.#prepare(form, rows)).run(...bound);
+        }
+      }
+    }
+  }
+
+  #bound(form: Form, cells: readonly Cell[], from: number, rows: number, add: (row: Cell[]) => void): Cell[] {
+    const { length, picks } = form;
+    const bound: Cell[] = [];
+    for (let index = 0, at = from + 1; index < rows; index += 1, at += length + 1) {
+      const row = cells.slice(at, at + length);
+      add(row);
+      for (const pick of picks) row.push(sumOfPicked(this.#scope, row, pick));
+      bound.push(...row);
+    }
+    return bound;
+  }
+
+  #prepare({ filled, empty }: Form, rows: number): Statement {
+    return this.#statements.prepare(this.#sql(filled, empty, rows));
   }
 
   #addForm(mask: number): Form {
     const { required, optional, added = [], sums } = this.#columns;
-    const filled = [...required];
+    const posted = [...required];
     const empty: (readonly [column: string, value: string])[] = [];
     for (const [index, [column, value]] of optional.entries()) {
-      if (mask & (1 << index)) filled.push(column);
+      if (mask & (1 << index)) posted.push(column);
       else empty.push([column, value]);
     }
-    const bound = [...filled, ...added];
+    const bound = [...posted, ...added];
     const zeros = new Set(empty.filter(([, value]) => value === '0').map(([column]) => column));
     const picks = sums.map(({ of }) =>
       of.map((column) => {
@@ -93,26 +126,50 @@ export class SparseStatement {
         return zeros.has(column) ? zero : absent;
       })
     );
-    const sql = this.#sql([...bound, ...sums.map(({ column }) => column)], empty);
-    const form = { statement: this.#statements.prepare(sql), length: filled.length, picks };
+    const filled = [...bound, ...sums.map(({ column }) => column)];
+    const form = { statements: [], filled, empty, length: posted.length, picks };
     this.#forms.set(mask, form);
     return form;
   }
 }
 
-/** Rows of a scope, whose number is their first cell. The columns that are left out have their defaults. */
-export function insertInto(table: string, scope: number, base: number): SparseSql {
-  return (filled) => {
-    const values = filled.map((_, index) => (index === 0 ? `?1 + ${base}` : `?${index + 1}`));
-    return `INSERT INTO ${table} (scope, ${filled.join(', ')}) VALUES (${scope}, ${values.join(', ')})`;
+/** Rows whose number is their first cell. The columns that are left out have their defaults. */
+export function insertInto(table: string, base: number, fixed: Readonly<Record<string, number>>): SparseSql {
+  const columns = Object.keys(fixed);
+  const values = Object.values(fixed);
+  return (filled, _, rows) => {
+    const row = [`? + ${base}`, ...filled.slice(1).map(() => '?'), ...values].join(', ');
+    const tuples = Array.from({ length: rows }, () => `(${row})`).join(', ');
+    return `INSERT INTO ${table} (${[...filled, ...columns].join(', ')}) VALUES ${tuples}`;
   };
 }
 
-/** New values for the row whose number is the first cell. The columns that are left out become empty. */
-export function updateOf(table: string, base: number, more: readonly string[] = []): SparseSql {
-  return (filled, empty) => {
-    const changes = filled.map((column, index) => `${column} = ?${index + 1}`).slice(1);
+/**
+ * New values for the rows whose numbers are the first cells. The columns that are left out become empty.
+ *
+ * @param copies - Columns that get the value of another one too.
+ */
+export function updateOf(
+  table: string,
+  base: number,
+  copies: Readonly<Record<string, string>> = {}
+): SparseSql {
+  return (filled, empty, rows) => {
+    const isOne = rows === 1;
+    const valueOf = (column: string): string => {
+      const number = filled.indexOf(column) + 1;
+      return isOne ? `?${number}` : `v.column${number}`;
+    };
+    const changes = filled.slice(1).map((column) => `${column} = ${valueOf(column)}`);
+    const copied = Object.entries(copies).map(([column, from]) => `${column} = ${valueOf(from)}`);
     const cleared = empty.map(([column, value]) => `${column} = ${value}`);
-    return `UPDATE ${table} SET ${[...more, ...changes, ...cleared].join(', ')} WHERE id = ?1 + ${base}`;
+    const row = `(${filled.map(() => '?').join(', ')})`;
+    const source = isOne ? '' : `FROM (VALUES ${Array.from({ length: rows }, () => row).join(', ')}) v`;
+    return (
+      `UPDATE ${table} SET ${[...copied, ...changes, ...cleared].join(', ')} ${source} ` +
+      `WHERE id = ${valueOf(filled[0]!)} + ${base}`
+    );
   };
 }
+
+function addNothing(): void {}

@@ -118,8 +118,19 @@ export function encodeNewTask(cells: Cell[], { row: { state, context }, payload 
   );
 }
 
+export const newPayloadColumns: SparseColumns = {
+  required: ['id', 'data'],
+  optional: [
+    ['metadata', 'NULL'],
+    ['depends_on', 'NULL'],
+    ['idempotency_key', 'NULL']
+  ],
+  sums: [payloadSum]
+};
+
 export function encodePayload(cells: Cell[], { row, payload }: StoredTask): void {
-  cells.push(row.context.seq, payload.data, payload.metadata, payload.dependsOn, payload.idempotencyKey);
+  const { data, metadata, dependsOn, idempotencyKey } = payload;
+  pushSparse(cells, [row.context.seq, data], [metadata, dependsOn, idempotencyKey]);
 }
 
 /** What changes in a task's life. `outcome` is not among it, see {@link EncodedCommit.settledTasks}. */
