@@ -2,8 +2,7 @@ import { readFile, rm, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { CaseName } from './cases/index.ts';
-import { guarded, yardsticks, type Guarded } from './guarded.ts';
+import { yardsticksOf, type Guarded, type GuardName } from './cases/guards.ts';
 import { runCase } from './process/runCase.ts';
 import { Rounds } from './rounds.ts';
 
@@ -16,7 +15,7 @@ import { Rounds } from './rounds.ts';
  * until it does not, or the time is over. A slower fleet stays slower; a noisy minute passes.
  */
 const tolerance = 0.15;
-const firstRounds = 3;
+const firstRounds = 4;
 /** When no further round begins, ms. */
 const limitMs = 90_000;
 
@@ -26,12 +25,13 @@ const { values } = parseArgs({ options: { write: { type: 'boolean', default: fal
 /** By case and yardstick: its processor time per task is so many times that of the yardstick. */
 type Costs = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+const all = Object.keys(yardsticksOf) as Guarded[];
 const began = performance.now();
 const rounds = new Rounds();
 const folder = await mkdtemp(join(tmpdir(), 'bench-check-'));
 try {
   if (values.write) {
-    for (let round = 0; round < 2 * firstRounds; round++) await measure(guarded);
+    for (let round = 0; round < 2 * firstRounds; round++) await measure(all);
     await writeFile(baselineFile, `${JSON.stringify(costs(), null, 2)}\n`);
   } else {
     await check(JSON.parse(await readFile(baselineFile, 'utf8')) as Costs);
@@ -41,34 +41,33 @@ try {
 }
 
 async function check(baseline: Costs): Promise<void> {
-  for (let round = 0; round < firstRounds; round++) await measure(guarded);
+  for (let round = 0; round < firstRounds; round++) await measure(all);
   let slower = slowerThan(baseline);
   while (slower.length > 0 && performance.now() - began < limitMs) {
     await measure(slower);
     slower = slowerThan(baseline);
   }
-  for (const { name } of guarded) console.log(`${verdict(name, baseline)}`);
+  for (const name of all) console.log(verdict(name, baseline));
   if (slower.length === 0) return;
-  const names = slower.map(({ name }) => name).join('; ');
   console.error(
-    `bench:check: a task costs over ${100 * tolerance} % more processor time than in bench/baseline.json: ${names}`
+    `bench:check: a task costs over ${100 * tolerance} % more processor time than in bench/baseline.json: ${slower.join('; ')}`
   );
   process.exitCode = 1;
 }
 
 /** One round of what is given, and of the yardsticks that it is set against. */
-async function measure(some: readonly Guarded[]): Promise<void> {
-  const needed = yardsticks.filter((name) => some.some(({ against }) => against.includes(name)));
-  for (const name of [...needed, ...some.map(({ name }) => name)])
+async function measure(names: readonly Guarded[]): Promise<void> {
+  const yardsticks = new Set<GuardName>(names.flatMap((name) => yardsticksOf[name]));
+  for (const name of [...yardsticks, ...names])
     rounds.add(name, await runCase(name, { folder, serverUrl: '' }));
 }
 
 function slowerThan(baseline: Costs): readonly Guarded[] {
-  return guarded.filter(({ name }) => increase(name, baseline) > tolerance);
+  return all.filter((name) => increase(name, baseline) > tolerance);
 }
 
 /** By how much more it costs, by the yardstick that says least: one alone may have had a quiet minute. */
-function increase(name: CaseName, baseline: Costs): number {
+function increase(name: Guarded, baseline: Costs): number {
   const now = costs()[name] ?? {};
   const changes = Object.entries(now).map(([yardstick, cost]) => {
     const before = baseline[name]?.[yardstick];
@@ -80,21 +79,16 @@ function increase(name: CaseName, baseline: Costs): number {
 }
 
 function costs(): Costs {
-  return Object.fromEntries(
-    guarded.map(({ name, against }) => [
-      name,
-      Object.fromEntries(
-        against.map((yardstick) => [yardstick, Number((least(name) / least(yardstick)).toFixed(3))])
-      )
-    ])
-  );
+  const costsOf = (name: Guarded) =>
+    yardsticksOf[name].map((yardstick) => [yardstick, Number((least(name) / least(yardstick)).toFixed(3))]);
+  return Object.fromEntries(all.map((name) => [name, Object.fromEntries(costsOf(name))]));
 }
 
-function least(name: CaseName): number {
+function least(name: GuardName): number {
   return Math.min(...rounds.valuesOf(name, 'cpuUs'));
 }
 
-function verdict(name: CaseName, baseline: Costs): string {
+function verdict(name: Guarded, baseline: Costs): string {
   const change = increase(name, baseline);
   const runs = rounds.valuesOf(name, 'cpuUs').length;
   const percent = `${change < 0 ? '' : '+'}${(100 * change).toFixed(0)} %`;

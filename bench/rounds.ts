@@ -1,28 +1,27 @@
 import type { Figure, Figures } from './case.ts';
-import type { CaseName } from './cases/index.ts';
 
 /** What was measured, by case: the figures of each round. */
 export class Rounds {
-  readonly #figures = new Map<CaseName, Figures[]>();
+  readonly #figures = new Map<string, Figures[]>();
 
-  add(name: CaseName, figures: Figures): void {
+  add(name: string, figures: Figures): void {
     const rounds = this.#figures.get(name);
     if (rounds) rounds.push(figures);
     else this.#figures.set(name, [figures]);
   }
 
   /** One for each round that the case was run in. */
-  valuesOf(name: CaseName, figure: Figure): readonly number[] {
+  valuesOf(name: string, figure: Figure): readonly number[] {
     return (this.#figures.get(name) ?? []).flatMap((figures) => figures[figure] ?? []);
   }
 
   /** The median, or `undefined` when the case has no such figure. */
-  medianOf(name: CaseName, figure: Figure): number | undefined {
+  medianOf(name: string, figure: Figure): number | undefined {
     return median(this.valuesOf(name, figure));
   }
 
   /** The median of the ratios of each round, so that both sides of a ratio saw the same machine. */
-  ratioOf(name: CaseName, against: CaseName, figure: Figure): number | undefined {
+  ratioOf(name: string, against: string, figure: Figure): number | undefined {
     const others = this.valuesOf(against, figure);
     const pairs = this.valuesOf(name, figure).slice(0, others.length);
     return median(pairs.map((value, round) => value / others[round]!));
