@@ -28,10 +28,13 @@ type Costs = Readonly<Record<string, Readonly<Record<string, number>>>>;
 const all = Object.keys(yardsticksOf) as Guarded[];
 const began = performance.now();
 const rounds = new Rounds();
+const interruption = new AbortController();
+process.once('SIGINT', () => interruption.abort());
+process.once('SIGTERM', () => interruption.abort());
 const folder = await mkdtemp(join(tmpdir(), 'bench-check-'));
 try {
   if (values.write) {
-    for (let round = 0; round < 2 * firstRounds; round++) await measure(all);
+    for (let round = 0; round < 2 * firstRounds && !isOver(); round++) await measure(all);
     await writeFile(baselineFile, `${JSON.stringify(costs(), null, 2)}\n`);
   } else {
     await check(JSON.parse(await readFile(baselineFile, 'utf8')) as Costs);
@@ -43,7 +46,7 @@ try {
 async function check(baseline: Costs): Promise<void> {
   for (let round = 0; round < firstRounds; round++) await measure(all);
   let slower = slowerThan(baseline);
-  while (slower.length > 0 && performance.now() - began < limitMs) {
+  while (slower.length > 0 && !isOver()) {
     await measure(slower);
     slower = slowerThan(baseline);
   }
@@ -55,11 +58,15 @@ async function check(baseline: Costs): Promise<void> {
   process.exitCode = 1;
 }
 
+function isOver(): boolean {
+  return performance.now() - began > limitMs;
+}
+
 /** One round of what is given, and of the yardsticks that it is set against. */
 async function measure(names: readonly Guarded[]): Promise<void> {
   const yardsticks = new Set<GuardName>(names.flatMap((name) => yardsticksOf[name]));
   for (const name of [...yardsticks, ...names])
-    rounds.add(name, await runCase(name, { folder, serverUrl: '' }));
+    rounds.add(name, await runCase(name, { folder, serverUrl: '' }, interruption.signal));
 }
 
 function slowerThan(baseline: Costs): readonly Guarded[] {

@@ -62,6 +62,10 @@ async function bench(): Promise<void> {
     const page = report({ names, rounds, roundCount, serverVersions, notRun });
     console.log(`\n${page}`);
     if (names.length === all.length) await writeFile(new URL('results.md', import.meta.url), page);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    console.error('interrupted: nothing is written');
+    process.exitCode = 130;
   } finally {
     await rm(folder, { recursive: true });
   }
