@@ -37,10 +37,18 @@ try {
     for (let round = 0; round < 2 * firstRounds && !isOver(); round++) await measure(all);
     await writeFile(baselineFile, `${JSON.stringify(costs(), null, 2)}\n`);
   } else {
-    await check(JSON.parse(await readFile(baselineFile, 'utf8')) as Costs);
+    await check(await readBaseline());
   }
 } finally {
   await rm(folder, { recursive: true });
+}
+
+async function readBaseline(): Promise<Costs> {
+  try {
+    return JSON.parse(await readFile(baselineFile, 'utf8')) as Costs;
+  } catch (error) {
+    throw new Error('bench/baseline.json cannot be read: write it with --write', { cause: error });
+  }
 }
 
 async function check(baseline: Costs): Promise<void> {
