@@ -1,47 +1,41 @@
-import { cases } from './cases/index.ts';
+/** What is measured, each figure in its unit; see {@link figureTitles}. */
+export type Figure = keyof typeof figureTitles;
 
-/** What one run of a case measured. */
-export interface Measurement {
-  readonly tasks: number;
-  readonly ms: number;
-  /** Largest resident set of the process, bytes. */
-  readonly peakRss: number;
-  /** Longest time between two looks at the event loop beyond the interval, ms. */
-  readonly maxLagMs: number;
+export type Figures = Readonly<Partial<Record<Figure, number>>>;
+
+/** What a case runs with. */
+export interface CaseContext {
+  /** A folder for files, removed after the whole benchmark: what one round makes may be found by the next one. */
+  readonly folder: string;
+  /** Where the server listens that the case asked for. */
+  readonly serverUrl: string;
 }
 
-/** Runs one case once, alone in its process, and prints its measurement as JSON. */
-const [name = ''] = process.argv.slice(2);
-const run = cases[name];
-if (run === undefined)
-  throw new Error(`There is no case ${name}; there are ${Object.keys(cases).join(', ')}`);
-
-const lag = watchLoop();
-const begin = performance.now();
-const tasks = await run();
-const ms = performance.now() - begin;
-const measurement: Measurement = {
-  tasks,
-  ms,
-  // Kibibytes on every platform that Node runs on.
-  peakRss: process.resourceUsage().maxRSS * 1024,
-  maxLagMs: lag.stop()
-};
-process.stdout.write(JSON.stringify(measurement));
-
-function watchLoop() {
-  const intervalMs = 5;
-  let last = performance.now();
-  let longest = 0;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    longest = Math.max(longest, now - last - intervalMs);
-    last = now;
-  }, intervalMs);
-  return {
-    stop() {
-      clearInterval(timer);
-      return longest;
-    }
-  };
+/** One thing that is measured, in a process of its own. */
+export interface Case {
+  /** All that its figures depend on, for the report. */
+  readonly settings: string;
+  /** The server that it needs. */
+  readonly server?: ServerName;
+  /** It takes so long that it is run in the first rounds only, in so many. Defaults to all. */
+  readonly maxRounds?: number;
+  run(context: CaseContext): Promise<Figures>;
 }
+
+export type ServerName = 'Redis' | 'PostgreSQL';
+
+export const figureTitles = {
+  perSecond: 'tasks/s',
+  wallUs: 'µs per task',
+  cpuUs: 'µs of processor time per task',
+  peakMb: 'MB at the peak',
+  blockMs: 'ms, longest block of the event loop',
+  p50Us: 'µs, p50',
+  p99Us: 'µs, p99',
+  bytesEach: 'bytes of RAM per task',
+  openMs: 'ms to open',
+  firstTaskMs: 'ms to the first task',
+  lost: 'lost',
+  repeated: 'done again after they were told as completed',
+  startMs: 'ms'
+} as const;
