@@ -23,6 +23,7 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
+import { KeyMap } from '../../submission/keyMap.ts';
 import { isExternalKey } from '../../submission/taskKey.ts';
 import { NumberRanges } from './numberRanges.ts';
 import { OrderedLog } from './orderedLog.ts';
@@ -59,8 +60,8 @@ export class MemoryScope {
   readonly #tasks = new TaskRecords();
   /** The `seq` of each. */
   readonly #seqs = new NumberRanges();
-  readonly #seqsByKey = new Map<string, number>();
-  readonly #keyHolders = new Map<string, number>();
+  readonly #seqsByKey = new KeyMap<number>();
+  readonly #keyHolders = new KeyMap<number>();
   /** The `settledSeq` of each result. */
   readonly #settledSeqs = new NumberRanges();
   /** By `settledSeq`: the `seq` of the task whose row accounts for the result, or the result. */
