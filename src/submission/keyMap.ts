@@ -4,8 +4,8 @@ const partCount = 256;
 const charactersLooked = 4;
 
 /**
- * A map by keys or ids that grows without a pause: one of a million entries holds the event loop for 100 ms when it doubles,
- * each of these parts for less than one. Its parts are made as they are needed.
+ * A map by keys or ids whose growth is spread: a single map of a million entries is copied in one turn of the event loop
+ * when it doubles, these parts one by one. They are made as they are needed.
  */
 export class KeyMap<T> {
   readonly #parts = Array.from<Map<string, T> | undefined>({ length: partCount });
