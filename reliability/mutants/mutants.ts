@@ -531,7 +531,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'waiting tasks of a block are mixed up',
-    file: 'src/ledger/taskTable.ts',
+    file: 'src/ledger/taskKinds.ts',
     find: '    context.priority === kind.priority &&\n',
     replace: '',
     tests: ['test/ledger/taskTable.test.ts']

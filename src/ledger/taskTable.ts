@@ -1,7 +1,6 @@
-import type { TaskInput } from '../../machines/taskMachine.ts';
 import type { TaskRow } from '../store.ts';
-import { tagsKey } from '../validation/tags.ts';
 import { taskLifecycle } from './lifecycles.ts';
+import { TaskKinds } from './taskKinds.ts';
 
 /**
  * The rows of tasks that have not settled, by `seq`.
@@ -63,16 +62,10 @@ export class TaskTable {
 
 /** How many numbers in a row make a block. */
 const blockSize = 1_024;
-/** How many of a block's kinds, newest first, are compared before another one is added. */
-const kindsCompared = 8;
-
-/** What tasks of a block have in common. */
-type Kind = Omit<TaskInput, 'seq' | 'key' | 'blockedBy'>;
-
 class Block {
   readonly #keys = Array.from<string | undefined>({ length: blockSize });
   readonly #kindOf = new Uint16Array(blockSize);
-  readonly #kinds: Kind[] = [];
+  readonly #kinds = new TaskKinds();
   /** Of the tasks that are blocked, each of which has its own: few do. */
   readonly #blockedBy = new Map<number, readonly number[]>();
   size = 0;
@@ -86,7 +79,7 @@ class Block {
     const key = this.#keys[index];
     if (key === undefined) return undefined;
     const blockedBy = this.#blockedBy.get(index) ?? null;
-    return taskLifecycle.create({ seq, key, blockedBy, ...this.#kinds[this.#kindOf[index]!]! });
+    return taskLifecycle.create({ seq, key, blockedBy, ...this.#kinds.at(this.#kindOf[index]!) });
   }
 
   /** @param firstSeq - Of the block. */
@@ -101,7 +94,7 @@ class Block {
     const index = context.seq % blockSize;
     if (this.#keys[index] === undefined) this.size += 1;
     this.#keys[index] = context.key;
-    this.#kindOf[index] = this.#kindNumber(context);
+    this.#kindOf[index] = this.#kinds.numberOf(context);
     if (context.blockedBy !== null) this.#blockedBy.set(index, context.blockedBy);
     else if (this.#blockedBy.size > 0) this.#blockedBy.delete(index);
   }
@@ -113,44 +106,6 @@ class Block {
     if (this.#blockedBy.size > 0) this.#blockedBy.delete(index);
     this.size -= 1;
   }
-
-  #kindNumber(context: TaskRow['context']): number {
-    const last = this.#kinds.length - 1;
-    for (let number = last; number >= 0 && number > last - kindsCompared; number--) {
-      if (isOfKind(context, this.#kinds[number]!)) return number;
-    }
-    const { batchId, type, priority, tags, timeoutMs, maxRetries, retryOf, createdAt, readyAt, dueAt } =
-      context;
-    return (
-      this.#kinds.push({
-        batchId,
-        type,
-        priority,
-        tags,
-        timeoutMs,
-        maxRetries,
-        retryOf,
-        createdAt,
-        readyAt,
-        startAfter: dueAt
-      }) - 1
-    );
-  }
-}
-
-function isOfKind(context: TaskRow['context'], kind: Kind): boolean {
-  return (
-    context.createdAt === kind.createdAt &&
-    context.batchId === kind.batchId &&
-    context.type === kind.type &&
-    context.priority === kind.priority &&
-    context.readyAt === kind.readyAt &&
-    context.dueAt === kind.startAfter &&
-    (context.tags === kind.tags || tagsKey(context.tags) === tagsKey(kind.tags)) &&
-    context.timeoutMs === kind.timeoutMs &&
-    context.maxRetries === kind.maxRetries &&
-    context.retryOf === kind.retryOf
-  );
 }
 
 function blockOf(seq: number): number {

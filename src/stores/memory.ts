@@ -9,9 +9,9 @@ const pageSize = 5_000;
 /**
  * Keeps a fleet in the memory of this process: nothing outlives it.
  *
- * The default store, and the fastest: a commit is a few map entries per row. It keeps the objects that it is
- * given and gives out the same ones, so rows must be treated as immutable. One store object is one place: a
- * fleet that is opened again through the same object goes on where it was.
+ * The default store, and the fastest: a commit is a map entry for each new task, and a few columns for each row. Rows and
+ * results may come out as they were given, so they must be treated as immutable. One store object is one place: a fleet
+ * that is opened again through the same object goes on where it was.
  */
 export function memoryStore(): Store {
   const scopes = new Map<string, MemoryScope>();

@@ -6,7 +6,8 @@ import { oneOf } from '../turn/admission.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
 import { limits } from '../validation/limits.ts';
 import { readItems, refuse } from '../validation/validation.ts';
-import { inOrderOfDependencies } from './dependencies.ts';
+import { inOrderOfDependencies, type Indexes } from './dependencies.ts';
+import { KeyMap } from './keyMap.ts';
 import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
@@ -16,6 +17,11 @@ const chunkSize = 1_000;
 const chunkDependencies = 4_000;
 /** Tasks of an array whose data is read at once, where that takes its time. */
 const readAtOnce = 16;
+/** Ids in one map, from which on its growth is a pause. */
+const manyIds = 10_000;
+/** How long tasks of an array are looked at before others are served, ms, and how many between two looks at the clock. */
+const maxTurnMs = 8;
+const lookedAtOnce = 64;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -42,7 +48,7 @@ export class BatchSubmission {
   #submitted = 0;
   #isOwner = false;
   /** Where each task of an array is. All ids were looked at together, so none can be repeated. */
-  #indexes: ReadonlyMap<string, number> | null = null;
+  #indexes: Indexes | null = null;
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
   #chunkDependencies = 0;
@@ -70,14 +76,20 @@ export class BatchSubmission {
       limits.arrayTasks,
       'pass an iterable, which is taken as it comes'
     );
-    const now = this.#options.clock.now();
-    const ids = new Map<string, number>();
+    const { clock } = this.#options;
+    const now = clock.now();
+    const ids = items.length > manyIds ? new KeyMap<number>() : new Map<string, number>();
     const keys = new Map<string, number>();
     const prepared: NewTask[] = [];
     const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids, keys));
     // From the first one on whose data takes its time to be read, so that the order is kept.
     const begun: (NewTask | Promise<NewTask>)[] = [];
+    let since = clock.monotonic();
     for (let index = 0; index < items.length; index++) {
+      if (index % lookedAtOnce === 0 && clock.monotonic() - since > maxTurnMs) {
+        await new Promise<void>((resolve) => clock.setSoon(resolve));
+        since = clock.monotonic();
+      }
       const task = this.#begin(items[index], index, now);
       if (begun.length === 0 && !(task instanceof Promise)) admit(task);
       else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
@@ -223,23 +235,27 @@ export class BatchSubmission {
   }
 
   #prepare(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
-    const { batchId, start, readData } = this.#options;
-    return prepareTask(task, `tasks[${index}]`, batchId, now, { start, readData });
+    return prepareTask(task, `tasks[${index}]`, this.#options.batchId, now, this.#options);
   }
 
   /** In the order of the tasks, so that it is the later one of two that is refused. */
-  #admit(prepared: NewTask, index: number, ids: Map<string, number>, keys: Map<string, number>): NewTask {
+  #admit(prepared: NewTask, index: number, ids: Indexes, keys: Map<string, number>): NewTask {
     const { id, type, idempotencyKey } = prepared;
-    const path = `tasks[${index}]`;
     const { types } = this.#options;
-    if (types !== null && !types.has(type)) refuse(`${path}.type`, type, oneOf(types));
+    if (types !== null && !types.has(type)) refuse(`tasks[${index}].type`, type, oneOf(types));
     const first = ids.get(id);
-    if (first !== undefined) refuse(`${path}.id`, id, `unique in its batch; tasks[${first}] has it too`);
+    if (first !== undefined) {
+      refuse(`tasks[${index}].id`, id, `unique in its batch; tasks[${first}] has it too`);
+    }
     ids.set(id, index);
     if (idempotencyKey === null) return prepared;
     const owner = keys.get(idempotencyKey);
     if (owner !== undefined) {
-      refuse(`${path}.idempotencyKey`, idempotencyKey, `unique in the fleet; tasks[${owner}] has it too`);
+      refuse(
+        `tasks[${index}].idempotencyKey`,
+        idempotencyKey,
+        `unique in the fleet; tasks[${owner}] has it too`
+      );
     }
     keys.set(idempotencyKey, index);
     return prepared;

@@ -3,6 +3,10 @@ import { ValidationError } from '../errors.ts';
 import { limits } from '../validation/limits.ts';
 import { quote } from '../validation/show.ts';
 import { assertId, readItems, refuse } from '../validation/validation.ts';
+import type { KeyMap } from './keyMap.ts';
+
+/** Where each task of an array is, by its id. */
+export type Indexes = Pick<KeyMap<number>, 'get' | 'set'>;
 
 /** Ids of a cycle that a message shows. */
 const shownOfCycle = 8;
@@ -35,10 +39,7 @@ export function readDependencies(path: string, value: unknown, id: string): read
  * @param indexes - Where each task is, by its id.
  * @throws {ValidationError} naming a task that depends on one that is not there, or a cycle.
  */
-export function inOrderOfDependencies(
-  tasks: readonly NewTask[],
-  indexes: ReadonlyMap<string, number>
-): readonly NewTask[] {
+export function inOrderOfDependencies(tasks: readonly NewTask[], indexes: Indexes): readonly NewTask[] {
   if (tasks.every(({ dependsOn }) => dependsOn === null)) return tasks;
   const ordered: NewTask[] = [];
   /** How many dependencies of a task have been looked at; its length + 1: the task has its place. */

@@ -12,6 +12,7 @@ import {
   assertKey,
   assertInteger,
   assertTime,
+  isPlainId,
   jsonTextOf,
   lastTime,
   readOptions,
@@ -121,7 +122,8 @@ export function prepareTask(
 ): NewTask | Promise<NewTask> {
   const fields = readOptions(path, task as Record<string, unknown>, taskFields);
   const { id } = fields;
-  assertId(`${path}.id`, id);
+  // Here and below, paths are made where they may be told: most tasks are good.
+  if (!isPlainId(id)) assertId(`${path}.id`, id);
   const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
   const startAfter = startTime(says ? fields : start, path, nowMs);
   return prepare(fields, path, id, taskKey(batchId, id), startAfter, readData);
@@ -155,7 +157,7 @@ export function prepareSingleTask(
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
   const startAfter = startTime(fields, 'options', nowMs);
-  return prepare({ __proto__: null, ...fields, type, data }, 'options', id, id, startAfter, readData);
+  return prepare(Object.assign(fields, { type, data }), 'options', id, id, startAfter, readData);
 }
 
 function prepare(
@@ -166,44 +168,40 @@ function prepare(
   startAfter: number | null,
   readData: DataReader
 ): NewTask | Promise<NewTask> {
-  const {
-    type,
-    data,
-    metadata,
-    priority = taskPriority.normal,
-    tags,
-    timeoutMs,
-    maxRetries,
-    retryOf,
-    dependsOn,
-    idempotencyKey
-  } = task;
-  assertId(`${path}.type`, type);
-  assertFinite(`${path}.priority`, priority);
+  const { type, data, metadata, priority, tags, timeoutMs, maxRetries, retryOf, dependsOn, idempotencyKey } =
+    task;
+  if (!isPlainId(type)) assertId(`${path}.type`, type);
+  if (priority !== undefined) assertFinite(`${path}.priority`, priority);
   if (timeoutMs !== undefined) assertDuration(`${path}.timeoutMs`, timeoutMs, Number.MIN_VALUE);
   if (maxRetries !== undefined) assertInteger(`${path}.maxRetries`, maxRetries, 0, 1_000_000);
   if (retryOf !== undefined) assertKey(`${path}.retryOf`, retryOf);
   if (idempotencyKey !== undefined) assertId(`${path}.idempotencyKey`, idempotencyKey);
   const metadataText = metadata === undefined ? null : jsonTextOf(`${path}.metadata`, metadata);
   const argument = `${path}.data`;
-  const store = (value: unknown): NewTask => ({
+  const read = readData(type, data, argument);
+  const comes = isToCome(read, data);
+  const prepared: NewTask = {
     id,
     key,
     type,
     // -0 is 0, here and below.
-    priority: priority + 0,
+    priority: priority === undefined ? taskPriority.normal : priority + 0,
     tags: tags === undefined ? noTags : readTags(`${path}.tags`, tags),
     timeoutMs: timeoutMs ?? null,
     maxRetries: maxRetries === undefined ? null : maxRetries + 0,
     startAfter,
     retryOf: retryOf ?? null,
-    dependsOn: readDependencies(`${path}.dependsOn`, dependsOn, id),
+    dependsOn: dependsOn === undefined ? null : readDependencies(`${path}.dependsOn`, dependsOn, id),
     idempotencyKey: idempotencyKey ?? null,
-    data: jsonTextOf(argument, value ?? null),
+    data: comes ? '' : jsonTextOf(argument, read ?? null),
     metadata: metadataText
-  });
-  const read = readData(type, data, argument);
-  return isToCome(read, data) ? read.then(store) : store(read);
+  };
+  return comes ? withData(prepared, read, argument) : prepared;
+}
+
+async function withData(task: NewTask, read: Promise<unknown>, argument: string): Promise<NewTask> {
+  const data = await read;
+  return { ...task, data: jsonTextOf(argument, data ?? null) };
 }
 
 /**

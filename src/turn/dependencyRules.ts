@@ -22,6 +22,7 @@ export function outsideDependencies(batchId: string, tasks: readonly NewTask[]):
  * @throws {ValidationError} unless all that new tasks depend on is in the batch, or comes before them.
  */
 export function assertDependencies(turn: Turn, batchId: string, tasks: readonly NewTask[]): void {
+  if (tasks.every(({ dependsOn }) => dependsOn === null)) return;
   const earlier = new Set<string>();
   for (const task of tasks) {
     const unknown = task.dependsOn?.find(

@@ -46,11 +46,18 @@ export function toJsonText(value: unknown, name: string): string {
   return new Writer(name).text(value);
 }
 
+/** A container around the value that is being written, and those around it. */
+interface Container {
+  readonly value: object;
+  /** 1: nothing is around it. */
+  readonly depth: number;
+  readonly around: Container | null;
+}
+
 class Writer {
   readonly #name: string;
-  /** The way to the value that is being written: indices and keys. */
-  readonly #steps: (number | string)[] = [];
-  readonly #ancestors: object[] = [];
+  /** Joined in the end: a text that grew by bits would be kept as the bits. */
+  readonly #pieces: string[] = [];
   #values = 0;
   #length = 0;
 
@@ -59,102 +66,138 @@ class Writer {
   }
 
   text(value: unknown): string {
-    let text: string;
     try {
-      text = this.#write(value);
+      this.#write(value, null);
+      const text = this.#pieces.join('');
+      // A character takes at most 3 bytes, so most texts need no count.
+      if (text.length * 3 > limits.jsonBytes && Buffer.byteLength(text) > limits.jsonBytes) refuseSize();
+      return text;
     } catch (error) {
-      if (error instanceof NotJsonError) throw error;
-      const reason = 'is unreadable: a getter or a Proxy throws';
-      throw new NotJsonError(this.#path(), reason, { cause: error });
+      throw asRefusal(error).toError(this.#name);
     }
-    // A character takes at most 3 bytes, so most texts need no count.
-    if (text.length * 3 > limits.jsonBytes && Buffer.byteLength(text) > limits.jsonBytes) this.#refuseSize();
-    return text;
   }
 
-  #write(value: unknown): string {
+  #write(value: unknown, around: Container | null): void {
     if (++this.#values > limits.jsonValues) {
-      this.#refuse(`is value number ${this.#values}, more than are stored together`, true);
+      refuse(`is value number ${this.#values}, more than are stored together`, true);
     }
     switch (typeof value) {
       case 'string':
         return this.#string(value);
       case 'number':
-        if (!Number.isFinite(value)) this.#refuse(`is ${value}, which JSON has not`);
-        return String(value);
+        if (!Number.isFinite(value)) refuse(`is ${value}, which JSON has not`);
+        return void this.#pieces.push(String(value));
       case 'boolean':
-        return value ? 'true' : 'false';
+        return void this.#pieces.push(value ? 'true' : 'false');
       case 'object':
-        return value === null ? 'null' : this.#container(value);
+        return value === null ? void this.#pieces.push('null') : this.#container(value, around);
       default:
-        return this.#refuse(`is ${show(value)}, which JSON has not`);
+        return refuse(`is ${show(value)}, which JSON has not`);
     }
   }
 
-  #string(value: string): string {
+  #string(value: string): void {
     this.#length += value.length;
-    if (this.#length > limits.jsonBytes) this.#refuseSize();
-    return stringifyJson(value);
+    if (this.#length > limits.jsonBytes) refuseSize();
+    this.#pieces.push(stringifyJson(value));
   }
 
-  #container(value: object): string {
-    const depth = this.#ancestors.length;
-    if (depth >= limits.jsonDepth) this.#refuse(`is nested deeper than ${limits.jsonDepth} levels`, true);
-    if (this.#ancestors.includes(value)) this.#refuse('is an object that contains itself');
-    this.#ancestors.push(value);
-    const text = Array.isArray(value) ? this.#array(value) : this.#object(value);
-    this.#ancestors.pop();
-    return text;
-  }
-
-  #array(values: readonly unknown[]): string {
-    const { length } = values;
-    const at = this.#steps.push(0) - 1;
-    let text = '';
-    for (let index = 0; index < length; index++) {
-      this.#steps[at] = index;
-      text += `${index === 0 ? '' : ','}${this.#write(values[index])}`;
+  #container(value: object, around: Container | null): void {
+    const depth = (around?.depth ?? 0) + 1;
+    if (depth > limits.jsonDepth) refuse(`is nested deeper than ${limits.jsonDepth} levels`, true);
+    for (let outer = around; outer !== null; outer = outer.around) {
+      if (outer.value === value) refuse('is an object that contains itself');
     }
-    this.#steps.pop();
-    return `[${text}]`;
+    const own = { value, depth, around };
+    if (Array.isArray(value)) this.#array(value, own);
+    else this.#object(value, own);
   }
 
-  #object(value: object): string {
+  #array(values: readonly unknown[], own: Container): void {
+    const { length } = values;
+    this.#pieces.push('[');
+    let index = 0;
+    try {
+      for (; index < length; index++) {
+        if (index > 0) this.#pieces.push(',');
+        this.#write(values[index], own);
+      }
+    } catch (error) {
+      throw asRefusal(error).at(`[${index}]`);
+    }
+    this.#pieces.push(']');
+  }
+
+  #object(value: object, own: Container): void {
     const prototype: unknown = getPrototypeOf(value);
     if (prototype !== null && prototype !== objectPrototype && !isForeignObjectPrototype(prototype)) {
-      this.#refuse(`is ${show(value)}, not a plain object; store its data instead`);
+      refuse(`is ${show(value)}, not a plain object; store its data instead`);
     }
     const names = keys(value);
-    const at = this.#steps.push('') - 1;
-    let text = '';
-    for (const key of names) {
-      this.#steps[at] = key;
-      const property = (value as Record<string, unknown>)[key];
-      if (property === undefined) continue;
-      text += `${text === '' ? '' : ','}${this.#string(key)}:${this.#write(property)}`;
+    let before = '{';
+    let name = '';
+    try {
+      for (name of names) {
+        const property = (value as Record<string, unknown>)[name];
+        if (property === undefined) continue;
+        this.#pieces.push(before);
+        this.#string(name);
+        this.#pieces.push(':');
+        this.#write(property, own);
+        before = ',';
+      }
+    } catch (error) {
+      throw asRefusal(error).at(showKey(name));
     }
-    this.#steps.pop();
-    return `{${text}}`;
+    this.#pieces.push(before === '{' ? '{}' : '}');
   }
+}
 
+/** What is wrong with a value. Its path is told on the way out: most values are good, and need none. */
+class Refusal extends Error {
+  readonly #reason: string;
+  readonly #isTooLarge: boolean;
   /** It is the whole that is too large, not the value at which that is noticed. */
-  #refuseSize(): never {
-    this.#steps.length = 0;
-    this.#refuse(
-      `is larger than ${limits.jsonBytes} bytes of JSON; store it elsewhere and pass a reference`,
-      true
-    );
+  readonly #isWhole: boolean;
+  #path = '';
+
+  constructor(reason: string, { isTooLarge = false, isWhole = false, cause }: RefusalOptions) {
+    super(reason, { cause });
+    this.#reason = reason;
+    this.#isTooLarge = isTooLarge;
+    this.#isWhole = isWhole;
   }
 
-  #refuse(reason: string, isTooLarge = false): never {
-    throw new NotJsonError(this.#path(), reason, { isTooLarge });
+  /** @param step - From the container to where it is, such as `[3]` or `.at`. */
+  at(step: string): this {
+    if (!this.#isWhole) this.#path = `${step}${this.#path}`;
+    return this;
   }
 
-  /** Made only for an error: most values are good. */
-  #path(): string {
-    const steps = this.#steps.map((step) => (typeof step === 'number' ? `[${step}]` : showKey(step)));
-    return `${this.#name}${steps.join('')}`;
+  toError(name: string): NotJsonError {
+    return new NotJsonError(`${name}${this.#path}`, this.#reason, {
+      isTooLarge: this.#isTooLarge,
+      cause: this.cause
+    });
   }
+}
+
+interface RefusalOptions extends NotJsonOptions {
+  readonly isWhole?: boolean;
+}
+
+function refuse(reason: string, isTooLarge = false): never {
+  throw new Refusal(reason, { isTooLarge });
+}
+
+function refuseSize(): never {
+  const reason = `is larger than ${limits.jsonBytes} bytes of JSON; store it elsewhere and pass a reference`;
+  throw new Refusal(reason, { isTooLarge: true, isWhole: true });
+}
+
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  return new Refusal('is unreadable: a getter or a Proxy throws', { cause: error });
 }
 
 /** The root prototype of another realm: a value from a `vm` context or another frame. */

@@ -100,12 +100,19 @@ export function assertObject(
 export function readFields<T extends object>(argument: string, value: T): T {
   let fields: T | null;
   try {
-    fields = isObject(value) ? { __proto__: null, ...value } : null;
+    fields = isObject(value) ? Object.assign(new Fields(), value) : null;
   } catch {
     return refuse(argument, value, 'readable; a getter or a Proxy throws');
   }
   return fields ?? refuse(argument, value, 'an object');
 }
+
+/**
+ * Inherits nothing either, but is no dictionary, as an object with the prototype `null` is: it takes half the time to make
+ * and to read.
+ */
+const Fields = function () {} as unknown as new <T extends object>() => T;
+Fields.prototype = Object.create(null) as object;
 
 /** The same. @throws {ValidationError} also for a field that is not known: most often a misspelt option. */
 export function readOptions<T extends object>(argument: string, value: T, known: readonly string[]): T {
@@ -137,8 +144,17 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Of ASCII, with no blank and no control character: most ids, found good at one look. */
+const plainId = new RegExp(`^[!-~]{1,${limits.idBytes}}$`);
+
+/** Whether {@link assertId} takes it, as far as one look tells. */
+export function isPlainId(value: unknown): value is string {
+  return typeof value === 'string' && plainId.test(value);
+}
+
 /** Ids are kept byte for byte. What cannot be kept so, or cannot be told apart on a screen, is refused. */
 export function assertId(argument: string, value: unknown): asserts value is string {
+  if (isPlainId(value)) return;
   if (typeof value !== 'string') refuse(argument, value, 'a string');
   if (value.trim() === '') refuse(argument, value, 'a string that is not blank');
   if (Buffer.byteLength(value) > limits.idBytes)

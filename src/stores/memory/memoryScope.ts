@@ -23,27 +23,22 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
+import { KeyMap } from '../../submission/keyMap.ts';
 import { isExternalKey } from '../../submission/taskKey.ts';
+import { NumberRanges } from './numberRanges.ts';
 import { OrderedLog } from './orderedLog.ts';
 import { SettledBatches } from './settledBatches.ts';
-
-/** One result, or several of different attempts: an array for each task would cost more than its results. */
-type Results = StoredResult | readonly StoredResult[];
-
-/** A task's latest row, what never changes of it, and what came of it. */
-interface TaskEntry {
-  row: TaskRow;
-  readonly payload: Payload;
-  results: Results | null;
-}
+import { TaskRecords } from './taskRecords.ts';
 
 /** Tasks and results of a batch, found without looking at those of others. */
 interface BatchEntry {
   /** Place in the order of creation. */
   readonly number: number;
   row: BatchRow | null;
-  readonly tasks: OrderedLog<TaskEntry>;
-  readonly results: OrderedLog<StoredResult>;
+  /** Their `seq`. */
+  readonly tasks: NumberRanges;
+  /** Their `settledSeq`. */
+  readonly results: NumberRanges;
 }
 
 /** Tasks, and results, that one slice removes at most: some ms of the event loop. */
@@ -52,7 +47,7 @@ const sliceRows = 1_000;
 const settledTask: ReadonlySet<TaskStatus> = new Set(['completed', 'failed', 'timedOut', 'cancelled']);
 const settledBatch: ReadonlySet<BatchState> = new Set(['completed', 'failed', 'partial', 'cancelled']);
 
-/** One fleet's rows in memory. Rows are immutable, so it keeps what it is given. */
+/** One fleet's rows in memory. */
 export class MemoryScope {
   head: LedgerHead | null = null;
   readonly agents = new Map<string, StoredAgent>();
@@ -62,24 +57,26 @@ export class MemoryScope {
   readonly #settledBatches = new SettledBatches();
   /** Batches that are being removed: nobody sees their rows any more. */
   readonly #removing = new Map<string, BatchEntry>();
-  readonly #tasks = new OrderedLog<TaskEntry>();
-  readonly #tasksByKey = new Map<string, TaskEntry>();
-  readonly #keyHolders = new Map<string, TaskEntry>();
-  readonly #results = new OrderedLog<StoredResult>();
-  /** Those that belong to no batch. */
-  readonly #singleResults = new OrderedLog<StoredResult>();
-  /** Results of tasks that are not here: they came from elsewhere. */
-  readonly #strayResults = new Map<string, Results>();
+  readonly #tasks = new TaskRecords();
+  /** The `seq` of each. */
+  readonly #seqs = new NumberRanges();
+  readonly #seqsByKey = new KeyMap<number>();
+  readonly #keyHolders = new KeyMap<number>();
+  /** The `settledSeq` of each result. */
+  readonly #settledSeqs = new NumberRanges();
+  /** By `settledSeq`: the `seq` of the task whose row accounts for the result, or the result. */
+  readonly #results = new OrderedLog<number | StoredResult>();
+  /** The `settledSeq` of those that belong to no batch. */
+  readonly #singleResults = new NumberRanges();
+  /** By the key of their task, those for which no row accounts: it failed, or they came from elsewhere. */
+  readonly #ownResults = new Map<string, readonly StoredResult[]>();
 
   /** @throws {StoreError} with nothing changed, when a new task's number or one of its keys is taken. */
   apply(commit: Commit): void {
     this.#refuseOlder(commit);
-    this.#refuseTaken(commit);
+    this.#takeKeys(commit);
     for (const task of commit.newTasks) this.#addTask(task);
-    for (const row of commit.tasks) {
-      const entry = this.#tasks.get(row.context.seq);
-      if (entry) entry.row = row;
-    }
+    for (const row of commit.tasks) this.#tasks.set(row);
     for (const row of commit.batches) this.#setBatch(row);
     for (const result of commit.results) this.#addResult(result);
     for (const { id, row, template } of commit.schedules) {
@@ -94,14 +91,17 @@ export class MemoryScope {
   removeBatch(id: string): boolean {
     const batch = this.#removing.get(id) ?? this.#hideBatch(id);
     if (!batch) return false;
-    for (const { settledSeq, key } of first(batch.results, sliceRows)) {
+    for (const settledSeq of first(batch.results, sliceRows)) {
+      const result = this.#results.get(settledSeq);
+      if (typeof result === 'object') this.#ownResults.delete(result.key);
       batch.results.remove(settledSeq);
+      this.#settledSeqs.remove(settledSeq);
       this.#results.remove(settledSeq);
-      this.#strayResults.delete(key);
     }
-    for (const entry of first(batch.tasks, sliceRows)) {
-      batch.tasks.remove(entry.row.context.seq);
-      this.#removeTask(entry);
+    // Once no result is left that a task's row accounts for.
+    for (const seq of batch.results.size > 0 ? [] : first(batch.tasks, sliceRows)) {
+      batch.tasks.remove(seq);
+      this.#removeTask(seq);
     }
     const isLeft = batch.tasks.size + batch.results.size > 0;
     if (!isLeft) this.#removing.delete(id);
@@ -119,8 +119,9 @@ export class MemoryScope {
   /** @returns Whether more may be left. */
   removeExpiredResults({ receivedBefore, upToSettledSeq }: ExpiredResultQuery): boolean {
     const expired: StoredResult[] = [];
-    for (const result of this.#singleResults.after(0)) {
-      if (expired.length === sliceRows || result.settledSeq > upToSettledSeq) break;
+    for (const settledSeq of this.#singleResults.after(0)) {
+      if (expired.length === sliceRows || settledSeq > upToSettledSeq) break;
+      const result = this.#resultAt(settledSeq);
       if (result.receivedAt < receivedBefore) expired.push(result);
     }
     for (const result of expired) this.#removeSingle(result);
@@ -130,8 +131,9 @@ export class MemoryScope {
   /** @returns Whether more may be left. */
   removeOutsideResults(upToSettledSeq: number): boolean {
     const found: StoredResult[] = [];
-    for (const result of this.#singleResults.after(0)) {
-      if (found.length === sliceRows || result.settledSeq > upToSettledSeq) break;
+    for (const settledSeq of this.#singleResults.after(0)) {
+      if (found.length === sliceRows || settledSeq > upToSettledSeq) break;
+      const result = this.#resultAt(settledSeq);
       if (isExternalKey(result.key)) found.push(result);
     }
     for (const result of found) this.#removeSingle(result);
@@ -177,35 +179,34 @@ export class MemoryScope {
 
   tasks(keys: readonly string[]): readonly StoredTask[] {
     return [...new Set(keys)].flatMap((key) => {
-      const entry = this.#tasksByKey.get(key);
-      return entry && !this.#isHidden(entry.row.context) ? [{ row: entry.row, payload: entry.payload }] : [];
+      const task = this.#task(this.#seqsByKey.get(key));
+      return task && !this.#isHidden(task.row.context.batchId) ? [task] : [];
     });
   }
 
   taskRows(selection: TaskSelection): readonly TaskRow[] {
-    const entries =
-      'keys' in selection
-        ? [...new Set(selection.keys)].map((key) => this.#tasksByKey.get(key))
-        : [...new Set(selection.seqs)].map((seq) => this.#tasks.get(seq));
-    return entries.flatMap((entry) => (entry && !this.#isHidden(entry.row.context) ? [entry.row] : []));
+    const seqs = 'keys' in selection ? selection.keys.map((key) => this.#seqsByKey.get(key)) : selection.seqs;
+    return [...new Set(seqs)].flatMap((seq) => {
+      const row = seq === undefined ? undefined : this.#tasks.row(seq);
+      return row && !this.#isHidden(row.context.batchId) ? [row] : [];
+    });
   }
 
   /** Also those of batches that are being removed. */
   keyHolders(idempotencyKeys: readonly string[]): readonly StoredTask[] {
-    return [...new Set(idempotencyKeys)].flatMap((key) => {
-      const entry = this.#keyHolders.get(key);
-      return entry ? [{ row: entry.row, payload: entry.payload }] : [];
-    });
+    return [...new Set(idempotencyKeys)].flatMap((key) => this.#task(this.#keyHolders.get(key)) ?? []);
   }
 
   listTasks(query: TaskQuery): readonly StoredTask[] {
-    const log = query.batchId === undefined ? this.#tasks : this.#batches.get(query.batchId)?.tasks;
+    const seqs = query.batchId === undefined ? this.#seqs : this.#batches.get(query.batchId)?.tasks;
     const found: StoredTask[] = [];
-    for (const { row, payload } of log?.after(query.after ?? 0) ?? []) {
-      if (this.#isHidden(row.context)) continue;
-      if (query.status !== undefined && row.state !== query.status) continue;
-      if (query.type !== undefined && row.context.type !== query.type) continue;
-      if (found.push({ row, payload }) >= query.limit) break;
+    for (const seq of seqs?.after(query.after ?? 0) ?? []) {
+      if (query.status !== undefined && this.#tasks.state(seq) !== query.status) continue;
+      const task = this.#task(seq)!;
+      const { batchId, type } = task.row.context;
+      if (this.#isHidden(batchId)) continue;
+      if (query.type !== undefined && type !== query.type) continue;
+      if (found.push(task) >= query.limit) break;
     }
     return found;
   }
@@ -213,8 +214,8 @@ export class MemoryScope {
   /** Tasks after a position that have not settled, at most `limit`. */
   liveTasks(after: number, limit: number): readonly TaskRow[] {
     const found: TaskRow[] = [];
-    for (const { row } of this.#tasks.after(after)) {
-      if (!settledTask.has(row.state) && found.push(row) >= limit) break;
+    for (const seq of this.#seqs.after(after)) {
+      if (!settledTask.has(this.#tasks.state(seq)) && found.push(this.#tasks.row(seq)!) >= limit) break;
     }
     return found;
   }
@@ -222,20 +223,24 @@ export class MemoryScope {
   payloads(seqs: readonly number[]): ReadonlyMap<number, Payload> {
     const found = new Map<number, Payload>();
     for (const seq of seqs) {
-      const entry = this.#tasks.get(seq);
-      if (entry) found.set(seq, entry.payload);
+      const payload = this.#tasks.payload(seq);
+      if (payload) found.set(seq, payload);
     }
     return found;
   }
 
   listResults(query: ResultQuery): readonly StoredResult[] {
-    const log = query.batchId === undefined ? this.#results : this.#batches.get(query.batchId)?.results;
+    const settledSeqs =
+      query.batchId === undefined ? this.#settledSeqs : this.#batches.get(query.batchId)?.results;
+    if (!settledSeqs) return [];
     const after = query.afterSettledSeq ?? 0;
-    const results = query.order === 'newest' ? log?.newest(after) : log?.after(after);
     const found: StoredResult[] = [];
     let skip = query.offset ?? 0;
-    for (const result of results ?? []) {
-      if (this.#isHidden(result) || !isWanted(result, query)) continue;
+    for (const settledSeq of query.order === 'newest'
+      ? settledSeqs.newest(after)
+      : settledSeqs.after(after)) {
+      const result = this.#resultAt(settledSeq);
+      if (this.#isHidden(result.batchId) || !isWanted(result, query)) continue;
       if (skip > 0) skip -= 1;
       else if (found.push(result) >= query.limit) break;
     }
@@ -244,9 +249,11 @@ export class MemoryScope {
 
   /** The task's results, oldest first. */
   resultsOf(key: string): readonly StoredResult[] {
-    const own = this.#tasksByKey.get(key)?.results ?? [];
-    const results = [this.#strayResults.get(key) ?? [], own].flat();
-    return results.filter((result) => !this.#isHidden(result));
+    const seq = this.#seqsByKey.get(key);
+    const told = seq === undefined ? undefined : this.#tasks.result(seq);
+    const own = this.#ownResults.get(key) ?? [];
+    const results = told === undefined ? own : [...own, told];
+    return results.filter(({ batchId }) => !this.#isHidden(batchId));
   }
 
   sumResults(afterSettledSeq: number): ResultsSum {
@@ -257,13 +264,14 @@ export class MemoryScope {
     let newestResult = 0;
     let settledSeq = afterSettledSeq;
     let outcomes = '';
-    for (const result of this.#results.after(afterSettledSeq)) {
+    for (const position of this.#settledSeqs.after(afterSettledSeq)) {
+      const result = this.#resultAt(position);
       if (result.success) successCount += 1;
       else failureCount += 1;
       totalDuration += result.duration;
       oldestResult = Math.min(oldestResult, result.timestamp);
       newestResult = Math.max(newestResult, result.timestamp);
-      settledSeq = result.settledSeq;
+      settledSeq = position;
       outcomes = (outcomes + outcomesOf([result])).slice(-maxHealthWindow);
     }
     if (oldestResult === Infinity) oldestResult = 0;
@@ -277,42 +285,65 @@ export class MemoryScope {
     throw new StoreError('ERR_STORE_FENCED', message, 'refused');
   }
 
-  #refuseTaken({ newTasks }: Commit): void {
-    const keys = new Set<string>();
-    const idempotencyKeys = new Set<string>();
-    for (const { row, payload } of newTasks) {
-      const { key, seq } = row.context;
-      const { idempotencyKey } = payload;
-      if (keys.has(key) || this.#tasksByKey.has(key) || this.#tasks.get(seq) !== undefined) {
-        const message = `There is a task ${JSON.stringify(key)} or number ${seq} already; nothing was written`;
-        throw new StoreError('ERR_STORE_IO', message, 'refused');
+  /** Takes the keys of new tasks; of none, when one of them is taken already. */
+  #takeKeys({ newTasks }: Commit): void {
+    let taken = 0;
+    try {
+      for (const { row, payload } of newTasks) {
+        const { key, seq } = row.context;
+        const { idempotencyKey } = payload;
+        if (this.#seqsByKey.has(key) || this.#tasks.has(seq)) {
+          refuseTask(`${JSON.stringify(key)} or number ${seq}`);
+        }
+        if (idempotencyKey !== null) {
+          if (this.#keyHolders.has(idempotencyKey)) {
+            refuseTask(`of idempotency key ${JSON.stringify(idempotencyKey)}`);
+          }
+          this.#keyHolders.set(idempotencyKey, seq);
+        }
+        this.#seqsByKey.set(key, seq);
+        taken += 1;
       }
-      keys.add(key);
-      if (idempotencyKey === null) continue;
-      if (idempotencyKeys.has(idempotencyKey) || this.#keyHolders.has(idempotencyKey)) {
-        const message = `There is a task of idempotency key ${JSON.stringify(idempotencyKey)} already; nothing was written`;
-        throw new StoreError('ERR_STORE_IO', message, 'refused');
-      }
-      idempotencyKeys.add(idempotencyKey);
+    } catch (error) {
+      for (const { row, payload } of newTasks.slice(0, taken)) this.#giveKeysBack(row.context.key, payload);
+      throw error;
     }
   }
 
-  #addTask({ row, payload }: StoredTask): void {
-    const { seq, key, batchId } = row.context;
-    const entry: TaskEntry = { row, payload, results: null };
-    this.#tasks.insert(seq, entry);
-    this.#tasksByKey.set(key, entry);
-    if (payload.idempotencyKey !== null) this.#keyHolders.set(payload.idempotencyKey, entry);
-    if (batchId !== null) this.#batchEntry(batchId).tasks.insert(seq, entry);
+  #giveKeysBack(key: string, { idempotencyKey }: Payload): void {
+    this.#seqsByKey.delete(key);
+    if (idempotencyKey !== null) this.#keyHolders.delete(idempotencyKey);
+  }
+
+  #addTask(task: StoredTask): void {
+    const { seq, batchId } = task.row.context;
+    this.#tasks.add(task);
+    this.#seqs.add(seq);
+    if (batchId !== null) this.#batchEntry(batchId).tasks.add(seq);
   }
 
   #addResult(result: StoredResult): void {
-    this.#results.insert(result.settledSeq, result);
-    if (result.batchId === null) this.#singleResults.insert(result.settledSeq, result);
-    else this.#batchEntry(result.batchId).results.insert(result.settledSeq, result);
-    const task = this.#tasksByKey.get(result.key);
-    if (task) task.results = added(task.results, result);
-    else this.#strayResults.set(result.key, added(this.#strayResults.get(result.key) ?? null, result));
+    const { settledSeq, batchId, key } = result;
+    const seq = this.#seqsByKey.get(key);
+    this.#settledSeqs.add(settledSeq);
+    if (batchId === null) this.#singleResults.add(settledSeq);
+    else this.#batchEntry(batchId).results.add(settledSeq);
+    if (seq !== undefined && this.#tasks.settle(seq, result)) this.#results.insert(settledSeq, seq);
+    else {
+      this.#results.insert(settledSeq, result);
+      this.#ownResults.set(key, [...(this.#ownResults.get(key) ?? []), result]);
+    }
+  }
+
+  #task(seq: number | undefined): StoredTask | undefined {
+    const row = seq === undefined ? undefined : this.#tasks.row(seq);
+    return row && { row, payload: this.#tasks.payload(row.context.seq)! };
+  }
+
+  /** @param settledSeq - Of a result that is there. */
+  #resultAt(settledSeq: number): StoredResult {
+    const result = this.#results.get(settledSeq)!;
+    return typeof result === 'number' ? this.#tasks.result(result)! : result;
   }
 
   #setBatch(row: BatchRow): void {
@@ -337,34 +368,34 @@ export class MemoryScope {
     return batch;
   }
 
-  #isHidden({ batchId }: { readonly batchId: string | null }): boolean {
+  #isHidden(batchId: string | null): boolean {
     return this.#removing.size > 0 && batchId !== null && this.#removing.has(batchId);
   }
 
   /** Removes a result that belongs to no batch, and its task if that has settled. */
   #removeSingle({ settledSeq, key }: StoredResult): void {
     this.#singleResults.remove(settledSeq);
+    this.#settledSeqs.remove(settledSeq);
     this.#results.remove(settledSeq);
-    const others = this.resultsOf(key).filter((result) => result.settledSeq !== settledSeq);
-    const task = this.#tasksByKey.get(key);
-    if (task && settledTask.has(task.row.state)) {
-      this.#removeTask(task);
-    } else if (task) task.results = null;
-    if (others.length > 0) this.#strayResults.set(key, others);
-    else this.#strayResults.delete(key);
+    const others = (this.#ownResults.get(key) ?? []).filter((result) => result.settledSeq !== settledSeq);
+    if (others.length > 0) this.#ownResults.set(key, others);
+    else this.#ownResults.delete(key);
+    const seq = this.#seqsByKey.get(key);
+    if (seq !== undefined && settledTask.has(this.#tasks.state(seq))) this.#removeTask(seq);
   }
 
-  #removeTask({ row, payload }: TaskEntry): void {
-    this.#tasks.remove(row.context.seq);
-    this.#tasksByKey.delete(row.context.key);
-    if (payload.idempotencyKey !== null) this.#keyHolders.delete(payload.idempotencyKey);
+  #removeTask(seq: number): void {
+    const task = this.#task(seq)!;
+    this.#giveKeysBack(task.row.context.key, task.payload);
+    this.#seqs.remove(seq);
+    this.#tasks.remove(seq);
   }
 
   #batchEntry(id: string): BatchEntry {
     let entry = this.#batches.get(id);
     if (!entry) {
       this.#lastBatch += 1;
-      entry = { number: this.#lastBatch, row: null, tasks: new OrderedLog(), results: new OrderedLog() };
+      entry = { number: this.#lastBatch, row: null, tasks: new NumberRanges(), results: new NumberRanges() };
       this.#batches.set(id, entry);
     }
     return entry;
@@ -375,11 +406,15 @@ export class MemoryScope {
   }
 }
 
-/** The first items, to be removed from where they are. */
-function first<T>(log: OrderedLog<T>, count: number): readonly T[] {
-  const items: T[] = [];
-  for (const item of log.after(0)) if (items.push(item) >= count) break;
-  return items;
+function refuseTask(name: string): never {
+  throw new StoreError('ERR_STORE_IO', `There is a task ${name} already; nothing was written`, 'refused');
+}
+
+/** The first numbers, to be removed from where they are. */
+function first(numbers: NumberRanges, count: number): readonly number[] {
+  const found: number[] = [];
+  for (const number of numbers.after(0)) if (found.push(number) >= count) break;
+  return found;
 }
 
 function isWanted(result: StoredResult, { workerId, success, taskType, since, until }: ResultQuery): boolean {
@@ -390,8 +425,4 @@ function isWanted(result: StoredResult, { workerId, success, taskType, since, un
     (since === undefined || result.receivedAt >= since) &&
     (until === undefined || result.receivedAt < until)
   );
-}
-
-function added(results: Results | null, result: StoredResult): Results {
-  return results === null ? result : [results, result].flat();
 }

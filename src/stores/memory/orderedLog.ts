@@ -9,11 +9,6 @@ export class OrderedLog<T> {
   #items: (T | undefined)[] = [];
   #gaps = 0;
 
-  /** Items that are there. */
-  get size(): number {
-    return this.#items.length - this.#gaps;
-  }
-
   /** Adds an item; anywhere but at the end it costs a copy of what follows. */
   insert(position: number, item: T): void {
     const last = this.#positions.length - 1;
@@ -38,23 +33,6 @@ export class OrderedLog<T> {
     this.#items[index] = undefined;
     this.#gaps += 1;
     if (this.#gaps > 64 && this.#gaps > this.#items.length / 2) this.#closeGaps();
-  }
-
-  /** Items after a position, in ascending order. */
-  *after(position: number): Generator<T, void, undefined> {
-    for (let index = this.#indexAfter(position); index < this.#items.length; index += 1) {
-      const item = this.#items[index];
-      if (item !== undefined) yield item;
-    }
-  }
-
-  /** Items after a position, last first. */
-  *newest(position: number): Generator<T, void, undefined> {
-    const first = this.#indexAfter(position);
-    for (let index = this.#items.length - 1; index >= first; index -= 1) {
-      const item = this.#items[index];
-      if (item !== undefined) yield item;
-    }
   }
 
   /** Where an item of this position is, or -1. */

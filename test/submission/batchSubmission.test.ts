@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
+import { BatchSubmission } from '../../src/submission/batchSubmission.ts';
+import { asItIs } from '../../src/submission/schema.ts';
+
+const tasksOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: `t${index}`, type: 'echo', data: index }));
+
+/** Submits with a clock that goes on by `stepMs` whenever it is read. Resolves to how often others were let in. */
+async function submit(tasks: readonly unknown[], stepMs: number) {
+  let at = 0;
+  let pauses = 0;
+  const sent: string[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    monotonic: () => (at += stepMs),
+    setAlarm: () => ({ [Symbol.dispose]() {} }),
+    setSoon: (callback) => {
+      pauses += 1;
+      queueMicrotask(callback);
+    }
+  };
+  const submission = new BatchSubmission({
+    batchId: 'b',
+    isMinted: true,
+    metadata: null,
+    start: {},
+    types: null,
+    readData: asItIs,
+    maxQueueSize: null,
+    clock,
+    send: async (command) => {
+      if (command.type === 'batch.submit') sent.push(...command.tasks.map(({ id }) => id));
+      return { added: 0, totalTasks: 0 };
+    }
+  });
+  await submission.submitArray(tasks);
+  return { pauses, sent };
+}
+
+describe('submitArray', () => {
+  it('lets others in between the tasks of an array that takes long', async () => {
+    const tasks = tasksOf(640);
+
+    const { pauses, sent } = await submit(tasks, 9);
+
+    expect(pauses).toBe(10);
+    expect(sent).toEqual(tasks.map(({ id }) => id));
+  });
+
+  it('looks at all tasks in one go while that is quick', async () => {
+    expect((await submit(tasksOf(640), 0)).pauses).toBe(0);
+  });
+
+  it('finds an id that is there twice, however many there are', async () => {
+    const tasks = [...tasksOf(10_001), { id: 't5', type: 'echo', data: null }];
+
+    await expect(submit(tasks, 0)).rejects.toThrow(
+      'tasks[10001].id is "t5"; it must be unique in its batch; tasks[5] has it too'
+    );
+  });
+});
