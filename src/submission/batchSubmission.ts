@@ -2,6 +2,7 @@ import type { LedgerCommand, NewTask } from '../../machines/fleetCommand.ts';
 import type { Json } from '../../machines/task.ts';
 import type { Clock } from '../clock.ts';
 import { ConflictError } from '../errors.ts';
+import { ShardedMap } from '../ledger/shardedMap.ts';
 import { oneOf } from '../turn/admission.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
 import { limits } from '../validation/limits.ts';
@@ -16,6 +17,8 @@ const chunkSize = 1_000;
 const chunkDependencies = 4_000;
 /** Tasks of an array whose data is read at once, where that takes its time. */
 const readAtOnce = 16;
+/** Tasks of an array that are validated before the event loop turns: some ms, where a million at once took 4 s. */
+const validatedAtOnce = 1_000;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -35,6 +38,12 @@ export interface SubmissionOptions {
   readonly send: (command: LedgerCommand) => Promise<SubmitReply>;
 }
 
+/** Where tasks are, by their ids or their idempotency keys. */
+interface Indexes {
+  get(id: string): number | undefined;
+  set(id: string, index: number): unknown;
+}
+
 /** Brings the tasks of one `submitBatch` into the fleet: an array whole, a stream in chunks as it comes. */
 export class BatchSubmission {
   readonly #options: SubmissionOptions;
@@ -42,12 +51,12 @@ export class BatchSubmission {
   #submitted = 0;
   #isOwner = false;
   /** Where each task of an array is. All ids were looked at together, so none can be repeated. */
-  #indexes: ReadonlyMap<string, number> | null = null;
+  #indexes: Indexes | null = null;
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
   #chunkDependencies = 0;
-  #chunkIds = new Map<string, number>();
-  #chunkKeys = new Map<string, number>();
+  #chunkIds: Indexes = new Map<string, number>();
+  #chunkKeys: Indexes = new Map<string, number>();
   #flushing: Promise<void> | null = null;
   #timer: Disposable | null = null;
   #failure: Error | null = null;
@@ -62,7 +71,7 @@ export class BatchSubmission {
     this.#chunkSize = Math.min(chunkSize, options.maxQueueSize ?? chunkSize);
   }
 
-  /** Validates all before anything is written. */
+  /** Validates all before anything is written. What a large array holds must not be changed meanwhile. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
     const items = readItems(
       'tasks',
@@ -71,8 +80,8 @@ export class BatchSubmission {
       'pass an iterable, which is taken as it comes'
     );
     const now = this.#options.clock.now();
-    const ids = new Map<string, number>();
-    const keys = new Map<string, number>();
+    const ids = new ShardedMap<number>();
+    const keys = new ShardedMap<number>();
     const prepared: NewTask[] = [];
     const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids, keys));
     // From the first one on whose data takes its time to be read, so that the order is kept.
@@ -81,6 +90,7 @@ export class BatchSubmission {
       const task = this.#begin(items[index], index, now);
       if (begun.length === 0 && !(task instanceof Promise)) admit(task);
       else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
+      if ((index + 1) % validatedAtOnce === 0) await this.#loopTurn();
     }
     for (const one of begun) admit(await one);
     this.#indexes = ids;
@@ -128,6 +138,11 @@ export class BatchSubmission {
     this.#failure ??= reason;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
+  }
+
+  /** Lets what else is due go on. */
+  #loopTurn(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setSoon(resolve));
   }
 
   get #isChunkFull(): boolean {
@@ -228,7 +243,7 @@ export class BatchSubmission {
   }
 
   /** In the order of the tasks, so that it is the later one of two that is refused. */
-  #admit(prepared: NewTask, index: number, ids: Map<string, number>, keys: Map<string, number>): NewTask {
+  #admit(prepared: NewTask, index: number, ids: Indexes, keys: Indexes): NewTask {
     const { id, type, idempotencyKey } = prepared;
     const path = `tasks[${index}]`;
     const { types } = this.#options;

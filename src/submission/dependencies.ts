@@ -37,7 +37,7 @@ export function readDependencies(path: string, value: unknown, id: string): read
  */
 export function inOrderOfDependencies(
   tasks: readonly NewTask[],
-  indexes: ReadonlyMap<string, number>
+  indexes: Pick<ReadonlyMap<string, number>, 'get'>
 ): readonly NewTask[] {
   if (tasks.every(({ dependsOn }) => dependsOn === null)) return tasks;
   const ordered: NewTask[] = [];

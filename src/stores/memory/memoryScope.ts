@@ -2,6 +2,7 @@ import type { BatchState } from '../../../machines/batch.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { TaskStatus } from '../../../machines/task.ts';
 import { StoreError } from '../../errors.ts';
+import { ShardedMap } from '../../ledger/shardedMap.ts';
 import type {
   BatchQuery,
   BatchRow,
@@ -63,8 +64,8 @@ export class MemoryScope {
   /** Batches that are being removed: nobody sees their rows any more. */
   readonly #removing = new Map<string, BatchEntry>();
   readonly #tasks = new OrderedLog<TaskEntry>();
-  readonly #tasksByKey = new Map<string, TaskEntry>();
-  readonly #keyHolders = new Map<string, TaskEntry>();
+  readonly #tasksByKey = new ShardedMap<TaskEntry>();
+  readonly #keyHolders = new ShardedMap<TaskEntry>();
   readonly #results = new OrderedLog<StoredResult>();
   /** Those that belong to no batch. */
   readonly #singleResults = new OrderedLog<StoredResult>();
