@@ -263,7 +263,8 @@ function endingAtOnce(
   scope.defer(() => {
     for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child);
   });
-  return { ...ended, children } as FleetSnapshot;
+  // XState leaves them in the snapshot of one that is done, and in that of one that was stopped it does not.
+  return ended.status === 'stopped' ? ended : ({ ...ended, children } as FleetSnapshot);
 }
 
 function assertPorts({ store, clock, executor, ...functions }: FleetOptions): void {
