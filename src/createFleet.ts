@@ -233,9 +233,38 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
   };
   return Object.assign(Object.create(fleetMachine) as FleetLogic, {
     getInitialSnapshot: begin,
+    transition: endingAtOnce,
     restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
   });
+}
+
+/** Events with which the fleet's actor ends, and with it its children. */
+const lastEvents: ReadonlySet<string> = new Set([
+  'xstate.stop',
+  'xstate.done.actor.close',
+  'xstate.error.actor.close'
+]);
+
+/**
+ * The machine's transition, but for the end: XState copies the children for each one that it stops, which took 1.5 s for
+ * 1,000 workers. It is shown none of them here, and they are stopped as it stops them, one after the other.
+ */
+function endingAtOnce(
+  snapshot: FleetSnapshot,
+  event: FleetEvent,
+  scope: Parameters<typeof fleetMachine.transition>[2]
+): FleetSnapshot {
+  if (!lastEvents.has(event.type)) return fleetMachine.transition(snapshot, event, scope);
+  const { children } = snapshot;
+  const childless = { ...snapshot, children: {} } as FleetSnapshot;
+  const ended = fleetMachine.transition(childless, event, scope);
+  // After it has ended, as XState does it.
+  scope.defer(() => {
+    for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child);
+  });
+  // XState leaves them in the snapshot of one that is done, and in that of one that was stopped it does not.
+  return ended.status === 'stopped' ? ended : ({ ...ended, children } as FleetSnapshot);
 }
 
 function assertPorts({ store, clock, executor, ...functions }: FleetOptions): void {

@@ -131,8 +131,9 @@ export class FleetManager<
    * Submits tasks as one batch. Resolves when they are durable, not when they are done.
    *
    * The same tasks under the same `batchId` again change nothing, and an interrupted stream goes on where it
-   * was. An array is validated whole before anything is written. A bad item of a stream cancels the batch. Tasks that
-   * depend on later ones of their array come after them.
+   * was. An array is validated whole before anything is written, in slices of 1,000 tasks between which the event loop
+   * turns: its tasks must not be changed until this resolves. A bad item of a stream cancels the batch. Tasks that depend
+   * on later ones of their array come after them.
    *
    * @returns The batch's id.
    * @throws {ValidationError} naming the task by its index. @throws {ConflictError} for other tasks under a

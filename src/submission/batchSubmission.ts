@@ -2,12 +2,12 @@ import type { LedgerCommand, NewTask } from '../../machines/fleetCommand.ts';
 import type { Json } from '../../machines/task.ts';
 import type { Clock } from '../clock.ts';
 import { ConflictError } from '../errors.ts';
+import { ShardedMap } from '../ledger/shardedMap.ts';
 import { oneOf } from '../turn/admission.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
 import { limits } from '../validation/limits.ts';
 import { readItems, refuse } from '../validation/validation.ts';
 import { inOrderOfDependencies, type Indexes } from './dependencies.ts';
-import { KeyMap } from './keyMap.ts';
 import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
@@ -17,11 +17,8 @@ const chunkSize = 1_000;
 const chunkDependencies = 4_000;
 /** Tasks of an array whose data is read at once, where that takes its time. */
 const readAtOnce = 16;
-/** Ids in one map, from which on its growth is a pause. */
-const manyIds = 10_000;
-/** How long tasks of an array are looked at before others are served, ms, and how many between two looks at the clock. */
-const maxTurnMs = 8;
-const lookedAtOnce = 64;
+/** Tasks of an array that are validated before the event loop turns: some ms, where a million at once took 4 s. */
+const validatedAtOnce = 1_000;
 /** How long tasks of a slow stream are held back to be submitted together, ms. */
 const flushMs = 50;
 
@@ -52,8 +49,8 @@ export class BatchSubmission {
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
   #chunkDependencies = 0;
-  #chunkIds = new Map<string, number>();
-  #chunkKeys = new Map<string, number>();
+  #chunkIds: Indexes = new Map<string, number>();
+  #chunkKeys: Indexes = new Map<string, number>();
   #flushing: Promise<void> | null = null;
   #timer: Disposable | null = null;
   #failure: Error | null = null;
@@ -68,7 +65,7 @@ export class BatchSubmission {
     this.#chunkSize = Math.min(chunkSize, options.maxQueueSize ?? chunkSize);
   }
 
-  /** Validates all before anything is written. */
+  /** Validates all before anything is written. What a large array holds must not be changed meanwhile. */
   async submitArray(tasks: readonly unknown[]): Promise<void> {
     const items = readItems(
       'tasks',
@@ -76,23 +73,18 @@ export class BatchSubmission {
       limits.arrayTasks,
       'pass an iterable, which is taken as it comes'
     );
-    const { clock } = this.#options;
-    const now = clock.now();
-    const ids = items.length > manyIds ? new KeyMap<number>() : new Map<string, number>();
-    const keys = new Map<string, number>();
+    const now = this.#options.clock.now();
+    const ids = new ShardedMap<number>();
+    const keys = new ShardedMap<number>();
     const prepared: NewTask[] = [];
     const admit = (task: NewTask): unknown => prepared.push(this.#admit(task, prepared.length, ids, keys));
     // From the first one on whose data takes its time to be read, so that the order is kept.
     const begun: (NewTask | Promise<NewTask>)[] = [];
-    let since = clock.monotonic();
     for (let index = 0; index < items.length; index++) {
-      if (index % lookedAtOnce === 0 && clock.monotonic() - since > maxTurnMs) {
-        await new Promise<void>((resolve) => clock.setSoon(resolve));
-        since = clock.monotonic();
-      }
       const task = this.#begin(items[index], index, now);
       if (begun.length === 0 && !(task instanceof Promise)) admit(task);
       else if (begun.push(task) === readAtOnce) for (const one of begun.splice(0)) admit(await one);
+      if ((index + 1) % validatedAtOnce === 0) await this.#loopTurn();
     }
     for (const one of begun) admit(await one);
     this.#indexes = ids;
@@ -140,6 +132,11 @@ export class BatchSubmission {
     this.#failure ??= reason;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
+  }
+
+  /** Lets what else is due go on. */
+  #loopTurn(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setSoon(resolve));
   }
 
   get #isChunkFull(): boolean {
@@ -239,7 +236,7 @@ export class BatchSubmission {
   }
 
   /** In the order of the tasks, so that it is the later one of two that is refused. */
-  #admit(prepared: NewTask, index: number, ids: Indexes, keys: Map<string, number>): NewTask {
+  #admit(prepared: NewTask, index: number, ids: Indexes, keys: Indexes): NewTask {
     const { id, type, idempotencyKey } = prepared;
     const { types } = this.#options;
     if (types !== null && !types.has(type)) refuse(`tasks[${index}].type`, type, oneOf(types));

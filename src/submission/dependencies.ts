@@ -3,10 +3,12 @@ import { ValidationError } from '../errors.ts';
 import { limits } from '../validation/limits.ts';
 import { quote } from '../validation/show.ts';
 import { assertId, readItems, refuse } from '../validation/validation.ts';
-import type { KeyMap } from './keyMap.ts';
 
-/** Where each task of an array is, by its id. */
-export type Indexes = Pick<KeyMap<number>, 'get' | 'set'>;
+/** Where tasks are, by their ids or their idempotency keys. */
+export interface Indexes {
+  get(id: string): number | undefined;
+  set(id: string, index: number): unknown;
+}
 
 /** Ids of a cycle that a message shows. */
 const shownOfCycle = 8;

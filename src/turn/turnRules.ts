@@ -16,8 +16,11 @@ import { tellDependents } from './dependencyRules.ts';
 import type { Turn } from './turn.ts';
 import type { TurnInput } from './turnInput.ts';
 
-/** Rows that a turn steps at most, so that none holds the event loop for long. */
-export const maxTurnRows = 4_000;
+/**
+ * Rows that each part of a turn steps at most, so that none holds the event loop for long. More than a chunk of a
+ * submission, so that outcomes which come with one need no turn of their own.
+ */
+export const maxTurnRows = 2_000;
 
 /** All that a turn does, in order: what came in, what time has brought, what follows from it, what can start. */
 export function stepTurn(turn: Turn, ledger: Ledger, inputs: readonly TurnInput[], plan: SchedulePlan): void {

@@ -13,14 +13,14 @@ describe('a refused turn', () => {
     const { store, next } = faultyStore();
     const { fleet, clock } = await startFleet({ handlers: { work: () => 'done' }, store });
     await fleet.pause();
-    const batchId = await fleet.submitBatch(tasks(6_000));
-    // The first turn commits the cancellation and 4,000 tasks; the second ends the sweep.
+    const batchId = await fleet.submitBatch(tasks(3_000));
+    // The first turn commits the cancellation and 2,000 tasks; the second ends the sweep.
     next((write) => write());
     next(full);
     expect(await fleet.cancelBatch(batchId)).toBe(true);
     await clock.advance(10_000);
 
-    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ status: 'cancelled', cancelledTasks: 6_000 });
+    expect(await fleet.getBatchStatus(batchId)).toMatchObject({ status: 'cancelled', cancelledTasks: 3_000 });
   });
 
   it('that claimed a task is not counted among those that its worker takes', async () => {

@@ -18,6 +18,33 @@ describe('stop', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
+  it('ends the actor of each worker, and of all else that the fleet has', async () => {
+    const { fleet } = await startFleet({
+      handlers: { work: (n: number) => n },
+      config: { maxConcurrentWorkers: 50 }
+    });
+    const { actor } = fleet;
+    const batchId = await fleet.submitBatch(tasks(100));
+    await fleet.waitForBatch(batchId);
+    const children = Object.values(actor.getSnapshot().children);
+    await fleet.stop();
+
+    expect(children.length).toBeGreaterThan(50);
+    expect(children.map((child) => child?.getSnapshot().status)).toEqual(children.map(() => 'stopped'));
+    expect(actor.getSnapshot().status).toBe('done');
+  });
+
+  it('of one whose actor is stopped ends those of its workers', async () => {
+    const { fleet } = await startFleet({ handlers: { work: (n: number) => n } });
+    const { actor } = fleet;
+    const children = Object.values(actor.getSnapshot().children);
+    actor.stop();
+
+    expect(children.length).toBeGreaterThan(10);
+    expect(children.map((child) => child?.getSnapshot().status)).toEqual(children.map(() => 'stopped'));
+    expect(actor.getSnapshot().status).toBe('stopped');
+  });
+
   it('lets running tasks finish, starts no other, and keeps them for the next start', async () => {
     const held = gate();
     const first = await startFleet({

@@ -36,6 +36,34 @@ describe('submitBatch', () => {
     expect((await fleet.getBatchResults('b')).map(({ result }) => result)).toEqual([0, 1, 2]);
   });
 
+  it('of a large array lets the loop turn while it validates, and writes nothing meanwhile', async () => {
+    const { fleet, store } = await echoFleet();
+    let turn = 0;
+    const count = (): void => {
+      turn += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const validatedIn: number[] = [];
+    const tasks = Array.from({ length: 3_500 }, (_, index) => ({
+      get id() {
+        validatedIn.push(turn);
+        return `t${index}`;
+      },
+      type: 'echo' as const,
+      data: index
+    }));
+    const twice = fleet.submitBatch([...tasks, tasks[0]!], { batchId: 'b' });
+
+    await expect(twice).rejects.toMatchObject({ argument: 'tasks[3500].id' });
+    clearImmediate(next);
+    expect(validatedIn).toHaveLength(3_501);
+    const atOnce = Array.from({ length: turn + 1 }, () => 0);
+    for (const of of validatedIn) atOnce[of]! += 1;
+    expect(Math.max(...atOnce)).toBeLessThanOrEqual(1_000);
+    expect(await store.readBatch('test', 'b')).toBeNull();
+  });
+
   it('mints an id where none is given', async () => {
     const { fleet } = await startFleet({ ...echo, newId: () => 'minted' });
     expect(await fleet.submitBatch(echoes(1))).toBe('minted');

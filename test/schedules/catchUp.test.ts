@@ -231,7 +231,7 @@ describe('10,000 schedules that are due at once', () => {
     await clock.advance(hour);
     while (seen.length < ids.length) await settled();
 
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(4_000);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(2_000);
     expect(new Set((await fleet.listTasks({ limit: 1_000 })).map(({ key }) => key)).size).toBe(1_000);
     expect(seen).toHaveLength(10_000);
     expect((await fleet.getStats()).totalTasks).toBe(10_000);

@@ -2,6 +2,7 @@ import type { BatchState } from '../../../machines/batch.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { TaskStatus } from '../../../machines/task.ts';
 import { StoreError } from '../../errors.ts';
+import { ShardedMap } from '../../ledger/shardedMap.ts';
 import type {
   BatchQuery,
   BatchRow,
@@ -23,7 +24,7 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
-import { KeyMap } from '../../submission/keyMap.ts';
+
 import { isExternalKey } from '../../submission/taskKey.ts';
 import { NumberRanges } from './numberRanges.ts';
 import { OrderedLog } from './orderedLog.ts';
@@ -60,8 +61,8 @@ export class MemoryScope {
   readonly #tasks = new TaskRecords();
   /** The `seq` of each. */
   readonly #seqs = new NumberRanges();
-  readonly #seqsByKey = new KeyMap<number>();
-  readonly #keyHolders = new KeyMap<number>();
+  readonly #seqsByKey = new ShardedMap<number>();
+  readonly #keyHolders = new ShardedMap<number>();
   /** The `settledSeq` of each result. */
   readonly #settledSeqs = new NumberRanges();
   /** By `settledSeq`: the `seq` of the task whose row accounts for the result, or the result. */
