@@ -1,4 +1,4 @@
-import { v7 as uuid } from 'uuid';
+import { newId } from '../newId.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
 
 /**
@@ -40,8 +40,8 @@ export class InboxWork {
    */
   async obeyed(scope: string): Promise<void> {
     const nothing: InboxCommand = {
-      id: uuid(),
-      command: { type: 'batch.cancel', batchId: uuid() },
+      id: newId(),
+      command: { type: 'batch.cancel', batchId: newId() },
       sentAt: Date.now()
     };
     const isAnswered = new Promise<void>((resolve) => this.#awaited.set(nothing.id, resolve));
