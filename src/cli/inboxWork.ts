@@ -1,4 +1,4 @@
-import { newId } from '../newId.ts';
+import { v7 as uuid } from 'uuid';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
 
 /**
@@ -40,8 +40,8 @@ export class InboxWork {
    */
   async obeyed(scope: string): Promise<void> {
     const nothing: InboxCommand = {
-      id: newId(),
-      command: { type: 'batch.cancel', batchId: newId() },
+      id: uuid(),
+      command: { type: 'batch.cancel', batchId: uuid() },
       sentAt: Date.now()
     };
     const isAnswered = new Promise<void>((resolve) => this.#awaited.set(nothing.id, resolve));

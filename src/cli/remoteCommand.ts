@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newId } from '../newId.ts';
+import { v7 as uuid } from 'uuid';
 import type { CommandReply, RemoteCommand } from '../store.ts';
 import type { OpenedStore } from './openedStore.ts';
 import { print, printable } from './terminal.ts';
@@ -20,7 +20,7 @@ export async function sendCommand(
   tell: (value: unknown) => string
 ): Promise<number> {
   const { store, scope, path } = opened;
-  const id = newId();
+  const id = uuid();
   await store.sendCommand(scope, { id, command, sentAt: Date.now() });
   const owner = await store.readOwner(scope);
   const deadline = performance.now() + (owner === null ? 0 : answerMs);
