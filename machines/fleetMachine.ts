@@ -160,9 +160,12 @@ export const fleetMachine = setup({
     rejectCommand: (_, _params: { command: FleetCommand }) => {
       throw new Error(instruction('action', 'rejectCommand', 'answers a refused command'));
     },
-    /** Port. Takes a turn, soon; it ends in `turn.committed` or `commit.failed`. */
+    /**
+     * Port. Takes turns, soon, until nothing is left to do; they end in `turn.committed` or `commit.failed`. The first one
+     * after a failure ends so alone, and may leave more to do.
+     */
     beginTurn: () => {
-      throw new Error(instruction('action', 'beginTurn', 'takes a turn'));
+      throw new Error(instruction('action', 'beginTurn', 'takes turns'));
     },
     /** Port. Gives every attempt back to the queue, uncharged, and aborts its handler. */
     releaseAttempts: () => {
@@ -614,17 +617,11 @@ export const fleetMachine = setup({
             }
           },
           committing: {
-            description: 'A turn is taken; what comes in meanwhile is collected for the next one.',
+            description:
+              'Turns are taken, one after the other; what comes in meanwhile is collected for the next one.',
             entry: 'beginTurn',
             on: {
-              'turn.committed': [
-                {
-                  guard: { type: 'hasMore', params: ({ event }) => event },
-                  target: 'committing',
-                  reenter: true
-                },
-                { target: 'clean' }
-              ],
+              'turn.committed': 'clean',
               'commit.failed': {
                 target: 'storeUnavailable',
                 actions: [

@@ -252,8 +252,10 @@ export class FleetManager<
   ): Promise<ResultOf<THandlers[TType]>> {
     const { signal, ...taskOptions } = readFields('options', options);
     if (signal !== undefined) assertSignal(signal);
-    const key = await this.#submissions.submitTask(type, data, taskOptions, signal);
-    return this.waitFor(key, signal === undefined ? {} : { signal });
+    return this.#settlements.submitAndWait<ResultOf<THandlers[TType]>>(
+      (onNew) => this.#submissions.submitTask(type, data, taskOptions, signal, onNew),
+      signal === undefined ? {} : { signal }
+    );
   }
 
   /** Submits one task. Resolves when it is durable. @returns The task, or that which has its idempotency key. */

@@ -1,4 +1,10 @@
-import { createActor, type ActorOptions, type ActorRefFrom, type InspectionEvent } from 'xstate';
+import {
+  createActor,
+  type ActorOptions,
+  type ActorRefFrom,
+  type InspectionEvent,
+  type Subscription
+} from 'xstate';
 import type { LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
 import type { FleetConfig } from '../../machines/fleetConfig.ts';
 import type { FleetRef } from '../../machines/fleetMachine.ts';
@@ -147,8 +153,9 @@ export class FleetActor {
 
 /** Starts a fleet's actor. Resolves when it runs or is paused. @throws what kept it from that. */
 async function startActor(actor: ActorRefFrom<FleetLogic>, journal: Journal, name: string): Promise<void> {
+  let subscription: Subscription | undefined;
   const isReady = new Promise<void>((resolve, reject) => {
-    actor.subscribe({
+    subscription = actor.subscribe({
       next: ({ value }) => {
         if (value.operation === 'running' || value.operation === 'paused') resolve();
         if (value.operation === 'failed' || value.operation === 'closing') {
@@ -159,7 +166,12 @@ async function startActor(actor: ActorRefFrom<FleetLogic>, journal: Journal, nam
     });
   });
   actor.start();
-  await isReady;
+  try {
+    await isReady;
+  } finally {
+    // It would hear of each turn.
+    subscription?.unsubscribe();
+  }
 }
 
 /** Stops a fleet's actor, and waits for its end; it may have ended by itself. @param timeoutMs - How long running tasks may take, if graceful. */

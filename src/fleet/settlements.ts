@@ -6,6 +6,7 @@ import type { Executor } from '../executor.ts';
 import { currentAttempt } from '../handlers/currentAttempt.ts';
 import type { StoredResult } from '../store.ts';
 import { assertIdWithoutSlash, assertInteger, assertSignal, readOptions } from '../validation/validation.ts';
+import { ExpectedResult } from './expectedResult.ts';
 import type { FleetActor } from './fleetActor.ts';
 import { keyOf, pageSize, type FleetReader, type TaskRef } from './fleetReader.ts';
 import { taskResultOf } from './views.ts';
@@ -47,9 +48,28 @@ export class Settlements {
       this.#findResult(key).then((result) => result && resolve(result), reject);
       return subscription;
     });
-    const result = taskResultOf<TResult>(stored);
-    if (result.status === 'completed') return result.result as TResult;
-    throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
+    return valueOf<TResult>(stored);
+  }
+
+  /**
+   * The same for a task that is submitted now: one that is new is listened to from before the fleet knows it, and
+   * nothing is read for it.
+   *
+   * @param submit - Calls `onNew` with a key that nobody else can have, before it submits the task. @returns Its key.
+   */
+  async submitAndWait<TResult>(
+    submit: (onNew: (key: string) => void) => Promise<string>,
+    options: WaitOptions
+  ): Promise<TResult> {
+    const { actor, clock } = this.#options;
+    using expected = new ExpectedResult(() => actor.journal.waiters);
+    const key = await submit((newKey) => expected.listen(newKey));
+    if (!expected.isComing) return await this.waitForTask<TResult>(key, options);
+    const stored = await waitWithin<StoredResult>(`Task ${key}`, options, clock, (resolve, reject) => {
+      expected.result.then(resolve, reject);
+      return expected;
+    });
+    return valueOf<TResult>(stored);
   }
 
   async waitForBatch(batchId: string, options: WaitOptions): Promise<BatchStatus> {
@@ -143,6 +163,13 @@ export class Settlements {
       }
     };
   }
+}
+
+/** What the handler returned. @throws {TaskFailedError} @throws {TaskCancelledError} */
+function valueOf<TResult>(stored: StoredResult): TResult {
+  const result = taskResultOf<TResult>(stored);
+  if (result.status === 'completed') return result.result as TResult;
+  throw result.status === 'cancelled' ? new TaskCancelledError(result) : new TaskFailedError(result);
 }
 
 /** Tasks of a batch that have not settled; Infinity while more of them may come. */

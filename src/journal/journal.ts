@@ -93,16 +93,16 @@ export class Journal {
   readonly #alarm: FleetAlarm;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
-  /** A turn is due or under way: whatever comes in needs no further call. */
+  /** Turns are being taken: whatever comes in needs no further event. */
   #isAwake = false;
+  /** Another turn is wanted after the one that is under way, or was the last. */
+  #isCalled = false;
   /** A commit of which it is not known whether it took effect. */
   #undecided: Attempted | null = null;
   #failures = 0;
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** Something has come since the last turn looked for what can be claimed. */
-  #hasNewcomers = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -172,20 +172,22 @@ export class Journal {
 
   /** Something may be claimed that could not: a worker or a handler has come. */
   lookForClaims(): void {
-    this.#hasNewcomers = true;
     this.#wake();
   }
 
-  /** Takes a turn once what is under way is done. It ends in `turn.committed` or `commit.failed`. */
+  /** Takes turns, soon, until there is nothing left to do. They end in `turn.committed` or `commit.failed`. */
   begin(): void {
     this.#isAwake = true;
-    outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
+    this.#soon(() => void this.#take());
   }
 
   /** The alarm rang. @returns Ms after which it is to ring again; `null`: the turn that it wakes sets it. */
   alarmRang(): number | null {
     const againMs = this.#alarm.rang();
-    if (againMs === null) this.#send({ type: 'alarm.rang' });
+    if (againMs === null) {
+      this.#isCalled = true;
+      this.#send({ type: 'alarm.rang' });
+    }
     return againMs;
   }
 
@@ -288,7 +290,7 @@ export class Journal {
     }
     if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
-    this.#hasNewcomers = false;
+    this.#isCalled = false;
     let turn: Turn | null = null;
     let attempted: Attempted;
     let payloads: ReadonlyMap<number, Payload>;
@@ -430,20 +432,38 @@ export class Journal {
     });
   }
 
+  /**
+   * Goes on with the next turn, or rests if nothing has come by the time that it would be taken.
+   *
+   * What a turn sets off often brings the next one at once: a task alone takes half the time if the fleet does not hear of
+   * each turn, and the alarm is not set after each.
+   */
   #end(turn: Turn): void {
-    const { head, sweeps, dependents, schedules } = this.ledger;
+    const { sweeps, dependents, schedules } = this.ledger;
     if (turn.hasMadeRoom || turn.started.length > 0) schedules.isWaitingForRoom = false;
-    this.#alarm.set(turn.context, this.#isOpen && !schedules.isWaitingForRoom);
-    const more =
-      !this.#inbox.isEmpty ||
-      this.#hasNewcomers ||
+    this.#isCalled ||=
       sweeps.size > 0 ||
       dependents.hasNews ||
       turn.isCutShort ||
+      !this.#inbox.isEmpty ||
       this.#autoscaling.hasDecided ||
       this.#inbox.isWorthRetrying(turn);
-    this.#isAwake = more;
-    this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
+    // Whoever waits for the store hears at once that it is back.
+    if (this.#snapshot().value.journal === 'retrying') this.#rest(turn);
+    else this.#soon(() => (this.#isCalled ? void this.#take() : this.#rest(turn)));
+  }
+
+  #rest({ context }: Turn): void {
+    if (this.#isHalted) return;
+    const { schedules, head } = this.ledger;
+    this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
+    this.#isAwake = this.#isCalled;
+    this.#send({ type: 'turn.committed', more: this.#isCalled, held: activeTasks(head.stats.counts) });
+  }
+
+  /** After what is under way: lets input gather, and lets input and output through. */
+  #soon(callback: () => void): void {
+    outsideAttempts(() => this.#options.clock.setSoon(callback));
   }
 
   #updateReadModel(news: TurnNews): void {
@@ -548,6 +568,7 @@ export class Journal {
   }
 
   #wake(): void {
+    this.#isCalled = true;
     if (this.#isAwake) return;
     this.#isAwake = true;
     this.#send({ type: 'turn.due' });

@@ -57,12 +57,16 @@ export class Submissions {
     return this.#submitTasks(this.#failedTasks(batchId), read, asItIs);
   }
 
-  /** @returns The key of the task, or of that which has its idempotency key. */
+  /**
+   * @param onNew - Called before the task is sent, with its key, where nobody can have submitted it before.
+   * @returns The key of the task, or of that which has its idempotency key.
+   */
   async submitTask(
     type: string,
     data: unknown,
     options: SingleTaskOptions,
-    signal?: AbortSignal
+    signal?: AbortSignal,
+    onNew?: (key: string) => void
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const read = readFields('options', options);
@@ -71,7 +75,9 @@ export class Submissions {
     const prepared = prepareSingleTask(type, data, read, newId(), clock.now(), readData);
     // At once where no schema takes its time: what is asked in the same breath comes after it.
     const task = prepared instanceof Promise ? await prepared : prepared;
-    return this.#actor.send<string>({ type: 'task.submit', task, fresh: read.id === undefined });
+    const fresh = read.id === undefined;
+    if (fresh && task.idempotencyKey === null) onNew?.(task.key);
+    return this.#actor.send<string>({ type: 'task.submit', task, fresh });
   }
 
   async retryTask(ref: TaskRef, options: { readonly id?: string }): Promise<string> {

@@ -258,6 +258,7 @@ describe('the retention of a fleet', () => {
     await fleet.submitBatch(echoes(3), { batchId: 'b' });
     await clock.advance(2 * minute);
     expect(await fleet.submit('echo', 'works')).toBe('works');
+    await settled();
     expect(fleet.actor.getSnapshot().value.journal).toBe('clean');
     await clock.advance(3 * minute);
 

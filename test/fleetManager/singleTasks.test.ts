@@ -5,7 +5,9 @@ import {
   NotFoundError,
   TaskCancelledError,
   TaskFailedError,
-  TimeoutError
+  TimeoutError,
+  memoryStore,
+  type Store
 } from '../../src/index.ts';
 import { gate, settled, startFleet } from '../harness.ts';
 
@@ -16,6 +18,22 @@ describe('submit', () => {
 
     expectTypeOf(result).toEqualTypeOf<{ twice: number }>();
     expect(result).toEqual({ twice: 42 });
+  });
+
+  it('reads nothing from the store for a task that is new', async () => {
+    const inner = memoryStore();
+    const reads: string[] = [];
+    const store: Store = {
+      ...inner,
+      readResult: (scope, key) => (reads.push('readResult'), inner.readResult(scope, key)),
+      readTasks: (scope, keys) => (reads.push('readTasks'), inner.readTasks(scope, keys))
+    };
+    const { fleet } = await startFleet({ store, handlers: { nothing: () => {} } });
+
+    await fleet.submit('nothing', null);
+    expect(reads).toEqual([]);
+    await fleet.submit('nothing', null, { id: 'a' });
+    expect(reads).not.toEqual([]);
   });
 
   it('resolves with undefined where the handler returned nothing', async () => {

@@ -200,7 +200,6 @@ describe('fleetMachine journal transitions', () => {
     ['committing', 'running', { type: 'turn.due' }, 'committing'],
     ['committing', 'running', { type: 'alarm.rang' }, 'committing'],
     ['committing', 'running', done, 'clean'],
-    ['committing', 'running', { ...done, more: true }, 'committing'],
     ['committing', 'running', { type: 'commit.failed', problem }, 'storeUnavailable'],
     ['storeUnavailable', 'running', { type: 'turn.due' }, 'storeUnavailable'],
     ['storeUnavailable', 'running', { type: 'alarm.rang' }, 'storeUnavailable'],
@@ -479,14 +478,15 @@ describe('fleetMachine pausing and stopping', () => {
 });
 
 describe('fleetMachine journal', () => {
-  it('takes turns one after the other while there is more to do', async () => {
+  it('asks for turns once, until they have come to rest', async () => {
     const { fleet, calls, journal } = await fleetIn('running');
-    fleet.send({ ...done, more: true });
-    expect(calls.turns).toBe(2);
+    fleet.send({ type: 'turn.due' });
+    expect(calls.turns).toBe(1);
     fleet.send(done);
+    expect(journal()).toBe('clean');
     fleet.send({ type: 'turn.due' });
     fleet.send({ type: 'turn.due' });
-    expect(calls.turns).toBe(3);
+    expect(calls.turns).toBe(2);
     expect(journal()).toBe('committing');
   });
 
