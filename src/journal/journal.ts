@@ -101,8 +101,8 @@ export class Journal {
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** Something has come since the last turn looked for what can be claimed. */
-  #hasNewcomers = false;
+  /** Something has come since the last turn began, be it only a worker, a handler or a deadline. */
+  #isTurnDue = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -172,20 +172,23 @@ export class Journal {
 
   /** Something may be claimed that could not: a worker or a handler has come. */
   lookForClaims(): void {
-    this.#hasNewcomers = true;
     this.#wake();
   }
 
-  /** Takes a turn once what is under way is done. It ends in `turn.committed` or `commit.failed`. */
+  /** Takes a turn once what is under way is done, and those that follow it. They end in `turn.committed` or `commit.failed`. */
   begin(): void {
     this.#isAwake = true;
-    outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
+    this.#isTurnDue = true;
+    this.#takeSoon();
   }
 
   /** The alarm rang. @returns Ms after which it is to ring again; `null`: the turn that it wakes sets it. */
   alarmRang(): number | null {
     const againMs = this.#alarm.rang();
-    if (againMs === null) this.#send({ type: 'alarm.rang' });
+    if (againMs === null) {
+      this.#isTurnDue = true;
+      this.#send({ type: 'alarm.rang' });
+    }
     return againMs;
   }
 
@@ -280,6 +283,10 @@ export class Journal {
     await this.#options.store.release(this.#options.scope);
   }
 
+  #takeSoon(): void {
+    outsideAttempts(() => this.#options.clock.setSoon(() => void this.#take()));
+  }
+
   /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
   async #take(): Promise<void> {
     if (this.#undecided !== null && !this.#isHalted) {
@@ -287,8 +294,9 @@ export class Journal {
       if (decided !== 'refused') return;
     }
     if (this.#isHalted) return;
+    if (!this.#isTurnDue && this.#inbox.isEmpty) return this.#rest(false);
     const inputs = this.#inbox.take(maxTurnRows);
-    this.#hasNewcomers = false;
+    this.#isTurnDue = false;
     let turn: Turn | null = null;
     let attempted: Attempted;
     let payloads: ReadonlyMap<number, Payload>;
@@ -430,20 +438,35 @@ export class Journal {
     });
   }
 
+  /**
+   * Goes on while there is more, and looks once more before it rests: handlers that end at once and callers who go on
+   * follow a turn immediately. The machine, which would only ask for the next turn, is spared all that: with 10
+   * workers it would take a tenth of the time.
+   */
   #end(turn: Turn): void {
-    const { head, sweeps, dependents, schedules } = this.ledger;
+    const { sweeps, dependents, schedules } = this.ledger;
     if (turn.hasMadeRoom || turn.started.length > 0) schedules.isWaitingForRoom = false;
     this.#alarm.set(turn.context, this.#isOpen && !schedules.isWaitingForRoom);
     const more =
+      this.#isTurnDue ||
       !this.#inbox.isEmpty ||
-      this.#hasNewcomers ||
       sweeps.size > 0 ||
       dependents.hasNews ||
       turn.isCutShort ||
       this.#autoscaling.hasDecided ||
       this.#inbox.isWorthRetrying(turn);
+    if ((!more && turn.isIdle) || !this.#isOpen || this.#snapshot().value.journal !== 'committing') {
+      return this.#rest(more);
+    }
+    this.#isTurnDue = more;
+    this.#takeSoon();
+  }
+
+  /** Leaves it to the machine to ask for the next turn. */
+  #rest(more: boolean): void {
     this.#isAwake = more;
-    this.#send({ type: 'turn.committed', more, held: activeTasks(head.stats.counts) });
+    const held = activeTasks(this.ledger.head.stats.counts);
+    this.#send({ type: 'turn.committed', more, held });
   }
 
   #updateReadModel(news: TurnNews): void {
@@ -548,6 +571,7 @@ export class Journal {
   }
 
   #wake(): void {
+    this.#isTurnDue = true;
     if (this.#isAwake) return;
     this.#isAwake = true;
     this.#send({ type: 'turn.due' });
