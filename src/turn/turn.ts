@@ -225,12 +225,24 @@ export class Turn {
    * @returns The staged row, or `row` itself when its machine ignores the event.
    */
   stepTask(row: TaskRow, event: TaskEvent, result: string | null = null): TaskRow {
-    const after = taskLifecycle.step(row, event);
+    const after = this.#stepRow(row, event);
     if (after === row) return row;
     this.#stage(row, after);
-    this.#keepStep({ kind: 'task', event, before: row, after });
     if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
     return after;
+  }
+
+  /**
+   * Claims a queued task for a worker that starts what it is given: one in this process. (A remote one would report the
+   * start itself.) The two steps are staged as one.
+   */
+  startTask(row: TaskRow, workerId: string): TaskRow {
+    const claimed = this.#stepRow(row, { type: 'task.claim', workerId });
+    const { attempt } = claimed.context;
+    const started = this.#stepRow(claimed, { type: 'attempt.started', attempt, at: this.context.at });
+    this.#stage(row, started);
+    this.started.push(started);
+    return started;
   }
 
   /** Takes the next task that is to hear of the settlement of one that it depends on. */
@@ -415,6 +427,12 @@ export class Turn {
     if (deadline !== undefined) this.#ledger.attemptDeadlines.set(seq, deadline);
   }
 
+  #stepRow(row: TaskRow, event: TaskEvent): TaskRow {
+    const after = taskLifecycle.step(row, event);
+    if (after !== row) this.#keepStep({ kind: 'task', event, before: row, after });
+    return after;
+  }
+
   #stage(before: TaskRow | undefined, after: TaskRow): void {
     const { seq, batchId } = after.context;
     if (before !== undefined && isHeld(before.state) && !this.#tasks.has(seq)) {
@@ -442,7 +460,7 @@ export class Turn {
     const { key, batchId, type, workerId, error, startedAt, attempt } = context;
     const status = state as FinalTaskStatus;
     const settledSeq = ++this.#settledSeq;
-    this.results.push({
+    const stored: Mutable<StoredResult> = {
       taskId: taskIdOf(key, batchId),
       key,
       batchId,
@@ -451,14 +469,19 @@ export class Turn {
       status,
       // What a handler still returned after its abort is discarded.
       result: status === 'completed' ? result : null,
-      ...(error && { error: error.message, failure: error }),
       duration: startedAt === null ? 0 : Math.max(0, this.context.at - startedAt),
       timestamp: this.context.at,
       attempts: attempt,
       workerId,
       settledSeq,
       receivedAt: this.context.at
-    });
+    };
+    // Not spread into the literal, whose fields would be added one by one then: there is one for each task.
+    if (error !== null) {
+      stored.error = error.message;
+      stored.failure = error;
+    }
+    this.results.push(stored);
     if (this.context.tellsTasks) {
       this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
     }
