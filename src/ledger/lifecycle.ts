@@ -234,15 +234,17 @@ function compileAction(machine: AnyStateMachine, node: AnyStateNode, action: unk
       Object.assign(step.context, (assignment as Implementation)(step, paramsOf(params, step)));
     };
   }
-  const names = Object.keys(assignment as object);
-  const assigners = Object.values(assignment as object) as unknown[];
+  const fields = Object.entries(assignment as Record<string, unknown>);
+  // Of the step under way. One array for all of them: no assigner steps a row.
+  const values: unknown[] = fields.map(() => null);
   return (step) => {
     const given = paramsOf(params, step);
-    const values = assigners.map((value) =>
-      typeof value === 'function' ? (value as Implementation)(step, given) : value
-    );
+    for (let index = 0; index < fields.length; index++) {
+      const value = fields[index]![1];
+      values[index] = typeof value === 'function' ? (value as Implementation)(step, given) : value;
+    }
     // Written last: all values come from the context as it was before this action.
-    for (let index = 0; index < names.length; index++) step.context[names[index]!] = values[index];
+    for (let index = 0; index < fields.length; index++) step.context[fields[index]![0]] = values[index];
   };
 }
 
