@@ -107,8 +107,8 @@ export class Turn {
   readonly #newKeyHolders = new Map<string, number>();
   readonly #lingering: LingeringAttempt[] = [];
   readonly #told: Told[] = [];
-  /** Deadlines of rows as they were before the turn, by `seq`. */
-  readonly #deadlines = new Map<number, number>();
+  /** Deadlines as they were before the turn, of rows that were held then. */
+  readonly #deadlines: { readonly seq: number; readonly at: number }[] = [];
   readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
   readonly #counts: StagedCounts;
   readonly #waitingBefore: number;
@@ -403,6 +403,8 @@ export class Turn {
     for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
     this.#ledger.requests.putBack(this.requests.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
+    // Their attempts go on with the time that they had left.
+    for (const { seq, at } of this.#deadlines) this.#ledger.attemptDeadlines.set(seq, at);
     // What was given up first: with no grace, it may have begun to linger in this very turn.
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
@@ -415,16 +417,13 @@ export class Turn {
     this.#ledger.undoneSeq = this.#seq;
   }
 
-  /** Puts the committed row in the place of a staged one, with the time that its attempt had left. */
+  /** Puts the committed row in the place of a staged one. */
   #unstage(seq: number, staged: TaskRow): void {
     const committed = this.#ledger.tasks.get(seq);
     this.#ledger.move(staged, undefined, this.#limits);
     if (committed === undefined) return this.#ledger.dependents.forget(seq);
     this.#ledger.move(undefined, committed, this.#limits);
-    if (!isHeld(committed.state)) return;
-    this.#ledger.roster.retake(committed);
-    const deadline = this.#deadlines.get(seq);
-    if (deadline !== undefined) this.#ledger.attemptDeadlines.set(seq, deadline);
+    if (isHeld(committed.state)) this.#ledger.roster.retake(committed);
   }
 
   #stepRow(row: TaskRow, event: TaskEvent): TaskRow {
@@ -437,7 +436,8 @@ export class Turn {
     const { seq, batchId } = after.context;
     if (before !== undefined && isHeld(before.state) && !this.#tasks.has(seq)) {
       // One that has come was taken out already.
-      this.#deadlines.set(seq, this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow);
+      const at = this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow;
+      this.#deadlines.push({ seq, at });
     }
     this.#tasks.set(seq, after);
     this.#ledger.move(before, after, this.#limits);
