@@ -15,7 +15,7 @@ describe('turns', () => {
     await settled();
     told.length = 0;
 
-    const tasks = Array.from({ length: 10 }, (_, index) => ({ id: `${index}`, type: 'work', data: null }));
+    const tasks = Array.from({ length: 10 }, () => ({ type: 'work' as const, data: null }));
     const batchId = await fleet.submitBatch(tasks);
     await fleet.waitForBatch(batchId);
     await settled();
