@@ -15,8 +15,8 @@ describe('turns', () => {
     await settled();
     told.length = 0;
 
-    const tasks = Array.from({ length: 10 }, () => ({ type: 'work' as const, data: null }));
-    const batchId = await fleet.submitBatch(tasks);
+    const ids = Array.from({ length: 10 }, (_, index) => `${index}`);
+    const batchId = await fleet.submitBatch(ids.map((id) => ({ id, type: 'work', data: null })));
     await fleet.waitForBatch(batchId);
     await settled();
 
