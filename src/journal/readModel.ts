@@ -1,4 +1,5 @@
 import { createStore } from '@xstate/store';
+import { Immer, original, type Draft } from 'immer';
 import type { BatchStatus } from '../../machines/batch.ts';
 import type { TaskResult } from '../../machines/task.ts';
 import { batchStatusOf, withoutValue } from '../fleet/views.ts';
@@ -24,6 +25,14 @@ export interface TurnNews {
   readonly results: readonly StoredResult[];
 }
 
+/**
+ * What goes into the model is frozen where it is made, and taken over as it is: to freeze it all again, or to
+ * look for drafts in it, would cost as much as the rest of the update.
+ */
+const { produce } = new Immer({ autoFreeze: false });
+
+type Results = ReadModel['results'][number][];
+
 const empty: ReadModel = { stats: noStats, batches: [], results: [] };
 
 export type ReadModelStore = ReturnType<typeof createReadModel>;
@@ -32,7 +41,8 @@ export function createReadModel() {
   return createStore({
     context: empty,
     on: {
-      turnCommitted: (context, { news }: { news: TurnNews }) => updated(context, news),
+      turnCommitted: (context, { news }: { news: TurnNews }) =>
+        produce(context, (draft) => update(draft, news)),
       batchRemoved: (context, { batchId }: { batchId: string }) => ({
         ...context,
         batches: Object.freeze(context.batches.filter(({ id }) => id !== batchId))
@@ -41,26 +51,16 @@ export function createReadModel() {
   });
 }
 
-/** Frozen where it is made: whoever watches the model shares it with the fleet. */
-function updated(before: ReadModel, { stats, batches, results }: TurnNews): ReadModel {
-  return {
-    stats: Object.freeze(stats),
-    batches: batches.length === 0 ? before.batches : withLatestBatches(before.batches, batches),
-    results: results.length === 0 ? before.results : withLatestResults(before.results, results)
-  };
-}
-
-function withLatestBatches(before: ReadModel['batches'], rows: readonly BatchRow[]): ReadModel['batches'] {
-  const replaced = new Set(rows.map(({ context }) => context.id));
-  const others = before.filter(({ id }) => !replaced.has(id));
-  const latest = rows.map((row) => Object.freeze(batchStatusOf(row)));
-  return Object.freeze([...others, ...latest].slice(-maxBatches));
-}
-
-function withLatestResults(
-  before: ReadModel['results'],
-  results: readonly StoredResult[]
-): ReadModel['results'] {
+function update(draft: Draft<ReadModel>, { stats, batches, results }: TurnNews): void {
+  const before = original(draft)!;
+  draft.stats = Object.freeze(stats) as Draft<FleetStats>;
+  if (batches.length > 0) {
+    const replaced = new Set(batches.map(({ context }) => context.id));
+    const others = before.batches.filter(({ id }) => !replaced.has(id));
+    const latest = [...others, ...batches.map((row) => Object.freeze(batchStatusOf(row)))].slice(-maxBatches);
+    draft.batches = Object.freeze(latest) as Draft<BatchStatus[]>;
+  }
+  if (results.length === 0) return;
   const latest = results.slice(-maxResults).map((result) => Object.freeze(withoutValue(result)));
-  return Object.freeze([...before, ...latest].slice(-maxResults));
+  draft.results = Object.freeze([...before.results, ...latest].slice(-maxResults)) as Draft<Results>;
 }
