@@ -408,6 +408,32 @@ function poisonError({ error, policy }: AttemptEnd): TaskError {
   };
 }
 
+/** A copy of a task's context: an object literal like that of a new one, so that all of them have one layout. */
+export function copyOfTask(context: TaskContext): TaskContext {
+  return {
+    seq: context.seq,
+    key: context.key,
+    batchId: context.batchId,
+    type: context.type,
+    priority: context.priority,
+    tags: context.tags,
+    timeoutMs: context.timeoutMs,
+    maxRetries: context.maxRetries,
+    retryOf: context.retryOf,
+    createdAt: context.createdAt,
+    blockedBy: context.blockedBy,
+    readyAt: context.readyAt,
+    attempt: context.attempt,
+    failures: context.failures,
+    recoveries: context.recoveries,
+    workerId: context.workerId,
+    dueAt: context.dueAt,
+    startedAt: context.startedAt,
+    settledAt: context.settledAt,
+    error: context.error
+  };
+}
+
 function newContext(input: TaskInput | undefined): TaskContext {
   if (input === undefined) throw new Error('taskMachine: give it an input, or a snapshot to go on from');
   return {

@@ -53,7 +53,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a handler that ended with its worker is stuck for ever',
     file: 'src/turn/attemptRules.ts',
-    find: '  endLate(turn, ledger, attemptKey({ seq, attempt }));\n  const row = turn.task(seq);\n  if (row === undefined)',
+    find: '  endLate(turn, ledger, { seq, attempt });\n  const row = turn.task(seq);\n  if (row === undefined)',
     replace: '  const row = turn.task(seq);\n  if (row === undefined)',
     tests: ['test/fleetManager/heartbeats.test.ts']
   },

@@ -25,7 +25,7 @@ export function startedAttempts(turn: Turn, payloads: ReadonlyMap<number, Payloa
     const { data, metadata } = payload;
     const taskId = taskIdOf(key, batchId);
     const requestId = turn.requests.get(seq)?.id;
-    attempts.push({
+    const started: Attempt = {
       seq,
       attempt,
       key,
@@ -34,9 +34,9 @@ export function startedAttempts(turn: Turn, payloads: ReadonlyMap<number, Payloa
       type,
       data,
       metadata,
-      workerId: workerId!,
-      ...(requestId !== undefined && { requestId })
-    });
+      workerId: workerId!
+    };
+    attempts.push(requestId === undefined ? started : { ...started, requestId });
   }
   return { attempts, unreadable };
 }

@@ -42,9 +42,15 @@ export type LifecycleOf<TMachine extends AnyStateMachine> = Lifecycle<
  * no invokes, no delays, no wildcard events, nothing that has an effect. What cannot be stepped faithfully is
  * refused here, not discovered later.
  *
+ * @param copyOf - Copies a context. An object literal that names every field, in the order of the machine's own, is
+ * three times as fast as the spread, and keeps the copies of copies as small as the first.
  * @throws {LifecycleError} naming the machine, the state and the reason.
  */
-export function compileLifecycle<TMachine extends AnyStateMachine>(machine: TMachine): LifecycleOf<TMachine> {
+export function compileLifecycle<TMachine extends AnyStateMachine>(
+  machine: TMachine,
+  copyOf: (context: ContextFrom<TMachine>) => ContextFrom<TMachine> = spread
+): LifecycleOf<TMachine> {
+  const copy = (context: Context): Context => copyOf(context as ContextFrom<TMachine>) as Context;
   const states = compileStates(machine);
   const initial = machine.root.initial.target[0]!.key;
   const changesAtStart = [...states.values()].some(
@@ -55,22 +61,19 @@ export function compileLifecycle<TMachine extends AnyStateMachine>(machine: TMac
     create(input) {
       const event = { type: 'xstate.init', input };
       const given = initialContext(machine, input);
-      const context = changesAtStart ? { ...given } : given;
-      for (const action of states.get(initial)!.entry) action(context, event);
-      return settle(initial, context, event);
+      const step = { context: changesAtStart ? copy(given) : given, event };
+      for (const action of states.get(initial)!.entry) action(step);
+      return settle(initial, step);
     },
     step(row, event) {
-      const candidates = states.get(row.state)!.on.get((event as Event).type);
-      const transition = candidates && firstEnabled(candidates, row.context as Context, event as Event);
-      if (!transition) {
-        // An actor looks at `always` after every event: a guard of one may read it.
-        const { always } = states.get(row.state)!;
-        if (always.length === 0 || !firstEnabled(always, row.context as Context, event as Event)) return row;
-        return settle(row.state, { ...(row.context as Context) }, event as Event);
-      }
-      const context = { ...(row.context as Context) };
-      const state = take(transition, row.state, context, event as Event);
-      return settle(state, context, event as Event);
+      const { on, always } = states.get(row.state)!;
+      const step: Step = { context: row.context as Context, event: event as Event };
+      const candidates = on.get(step.event.type);
+      const transition = candidates && firstEnabled(candidates, step);
+      // An actor looks at `always` after every event: a guard of one may read it.
+      if (transition === undefined && (always.length === 0 || !firstEnabled(always, step))) return row;
+      step.context = copy(step.context);
+      return settle(transition === undefined ? row.state : take(transition, row.state, step), step);
     },
     isFinal: (state) => states.get(state)!.final,
     toSnapshot: ({ state, context }) =>
@@ -78,21 +81,20 @@ export function compileLifecycle<TMachine extends AnyStateMachine>(machine: TMac
   };
 
   /** Runs the actions of a transition on the (fresh) context; returns the state that it leads to. */
-  function take(transition: Transition, source: string, context: Context, event: Event): string {
-    const { target, reenter, actions } = transition;
+  function take({ target, reenter, actions }: Transition, source: string, step: Step): string {
     const moves = target !== null && (target !== source || reenter);
-    if (moves) for (const action of states.get(source)!.exit) action(context, event);
-    for (const action of actions) action(context, event);
-    if (moves) for (const action of states.get(target)!.entry) action(context, event);
+    if (moves) for (const action of states.get(source)!.exit) action(step);
+    for (const action of actions) action(step);
+    if (moves) for (const action of states.get(target)!.entry) action(step);
     return target ?? source;
   }
 
   /** Takes `always` transitions until none is enabled. */
-  function settle(state: string, context: Context, event: Event): Row<never, never> {
+  function settle(state: string, step: Step): Row<never, never> {
     for (let steps = 0; steps < maxMicrosteps; steps++) {
-      const transition = firstEnabled(states.get(state)!.always, context, event);
-      if (!transition) return { state, context } as Row<never, never>;
-      state = take(transition, state, context, event);
+      const transition = firstEnabled(states.get(state)!.always, step);
+      if (!transition) return { state, context: step.context } as Row<never, never>;
+      state = take(transition, state, step);
     }
     throw new LifecycleError(
       machine.id,
@@ -106,10 +108,14 @@ const maxMicrosteps = 1_000;
 
 type Context = Record<string, unknown>;
 type Event = { readonly type: string };
-type Arguments = { context: Context; event: Event };
-type Guard = (context: Context, event: Event) => boolean;
-/** Changes the context that it is given: the copy that belongs to the step under way. */
-type Action = (context: Context, event: Event) => void;
+/** A step under way, as guards and actions are given it: one object for all of them. */
+interface Step {
+  /** The row's own, until a transition is taken; then a copy, which the actions change. */
+  context: Context;
+  readonly event: Event;
+}
+type Guard = (step: Step) => boolean;
+type Action = (step: Step) => void;
 
 interface State {
   readonly on: ReadonlyMap<string, readonly Transition[]>;
@@ -126,13 +132,13 @@ interface Transition {
   readonly actions: readonly Action[];
 }
 
-function firstEnabled(
-  candidates: readonly Transition[],
-  context: Context,
-  event: Event
-): Transition | undefined {
+function spread<TContext>(context: TContext): TContext {
+  return { ...context };
+}
+
+function firstEnabled(candidates: readonly Transition[], step: Step): Transition | undefined {
   for (const candidate of candidates) {
-    if (candidate.guard === null || candidate.guard(context, event)) return candidate;
+    if (candidate.guard === null || candidate.guard(step)) return candidate;
   }
   return undefined;
 }
@@ -210,10 +216,7 @@ function compileGuard(machine: AnyStateMachine, node: AnyStateNode, guard: unkno
   const implementation: Implementation =
     machine.implementations.guards[type] ?? refuse(`guard "${type}" is not provided`);
   if ('check' in implementation) refuse(`guard "${type}" is composed (and, or, not, stateIn); write it out`);
-  return (context, event) => {
-    const args = { context, event };
-    return implementation(args, paramsOf(params, args)) as boolean;
-  };
+  return (step) => implementation(step, paramsOf(params, step)) as boolean;
 }
 
 function compileAction(machine: AnyStateMachine, node: AnyStateNode, action: unknown): Action {
@@ -227,21 +230,21 @@ function compileAction(machine: AnyStateMachine, node: AnyStateNode, action: unk
 
   const { assignment } = implementation;
   if (typeof assignment === 'function') {
-    return (context, event) => {
-      const args = { context, event };
-      Object.assign(context, (assignment as Implementation)(args, paramsOf(params, args)));
+    return (step) => {
+      Object.assign(step.context, (assignment as Implementation)(step, paramsOf(params, step)));
     };
   }
   const fields = Object.entries(assignment as Record<string, unknown>);
-  return (context, event) => {
-    const args = { context, event };
-    const values: unknown[] = [];
-    const given = paramsOf(params, args);
-    for (const [, value] of fields) {
-      values.push(typeof value === 'function' ? (value as Implementation)(args, given) : value);
+  // Of the step under way. One array for all of them: no assigner steps a row.
+  const values: unknown[] = fields.map(() => null);
+  return (step) => {
+    const given = paramsOf(params, step);
+    for (let index = 0; index < fields.length; index++) {
+      const value = fields[index]![1];
+      values[index] = typeof value === 'function' ? (value as Implementation)(step, given) : value;
     }
     // Written last: all values come from the context as it was before this action.
-    for (let index = 0; index < fields.length; index++) context[fields[index]![0]] = values[index];
+    for (let index = 0; index < fields.length; index++) step.context[fields[index]![0]] = values[index];
   };
 }
 
@@ -251,10 +254,10 @@ interface Assign {
   readonly assignment: unknown;
 }
 
-type Implementation = (args: Arguments, params: unknown) => unknown;
+type Implementation = (step: Step, params: unknown) => unknown;
 
-function paramsOf(params: unknown, args: Arguments): unknown {
-  return typeof params === 'function' ? (params as (args: Arguments) => unknown)(args) : params;
+function paramsOf(params: unknown, step: Step): unknown {
+  return typeof params === 'function' ? (params as (step: Step) => unknown)(step) : params;
 }
 
 function named(reference: unknown): { readonly type: string; readonly params?: unknown } | null {

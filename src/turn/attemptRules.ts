@@ -1,4 +1,4 @@
-import type { FinalTaskStatus, TaskError } from '../../machines/task.ts';
+import type { AttemptRef, FinalTaskStatus, TaskError } from '../../machines/task.ts';
 import type { TaskContext, TaskEvent } from '../../machines/taskMachine.ts';
 import type { DispatchLane, Offer } from '../ledger/dispatchQueue.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -12,7 +12,7 @@ import type { AttemptLost, AttemptReturned, AttemptSettled } from './turnInput.t
 /** Takes in how a handler ended. An attempt that is not the current one any more changes nothing. */
 export function settleAttempt(turn: Turn, ledger: Ledger, input: AttemptSettled): void {
   const { seq, attempt, outcome, commandId } = input;
-  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  endLate(turn, ledger, input);
   const row = turn.task(seq);
   const { at } = turn.context;
   const after =
@@ -32,7 +32,7 @@ export function settleAttempt(turn: Turn, ledger: Ledger, input: AttemptSettled)
 
 /** Takes in that an attempt died with its worker or process. */
 export function loseAttempt(turn: Turn, ledger: Ledger, { seq, attempt, reason }: AttemptLost): void {
-  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  endLate(turn, ledger, { seq, attempt });
   const row = turn.task(seq);
   if (row === undefined) return;
   const error: TaskError = { name: 'LostAttemptError', message: reason, retryable: true };
@@ -43,7 +43,7 @@ export function loseAttempt(turn: Turn, ledger: Ledger, { seq, attempt, reason }
 
 /** Takes in that nobody runs an attempt: it goes back to the queue, and what was over is waited for no longer. */
 export function returnAttempt(turn: Turn, ledger: Ledger, { seq, attempt }: AttemptReturned): void {
-  endLate(turn, ledger, attemptKey({ seq, attempt }));
+  endLate(turn, ledger, { seq, attempt });
   const row = turn.task(seq);
   if (row !== undefined) turn.stepTask(row, { type: 'attempt.released', attempt, at: turn.context.at });
 }
@@ -89,7 +89,7 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
 
 /** Gives queued tasks to workers with room or a request, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at, activeNow, config, types } = turn.context;
+  const { activeNow, config, types } = turn.context;
   const { queue, typeUse } = ledger;
   queue.configure(config.ageingMs, config.typeLimits);
   typeUse.configure(config.typeLimits);
@@ -118,10 +118,7 @@ export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
       continue;
     }
     if (request !== undefined) turn.takeRequest(request, seq);
-    const claimed = turn.stepTask(row, { type: 'task.claim', workerId });
-    // An executor in this process starts what it is given; a remote one would report the start itself.
-    const started = turn.stepTask(claimed, { type: 'attempt.started', attempt: claimed.context.attempt, at });
-    turn.started.push(started);
+    turn.startTask(row, workerId);
     typeUse.claim(row.context.type);
     turn.worker(workerId);
   }
@@ -221,7 +218,9 @@ function giveUp(turn: Turn, ledger: Ledger, key: string): void {
 }
 
 /** A handler that was waited for no longer has ended after all. */
-function endLate(turn: Turn, ledger: Ledger, key: string): void {
+function endLate(turn: Turn, ledger: Ledger, ref: AttemptRef): void {
+  if (ledger.lingering.size + ledger.givenUp.size === 0) return;
+  const key = attemptKey(ref);
   const attempt = ledger.lingering.get(key);
   ledger.givenUp.delete(key);
   if (attempt === undefined) return;

@@ -107,8 +107,8 @@ export class Turn {
   readonly #newKeyHolders = new Map<string, number>();
   readonly #lingering: LingeringAttempt[] = [];
   readonly #told: Told[] = [];
-  /** Deadlines of rows as they were before the turn, by `seq`. */
-  readonly #deadlines = new Map<number, number>();
+  /** Deadlines as they were before the turn, of rows that were held then. */
+  readonly #deadlines: { readonly seq: number; readonly at: number }[] = [];
   readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
   readonly #counts: StagedCounts;
   readonly #waitingBefore: number;
@@ -225,12 +225,24 @@ export class Turn {
    * @returns The staged row, or `row` itself when its machine ignores the event.
    */
   stepTask(row: TaskRow, event: TaskEvent, result: string | null = null): TaskRow {
-    const after = taskLifecycle.step(row, event);
+    const after = this.#stepRow(row, event);
     if (after === row) return row;
     this.#stage(row, after);
-    this.#keepStep({ kind: 'task', event, before: row, after });
     if (taskLifecycle.isFinal(after.state)) this.#settle(after, result);
     return after;
+  }
+
+  /**
+   * Claims a queued task for a worker that starts what it is given: one in this process. (A remote one would report the
+   * start itself.) The two steps are staged as one.
+   */
+  startTask(row: TaskRow, workerId: string): TaskRow {
+    const claimed = this.#stepRow(row, { type: 'task.claim', workerId });
+    const { attempt } = claimed.context;
+    const started = this.#stepRow(claimed, { type: 'attempt.started', attempt, at: this.context.at });
+    this.#stage(row, started);
+    this.started.push(started);
+    return started;
   }
 
   /** Takes the next task that is to hear of the settlement of one that it depends on. */
@@ -391,6 +403,8 @@ export class Turn {
     for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
     this.#ledger.requests.putBack(this.requests.values());
     for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
+    // Their attempts go on with the time that they had left.
+    for (const { seq, at } of this.#deadlines) this.#ledger.attemptDeadlines.set(seq, at);
     // What was given up first: with no grace, it may have begun to linger in this very turn.
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
@@ -403,23 +417,27 @@ export class Turn {
     this.#ledger.undoneSeq = this.#seq;
   }
 
-  /** Puts the committed row in the place of a staged one, with the time that its attempt had left. */
+  /** Puts the committed row in the place of a staged one. */
   #unstage(seq: number, staged: TaskRow): void {
     const committed = this.#ledger.tasks.get(seq);
     this.#ledger.move(staged, undefined, this.#limits);
     if (committed === undefined) return this.#ledger.dependents.forget(seq);
     this.#ledger.move(undefined, committed, this.#limits);
-    if (!isHeld(committed.state)) return;
-    this.#ledger.roster.retake(committed);
-    const deadline = this.#deadlines.get(seq);
-    if (deadline !== undefined) this.#ledger.attemptDeadlines.set(seq, deadline);
+    if (isHeld(committed.state)) this.#ledger.roster.retake(committed);
+  }
+
+  #stepRow(row: TaskRow, event: TaskEvent): TaskRow {
+    const after = taskLifecycle.step(row, event);
+    if (after !== row) this.#keepStep({ kind: 'task', event, before: row, after });
+    return after;
   }
 
   #stage(before: TaskRow | undefined, after: TaskRow): void {
     const { seq, batchId } = after.context;
     if (before !== undefined && isHeld(before.state) && !this.#tasks.has(seq)) {
       // One that has come was taken out already.
-      this.#deadlines.set(seq, this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow);
+      const at = this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow;
+      this.#deadlines.push({ seq, at });
     }
     this.#tasks.set(seq, after);
     this.#ledger.move(before, after, this.#limits);
@@ -442,7 +460,7 @@ export class Turn {
     const { key, batchId, type, workerId, error, startedAt, attempt } = context;
     const status = state as FinalTaskStatus;
     const settledSeq = ++this.#settledSeq;
-    this.results.push({
+    const stored: Mutable<StoredResult> = {
       taskId: taskIdOf(key, batchId),
       key,
       batchId,
@@ -451,14 +469,19 @@ export class Turn {
       status,
       // What a handler still returned after its abort is discarded.
       result: status === 'completed' ? result : null,
-      ...(error && { error: error.message, failure: error }),
       duration: startedAt === null ? 0 : Math.max(0, this.context.at - startedAt),
       timestamp: this.context.at,
       attempts: attempt,
       workerId,
       settledSeq,
       receivedAt: this.context.at
-    });
+    };
+    // Not spread into the literal, whose fields would be added one by one then: there is one for each task.
+    if (error !== null) {
+      stored.error = error.message;
+      stored.failure = error;
+    }
+    this.results.push(stored);
     if (this.context.tellsTasks) {
       this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
     }
