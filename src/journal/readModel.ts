@@ -1,5 +1,4 @@
 import { createStore } from '@xstate/store';
-import { Immer, original, type Draft } from 'immer';
 import type { BatchStatus } from '../../machines/batch.ts';
 import type { TaskResult } from '../../machines/task.ts';
 import { batchStatusOf, withoutValue } from '../fleet/views.ts';
@@ -25,14 +24,6 @@ export interface TurnNews {
   readonly results: readonly StoredResult[];
 }
 
-/**
- * What goes into the model is frozen where it is made, and taken over as it is: to freeze it all again, or to
- * look for drafts in it, would cost as much as the rest of the update.
- */
-const { produce } = new Immer({ autoFreeze: false });
-
-type Results = ReadModel['results'][number][];
-
 const empty: ReadModel = { stats: noStats, batches: [], results: [] };
 
 export type ReadModelStore = ReturnType<typeof createReadModel>;
@@ -41,8 +32,7 @@ export function createReadModel() {
   return createStore({
     context: empty,
     on: {
-      turnCommitted: (context, { news }: { news: TurnNews }) =>
-        produce(context, (draft) => update(draft, news)),
+      turnCommitted: (context, { news }: { news: TurnNews }) => updated(context, news),
       batchRemoved: (context, { batchId }: { batchId: string }) => ({
         ...context,
         batches: Object.freeze(context.batches.filter(({ id }) => id !== batchId))
@@ -51,16 +41,24 @@ export function createReadModel() {
   });
 }
 
-function update(draft: Draft<ReadModel>, { stats, batches, results }: TurnNews): void {
-  const before = original(draft)!;
-  draft.stats = Object.freeze(stats) as Draft<FleetStats>;
-  if (batches.length > 0) {
-    const replaced = new Set(batches.map(({ context }) => context.id));
-    const others = before.batches.filter(({ id }) => !replaced.has(id));
-    const latest = [...others, ...batches.map((row) => Object.freeze(batchStatusOf(row)))].slice(-maxBatches);
-    draft.batches = Object.freeze(latest) as Draft<BatchStatus[]>;
-  }
-  if (results.length === 0) return;
-  const latest = results.slice(-maxResults).map((result) => Object.freeze(withoutValue(result)));
-  draft.results = Object.freeze([...before.results, ...latest].slice(-maxResults)) as Draft<Results>;
+/** What the turn left as it was stays the same object. */
+function updated({ batches, results }: ReadModel, news: TurnNews): ReadModel {
+  return {
+    stats: Object.freeze(news.stats),
+    batches: news.batches.length === 0 ? batches : withBatches(batches, news.batches),
+    results: news.results.length === 0 ? results : withResults(results, news.results)
+  };
+}
+
+function withBatches(before: ReadModel['batches'], changed: readonly BatchRow[]): ReadModel['batches'] {
+  const replaced = new Set(changed.map(({ context }) => context.id));
+  const others = before.filter(({ id }) => !replaced.has(id));
+  const statuses = changed.map((row) => Object.freeze(batchStatusOf(row)));
+  return Object.freeze([...others, ...statuses].slice(-maxBatches));
+}
+
+function withResults(before: ReadModel['results'], added: readonly StoredResult[]): ReadModel['results'] {
+  const latest = added.slice(-maxResults).map((result) => Object.freeze(withoutValue(result)));
+  const kept = before.slice(Math.max(0, before.length + latest.length - maxResults));
+  return Object.freeze([...kept, ...latest]);
 }
