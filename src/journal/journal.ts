@@ -101,8 +101,8 @@ export class Journal {
   #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
-  /** Something has come since the last turn looked for what can be claimed. */
-  #hasNewcomers = false;
+  /** Another turn was called for since the last one was begun. */
+  #isCalled = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -172,7 +172,6 @@ export class Journal {
 
   /** Something may be claimed that could not: a worker or a handler has come. */
   lookForClaims(): void {
-    this.#hasNewcomers = true;
     this.#wake();
   }
 
@@ -288,7 +287,7 @@ export class Journal {
     }
     if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
-    this.#hasNewcomers = false;
+    this.#isCalled = false;
     let turn: Turn | null = null;
     let attempted: Attempted;
     let payloads: ReadonlyMap<number, Payload>;
@@ -436,7 +435,7 @@ export class Journal {
     this.#alarm.set(turn.context, this.#isOpen && !schedules.isWaitingForRoom);
     const more =
       !this.#inbox.isEmpty ||
-      this.#hasNewcomers ||
+      this.#isCalled ||
       sweeps.size > 0 ||
       dependents.hasNews ||
       turn.isCutShort ||
@@ -548,6 +547,7 @@ export class Journal {
   }
 
   #wake(): void {
+    this.#isCalled = true;
     if (this.#isAwake) return;
     this.#isAwake = true;
     this.#send({ type: 'turn.due' });
