@@ -304,7 +304,7 @@ export class Journal {
       this.#fail(error, turn, inputs);
       return;
     }
-    if (!this.#isHalted) this.#release(attempted, payloads);
+    if (!this.#isHalted) await this.#release(attempted, payloads);
   }
 
   /** What the schedules have due. A full queue is waited for, and a fleet that stops leaves it to the next start. */
@@ -379,7 +379,7 @@ export class Journal {
   }
 
   /** Everything that the world may see of a turn, now that it is durable. */
-  #release(attempted: Attempted, payloads: ReadonlyMap<number, Payload>): void {
+  async #release(attempted: Attempted, payloads: ReadonlyMap<number, Payload>): Promise<void> {
     const { executor } = this.#options;
     const { turn } = attempted;
     this.#failures = 0;
@@ -415,7 +415,9 @@ export class Journal {
     this.#autoscaling.look(turn);
     this.#health.look(config);
     this.#removals.take(turn);
-    this.#end(turn);
+    // What ends at once is heard before the turn does, so that the next one follows without being called for.
+    await null;
+    if (!this.#isHalted) this.#end(turn);
   }
 
   #tellObservers({ turn, inputs }: Attempted, commitMs: number): void {
@@ -542,7 +544,7 @@ export class Journal {
     this.#undecided = null;
     turn.apply();
     const payloads = await this.#readPayloads(turn);
-    if (!this.#isHalted) this.#release(attempted, payloads);
+    if (!this.#isHalted) await this.#release(attempted, payloads);
     return 'committed';
   }
 
