@@ -213,7 +213,8 @@ export const coordinatorMachine = setup({
   id: 'coordinator',
   description: 'Adds up the results of the fleet, and watches how the last ones went.',
   type: 'parallel',
-  context: ({ input }) => (input.restored === null ? nothingCollected : resumed(input.restored, input.window)),
+  context: ({ input }) =>
+    input.restored === null ? nothingCollected : resumed(input.restored, input.window),
   states: {
     health: {
       description: 'Whether enough of the last results are successes.',

@@ -416,7 +416,7 @@ export class Journal {
     this.#health.look(config);
     this.#removals.take(turn);
     // What ends at once is heard before the turn does, so that the next one follows without being called for.
-    await null;
+    await Promise.resolve();
     if (!this.#isHalted) this.#end(turn);
   }
 
