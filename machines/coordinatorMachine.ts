@@ -69,6 +69,8 @@ export interface CoordinatorContext {
 export interface CoordinatorInput {
   /** Context of its last snapshot, from which it goes on; `null`: nothing was collected yet. */
   readonly restored: CoordinatorContext | null;
+  /** Of the policy that holds now: what was caught up with may be more. Defaults to what is restored. */
+  readonly window?: number;
 }
 
 /** Results of one turn, added up. */
@@ -168,21 +170,16 @@ export const coordinatorMachine = setup({
       params.upToSettledSeq >= context.clearedSeq
   },
   actions: {
-    recordResults: assign({
-      successCount: ({ context }, params: ResultsAdded) => context.successCount + params.successCount,
-      failureCount: ({ context }, params: ResultsAdded) => context.failureCount + params.failureCount,
-      totalDuration: ({ context }, params: ResultsAdded) => context.totalDuration + params.totalDuration,
-      oldestResult: ({ context }, params: ResultsAdded) =>
-        context.oldestResult === null
-          ? params.oldestResult
-          : Math.min(context.oldestResult, params.oldestResult),
-      newestResult: ({ context }, params: ResultsAdded) =>
-        context.newestResult === null
-          ? params.newestResult
-          : Math.max(context.newestResult, params.newestResult),
-      settledSeq: (_, params: ResultsAdded) => params.settledSeq,
-      recent: ({ context }, params: ResultsAdded) => windowAfter(context, params)
-    }),
+    /** One function, not one for each field: it runs once a turn. */
+    recordResults: assign(({ context }, params: ResultsAdded) => ({
+      successCount: context.successCount + params.successCount,
+      failureCount: context.failureCount + params.failureCount,
+      totalDuration: context.totalDuration + params.totalDuration,
+      oldestResult: Math.min(context.oldestResult ?? Infinity, params.oldestResult),
+      newestResult: Math.max(context.newestResult ?? -Infinity, params.newestResult),
+      settledSeq: params.settledSeq,
+      recent: windowAfter(context, params)
+    })),
     /** The window stays: how the last results went is no statistic. */
     clearResults: assign(({ context }) => ({
       ...nothingCollected,
@@ -216,7 +213,8 @@ export const coordinatorMachine = setup({
   id: 'coordinator',
   description: 'Adds up the results of the fleet, and watches how the last ones went.',
   type: 'parallel',
-  context: ({ input }) => input.restored ?? nothingCollected,
+  context: ({ input }) =>
+    input.restored === null ? nothingCollected : resumed(input.restored, input.window),
   states: {
     health: {
       description: 'Whether enough of the last results are successes.',
@@ -310,6 +308,10 @@ export const nothingCollected: CoordinatorContext = {
   recent: '',
   degradedAt: null
 };
+
+function resumed(restored: CoordinatorContext, window = maxHealthWindow): CoordinatorContext {
+  return { ...restored, recent: restored.recent.slice(-window) };
+}
 
 /** The window once the results are in it; what was counted before is in it already. */
 function windowAfter({ recent, settledSeq }: CoordinatorContext, added: ResultsAdded): string {

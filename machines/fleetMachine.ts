@@ -211,8 +211,9 @@ export const fleetMachine = setup({
         mergeMetadata(context.metadata, params.patch)
     }),
     clearResults: sendTo('coordinator', { type: 'results.clear' }),
-    spawnCoordinator: assign(({ spawn }, params: Recovered) => {
-      spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator } });
+    spawnCoordinator: assign(({ context, spawn }, params: Recovered) => {
+      const { window } = context.config.health;
+      spawn('coordinator', { id: 'coordinator', input: { restored: params.coordinator, window } });
       return {};
     }),
     /** Where autoscaling is on. It goes on as it was, unless the fleet is declared with another one. */

@@ -27,13 +27,17 @@ import {
   type SnapshotMigrations
 } from './agentMigrations.ts';
 
-/** Persists the agents that changed since the last commit, each without its children. */
+/**
+ * Persists the agents that changed since the last commit, each without its children.
+ *
+ * The coordinator changes with every result: its sums are written when the statistics beside them are.
+ */
 export class AgentSnapshots {
   readonly #statistics: () => ResultStatistics;
   #fleetContext: FleetContext | null = null;
-  #coordinatorContext: unknown = null;
+  #coordinatorContext: CoordinatorContext | null = null;
   /** Of the snapshot that is offered: the coordinator may be told to clear while the store writes. */
-  #offeredCoordinator: unknown = null;
+  #offeredCoordinator: CoordinatorContext | null = null;
   #autoscalerContext: unknown = null;
   /** The same: the autoscaler may be told something meanwhile. */
   #offeredAutoscaler: unknown = null;
@@ -62,18 +66,24 @@ export class AgentSnapshots {
   changed(fleet: FleetSnapshot, isLast: boolean): StoredAgent[] {
     const agents: StoredAgent[] = [];
     if (fleet.context !== this.#fleetContext) agents.push(persist('fleet', fleetMachine, fleet));
+    const statistics = this.#statistics().checkpoint(isLast);
+    if (statistics !== null) agents.push(checkpointOf(statistics));
+    this.#offeredCoordinator = this.#coordinatorContext;
     const coordinator = snapshotOf(fleet, 'coordinator');
-    if (coordinator && coordinator.context !== this.#coordinatorContext) {
-      agents.push(persist('coordinator', coordinatorMachine, coordinator));
+    const context = coordinator?.context as CoordinatorContext | undefined;
+    if (
+      context !== undefined &&
+      context !== this.#coordinatorContext &&
+      (isLast || statistics !== null || saysMore(context, this.#coordinatorContext))
+    ) {
+      agents.push(persist('coordinator', coordinatorMachine, coordinator!));
+      this.#offeredCoordinator = context;
     }
-    this.#offeredCoordinator = coordinator?.context ?? null;
     const autoscaler = snapshotOf(fleet, 'autoscaler');
     if (autoscaler && autoscaler.context !== this.#autoscalerContext) {
       agents.push(persist('autoscaler', autoscalerMachine, autoscaler));
     }
     this.#offeredAutoscaler = autoscaler?.context ?? null;
-    const statistics = this.#statistics().checkpoint(isLast);
-    if (statistics !== null) agents.push(checkpointOf(statistics));
     this.#offeredSlots = [...this.#changedSlots];
     // What changes while the store writes is a change for the next commit.
     this.#changedSlots.clear();
@@ -168,6 +178,16 @@ function assertStates(
   for (const [region, { states }] of Object.entries(regions)) {
     assertOneOf(`${path}.${region}`, value[region], Object.keys(states));
   }
+}
+
+/** Whether it says what no result does. Its sums may be a checkpoint behind: the start adds the results since. */
+function saysMore(context: CoordinatorContext, stored: CoordinatorContext | null): boolean {
+  return (
+    stored === null ||
+    context.clearedSeq !== stored.clearedSeq ||
+    context.removedSeq !== stored.removedSeq ||
+    context.degradedAt !== stored.degradedAt
+  );
 }
 
 type Persistable = Pick<typeof fleetMachine, 'id'> & { getPersistedSnapshot(snapshot: never): unknown };

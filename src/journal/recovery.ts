@@ -113,7 +113,7 @@ async function reattach(executor: Executor, rows: readonly TaskRow[]): Promise<T
   return inputs;
 }
 
-/** The snapshot may be a turn older than the results: the coordinator is told of those that it missed. */
+/** The snapshot is older than the results: the coordinator is told of those that it missed. */
 async function catchUp(
   store: Store,
   scope: string,

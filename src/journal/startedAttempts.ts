@@ -24,18 +24,8 @@ export function startedAttempts(turn: Turn, payloads: ReadonlyMap<number, Payloa
     }
     const { data, metadata } = payload;
     const taskId = taskIdOf(key, batchId);
+    const started = { seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! };
     const requestId = turn.requests.get(seq)?.id;
-    const started: Attempt = {
-      seq,
-      attempt,
-      key,
-      taskId,
-      batchId,
-      type,
-      data,
-      metadata,
-      workerId: workerId!
-    };
     attempts.push(requestId === undefined ? started : { ...started, requestId });
   }
   return { attempts, unreadable };

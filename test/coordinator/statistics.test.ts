@@ -137,21 +137,25 @@ describe('statistics', () => {
     expect(await statisticsOf(fleet.coordinator)).toEqual(before);
   });
 
-  it('are written now and then, not with every turn', async () => {
+  it.each([
+    ['statistics', 2],
+    // Once more: as it begins.
+    ['coordinator', 3]
+  ])('are written now and then, not with every turn: %s', async (written, times) => {
     const inner = memoryStore();
-    const written: number[] = [];
+    const commits: number[] = [];
     const store: typeof inner = {
       ...inner,
       commit: (commit) => {
-        if (commit.agents.some(({ id }) => id === 'statistics')) written.push(commit.head.settledSeq);
+        if (commit.agents.some(({ id }) => id === written)) commits.push(commit.head.settledSeq);
         return inner.commit(commit);
       }
     };
     const { agent } = await startAgent({ store });
     for (let id = 0; id < 2_500; id++) await agent.submitResult('w', { ...done, taskId: `${id}` });
-    expect(written).toHaveLength(2);
+    expect(commits).toHaveLength(times);
     await agent.stop();
-    expect(written).toHaveLength(3);
+    expect(commits).toHaveLength(times + 1);
   });
 });
 
@@ -159,6 +163,8 @@ async function statisticsOf(coordinator: CoordinatorAgent) {
   return {
     hours: await coordinator.getHourlyStats(),
     workers: await coordinator.getTopWorkers(100),
-    durations: await coordinator.getDurations()
+    durations: await coordinator.getDurations(),
+    summary: await coordinator.getSummary(),
+    health: coordinator.health
   };
 }

@@ -373,6 +373,37 @@ describe('a submission', () => {
 
     expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'completed', totalTasks: 3 });
   });
+
+  it('takes the name of a batch whose removal ends while the turn that waits for it is committed', async () => {
+    const inner = memoryStore();
+    const removal = gate();
+    const { store, next } = faultyStore({
+      ...inner,
+      removeBatch: async (...asked) => {
+        await removal.promise;
+        return inner.removeBatch(...asked);
+      }
+    });
+    const { fleet } = await startFleet({ handlers: { work: () => 'done' }, store });
+    await fleet.waitForBatch(await fleet.submitBatch(tasks(2), { batchId: 'b' }));
+    // What a turn starts would have the submission looked at again.
+    await fleet.pause();
+    const removed = fleet.removeBatch('b');
+    await settled();
+    const { open } = slowCommit(next);
+    const submitted = Promise.all([
+      fleet.submitBatch(tasks(3), { batchId: 'b' }),
+      fleet.submitBatch(tasks(1), { batchId: 'other' })
+    ]);
+    await settled();
+    removal.open();
+    await removed;
+    open();
+    await settled();
+
+    expect(await fleet.getBatchStatus('b')).toMatchObject({ status: 'pending', totalTasks: 3 });
+    await submitted;
+  });
 });
 
 /** Runs handlers in this process, with some of its parts in the test's hands. */
