@@ -47,7 +47,11 @@ export type WorkerEvent =
     }
   // Facts, told to the worker
   | { readonly type: 'attempts.begun' }
-  | ({ readonly type: 'attempts.ended' } & WorkDone)
+  /**
+   * `successor`: the worker that follows if this was the last task of this one, where nothing has to be cleaned up or made.
+   * Whoever offers it sees by the incarnation whether it was taken: it is not reported.
+   */
+  | ({ readonly type: 'attempts.ended'; readonly successor?: WorkerSpawn } & WorkDone)
   /** It has not answered for two heartbeats. */
   | { readonly type: 'heartbeat.missed' }
   /** It has answered after all. `isBusy`: it holds an attempt. */
@@ -99,6 +103,7 @@ export interface WorkerSpawn {
   readonly tags: readonly string[];
 }
 
+type Ended = Extract<WorkerEvent, { readonly type: 'attempts.ended' }>;
 type Limits = Pick<WorkerReport, 'concurrency' | 'tasksPerWorker' | 'tags'>;
 
 /** What a worker offers: the tags of its slot and its own. */
@@ -109,6 +114,20 @@ export function offeredTags({ slotTags, ownTags }: WorkerContext): readonly stri
 /** The id that tasks and results carry: a replaced worker is another worker. */
 export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>): string {
   return worker.incarnation === 1 ? worker.slot : `${worker.slot}.${worker.incarnation}`;
+}
+
+/** What a worker says of itself. */
+export function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerReport {
+  return {
+    type,
+    slot: context.slot,
+    workerId: workerIdOf(context),
+    concurrency: context.concurrency,
+    tasksPerWorker: context.tasksPerWorker,
+    tags: offeredTags(context),
+    spawnedAt: context.spawnedAt,
+    problem: context.problem
+  };
 }
 
 /**
@@ -132,8 +151,8 @@ export const workerMachine = setup({
     )
   },
   guards: {
-    isSpent: ({ context }, params: WorkDone) =>
-      context.tasksPerWorker !== null && params.taken >= context.tasksPerWorker,
+    isSpent: ({ context }, params: WorkDone) => isSpent(context, params),
+    isSucceeded: ({ context }, params: Ended) => params.successor !== undefined && isSpent(context, params),
     isBusy: (_, params: { isBusy: boolean }) => params.isBusy
   },
   actions: {
@@ -155,6 +174,14 @@ export const workerMachine = setup({
       spawnedAt: (_, params: WorkerSpawn) => params.at,
       ownTags: (_, params: WorkerSpawn) => params.tags
     }),
+    /** `recordWork`, `recordSuccessor` and `recordSpawn` in one: each costs XState a copy of the snapshot, and there is one succession for each task. */
+    recordSuccession: assign(({ context }, params: Ended) => ({
+      completed: context.completed + params.completed,
+      failed: context.failed + params.failed,
+      incarnation: context.incarnation + 1,
+      ownTags: params.successor!.tags,
+      spawnedAt: params.successor!.at
+    })),
     recordProblem: assign({ problem: (_, params: { error: unknown }) => problemOf(params.error).message }),
     clearProblem: assign({ problem: null }),
     report: enqueueActions(
@@ -243,6 +270,13 @@ export const workerMachine = setup({
       tags: ['accepting'],
       on: {
         'attempts.ended': [
+          {
+            description:
+              'It has taken its last task, and the next one, which needs nothing, is there at once.',
+            guard: { type: 'isSucceeded', params: ({ event }) => event },
+            target: 'idle',
+            actions: { type: 'recordSuccession', params: ({ event }) => event }
+          },
           {
             description: 'It has taken its last task.',
             guard: { type: 'isSpent', params: ({ event }) => event },
@@ -426,15 +460,6 @@ export const workerMachine = setup({
   }
 });
 
-function reportOf(context: WorkerContext, type: WorkerReport['type']): WorkerReport {
-  return {
-    type,
-    slot: context.slot,
-    workerId: workerIdOf(context),
-    concurrency: context.concurrency,
-    tasksPerWorker: context.tasksPerWorker,
-    tags: offeredTags(context),
-    spawnedAt: context.spawnedAt,
-    problem: context.problem
-  };
+function isSpent({ tasksPerWorker }: WorkerContext, { taken }: WorkDone): boolean {
+  return tasksPerWorker !== null && taken >= tasksPerWorker;
 }

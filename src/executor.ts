@@ -82,6 +82,12 @@ export interface Executor {
    * calls neither `startWorker` nor `stopWorker`. Defaults to `false`.
    */
   readonly isSelfStaffed?: boolean;
+  /**
+   * Whether a worker is nothing but an id: `startWorker` and `stopWorker` have nothing to do, and the fleet leaves them out
+   * where a worker has taken its last task and the next one follows. Whoever wraps an executor and does something in them
+   * leaves this out. Defaults to `false`.
+   */
+  readonly workersAreIds?: boolean;
 
   start(reports: ExecutorReports): Promise<void>;
 

@@ -171,6 +171,7 @@ async function audit(world: World): Promise<void> {
   for (;;) {
     const page = await store.listTasks('simulated', { after, limit: 1_000 });
     for (const { row } of page) {
+      // What has settled the store keeps in columns: it reads as a row like the one that was seen.
       if (!isDeepStrictEqual(witness.rows.get(row.context.key), row))
         findings.add('lost', `${row.context.key} reads differently`);
     }

@@ -1,21 +1,40 @@
-import type { AnyActorRef } from 'xstate';
+import type { ActorRefFrom, AnyActorRef } from 'xstate';
 import { outcomesOf, type CoordinatorEvent } from '../../machines/coordinatorMachine.ts';
 import type { FleetConfig } from '../../machines/fleetConfig.ts';
+import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetEvent, FleetRef } from '../../machines/fleetMachine.ts';
-import type { WorkerEvent, WorkerReport } from '../../machines/workerMachine.ts';
+import { noTags } from '../../machines/tags.ts';
+import {
+  reportOf,
+  type WorkerEvent,
+  type workerMachine,
+  type WorkerReport,
+  type WorkerSpawn
+} from '../../machines/workerMachine.ts';
+import type { Clock } from '../clock.ts';
 import type { ActiveClock } from '../journal/activeClock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { isHolding, workDoneOf } from '../ledger/roster.ts';
+import { isHolding, workDoneOf, type Place } from '../ledger/roster.ts';
 import type { Turn } from '../turn/turn.ts';
 
 /** How long the place of a worker that could not be made stays empty, ms of active time. */
 const brokenWorkerPauseMs = 1_000;
 
+export interface AgentMessagesOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly active: ActiveClock;
+  /** Whether a worker is nothing but an id: the one that follows is there at once. */
+  readonly workersAreIds: boolean;
+  readonly fleet: () => FleetRef;
+  /** Takes in what a worker would have said of itself. */
+  readonly record: (report: WorkerReport) => void;
+}
+
 /** What passes between the turns and the agents: the workers' reports, and what a committed turn means for them. */
 export class AgentMessages {
+  readonly #options: AgentMessagesOptions;
   readonly #ledger: Ledger;
-  readonly #active: ActiveClock;
-  readonly #fleet: () => FleetRef;
   /** The config that the workers were told of; `null` before the first turn. */
   #appliedConfig: FleetConfig | null = null;
   /** Workers of refused turns, which may have changed all the same: an outcome is taken in once. */
@@ -23,10 +42,9 @@ export class AgentMessages {
   /** Workers that may have taken their last task before they were told so: by id, their slots. */
   readonly #spent = new Map<string, string>();
 
-  constructor(ledger: Ledger, active: ActiveClock, fleet: () => FleetRef) {
-    this.#ledger = ledger;
-    this.#active = active;
-    this.#fleet = fleet;
+  constructor(options: AgentMessagesOptions) {
+    this.#options = options;
+    this.#ledger = options.ledger;
   }
 
   /** Takes in what a worker said of itself. */
@@ -36,7 +54,8 @@ export class AgentMessages {
     if (report.type === 'worker.offering') this.#spent.set(report.workerId, report.slot);
     if (report.type === 'worker.withdrawn') this.#endIfIdle(report);
     if (report.type === 'worker.broken') {
-      this.#ledger.workerDeadlines.set(report.slot, this.#active.now() + brokenWorkerPauseMs);
+      const pausedUntil = this.#options.active.now() + brokenWorkerPauseMs;
+      this.#ledger.workerDeadlines.set(report.slot, pausedUntil);
     }
   }
 
@@ -45,8 +64,14 @@ export class AgentMessages {
     for (const workerId of turn.workers.keys()) this.#untold.add(workerId);
   }
 
-  /** A worker hears when it becomes busy and when it is idle again, not of each task in between. */
-  tellWorkers(turn: Turn): void {
+  /**
+   * A worker hears when it becomes busy and when it is idle again, not of each task in between.
+   *
+   * @returns What to tell of those that were replaced at once, which do not report it: a turn may replace hundreds.
+   */
+  tellWorkers(turn: Turn): readonly FleetFact[] {
+    const facts: FleetFact[] = [];
+    const successor = this.#successor();
     for (const workerId of this.#untold) turn.worker(workerId);
     this.#untold.clear();
     for (const [workerId, { completed, failed }] of turn.workers) {
@@ -57,10 +82,9 @@ export class AgentMessages {
       const isBusy = isHolding(place);
       if (isBusy === place.isBusy) continue;
       place.isBusy = isBusy;
-      this.#tell(
-        place.slot,
-        isBusy ? { type: 'attempts.begun' } : { type: 'attempts.ended', ...workDoneOf(place) }
-      );
+      if (isBusy) this.#tell(place.slot, { type: 'attempts.begun' });
+      else if (successor === null || !isSpent(place)) this.#tellEnd(place);
+      else this.#replace(place, successor, facts);
     }
     for (const workerId of turn.wedgedWorkers) {
       const place = this.#ledger.roster.get(workerId);
@@ -68,6 +92,7 @@ export class AgentMessages {
     }
     for (const [workerId, slot] of this.#spent) this.#retireIfSpent(workerId, slot);
     this.#spent.clear();
+    return facts;
   }
 
   tellWorker(slot: string, event: WorkerEvent): void {
@@ -115,31 +140,64 @@ export class AgentMessages {
   adjustWorkers(config: FleetConfig, spare: readonly string[]): void {
     const isChanged = this.#appliedConfig !== config;
     this.#appliedConfig = config;
-    const broken = this.#ledger.workerDeadlines.takeDue(this.#active.now());
+    const broken = this.#ledger.workerDeadlines.takeDue(this.#options.active.now());
     if (isChanged || broken.length > 0) {
-      this.#fleet().send({ type: 'workers.adjust', spare } satisfies FleetEvent);
+      this.#options.fleet().send({ type: 'workers.adjust', spare } satisfies FleetEvent);
     }
   }
 
   /** A worker that had taken its last task before it was told so hears of no end that would replace it. */
   #retireIfSpent(workerId: string, slot: string): void {
     const place = this.#ledger.roster.get(workerId);
-    if (place === undefined || isHolding(place) || place.taken < place.tasksPerWorker) return;
+    if (place === undefined || isHolding(place) || !isSpent(place)) return;
     this.#tell(slot, { type: 'worker.retire' });
   }
 
   /** An unresponsive worker that is drained may hold nothing: then it would wait for an end that never comes. */
-  #endIfIdle({ slot, workerId }: WorkerReport): void {
+  #endIfIdle({ workerId }: WorkerReport): void {
     const place = this.#ledger.roster.get(workerId);
-    if (place !== undefined && !place.isBusy) {
-      this.#tell(slot, { type: 'attempts.ended', ...workDoneOf(place) });
-    }
+    if (place !== undefined && !place.isBusy) this.#tellEnd(place);
+  }
+
+  #tellEnd(place: Place): void {
+    this.#tell(place.slot, { type: 'attempts.ended', ...workDoneOf(place) });
+  }
+
+  /** What follows a worker that has taken its last task; `null`: it has to be made. */
+  #successor(): WorkerSpawn | null {
+    const { workersAreIds, clock } = this.#options;
+    return workersAreIds ? { at: clock.now(), tags: noTags } : null;
+  }
+
+  /** Tells a worker that it has taken its last task. Unless it was to stop anyway, its slot has the next one then. */
+  #replace(place: Place, successor: WorkerSpawn, facts: FleetFact[]): void {
+    const worker = this.#agent(place.slot) as ActorRefFrom<typeof workerMachine> | undefined;
+    if (worker === undefined) return;
+    const before = worker.getSnapshot().context;
+    worker.send({ type: 'attempts.ended', ...workDoneOf(place), successor });
+    const after = worker.getSnapshot().context;
+    if (after.incarnation === before.incarnation) return;
+    const stopped = reportOf(before, 'worker.stopped');
+    const ready = reportOf(after, 'worker.ready');
+    this.#options.record(stopped);
+    this.#options.record(ready);
+    facts.push(
+      { type: 'worker.stopped', workerId: stopped.workerId },
+      { type: 'worker.spawned', workerId: ready.workerId }
+    );
   }
 
   #tell(id: string, event: WorkerEvent | CoordinatorEvent): void {
-    const children = this.#fleet().getSnapshot().children as Readonly<
-      Record<string, AnyActorRef | undefined>
-    >;
-    children[id]?.send(event);
+    this.#agent(id)?.send(event);
   }
+
+  #agent(id: string): AnyActorRef | undefined {
+    const { children } = this.#options.fleet().getSnapshot();
+    return (children as Readonly<Record<string, AnyActorRef | undefined>>)[id];
+  }
+}
+
+/** Whether a worker has taken its last task. */
+function isSpent({ taken, tasksPerWorker }: Place): boolean {
+  return taken >= tasksPerWorker;
 }

@@ -7,6 +7,8 @@ import type { HandlerRegistry } from '../handlers/handlerRegistry.ts';
 export interface AttemptSource {
   /** Task types that it can run. `null`: any. */
   readonly types: ReadonlySet<string> | null;
+  /** Whether a worker is nothing but an id, which need not be started or stopped. */
+  readonly workersAreIds: boolean;
   /** By what the data of a type's tasks is read when they are submitted; `undefined`: it is taken as it comes. */
   schemaOf(type: string): StandardSchemaV1 | undefined;
   /** The code that runs the attempt; `undefined`: there is none. */
@@ -21,6 +23,7 @@ export interface AttemptSource {
 export function handlerSource(handlers: HandlerRegistry): AttemptSource {
   return {
     types: handlers.types,
+    workersAreIds: true,
     schemaOf: (type) => handlers.schemaOf(type),
     handlerOf: ({ type }) => handlers.get(type),
     startWorker: () => Promise.resolve(),
@@ -36,6 +39,7 @@ export function withBefore(
 ): AttemptSource {
   return {
     types: source.types,
+    workersAreIds: source.workersAreIds,
     schemaOf: (type) => source.schemaOf(type),
     handlerOf: (attempt) => {
       const handler = source.handlerOf(attempt);

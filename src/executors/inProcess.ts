@@ -47,6 +47,7 @@ export function inProcessOf(source: AttemptSource, options: InProcessOptions = {
 
 class InProcessExecutor implements Executor {
   readonly types: ReadonlySet<string> | null;
+  readonly workersAreIds: boolean;
   readonly #source: AttemptSource;
   readonly #runner: AttemptRunner;
   readonly #isolates: boolean;
@@ -55,6 +56,7 @@ class InProcessExecutor implements Executor {
   constructor(source: AttemptSource, { shouldRetry, onDetachedError }: InProcessOptions) {
     this.#source = source;
     this.types = source.types;
+    this.workersAreIds = source.workersAreIds;
     this.#isolates = onDetachedError !== 'exit';
     this.#runner = new AttemptRunner({
       owner: this,

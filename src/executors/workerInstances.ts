@@ -26,6 +26,7 @@ export interface WorkerInstancesOptions {
 /** Workers of a fleet that are objects: each is made for one id, used until its place wants another, and stopped. */
 export class WorkerInstances implements AttemptSource {
   readonly types = null;
+  readonly workersAreIds = false;
   readonly #options: WorkerInstancesOptions;
   readonly #instances = new Map<string, AnyWorkerAgent>();
   /** Ids that are wanted: one whose instance comes late is not, when the worker was stopped meanwhile. */

@@ -107,7 +107,14 @@ export class Journal {
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#active = new ActiveClock(options.clock);
-    this.#agents = new AgentMessages(this.ledger, this.#active, () => this.#fleet!);
+    this.#agents = new AgentMessages({
+      ledger: this.ledger,
+      clock: options.clock,
+      active: this.#active,
+      workersAreIds: options.executor.workersAreIds === true,
+      fleet: () => this.#fleet!,
+      record: (report) => this.recordReport(report)
+    });
     this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
     this.#health = new WorkerHealth({
       executor: options.executor,
@@ -392,7 +399,7 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
-    this.#agents.tellWorkers(turn);
+    const replacements = this.#agents.tellWorkers(turn);
     // Who looks on, at rows or workers, may have stopped the actor: then no time begins, and no handler.
     if (this.#isHalted) return;
     // Before any time begins: the process may be stopped at any point from here on.
@@ -410,7 +417,8 @@ export class Journal {
     this.#agents.tellCoordinator(turn);
     if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
-    if (turn.facts.length > 0) this.#send({ type: 'facts.released', facts: turn.facts });
+    const facts = replacements.length === 0 ? turn.facts : [...turn.facts, ...replacements];
+    if (facts.length > 0) this.#send({ type: 'facts.released', facts });
     // So may who listens.
     if (this.#isHalted) return;
     const { config } = turn.context;

@@ -102,6 +102,36 @@ describe('getWorkers', () => {
     expect(await fleet.getStats()).toMatchObject({ completedTasks: 1_005 });
   });
 
+  it.each([
+    ['asks for the first one only where workers are ids', true, ['worker-1']],
+    ['asks for each one otherwise', undefined, ['worker-1', 'worker-1.2', 'worker-1.3']]
+  ])('tells of each that takes one task, and %s', async (_, workersAreIds, asked) => {
+    const started: string[] = [];
+    const startWorker = (workerId: string) => Promise.resolve(void started.push(workerId));
+    const executor = Object.assign(inProcess({ work: () => 1 }), { startWorker, workersAreIds });
+    const { fleet } = await startFleet<Handlers>({
+      executor,
+      config: { maxConcurrentWorkers: 1, tasksPerWorker: 1 }
+    });
+    const told: string[] = [];
+    fleet.on('task.settled', ({ key, workerId }) => told.push(`${key} by ${workerId}`));
+    fleet.on('worker.spawned', ({ workerId }) => told.push(`spawned ${workerId}`));
+    fleet.on('worker.stopped', ({ workerId }) => told.push(`stopped ${workerId}`));
+    for (const id of ['a', 'b']) await fleet.submit('work', null, { id });
+    await settled();
+
+    expect(told).toEqual([
+      'a by worker-1',
+      'stopped worker-1',
+      'spawned worker-1.2',
+      'b by worker-1.2',
+      'stopped worker-1.2',
+      'spawned worker-1.3'
+    ]);
+    expect(started).toEqual(asked);
+    expect(await statuses(fleet, { status: ['completed'] })).toHaveLength(2);
+  });
+
   it('finds workers by their tags', async () => {
     class Tagged extends FleetManager {
       protected override getWorkerInstance(id: string) {

@@ -258,6 +258,33 @@ describe('workerMachine', () => {
     ]);
   });
 
+  it('is replaced in one step, which it does not report, where the next worker needs nothing', async () => {
+    const { worker, starts, stops, reports } = await idleWorker({ tasksPerWorker: 2, tags: ['gpu'] });
+    const successor: WorkerSpawn = { at: now + 1, tags: ['arm'] };
+    worker.send({ type: 'attempts.begun' });
+    worker.send({ type: 'attempts.ended', taken: 1, completed: 0, failed: 1, successor });
+    expect(worker.getSnapshot().context).toMatchObject({ incarnation: 1, spawnedAt: now });
+    worker.send({ type: 'attempts.begun' });
+    worker.send({ type: 'attempts.ended', taken: 2, completed: 1, failed: 0, successor });
+
+    expect(worker.getSnapshot()).toMatchObject({
+      value: 'idle',
+      context: { incarnation: 2, spawnedAt: now + 1, ownTags: ['arm'], completed: 1, failed: 1 }
+    });
+    expect([starts.length, stops.length, reports()]).toEqual([1, 0, []]);
+  });
+
+  it.each<[command: 'worker.drain' | 'worker.retire', then: State]>([
+    ['worker.drain', 'stopping'],
+    ['worker.retire', 'recycling']
+  ])('after %s is cleaned up whatever could follow it', async (command, then) => {
+    const { worker } = await idleWorker({ tasksPerWorker: 1 });
+    worker.send({ type: 'attempts.begun' });
+    worker.send({ type: command });
+    worker.send({ ...ended(1), successor: spawn });
+    expect(worker.getSnapshot()).toMatchObject({ value: then, context: { incarnation: 1 } });
+  });
+
   it('is replaced when it is retired, once it is empty', async () => {
     const { worker, starts, stops, reached } = await idleWorker();
     worker.send({ type: 'attempts.begun' });

@@ -14,7 +14,8 @@ export const workerModel = modelOf(workerMachine, {
     'attempts.begun': [{}],
     'attempts.ended': [
       { taken: 1, completed: 1, failed: 0 },
-      { taken: 2, completed: 0, failed: 1 }
+      { taken: 2, completed: 0, failed: 1 },
+      { taken: 2, completed: 1, failed: 0, successor: { at: now, tags: [] } }
     ],
     'heartbeat.missed': [{}],
     'heartbeat.heard': [{ isBusy: true }, { isBusy: false }],
