@@ -19,7 +19,7 @@ import type { HandlerContext, Handlers } from './handlers/handler.ts';
 import { HandlerRegistry } from './handlers/handlerRegistry.ts';
 import type { ShouldRetry } from './handlers/outcome.ts';
 import { Journal } from './journal/journal.ts';
-import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
+import { ReadModelFeed } from './journal/readModelFeed.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { Store, StoredResult } from './store.ts';
@@ -173,7 +173,7 @@ const anybody = (): Audience => ({
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(
   options: ResolvedOptions,
-  readModel: ReadModelStore = createReadModel(),
+  readModel: ReadModelFeed = new ReadModelFeed(),
   audience: Audience = anybody()
 ): Fleet {
   const { name, store, executor, clock } = options;
