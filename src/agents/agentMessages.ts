@@ -13,7 +13,7 @@ import { addedResults } from './addedResults.ts';
 const brokenWorkerPauseMs = 1_000;
 
 /** Successes of which the coordinator hears at once, while turn follows upon turn. */
-const bundledSuccesses = 100;
+const bundledSuccesses = 1_000;
 
 /** What passes between the turns and the agents: the workers' reports, and what a committed turn means for them. */
 export class AgentMessages {

@@ -12,7 +12,8 @@ export class ReadModelFeed {
   #isFollowed = false;
 
   constructor() {
-    const { get, getSnapshot, inspect, subscribe } = this.store;
+    const { store } = this;
+    const read = store.getSnapshot.bind(store);
     const followed =
       <TArguments extends unknown[], TResult>(method: (...args: TArguments) => TResult) =>
       (...args: TArguments): TResult => {
@@ -20,15 +21,15 @@ export class ReadModelFeed {
         this.#catchUp();
         return method(...args);
       };
-    Object.assign(this.store, {
+    Object.assign(store, {
       getSnapshot: () => {
         this.#catchUp();
-        return getSnapshot();
+        return read();
       },
       // Atoms read it with `get`, also those of `select`, and are told of what they have read.
-      get: followed(get),
-      inspect: followed(inspect),
-      subscribe: followed(subscribe)
+      get: followed(store.get.bind(store)),
+      inspect: followed(store.inspect.bind(store)),
+      subscribe: followed(store.subscribe.bind(store))
     });
   }
 

@@ -66,16 +66,16 @@ describe('the health of a coordinator', () => {
       },
       inspectRows: false
     });
-    const tasks = Array.from({ length: 250 }, (_, index) => ({
+    const tasks = Array.from({ length: 1_100 }, (_, index) => ({
       id: `${index}`,
       type: 'greet' as const,
       data: null
     }));
     await fleet.waitForBatch(await fleet.submitBatch(tasks));
 
-    expect((await fleet.coordinator.getSummary()).totalResults).toBe(250);
-    // Until it knows enough, each of them; then two hundred and the rest.
-    expect(told).toBe(health.minResults + 3);
+    expect((await fleet.coordinator.getSummary()).totalResults).toBe(1_100);
+    // Until it knows enough, each of them; then a thousand, and the rest.
+    expect(told).toBe(health.minResults + 2);
   });
 
   it('hears of a failure at once, with the successes before it', async () => {
