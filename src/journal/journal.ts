@@ -366,6 +366,8 @@ export class Journal {
     const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
     // What may be removed from then on has to be in its sums.
     if (this.statistics.isDue(isLast)) this.#agents.tellResults();
+    // Who looks on may have stopped the actor.
+    if (this.#isHalted) return noPayloads;
     const agents = this.#snapshots.changed(fleet, isLast);
     if (turn.isIdle && agents.length === 0) return noPayloads;
 
