@@ -73,7 +73,7 @@ export interface CoordinatorInput {
   readonly window?: number;
 }
 
-/** Results of one turn, added up. */
+/** Results of one turn, or of some, added up. */
 export interface ResultsAdded {
   readonly successCount: number;
   readonly failureCount: number;
@@ -92,7 +92,7 @@ export interface ResultsAdded {
 export type CoordinatorEvent =
   | { readonly type: 'results.clear' }
   // Facts, told to the coordinator
-  /** Told once per turn that settled something. */
+  /** Told at once of what may change the health; of other successes when the turns rest, and after a thousand. */
   | ({ readonly type: 'results.added' } & ResultsAdded)
   /** What was cleared is gone from the store. */
   | { readonly type: 'results.removed'; readonly upToSettledSeq: number };

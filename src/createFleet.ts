@@ -1,5 +1,4 @@
 import { fromCallback, fromPromise, type ActorLogic, type ActorSystem, type ActorSystemInfo } from 'xstate';
-import { v7 as uuid } from 'uuid';
 import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetFact } from '../machines/fleetFact.ts';
 import {
@@ -19,8 +18,9 @@ import type { HandlerContext, Handlers } from './handlers/handler.ts';
 import { HandlerRegistry } from './handlers/handlerRegistry.ts';
 import type { ShouldRetry } from './handlers/outcome.ts';
 import { Journal } from './journal/journal.ts';
-import { createReadModel, type ReadModelStore } from './journal/readModel.ts';
+import { ReadModelFeed } from './journal/readModelFeed.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
+import { newId } from './newId.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
@@ -147,7 +147,7 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
     config: resolveConfig(configOf(given)),
     clock,
     random: given.random ?? random,
-    newId: given.newId ?? uuid
+    newId: given.newId ?? newId
   };
 }
 
@@ -173,7 +173,7 @@ const anybody = (): Audience => ({
 /** Puts a fleet together. Nothing happens until its logic runs as an actor. */
 export function createFleet(
   options: ResolvedOptions,
-  readModel: ReadModelStore = createReadModel(),
+  readModel: ReadModelFeed = new ReadModelFeed(),
   audience: Audience = anybody()
 ): Fleet {
   const { name, store, executor, clock } = options;

@@ -93,7 +93,7 @@ export class FleetManager<
     const { coordinator, ...others } = readOptions('options', options, managerOptionNames);
     const parts = new ManagerParts(others, this, this.#ownMethods());
     this.coordinator = createCoordinator(parts.coordination.host, coordinator);
-    this.store = parts.readModel;
+    this.store = parts.readModel.store;
     this.#options = parts.options;
     this.#events = parts.events;
     this.#actor = parts.actor;

@@ -1,5 +1,5 @@
 import type { ActorRefFrom, AnyActorRef } from 'xstate';
-import { outcomesOf, type CoordinatorEvent } from '../../machines/coordinatorMachine.ts';
+import type { CoordinatorEvent, HealthPolicy, ResultsAdded } from '../../machines/coordinatorMachine.ts';
 import type { FleetConfig } from '../../machines/fleetConfig.ts';
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetEvent, FleetRef } from '../../machines/fleetMachine.ts';
@@ -16,6 +16,7 @@ import type { ActiveClock } from '../journal/activeClock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { isHolding, workDoneOf, type Place } from '../ledger/roster.ts';
 import type { Turn } from '../turn/turn.ts';
+import { addedResults } from './addedResults.ts';
 
 /** How long the place of a worker that could not be made stays empty, ms of active time. */
 const brokenWorkerPauseMs = 1_000;
@@ -30,6 +31,8 @@ export interface AgentMessagesOptions {
   /** Takes in what a worker would have said of itself. */
   readonly record: (report: WorkerReport) => void;
 }
+/** Successes of which the coordinator hears at once, while turn follows upon turn. */
+const bundledSuccesses = 1_000;
 
 /** What passes between the turns and the agents: the workers' reports, and what a committed turn means for them. */
 export class AgentMessages {
@@ -41,6 +44,8 @@ export class AgentMessages {
   readonly #untold = new Set<string>();
   /** Workers that may have taken their last task before they were told so: by id, their slots. */
   readonly #spent = new Map<string, string>();
+  /** Results that the coordinator has not heard of, in sums; `null`: there are none. */
+  #untoldResults: ResultsAdded | null = null;
 
   constructor(options: AgentMessagesOptions) {
     this.#options = options;
@@ -99,31 +104,23 @@ export class AgentMessages {
     this.#tell(slot, event);
   }
 
-  /** The coordinator hears once per turn, in sums. */
-  tellCoordinator({ results, context: { config, at } }: Turn): void {
-    if (results.length === 0) return;
-    let successCount = 0;
-    let totalDuration = 0;
-    let oldestResult = Infinity;
-    let newestResult = -Infinity;
-    for (const { success, duration, timestamp } of results) {
-      if (success) successCount += 1;
-      totalDuration += duration;
-      oldestResult = Math.min(oldestResult, timestamp);
-      newestResult = Math.max(newestResult, timestamp);
-    }
-    this.#tell('coordinator', {
-      type: 'results.added',
-      successCount,
-      failureCount: results.length - successCount,
-      totalDuration,
-      oldestResult,
-      newestResult,
-      settledSeq: results.at(-1)!.settledSeq,
-      outcomes: outcomesOf(results),
-      health: config.health,
-      at
-    });
+  /**
+   * The coordinator hears in sums: at once of what may change how it sees the health of the fleet, and of the rest in
+   * bundles. While turn follows upon turn, and each is of few results, to hear of each took a tenth of all.
+   */
+  tellCoordinator(turn: Turn): void {
+    if (turn.results.length === 0) return;
+    this.#untoldResults = addedResults(this.#untoldResults, turn);
+    const { failureCount, successCount, health } = this.#untoldResults;
+    const isNews = failureCount > 0 || !this.#isSteady(health);
+    if (isNews || successCount >= bundledSuccesses) this.tellResults();
+  }
+
+  /** Tells the coordinator what it has not heard yet: somebody asks it, or the turns rest. */
+  tellResults(): void {
+    const added = this.#untoldResults;
+    this.#untoldResults = null;
+    if (added !== null) this.#tell('coordinator', { type: 'results.added', ...added });
   }
 
   /** Results from outside that were cleared are gone from the store. */
@@ -144,6 +141,12 @@ export class AgentMessages {
     if (isChanged || broken.length > 0) {
       this.#options.fleet().send({ type: 'workers.adjust', spare } satisfies FleetEvent);
     }
+  }
+
+  /** Whether no success can change the health: it is good, and known well enough. */
+  #isSteady({ minResults }: HealthPolicy): boolean {
+    const coordinator = this.#options.fleet().getSnapshot().children.coordinator?.getSnapshot().context;
+    return coordinator?.degradedAt === null && coordinator.recent.length >= minResults;
   }
 
   /** A worker that had taken its last task before it was told so hears of no end that would replace it. */

@@ -5,6 +5,7 @@ import type { FleetContext, FleetSnapshot } from '../../machines/fleetMachine.ts
 import type { Clock } from '../clock.ts';
 import { NotRunningError } from '../errors.ts';
 import type { FleetEvents } from '../fleet/fleetEvents.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Store, StoredResult } from '../store.ts';
 import type { ResultStatistics } from './resultStatistics.ts';
 
@@ -41,8 +42,8 @@ interface FleetCoordinationOptions extends Pick<CoordinatorHost, 'name' | 'store
   readonly events: FleetEvents;
   /** @throws {NotRunningError} */
   readonly state: (command: string) => {
-    readonly fleet: Pick<FleetSnapshot, 'children' | 'context'>;
-    readonly statistics: ResultStatistics;
+    readonly fleet: Pick<FleetSnapshot, 'context'>;
+    readonly journal: Pick<Journal, 'coordinator' | 'statistics'>;
   };
 }
 
@@ -78,10 +79,10 @@ export class FleetCoordination {
   }
 
   #state(command: string): CoordinationState {
-    const { fleet, statistics } = this.#options.state(command);
-    const coordinator = fleet.children.coordinator?.getSnapshot();
+    const { fleet, journal } = this.#options.state(command);
+    const { coordinator: context, statistics } = journal;
     // It is spawned when the store has been read.
-    if (coordinator === undefined) throw new NotRunningError(this.#options.name, command, 'recovering');
-    return { context: coordinator.context, metadata: fleet.context.metadata, statistics };
+    if (context === undefined) throw new NotRunningError(this.#options.name, command, 'recovering');
+    return { context, metadata: fleet.context.metadata, statistics };
   }
 }

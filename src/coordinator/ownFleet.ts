@@ -2,7 +2,7 @@ import type { HealthPolicy } from '../../machines/coordinatorMachine.ts';
 import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '../createFleet.ts';
 import { FleetActor } from '../fleet/fleetActor.ts';
 import { FleetEvents } from '../fleet/fleetEvents.ts';
-import { createReadModel } from '../journal/readModel.ts';
+import { ReadModelFeed } from '../journal/readModelFeed.ts';
 import { readInspector } from '../inspection/inspector.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
 import { readOptions } from '../validation/validation.ts';
@@ -56,7 +56,7 @@ export class OwnFleet {
       send: async (command) => this.#actor.send(command),
       state: (command) => ({
         fleet: this.#actor.require(command).getSnapshot(),
-        statistics: this.#actor.journal.statistics
+        journal: this.#actor.journal
       })
     });
     this.#actor = new FleetActor({
@@ -83,7 +83,7 @@ export class OwnFleet {
   }
 
   #createFleet(options: ResolvedOptions, events: FleetEvents): Fleet {
-    const { machine, journal } = createFleet(options, createReadModel(), {
+    const { machine, journal } = createFleet(options, new ReadModelFeed(), {
       observers: new TurnObservers(),
       hasTaskListeners: () => false,
       onReleased: (results) => this.#coordination.deliver(results),

@@ -82,14 +82,18 @@ export class ResultStatistics {
   }
 
   /**
-   * The checkpoint that a commit is to write; `null`: none is due.
+   * Whether a commit is to write a checkpoint.
    *
    * @param isLast - Whether results that are counted may be removed after the commit, or nobody counts any more.
    */
-  checkpoint(isLast: boolean): Json | null {
+  isDue(isLast: boolean): boolean {
     const uncovered = this.#settledSeq - this.#checkpointSeq;
-    const isDue = this.#isCleared || uncovered >= checkpointResults || (isLast && uncovered > 0);
-    if (!isDue) return null;
+    return this.#isCleared || uncovered >= checkpointResults || (isLast && uncovered > 0);
+  }
+
+  /** The checkpoint that a commit is to write; `null`: none {@link ResultStatistics.isDue}. */
+  checkpoint(isLast: boolean): Json | null {
+    if (!this.isDue(isLast)) return null;
     this.#offered = { settledSeq: this.#settledSeq, isCleared: this.#isCleared };
     this.#isCleared = false;
     return {

@@ -8,7 +8,7 @@ import { WorkerInstances, type WorkerInstancesOptions } from '../executors/worke
 import type { HandlerRegistry } from '../handlers/handlerRegistry.ts';
 import { readInspection, type Inspection } from '../inspection/inspection.ts';
 import { inspectedBy } from '../inspection/inspector.ts';
-import { createReadModel, type ReadModelStore } from '../journal/readModel.ts';
+import { ReadModelFeed } from '../journal/readModelFeed.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
 import { Recorder } from '../recording/recorder.ts';
 import { Schedules } from '../schedules/schedules.ts';
@@ -33,7 +33,7 @@ export interface ManagerMethods {
 /** What stands behind a fleet manager, put together: what it asks, and what hears of its fleet's turns. */
 export class ManagerParts {
   readonly options: ResolvedOptions;
-  readonly readModel: ReadModelStore = createReadModel();
+  readonly readModel = new ReadModelFeed();
   readonly events: FleetEvents;
   readonly actor: FleetActor;
   readonly reader: FleetReader;
@@ -104,7 +104,7 @@ export class ManagerParts {
       send: (command) => actor.send(command),
       state: (command) => ({
         fleet: actor.require(command).getSnapshot(),
-        statistics: actor.journal.statistics
+        journal: actor.journal
       })
     });
     this.reader = new FleetReader(store, name);
@@ -124,7 +124,7 @@ export class ManagerParts {
       clock,
       actor,
       observers: this.#observers,
-      readModel: this.readModel,
+      readModel: this.readModel.store,
       fleet: manager,
       onError
     });

@@ -28,7 +28,8 @@ import { executorReports } from './executorReports.ts';
 import { FleetAlarm } from './fleetAlarm.ts';
 import { Inbox } from './inbox.ts';
 import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
-import type { ReadModelStore, TurnNews } from './readModel.ts';
+import type { TurnNews } from './readModel.ts';
+import type { ReadModelFeed } from './readModelFeed.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Replies } from './replies.ts';
@@ -45,7 +46,7 @@ export interface JournalOptions {
   readonly executor: Executor;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly readModel: ReadModelStore;
+  readonly readModel: ReadModelFeed;
   /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
   readonly hasTaskListeners: () => boolean;
   /** Told what a subscriber of the read model threw. */
@@ -129,7 +130,7 @@ export class Journal {
       store: options.store,
       ledger: this.ledger,
       collect: (input) => this.collect(input),
-      clearedSeq: () => this.#coordinator()?.clearedSeq ?? 0,
+      clearedSeq: () => this.coordinator?.clearedSeq ?? 0,
       countedSeq: () => this.statistics.checkpointSeq,
       onCleared: (upToSettledSeq, askers) => this.#cleared(upToSettledSeq, askers),
       onRemoved: (batchId, askers) => this.#batchRemoved(batchId, askers),
@@ -150,6 +151,12 @@ export class Journal {
     this.#fleet = fleet;
   }
 
+  /** What the coordinator knows, brought up to date; `undefined` before it is spawned. */
+  get coordinator(): CoordinatorContext | undefined {
+    this.#agents.tellResults();
+    return this.#snapshot().children.coordinator?.getSnapshot().context;
+  }
+
   /** Puts an input into the next turn. */
   collect(input: TurnInput): void {
     this.#inbox.push(input);
@@ -159,7 +166,7 @@ export class Journal {
   collectCommand(command: FleetCommand): void {
     const { commandId } = command;
     // With the coordinator, which hears of it now: a turn that is under way counts for both or for none.
-    if (command.type === 'results.clear') this.statistics.clear(this.#coordinator()?.settledSeq ?? 0);
+    if (command.type === 'results.clear') this.statistics.clear(this.coordinator?.settledSeq ?? 0);
     this.collect({ type: 'command', command: command as LedgerCommand | OperationCommand, commandId });
   }
 
@@ -364,6 +371,10 @@ export class Journal {
     const { turn } = attempted;
     const fleet = this.#snapshot();
     const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
+    // What may be removed from then on has to be in its sums.
+    if (this.statistics.isDue(isLast)) this.#agents.tellResults();
+    // Who looks on may have stopped the actor.
+    if (this.#isHalted) return noPayloads;
     const agents = this.#snapshots.changed(fleet, isLast);
     if (turn.isIdle && agents.length === 0) return noPayloads;
 
@@ -464,6 +475,7 @@ export class Journal {
   #rest({ context }: Turn): void {
     if (this.#isHalted) return;
     const { schedules, head } = this.ledger;
+    this.#agents.tellResults();
     this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
     this.#isAwake = this.#isCalled;
     this.#send({ type: 'turn.committed', more: this.#isCalled, held: activeTasks(head.stats.counts) });
@@ -475,10 +487,10 @@ export class Journal {
   }
 
   #updateReadModel(news: TurnNews): void {
-    this.#changeReadModel((readModel) => readModel.trigger.turnCommitted({ news }));
+    this.#changeReadModel((readModel) => readModel.turnCommitted(news));
   }
 
-  #changeReadModel(change: (readModel: ReadModelStore) => void): void {
+  #changeReadModel(change: (readModel: ReadModelFeed) => void): void {
     try {
       change(this.#options.readModel);
     } catch (error) {
@@ -489,7 +501,7 @@ export class Journal {
   /** Tells the callers, and lets submissions go on that wait for the batch's id. */
   #batchRemoved(batchId: string, askers: readonly CommandInput[]): void {
     if (this.#isHalted) return;
-    this.#changeReadModel((readModel) => readModel.trigger.batchRemoved({ batchId }));
+    this.#changeReadModel((readModel) => readModel.batchRemoved(batchId));
     for (const { commandId } of askers) {
       if (commandId !== undefined) this.replies.settle({ commandId });
     }
@@ -525,6 +537,8 @@ export class Journal {
     } else if (!(error instanceof StoreError && error.outcome === 'unknown')) {
       this.#refuse(this.#undecided, error);
     }
+    // The turns rest until the store is back.
+    this.#agents.tellResults();
     this.#send({ type: 'commit.failed', problem: problemOf(error) });
   }
 
@@ -585,10 +599,6 @@ export class Journal {
   /** An actor that has ended, maybe by whom it has just told something, hears nothing. */
   #send(event: FleetEvent): void {
     if (this.#snapshot().status === 'active') this.#fleet!.send(event);
-  }
-
-  #coordinator(): CoordinatorContext | undefined {
-    return this.#snapshot().children.coordinator?.getSnapshot().context;
   }
 
   #snapshot(): FleetSnapshot {

@@ -10,7 +10,7 @@ import type { BatchRow, StoredResult } from '../store.ts';
 const maxBatches = 100;
 const maxResults = 20;
 
-/** What a page or a program may watch: bounded, and brought up to date once per turn, after its commit. */
+/** What a page or a program may watch: bounded, and as the last turn left it, after its commit. */
 export interface ReadModel {
   readonly stats: FleetStats;
   /** The batches that changed last, the latest last. */
@@ -23,6 +23,14 @@ export interface TurnNews {
   readonly stats: FleetStats;
   readonly batches: readonly BatchRow[];
   readonly results: readonly StoredResult[];
+}
+
+/** What the model is behind by: the news of some turns, as far as it takes them. */
+export interface ModelNews {
+  readonly stats: FleetStats;
+  /** Each once, the latest last. */
+  readonly batches: readonly BatchRow[];
+  readonly results: ReadModel['results'];
 }
 
 /**
@@ -41,7 +49,7 @@ export function createReadModel() {
   return createStore({
     context: empty,
     on: {
-      turnCommitted: (context, { news }: { news: TurnNews }) =>
+      turnsCommitted: (context, { news }: { news: ModelNews }) =>
         produce(context, (draft) => update(draft, news)),
       batchRemoved: (context, { batchId }: { batchId: string }) => ({
         ...context,
@@ -51,7 +59,23 @@ export function createReadModel() {
   });
 }
 
-function update(draft: Draft<ReadModel>, { stats, batches, results }: TurnNews): void {
+/** Adds the news of a turn to what the model is behind by; `null`: it is up to date. */
+export function addNews(before: ModelNews | null, { stats, batches, results }: TurnNews): ModelNews {
+  const latest = results.slice(-maxResults).map(withoutValue);
+  if (before === null) return { stats, batches, results: latest };
+  return {
+    stats,
+    batches: batches.length === 0 ? before.batches : latestBatches(before.batches, batches),
+    results: [...before.results, ...latest].slice(-maxResults)
+  };
+}
+
+function latestBatches(before: readonly BatchRow[], batches: readonly BatchRow[]): readonly BatchRow[] {
+  const replaced = new Set(batches.map(({ context }) => context.id));
+  return [...before.filter(({ context }) => !replaced.has(context.id)), ...batches].slice(-maxBatches);
+}
+
+function update(draft: Draft<ReadModel>, { stats, batches, results }: ModelNews): void {
   const before = original(draft)!;
   draft.stats = Object.freeze(stats) as Draft<FleetStats>;
   if (batches.length > 0) {
@@ -61,6 +85,6 @@ function update(draft: Draft<ReadModel>, { stats, batches, results }: TurnNews):
     draft.batches = Object.freeze(latest) as Draft<BatchStatus[]>;
   }
   if (results.length === 0) return;
-  const latest = results.slice(-maxResults).map((result) => Object.freeze(withoutValue(result)));
-  draft.results = Object.freeze([...before.results, ...latest].slice(-maxResults)) as Draft<Results>;
+  for (const result of results) Object.freeze(result);
+  draft.results = Object.freeze([...before.results, ...results].slice(-maxResults)) as Draft<Results>;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import { memoryStore, type Store } from '../../src/index.ts';
 import { gate, startFleet } from '../harness.ts';
 import { done, failed, startAgent, stores } from './agents.ts';
@@ -65,6 +66,32 @@ describe('clear', () => {
 
     expect(await agent.getSummary()).toMatchObject({ totalResults: 1, failureCount: 1 });
     expect(await agent.getResults()).toMatchObject([{ result: { taskId: 'x' } }]);
+  });
+
+  it('counts nothing that was settled before it, in the midst of a batch', async () => {
+    let countedBefore = -1;
+    const { fleet } = await startFleet({
+      handlers: {
+        echo: async (index: number) => {
+          if (index !== 60) return;
+          // The turn that started it is over then.
+          await Promise.resolve();
+          const { settledSeq } = (
+            fleet.actor.getSnapshot() as FleetSnapshot
+          ).children.coordinator!.getSnapshot().context;
+          await fleet.coordinator.clear();
+          countedBefore = settledSeq;
+        }
+      },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    const tasks = Array.from({ length: 100 }, (_, data) => ({ id: `${data}`, type: 'echo' as const, data }));
+    await fleet.waitForBatch(await fleet.submitBatch(tasks));
+
+    // It had not heard yet of all that had settled.
+    expect(countedBefore).toBeLessThan(60);
+    expect(await fleet.coordinator.getSummary()).toMatchObject({ totalResults: 40 });
+    expect(await fleet.coordinator.getDurations()).toMatchObject({ count: 40 });
   });
 
   it('goes on with the removal after a restart', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { CoordinatorAgent, HealthFact } from '../../src/index.ts';
 import { settled, startFleet } from '../harness.ts';
 import { done, failed, startAgent } from './agents.ts';
@@ -53,6 +54,56 @@ describe('the health of a coordinator', () => {
 
     expect(told).toEqual(['coordinator.degraded 0']);
     expect(fleet.coordinator.health).toMatchObject({ status: 'degraded' });
+  });
+
+  it('hears of successes in bundles while turn follows upon turn, and knows all of them when asked', async () => {
+    let told = 0;
+    const { fleet } = await startFleet({
+      handlers: { greet: () => 'hello' },
+      config: { maxConcurrentWorkers: 1, health },
+      inspect: ({ type, ...event }) => {
+        if (type === '@xstate.event' && 'event' in event && event.event.type === 'results.added') told += 1;
+      },
+      inspectRows: false
+    });
+    const tasks = Array.from({ length: 1_100 }, (_, index) => ({
+      id: `${index}`,
+      type: 'greet' as const,
+      data: null
+    }));
+    await fleet.waitForBatch(await fleet.submitBatch(tasks));
+
+    expect((await fleet.coordinator.getSummary()).totalResults).toBe(1_100);
+    // Until it knows enough, each of them; then a thousand, and the rest.
+    expect(told).toBe(health.minResults + 2);
+  });
+
+  it('hears of a failure at once, with the successes before it', async () => {
+    const heard: number[] = [];
+    const { fleet } = await startFleet({
+      handlers: {
+        greet: () => 'hello',
+        fail: () => {
+          throw new Error('no luck');
+        },
+        look: () => {
+          const { coordinator } = (fleet.actor.getSnapshot() as FleetSnapshot).children;
+          heard.push(coordinator!.getSnapshot().context.settledSeq);
+        }
+      },
+      config: { maxConcurrentWorkers: 1, maxRetries: 0, health }
+    });
+    const types = [
+      ...Array.from({ length: 20 }, () => 'greet' as const),
+      'look',
+      'fail',
+      'greet',
+      'look'
+    ] as const;
+    const tasks = types.map((type, index) => ({ id: `${index}`, type, data: null }));
+    await fleet.waitForBatch(await fleet.submitBatch(tasks));
+
+    expect(heard).toEqual([health.minResults, 22]);
   });
 
   it('takes no notice of what was cancelled', async () => {

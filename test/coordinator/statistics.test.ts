@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore, type CoordinatorAgent } from '../../src/index.ts';
-import { startFleet } from '../harness.ts';
+import { gate, startFleet } from '../harness.ts';
 import { done, failed, startAgent, stores } from './agents.ts';
 
 const hourMs = 3_600_000;
@@ -135,6 +135,30 @@ describe('statistics', () => {
 
     expect(before.durations).toMatchObject({ count: 1 });
     expect(await statisticsOf(fleet.coordinator)).toEqual(before);
+  });
+
+  it('go on counting what was removed before the coordinator had heard of it, also after a crash', async () => {
+    const removed = gate();
+    const first = await startFleet({
+      handlers: {
+        echo: () => {},
+        remove: async () => {
+          await Promise.resolve();
+          await first.fleet.removeBatch('b');
+          removed.open();
+          await new Promise(() => {});
+        }
+      },
+      config: { maxConcurrentWorkers: 1 }
+    });
+    const tasks = Array.from({ length: 50 }, (_, id) => ({ id: `${id}`, type: 'echo' as const, data: null }));
+    await first.fleet.submitBatch(tasks, { batchId: 'b' });
+    await first.fleet.submitBatch([{ id: 'a', type: 'remove', data: null }]);
+    await removed.promise;
+    await first.crash();
+    const { fleet } = await first.restart();
+
+    expect(await fleet.coordinator.getCount()).toBe(50);
   });
 
   it.each([

@@ -33,6 +33,28 @@ describe('the read model', () => {
     });
   });
 
+  it('is up to date for the first one who looks after many turns, however it looks', async () => {
+    for (const look of [
+      ({ store }: EchoFleet) => store.getSnapshot().context,
+      ({ store }: EchoFleet) => store.get().context,
+      ({ store }: EchoFleet) => store.select((model) => model).get()
+    ]) {
+      const { fleet } = await echoFleet();
+      await fleet.waitForBatch(await fleet.submitBatch(echoes(30), { batchId: 'b' }));
+      await fleet.submitBatch([], { batchId: 'c' });
+
+      const { stats, batches, results } = look(fleet);
+      expect(stats.counts.completed).toBe(30);
+      expect(batches).toMatchObject([
+        { id: 'b', completedTasks: 30 },
+        { id: 'c', status: 'completed' }
+      ]);
+      expect(results.map(({ settledSeq }) => settledSeq)).toEqual(
+        Array.from({ length: 20 }, (_, index) => index + 11)
+      );
+    }
+  });
+
   it('never says what the store does not have', async () => {
     const { fleet, store } = await echoFleet();
     const behind: string[] = [];
@@ -202,6 +224,8 @@ describe('a subscription to the read model', () => {
     expect(await answer.promise).toBe('from a subscriber');
   });
 });
+
+type EchoFleet = Awaited<ReturnType<typeof echoFleet>>['fleet'];
 
 function echoFleet() {
   return startFleet({ handlers: { echo: (data: unknown) => data }, config: { maxConcurrentWorkers: 1 } });

@@ -3,7 +3,7 @@ import { createActor } from 'xstate';
 import { createFleet, fleetLogic, resolveOptions, type FleetOptions } from '../../src/createFleet.ts';
 import { StoreError, memoryStore } from '../../src/index.ts';
 import { TurnObservers, type ObservedTurn, type TurnObserver } from '../../src/journal/turnObserver.ts';
-import { createReadModel } from '../../src/journal/readModel.ts';
+import { ReadModelFeed } from '../../src/journal/readModelFeed.ts';
 import { countingIds, faultyStore, settled, SimulatedClock } from '../harness.ts';
 
 const refusal = new StoreError('ERR_STORE_FULL', 'the disk is full', 'refused');
@@ -12,7 +12,7 @@ const refusal = new StoreError('ERR_STORE_FULL', 'the disk is full', 'refused');
 async function observedFleet(options: FleetOptions, observers: TurnObservers) {
   const clock = new SimulatedClock();
   const resolved = resolveOptions({ clock, random: () => 0.5, newId: countingIds(), ...options });
-  const { machine, journal } = createFleet(resolved, createReadModel(), {
+  const { machine, journal } = createFleet(resolved, new ReadModelFeed(), {
     hasTaskListeners: () => false,
     onListenerError: () => {},
     observers,
