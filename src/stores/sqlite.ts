@@ -59,14 +59,14 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     listScopes: async () => (existsSync(resolved.path) ? thread.call('scopes') : []),
     async open(scope, owner) {
       requireStorable('scope', scope);
-      const { head, agents, batches, schedules, removing } = await thread.call('open', scope, owner);
+      const { number, head, agents, batches, schedules, removing } = await thread.call('open', scope, owner);
       return {
         head: decodeHead(head),
         agents: agents.map(decodeAgent),
         batches: batches.map(decodeBatch),
         schedules: schedules.map(decodeSchedule),
         removing,
-        tasks: pagesOf(thread, scope)
+        tasks: pagesOf(thread, scope, number)
       };
     },
     commit: async (commit) => thread.call('commit', encodeCommit(commit)),
@@ -195,16 +195,19 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
 /** Asks for a page while the one before is decoded and taken in. */
 async function* pagesOf(
   thread: StoreThread,
-  scope: string
+  scope: string,
+  number: number
 ): AsyncGenerator<readonly TaskRow[], void, undefined> {
-  let next = thread.call('liveTasks', scope, 0, pageSize);
+  let after = 0;
+  let next = thread.call('liveTasks', scope, after, pageSize);
   while (true) {
     const [last, page] = (await next) as [number | null, string];
     if (last === null) return;
     next = thread.call('liveTasks', scope, last, pageSize);
     // Nobody may come back for it; who does gets its error from `await`.
     next.catch(() => undefined);
-    yield decodeTaskPage(page);
+    yield thread.decode(() => decodeTaskPage(page, number, after));
+    after = last;
   }
 }
 
