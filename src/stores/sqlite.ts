@@ -51,8 +51,10 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
   const thread = new StoreThread(resolved);
   // Started by the first query, and a connection of its own: a long look through history holds up no commit.
   const queries = new StoreThread(resolved);
+  // Before the first commit there is none to hold up: a recovery reads results, and need not wait for a thread to start.
+  let hasCommitted = false;
   return {
-    ...readerOf(thread, queries),
+    ...readerOf(thread, () => (hasCommitted ? queries : thread)),
     location: resolved.path,
 
     // Nothing is there before the first `open`.
@@ -69,7 +71,10 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
         tasks: pagesOf(thread, scope, number)
       };
     },
-    commit: async (commit) => thread.call('commit', encodeCommit(commit)),
+    async commit(commit) {
+      hasCommitted = true;
+      await thread.call('commit', encodeCommit(commit));
+    },
     removeBatch: (scope, batchId) => thread.call('removeBatch', scope, batchId),
     async listExpiredBatches(scope, query) {
       const rows = await queries.call('expiredBatches', scope, query);
@@ -109,7 +114,11 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     },
     hasResults: (scope, refs) => thread.call('hasResults', scope, refs),
     watchCommands: (scope, onCommand) => thread.watch(scope, onCommand),
-    answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply)
+    answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply),
+    async close() {
+      await queries.close();
+      await thread.close();
+    }
   };
 }
 
@@ -121,7 +130,7 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
  */
 export function sqliteReader(path: string, options: Pick<SqliteOptions, 'busyTimeoutMs'> = {}): StoreReader {
   const thread = new StoreThread(resolveOptions(path, options));
-  return readerOf(thread, thread);
+  return readerOf(thread, () => thread);
 }
 
 /**
@@ -145,8 +154,8 @@ export async function checkStore(path: string): Promise<StoreReport> {
   }
 }
 
-/** @param queries - Takes the calls that may look through many rows. */
-function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
+/** @param queries - The thread that takes a call which may look through many rows. */
+function readerOf(thread: StoreThread, queries: () => StoreThread): StoreReader {
   return {
     async readBatch(scope, batchId) {
       const cells = await thread.call('batch', scope, batchId);
@@ -162,10 +171,10 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
       return (await thread.call('taskRows', scope, selection)).map(decodeTask);
     },
     async listTasks(scope, query) {
-      return (await queries.call('listTasks', scope, query)).map(decodeStoredTask);
+      return (await queries().call('listTasks', scope, query)).map(decodeStoredTask);
     },
     async readResults(scope, query) {
-      return (await queries.call('results', scope, query)).map(decodeResult);
+      return (await queries().call('results', scope, query)).map(decodeResult);
     },
     async readResult(scope, key) {
       const cells = await thread.call('result', scope, key);
@@ -185,10 +194,7 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
     readOwner: (scope) => thread.call('owner', scope),
     sendCommand: (scope, command) => thread.call('sendCommand', scope, command),
     readReply: (scope, commandId) => thread.call('readReply', scope, commandId),
-    async close() {
-      await queries.close();
-      await thread.close();
-    }
+    close: () => thread.close()
   };
 }
 
