@@ -51,25 +51,30 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
   const thread = new StoreThread(resolved);
   // Started by the first query, and a connection of its own: a long look through history holds up no commit.
   const queries = new StoreThread(resolved);
+  // Before the first commit there is none to hold up: a recovery reads results, and need not wait for a thread to start.
+  let hasCommitted = false;
   return {
-    ...readerOf(thread, queries),
+    ...readerOf(thread, () => (hasCommitted ? queries : thread)),
     location: resolved.path,
 
     // Nothing is there before the first `open`.
     listScopes: async () => (existsSync(resolved.path) ? thread.call('scopes') : []),
     async open(scope, owner) {
       requireStorable('scope', scope);
-      const { head, agents, batches, schedules, removing } = await thread.call('open', scope, owner);
+      const { number, head, agents, batches, schedules, removing } = await thread.call('open', scope, owner);
       return {
         head: decodeHead(head),
         agents: agents.map(decodeAgent),
         batches: batches.map(decodeBatch),
         schedules: schedules.map(decodeSchedule),
         removing,
-        tasks: pagesOf(thread, scope)
+        tasks: pagesOf(thread, scope, number)
       };
     },
-    commit: async (commit) => thread.call('commit', encodeCommit(commit)),
+    async commit(commit) {
+      hasCommitted = true;
+      await thread.call('commit', encodeCommit(commit));
+    },
     removeBatch: (scope, batchId) => thread.call('removeBatch', scope, batchId),
     async listExpiredBatches(scope, query) {
       const rows = await queries.call('expiredBatches', scope, query);
@@ -109,7 +114,11 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
     },
     hasResults: (scope, refs) => thread.call('hasResults', scope, refs),
     watchCommands: (scope, onCommand) => thread.watch(scope, onCommand),
-    answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply)
+    answerCommand: (scope, commandId, reply) => thread.call('answerCommand', scope, commandId, reply),
+    async close() {
+      await queries.close();
+      await thread.close();
+    }
   };
 }
 
@@ -121,7 +130,7 @@ export function sqliteStore(path: string, options: SqliteOptions = {}): Store {
  */
 export function sqliteReader(path: string, options: Pick<SqliteOptions, 'busyTimeoutMs'> = {}): StoreReader {
   const thread = new StoreThread(resolveOptions(path, options));
-  return readerOf(thread, thread);
+  return readerOf(thread, () => thread);
 }
 
 /**
@@ -145,8 +154,8 @@ export async function checkStore(path: string): Promise<StoreReport> {
   }
 }
 
-/** @param queries - Takes the calls that may look through many rows. */
-function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
+/** @param queries - The thread that takes a call which may look through many rows. */
+function readerOf(thread: StoreThread, queries: () => StoreThread): StoreReader {
   return {
     async readBatch(scope, batchId) {
       const cells = await thread.call('batch', scope, batchId);
@@ -162,10 +171,10 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
       return (await thread.call('taskRows', scope, selection)).map(decodeTask);
     },
     async listTasks(scope, query) {
-      return (await queries.call('listTasks', scope, query)).map(decodeStoredTask);
+      return (await queries().call('listTasks', scope, query)).map(decodeStoredTask);
     },
     async readResults(scope, query) {
-      return (await queries.call('results', scope, query)).map(decodeResult);
+      return (await queries().call('results', scope, query)).map(decodeResult);
     },
     async readResult(scope, key) {
       const cells = await thread.call('result', scope, key);
@@ -185,26 +194,26 @@ function readerOf(thread: StoreThread, queries: StoreThread): StoreReader {
     readOwner: (scope) => thread.call('owner', scope),
     sendCommand: (scope, command) => thread.call('sendCommand', scope, command),
     readReply: (scope, commandId) => thread.call('readReply', scope, commandId),
-    async close() {
-      await queries.close();
-      await thread.close();
-    }
+    close: () => thread.close()
   };
 }
 
 /** Asks for a page while the one before is decoded and taken in. */
 async function* pagesOf(
   thread: StoreThread,
-  scope: string
+  scope: string,
+  number: number
 ): AsyncGenerator<readonly TaskRow[], void, undefined> {
-  let next = thread.call('liveTasks', scope, 0, pageSize);
+  let after = 0;
+  let next = thread.call('liveTasks', scope, after, pageSize);
   while (true) {
     const [last, page] = (await next) as [number | null, string];
     if (last === null) return;
     next = thread.call('liveTasks', scope, last, pageSize);
     // Nobody may come back for it; who does gets its error from `await`.
     next.catch(() => undefined);
-    yield decodeTaskPage(page);
+    yield thread.decode(() => decodeTaskPage(page, number, after));
+    after = last;
   }
 }
 

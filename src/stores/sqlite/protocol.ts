@@ -41,6 +41,7 @@ export interface DriverCalls {
   removeScope(scope: string): boolean;
   removeExpiredResults(scope: string, query: ExpiredResultQuery): boolean;
   removeOutsideResults(scope: string, upToSettledSeq: number): boolean;
+  /** @returns Seq of the last task of a page, `null` when there is none, and the page, not yet compared. */
   liveTasks(scope: string, after: number, limit: number): readonly Cell[];
   payloads(scope: string, seqs: readonly number[]): Rows;
   templates(scope: string, ids: readonly string[]): Rows;
@@ -73,6 +74,8 @@ export interface DriverCalls {
 }
 
 export interface OpenedScope {
+  /** Number of the fleet in the file. */
+  readonly number: number;
   readonly head: readonly Cell[];
   readonly agents: Rows;
   readonly batches: Rows;

@@ -47,8 +47,23 @@ export class RowCheck {
     return cells;
   }
 
-  rows(scope: number, rows: Cell[][]): Rows {
+  rows(scope: number, rows: Cell[][]): Cell[][] {
     for (const cells of rows) this.row(scope, cells);
     return rows;
   }
+}
+
+/**
+ * Whoever reads on from the last row of a page would never come to an end if it were not beyond the page before.
+ *
+ * @param after - Number of the last row of the page before.
+ * @throws {DamageError} unless numbers go up from there.
+ */
+export function inOrder<TRows extends Rows>(table: string, rows: TRows, after: number): TRows {
+  let last = after;
+  for (const cells of rows) {
+    if ((cells[0] as number) <= last) throw damaged(`the order of its ${table}`);
+    last = cells[0] as number;
+  }
+  return rows;
 }

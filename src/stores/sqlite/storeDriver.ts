@@ -97,6 +97,7 @@ export class StoreDriver implements DriverCalls {
       writers.set(scope, writersOf(connection, number));
       this.#owners.set(scope, owner);
       return {
+        number,
         head: rows.head(number),
         agents: rows.agents(number),
         batches: rows.liveBatches(number),

@@ -9,7 +9,7 @@ import type { TaskContext } from '../../../machines/taskMachine.ts';
 import type { Payload, StoredTask, TaskRow } from '../../store.ts';
 import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
 import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
-import { RowCheck } from './rowCheck.ts';
+import { inOrder, RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { isOneOf } from './shapes.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
@@ -189,6 +189,7 @@ export const taskColumns = [
   'blocked_by'
 ];
 
+const batchAt = taskColumns.indexOf('batch');
 const stateAt = taskColumns.indexOf('state');
 const blockedByAt = taskColumns.indexOf('blocked_by');
 
@@ -259,10 +260,22 @@ export function decodeTask(cells: readonly Cell[]): TaskRow {
 /**
  * Tasks that came as one JSON text: a page of a million rows.
  *
- * Text is made, posted and parsed in a third of the time that arrays of cells take.
+ * Text is made, posted and parsed in a third of the time that arrays of cells take. It is parsed once, here, and so
+ * compared here: the thread makes the next page meanwhile. Tasks of a batch share its id as one string, which is
+ * kept, and hashed, once a page.
+ *
+ * @param scope - Number of the fleet.
+ * @param after - Seq of the last task of the page before.
+ * @throws {DamageError} when a row is not as it was written, or not in its place.
  */
-export function decodeTaskPage(text: string): TaskRow[] {
-  return (parseJson(text) as Cell[][]).map(decodeTask);
+export function decodeTaskPage(text: string, scope: number, after: number): TaskRow[] {
+  const rows = inOrder('tasks', taskCheck.rows(scope, parseJson(text) as Cell[][]), after);
+  let batch: Cell = null;
+  for (const cells of rows) {
+    if (cells[batchAt] === batch) cells[batchAt] = batch;
+    else batch = cells[batchAt]!;
+  }
+  return rows.map(decodeTask);
 }
 
 export function decodeStoredTask(cells: readonly Cell[]): StoredTask {

@@ -3,7 +3,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { StoreError } from '../../errors.ts';
 import type { InboxCommand } from '../../store.ts';
 import { ExitGate } from './exitGate.ts';
-import { errorOf } from './failure.ts';
+import { errorOf, failureOf } from './failure.ts';
 import type {
   CallMessage,
   CallName,
@@ -47,6 +47,15 @@ export class StoreThread {
       return Promise.reject(new StoreError('ERR_STORE_CLOSED', message, 'refused'));
     }
     return this.#post(name, args) as Promise<ReturnType<DriverCalls[K]>>;
+  }
+
+  /** Decodes what was read. @throws {FleetError} as if the call had failed, when it is damaged. */
+  decode<T>(decode: () => T): T {
+    try {
+      return decode();
+    } catch (error) {
+      throw errorOf(failureOf(error, this.#options.path));
+    }
   }
 
   /** Calls back with commands until it is released, or the scope or the thread is. */

@@ -109,6 +109,23 @@ describe('checkStore', () => {
     );
   });
 
+  it.each([
+    ['was changed', 'UPDATE tasks SET priority = priority + 1 WHERE outcome IS NULL', 'is damaged'],
+    ['took the number of another', 'UPDATE tasks SET id = id + 1000 WHERE outcome IS NULL', 'is damaged']
+  ])('does not hand over a queued task whose row %s', async (_, damage, problem) => {
+    const path = await copyStore();
+    execute(path, damage);
+
+    const store = sqliteStore(path);
+    const { tasks } = await store.open('default', 'me');
+    const refused = {
+      code: 'ERR_STORE_CORRUPT',
+      message: expect.stringContaining(problem) as string
+    };
+    await expect(tasks[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+    await store.close();
+  });
+
   it('finds a row of a shape that no fleet writes, though its sum fits', async () => {
     const path = await copyStore();
     const database = new DatabaseSync(path);

@@ -146,10 +146,10 @@ function readAll(driver: StoreDriver, path: string): Reading {
 /** Everything that a fleet and its readers see. */
 function contentOf(driver: StoreDriver, path: string): unknown {
   const scopes = driver.scopes();
-  const { head, agents, batches, schedules } = driver.open(scope, 'me');
+  const { number, head, agents, batches, schedules } = driver.open(scope, 'me');
   const restored = restoreAgents(path, agents.map(decodeAgent));
   const [, page] = driver.liveTasks(scope, 0, 1_000) as [number, string];
-  const live = decodeTaskPage(page);
+  const live = decodeTaskPage(page, number, 0);
   const counts = new LiveCounts();
   for (const row of live) counts.add(row);
   const problem = counts.problem(decodeHead(head), batches.map(decodeBatch));
