@@ -56,6 +56,12 @@ export interface StoredResult extends Omit<TaskResult, 'result'> {
   readonly receivedAt: number;
 }
 
+/** A result as a commit brings it. */
+export interface NewResult extends StoredResult {
+  /** Number of the task whose end it is, so that a store need not look it up; `null`: it came from elsewhere. Not read back. */
+  readonly seq: number | null;
+}
+
 /** An agent's persisted snapshot. */
 export interface StoredAgent {
   /** The actor's id: `fleet`, `coordinator`, `worker-1` … */
@@ -88,7 +94,7 @@ export interface Commit {
   readonly tasks: readonly TaskRow[];
   /** New rows of batches, there before or not. */
   readonly batches: readonly BatchRow[];
-  readonly results: readonly StoredResult[];
+  readonly results: readonly NewResult[];
   readonly schedules: readonly ScheduleChange[];
   /** Snapshots of agents that changed. */
   readonly agents: readonly StoredAgent[];

@@ -16,12 +16,12 @@ export class ShardedMap<TValue> {
     return this.#shards[shardOf(key)]?.get(key);
   }
 
-  has(key: string): boolean {
-    return this.#shards[shardOf(key)]?.has(key) ?? false;
-  }
-
-  set(key: string, value: TValue): void {
-    (this.#shards[shardOf(key)] ??= new Map<string, TValue>()).set(key, value);
+  /** Sets a key that is not there. @returns Whether that was so. */
+  setNew(key: string, value: TValue): boolean {
+    const shard = (this.#shards[shardOf(key)] ??= new Map<string, TValue>());
+    if (shard.has(key)) return false;
+    shard.set(key, value);
+    return true;
   }
 
   delete(key: string): boolean {

@@ -7,7 +7,7 @@ import { oneOf } from '../turn/admission.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
 import { limits } from '../validation/limits.ts';
 import { readItems, refuse } from '../validation/validation.ts';
-import { inOrderOfDependencies, type Indexes } from './dependencies.ts';
+import { inOrderOfDependencies } from './dependencies.ts';
 import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
@@ -45,12 +45,12 @@ export class BatchSubmission {
   #submitted = 0;
   #isOwner = false;
   /** Where each task of an array is. All ids were looked at together, so none can be repeated. */
-  #indexes: Indexes | null = null;
+  #indexes: ShardedMap<number> | null = null;
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
   #chunkDependencies = 0;
-  #chunkIds: Indexes = new Map<string, number>();
-  #chunkKeys: Indexes = new Map<string, number>();
+  #chunkIds = new ShardedMap<number>();
+  #chunkKeys = new ShardedMap<number>();
   #flushing: Promise<void> | null = null;
   #timer: Disposable | null = null;
   #failure: Error | null = null;
@@ -156,8 +156,8 @@ export class BatchSubmission {
   #flush(): void {
     const chunk = this.#chunk;
     this.#chunk = [];
-    this.#chunkIds = new Map();
-    this.#chunkKeys = new Map();
+    this.#chunkIds = new ShardedMap();
+    this.#chunkKeys = new ShardedMap();
     this.#chunkDependencies = 0;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
@@ -236,26 +236,16 @@ export class BatchSubmission {
   }
 
   /** In the order of the tasks, so that it is the later one of two that is refused. */
-  #admit(prepared: NewTask, index: number, ids: Indexes, keys: Indexes): NewTask {
+  #admit(prepared: NewTask, index: number, ids: ShardedMap<number>, keys: ShardedMap<number>): NewTask {
     const { id, type, idempotencyKey } = prepared;
     const { types } = this.#options;
     if (types !== null && !types.has(type)) refuse(`tasks[${index}].type`, type, oneOf(types));
-    const first = ids.get(id);
-    if (first !== undefined) {
-      refuse(`tasks[${index}].id`, id, `unique in its batch; tasks[${first}] has it too`);
+    if (!ids.setNew(id, index)) {
+      refuse(`tasks[${index}].id`, id, `unique in its batch; tasks[${ids.get(id)}] has it too`);
     }
-    ids.set(id, index);
-    if (idempotencyKey === null) return prepared;
-    const owner = keys.get(idempotencyKey);
-    if (owner !== undefined) {
-      refuse(
-        `tasks[${index}].idempotencyKey`,
-        idempotencyKey,
-        `unique in the fleet; tasks[${owner}] has it too`
-      );
-    }
-    keys.set(idempotencyKey, index);
-    return prepared;
+    if (idempotencyKey === null || keys.setNew(idempotencyKey, index)) return prepared;
+    const allowed = `unique in the fleet; tasks[${keys.get(idempotencyKey)}] has it too`;
+    return refuse(`tasks[${index}].idempotencyKey`, idempotencyKey, allowed);
   }
 }
 

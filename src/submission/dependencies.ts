@@ -1,14 +1,9 @@
 import type { NewTask } from '../../machines/fleetCommand.ts';
 import { ValidationError } from '../errors.ts';
+import type { ShardedMap } from '../ledger/shardedMap.ts';
 import { limits } from '../validation/limits.ts';
 import { quote } from '../validation/show.ts';
 import { assertId, readItems, refuse } from '../validation/validation.ts';
-
-/** Where tasks are, by their ids or their idempotency keys. */
-export interface Indexes {
-  get(id: string): number | undefined;
-  set(id: string, index: number): unknown;
-}
 
 /** Ids of a cycle that a message shows. */
 const shownOfCycle = 8;
@@ -41,7 +36,10 @@ export function readDependencies(path: string, value: unknown, id: string): read
  * @param indexes - Where each task is, by its id.
  * @throws {ValidationError} naming a task that depends on one that is not there, or a cycle.
  */
-export function inOrderOfDependencies(tasks: readonly NewTask[], indexes: Indexes): readonly NewTask[] {
+export function inOrderOfDependencies(
+  tasks: readonly NewTask[],
+  indexes: Pick<ShardedMap<number>, 'get'>
+): readonly NewTask[] {
   if (tasks.every(({ dependsOn }) => dependsOn === null)) return tasks;
   const ordered: NewTask[] = [];
   /** How many dependencies of a task have been looked at; its length + 1: the task has its place. */

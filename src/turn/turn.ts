@@ -25,10 +25,10 @@ import type {
   BatchRow,
   Commit,
   LedgerHead,
+  NewResult,
   Payload,
   ScheduleRow,
   StoredAgent,
-  StoredResult,
   StoredTask,
   TaskRow
 } from '../store.ts';
@@ -74,7 +74,7 @@ export class Turn {
   readonly aborts: Abort[] = [];
   readonly replies: Reply[] = [];
   readonly facts: FleetFact[] = [];
-  readonly results: StoredResult[] = [];
+  readonly results: NewResult[] = [];
   /** Those of {@link Turn.results} that came from outside, as {@link submittedResultKey}. */
   readonly submittedResults = new Set<string>();
   readonly workers = new Map<string, WorkerChange>();
@@ -288,8 +288,9 @@ export class Turn {
   }
 
   /** Adds a result that no task of the fleet stands behind. */
-  addResult(result: Omit<StoredResult, 'settledSeq' | 'receivedAt'>): void {
-    this.results.push({ ...result, settledSeq: ++this.#settledSeq, receivedAt: this.context.at });
+  addResult(result: Omit<NewResult, 'seq' | 'settledSeq' | 'receivedAt'>): void {
+    const settledSeq = ++this.#settledSeq;
+    this.results.push({ ...result, seq: null, settledSeq, receivedAt: this.context.at });
   }
 
   /** The attempt of the row is over, but its handler may still run: it keeps its place for the grace. */
@@ -457,10 +458,11 @@ export class Turn {
   }
 
   #settle({ state, context }: TaskRow, result: string | null): void {
-    const { key, batchId, type, workerId, error, startedAt, attempt } = context;
+    const { seq, key, batchId, type, workerId, error, startedAt, attempt } = context;
     const status = state as FinalTaskStatus;
     const settledSeq = ++this.#settledSeq;
-    const stored: Mutable<StoredResult> = {
+    const stored: Mutable<NewResult> = {
+      seq,
       taskId: taskIdOf(key, batchId),
       key,
       batchId,

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type {
   BatchQuery,
   CommandReply,
-  Commit,
   InboxCommand,
   ResultQuery,
   Store,
@@ -15,6 +14,7 @@ import {
   agentOf,
   batchOf,
   commitOf as commitOfScope,
+  type Changes,
   failureOf,
   now,
   payloadOf,
@@ -38,7 +38,7 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
     let otherFleet = 'other-0';
     let tests = 0;
 
-    const commitOf = (turn: number, changes?: Partial<Commit>) => commitOfScope(fleet, turn, changes);
+    const commitOf = (turn: number, changes?: Changes) => commitOfScope(fleet, turn, changes);
 
     beforeAll(async () => {
       store = await makeStore();

@@ -159,15 +159,19 @@ export function agentOf(id: string, snapshot: StoredAgent['snapshot'] = { value:
   return { id, machine: 'worker', schemaVersion: 1, snapshot };
 }
 
-/** A commit with nothing in it but what is said. */
-export function commitOf(scope: string, turn: number, changes: Partial<Commit> = {}): Commit {
+export type Changes = Partial<Omit<Commit, 'results'>> & { readonly results?: readonly StoredResult[] };
+
+/** A commit with nothing in it but what is said. Results are those of the tasks in it that have their keys. */
+export function commitOf(scope: string, turn: number, { results = [], ...changes }: Changes = {}): Commit {
+  const rows = [...(changes.newTasks ?? []).map(({ row }) => row), ...(changes.tasks ?? [])];
+  const seqs = new Map(rows.map(({ context }) => [context.key, context.seq]));
   return {
     scope,
     head: { turn, seq: 0, settledSeq: 0, stats: noStats },
     newTasks: [],
     tasks: [],
     batches: [],
-    results: [],
+    results: results.map((result) => ({ ...result, seq: seqs.get(result.key) ?? null })),
     schedules: [],
     agents: [],
     ...changes

@@ -11,6 +11,7 @@ import type {
   ExpiredBatchQuery,
   ExpiredResultQuery,
   LedgerHead,
+  NewResult,
   Payload,
   ResultQuery,
   ResultsSum,
@@ -288,27 +289,27 @@ export class MemoryScope {
 
   /** Takes the keys of new tasks; of none, when one of them is taken already. */
   #takeKeys({ newTasks }: Commit): void {
-    let taken = 0;
-    try {
-      for (const { row, payload } of newTasks) {
-        const { key, seq } = row.context;
-        const { idempotencyKey } = payload;
-        if (this.#seqsByKey.has(key) || this.#tasks.has(seq)) {
-          refuseTask(`${JSON.stringify(key)} or number ${seq}`);
-        }
-        if (idempotencyKey !== null) {
-          if (this.#keyHolders.has(idempotencyKey)) {
-            refuseTask(`of idempotency key ${JSON.stringify(idempotencyKey)}`);
-          }
-          this.#keyHolders.set(idempotencyKey, seq);
-        }
-        this.#seqsByKey.set(key, seq);
-        taken += 1;
-      }
-    } catch (error) {
-      for (const { row, payload } of newTasks.slice(0, taken)) this.#giveKeysBack(row.context.key, payload);
-      throw error;
+    for (const [index, task] of newTasks.entries()) {
+      const taken = this.#takeKeysOf(task);
+      if (taken === null) continue;
+      for (const { row, payload } of newTasks.slice(0, index)) this.#giveKeysBack(row.context.key, payload);
+      throw new StoreError(
+        'ERR_STORE_IO',
+        `There is a task ${taken} already; nothing was written`,
+        'refused'
+      );
     }
+  }
+
+  /** @returns What of it is taken already, so that it took none; `null`: nothing. */
+  #takeKeysOf({ row, payload: { idempotencyKey } }: StoredTask): string | null {
+    const { key, seq } = row.context;
+    if (this.#tasks.has(seq) || !this.#seqsByKey.setNew(key, seq)) {
+      return `${JSON.stringify(key)} or number ${seq}`;
+    }
+    if (idempotencyKey === null || this.#keyHolders.setNew(idempotencyKey, seq)) return null;
+    this.#seqsByKey.delete(key);
+    return `of idempotency key ${JSON.stringify(idempotencyKey)}`;
   }
 
   #giveKeysBack(key: string, { idempotencyKey }: Payload): void {
@@ -323,16 +324,16 @@ export class MemoryScope {
     if (batchId !== null) this.#batchEntry(batchId).tasks.add(seq);
   }
 
-  #addResult(result: StoredResult): void {
-    const { settledSeq, batchId, key } = result;
-    const seq = this.#seqsByKey.get(key);
+  #addResult(result: NewResult): void {
+    const { seq, settledSeq, batchId, key } = result;
     this.#settledSeqs.add(settledSeq);
     if (batchId === null) this.#singleResults.add(settledSeq);
     else this.#batchEntry(batchId).results.add(settledSeq);
-    if (seq !== undefined && this.#tasks.settle(seq, result)) this.#results.insert(settledSeq, seq);
+    if (seq !== null && this.#tasks.settle(seq, result)) this.#results.insert(settledSeq, seq);
     else {
-      this.#results.insert(settledSeq, result);
-      this.#ownResults.set(key, [...(this.#ownResults.get(key) ?? []), result]);
+      const { seq: _, ...own } = result;
+      this.#results.insert(settledSeq, own);
+      this.#ownResults.set(key, [...(this.#ownResults.get(key) ?? []), own]);
     }
   }
 
@@ -405,10 +406,6 @@ export class MemoryScope {
   *#batchRows(): Generator<BatchRow, void, undefined> {
     for (const { row } of this.#batches.values()) if (row) yield row;
   }
-}
-
-function refuseTask(name: string): never {
-  throw new StoreError('ERR_STORE_IO', `There is a task ${name} already; nothing was written`, 'refused');
 }
 
 /** The first numbers, to be removed from where they are. */
