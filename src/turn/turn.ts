@@ -237,9 +237,18 @@ export class Turn {
    * start itself.) The two steps are staged as one.
    */
   startTask(row: TaskRow, workerId: string): TaskRow {
-    const claimed = this.#stepRow(row, { type: 'task.claim', workerId });
-    const { attempt } = claimed.context;
-    const started = this.#stepRow(claimed, { type: 'attempt.started', attempt, at: this.context.at });
+    const claim: TaskEvent = { type: 'task.claim', workerId };
+    const start: TaskEvent = {
+      type: 'attempt.started',
+      attempt: row.context.attempt + 1,
+      at: this.context.at
+    };
+    let started: TaskRow;
+    if (this.context.keepsSteps) started = this.#stepRow(this.#stepRow(row, claim), start);
+    else {
+      started = taskLifecycle.stepTwice(row, claim, start);
+      this.stepCount += 2;
+    }
     this.#stage(row, started);
     this.started.push(started);
     return started;
