@@ -23,7 +23,6 @@ export class StagedTasks {
     return this.#tasks.size === 0;
   }
 
-
   /** The task's last row. */
   get(seq: number): TaskRow | undefined {
     return this.#tasks.get(seq)?.row;
