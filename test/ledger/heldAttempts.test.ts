@@ -14,14 +14,11 @@ describe('HeldAttempts', () => {
         const held = new HeldAttempts();
         const model = new Map<number, number>();
         for (const { call, seq, attempt } of calls) {
-          if (call === 'set') {
-            held.set({ seq, attempt });
-            model.set(seq, attempt);
-          } else {
-            const isHeld = model.get(seq) === attempt;
-            expect(held.delete({ seq, attempt })).toBe(isHeld);
-            if (isHeld) model.delete(seq);
-          }
+          const wasHeld = model.get(seq) === attempt;
+          if (call === 'set') model.set(seq, attempt);
+          else if (wasHeld) model.delete(seq);
+          const isDeleted = call === 'set' ? held.set({ seq, attempt }) : held.delete({ seq, attempt });
+          expect(isDeleted).toBe(call === 'set' ? undefined : wasHeld);
           expect(held.get(seq)).toBe(model.get(seq));
           expect(held.size).toBe(model.size);
           expect(held.seqs).toEqual([...model.keys()]);

@@ -370,6 +370,33 @@ describe('compileLifecycle', () => {
     );
   });
 
+  it('takes two events as it takes one after the other, whether it ignores either of them', () => {
+    const lifecycle = compileLifecycle(taskMachine);
+    const input = taskInput({ startAfter: now });
+    const ignored = { first: 0, second: 0, both: 0, none: 0 };
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 }), (picks) => {
+        let row = frozen(lifecycle.create(input));
+        for (const [index, nextIndex] of picks) {
+          const events = taskEvents(row.context);
+          const event = events[index % events.length]!;
+          const between = lifecycle.step(row, event);
+          const nextEvents = taskEvents(between.context);
+          const nextEvent = nextEvents[nextIndex % nextEvents.length]!;
+          const after = lifecycle.step(between, nextEvent);
+          const twice = lifecycle.stepTwice(row, event, nextEvent);
+          expect(twice).toEqual(after);
+          expect(twice === row).toBe(after === row);
+          const ignores = between === row ? (after === row ? 'both' : 'first') : 'none';
+          ignored[ignores === 'none' && after === between ? 'second' : ignores] += 1;
+          row = frozen(after);
+        }
+      }),
+      { numRuns: 50 }
+    );
+    expect(Math.min(...Object.values(ignored))).toBeGreaterThan(0);
+  });
+
   it('gives each thing a context of its own, whatever the machine returns', () => {
     const shared = { n: 0, m: 1 };
     const states = { a: { entry: 'add', ...on({ actions: 'add' }) } };
