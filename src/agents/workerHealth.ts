@@ -89,7 +89,7 @@ export class WorkerHealth {
     if (place === undefined) return;
     this.#looks.delete(workerId);
     this.#unresponsive.delete(place);
-    const held: AttemptRef[] = Array.from(place.attempts, ([seq, attempt]) => ({ seq, attempt }));
+    const held: AttemptRef[] = [...place.attempts];
     for (const attempt of ledger.lingering.values()) if (attempt.workerId === workerId) held.push(attempt);
     ledger.roster.setAccepting(workerId, false);
     tell(place.slot, { type: 'worker.died', problem: reason, ...workDoneOf(place) });

@@ -101,7 +101,7 @@ function infoOf(worker: ActorRefFrom<typeof workerMachine>, { roster, tasks }: L
   const { value, context } = worker.getSnapshot();
   const id = workerIdOf(context);
   const place = roster.get(id);
-  const taskIds = [...(place?.attempts.keys() ?? [])].flatMap((seq) => tasks.get(seq)?.context.key ?? []);
+  const taskIds = (place?.attempts.seqs ?? []).flatMap((seq) => tasks.get(seq)?.context.key ?? []);
   return {
     id,
     taskId: taskIds[0] ?? '',

@@ -92,7 +92,7 @@ function frameWorkerOf(worker: ActorRefFrom<typeof workerMachine>, ledger: Ledge
   const id = workerIdOf(context);
   const place = ledger.roster.get(id);
   const taskIds: string[] = [];
-  for (const seq of place?.attempts.keys() ?? []) {
+  for (const seq of place?.attempts.seqs ?? []) {
     if (taskIds.length === maxTaskIds) break;
     const key = ledger.tasks.get(seq)?.context.key;
     if (key !== undefined) taskIds.push(key);

@@ -21,6 +21,8 @@ export interface Lifecycle<TState extends string, TContext, TEvent, TInput, TSna
    * @returns The new row, or `row` itself when the machine takes no transition. `row` is not changed.
    */
   step(row: Row<TState, TContext>, event: TEvent): Row<TState, TContext>;
+  /** The same with one event after the other, of whose first row nobody is to know: it is not made. */
+  stepTwice(row: Row<TState, TContext>, first: TEvent, second: TEvent): Row<TState, TContext>;
   isFinal(state: TState): boolean;
   /** The row as a snapshot that `createActor(machine, { snapshot })` accepts. Plain JSON if the context is. */
   toSnapshot(row: Row<TState, TContext>): TSnapshot;
@@ -61,24 +63,40 @@ export function compileLifecycle<TMachine extends AnyStateMachine>(
     create(input) {
       const event = { type: 'xstate.init', input };
       const given = initialContext(machine, input);
-      const step = { context: changesAtStart ? copy(given) : given, event };
+      const step = { context: changesAtStart ? copy(given) : given, event, isOwn: true };
       for (const action of states.get(initial)!.entry) action(step);
-      return settle(initial, step);
+      return rowOf(settle(initial, step), step);
     },
     step(row, event) {
-      const { on, always } = states.get(row.state)!;
-      const step: Step = { context: row.context as Context, event: event as Event };
-      const candidates = on.get(step.event.type);
-      const transition = candidates && firstEnabled(candidates, step);
-      // An actor looks at `always` after every event: a guard of one may read it.
-      if (transition === undefined && (always.length === 0 || !firstEnabled(always, step))) return row;
-      step.context = copy(step.context);
-      return settle(transition === undefined ? row.state : take(transition, row.state, step), step);
+      const step = newStep(row, event);
+      const state = advance(row.state, step);
+      return step.isOwn ? rowOf(state, step) : row;
+    },
+    stepTwice(row, first, second) {
+      const step = newStep(row, first);
+      const between = advance(row.state, step);
+      step.event = second as Event;
+      const state = advance(between, step);
+      return step.isOwn ? rowOf(state, step) : row;
     },
     isFinal: (state) => states.get(state)!.final,
     toSnapshot: ({ state, context }) =>
       machine.getPersistedSnapshot(machine.resolveState({ value: state, context }) as never) as never
   };
+
+  /** Takes the transition that the event enables. @returns The state that it leads to; as it was, if there is none. */
+  function advance(source: string, step: Step): string {
+    const { on, always } = states.get(source)!;
+    const candidates = on.get(step.event.type);
+    const transition = candidates && firstEnabled(candidates, step);
+    // An actor looks at `always` after every event: a guard of one may read it.
+    if (transition === undefined && (always.length === 0 || !firstEnabled(always, step))) return source;
+    if (!step.isOwn) {
+      step.context = copy(step.context);
+      step.isOwn = true;
+    }
+    return settle(transition === undefined ? source : take(transition, source, step), step);
+  }
 
   /** Runs the actions of a transition on the (fresh) context; returns the state that it leads to. */
   function take({ target, reenter, actions }: Transition, source: string, step: Step): string {
@@ -90,10 +108,10 @@ export function compileLifecycle<TMachine extends AnyStateMachine>(
   }
 
   /** Takes `always` transitions until none is enabled. */
-  function settle(state: string, step: Step): Row<never, never> {
+  function settle(state: string, step: Step): string {
     for (let steps = 0; steps < maxMicrosteps; steps++) {
       const transition = firstEnabled(states.get(state)!.always, step);
-      if (!transition) return { state, context: step.context } as Row<never, never>;
+      if (!transition) return state;
       state = take(transition, state, step);
     }
     throw new LifecycleError(
@@ -112,7 +130,9 @@ type Event = { readonly type: string };
 interface Step {
   /** The row's own, until a transition is taken; then a copy, which the actions change. */
   context: Context;
-  readonly event: Event;
+  event: Event;
+  /** Whether the context is such a copy. */
+  isOwn: boolean;
 }
 type Guard = (step: Step) => boolean;
 type Action = (step: Step) => void;
@@ -130,6 +150,14 @@ interface Transition {
   readonly target: string | null;
   readonly reenter: boolean;
   readonly actions: readonly Action[];
+}
+
+function newStep(row: Row<string, unknown>, event: unknown): Step {
+  return { context: row.context as Context, event: event as Event, isOwn: false };
+}
+
+function rowOf(state: string, { context }: Step): Row<never, never> {
+  return { state, context } as unknown as Row<never, never>;
 }
 
 function spread<TContext>(context: TContext): TContext {

@@ -3,9 +3,11 @@ import type { WorkDone, WorkerReport } from '../../machines/workerMachine.ts';
 import type { TaskRow } from '../store.ts';
 import { tagsKey } from '../validation/tags.ts';
 import type { Offer } from './dispatchQueue.ts';
+import { HeldAttempts } from './heldAttempts.ts';
+import { ReadyPlaces, type Ready } from './readyPlaces.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
-export interface Place {
+export interface Place extends Ready<Place> {
   /** Name among the fleet's own workers; empty for a guest, behind which no actor of the fleet stands. */
   readonly slot: string;
   readonly workerId: string;
@@ -15,8 +17,8 @@ export interface Place {
   /** What it offers, and who offers the same: it takes tasks whose tags are all among these. */
   offer: PlacesOfOffer;
   accepting: boolean;
-  /** Running rows of this worker: `seq` to attempt. Derived from the rows, never counted up and down. */
-  readonly attempts: Map<number, number>;
+  /** Running rows of this worker. Derived from the rows, never counted up and down. */
+  readonly attempts: HeldAttempts;
   /** Attempts that are over while their handler still runs. They keep their place until the grace is over. */
   readonly lingering: Set<string>;
   /** Tasks that it has taken. */
@@ -42,7 +44,7 @@ export interface Place {
 export interface PlacesOfOffer extends Offer {
   /** All of them, and those with room, least recently given a task first. */
   readonly places: Set<Place>;
-  readonly ready: Set<Place>;
+  readonly ready: ReadyPlaces<Place>;
 }
 
 /**
@@ -57,7 +59,7 @@ export class Roster {
     key: 'nothing\n',
     tags: new Set(),
     places: new Set(),
-    ready: new Set()
+    ready: new ReadyPlaces()
   };
   readonly #offers = new Map<string, PlacesOfOffer>();
   /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
@@ -105,7 +107,7 @@ export class Roster {
   /** Follows a row that a worker begins to hold. */
   hold({ context }: TaskRow): void {
     const place = this.get(context.workerId) ?? this.#invite(context.workerId!);
-    place.attempts.set(context.seq, context.attempt);
+    place.attempts.set(context);
     place.taken += 1;
     place.offer.ready.delete(place);
     this.#refresh(place);
@@ -114,9 +116,7 @@ export class Roster {
   /** Follows a row that a worker no longer holds. */
   drop({ context }: TaskRow): void {
     const place = this.get(context.workerId);
-    if (place?.attempts.get(context.seq) !== context.attempt) return;
-    place.attempts.delete(context.seq);
-    this.#release(place);
+    if (place?.attempts.delete(context) === true) this.#release(place);
   }
 
   /** A row was held by mistake: the turn that claimed it was not committed. */
@@ -206,7 +206,7 @@ export class Roster {
     const key = tagsKey(tags);
     let offer = this.#offers.get(key);
     if (offer === undefined) {
-      offer = { key, tags: new Set(tags), places: new Set(), ready: new Set() };
+      offer = { key, tags: new Set(tags), places: new Set(), ready: new ReadyPlaces() };
       this.#offers.set(key, offer);
       this.#orderOffers();
     }
@@ -238,7 +238,7 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
     tasksPerWorker: 0,
     offer,
     accepting: false,
-    attempts: new Map(),
+    attempts: new HeldAttempts(),
     lingering: new Set(),
     taken: 0,
     completed: 0,
@@ -248,7 +248,10 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
     isBusy: false,
     lastHeartbeatAt: null,
     askedAt: null,
-    isUnresponsive: false
+    isUnresponsive: false,
+    isReady: false,
+    readyBefore: null,
+    readyAfter: null
   };
 }
 

@@ -1,21 +1,19 @@
-import type { TaskContext, TaskInput } from '../../machines/taskMachine.ts';
+import { copyOfTask, type TaskContext } from '../../machines/taskMachine.ts';
 import { tagsKey } from '../validation/tags.ts';
-
-/** What tasks have in common that came together. */
-export type TaskKind = Omit<TaskInput, 'seq' | 'key' | 'blockedBy'>;
 
 /** How many kinds, newest first, are compared before another one is added. */
 const kindsCompared = 8;
 
 /** The kinds of a few tasks, each kept once: a task differs from its neighbours in little but its key. */
 export class TaskKinds {
-  readonly #kinds: TaskKind[] = [];
+  readonly #kinds: TaskContext[] = [];
 
   get size(): number {
     return this.#kinds.length;
   }
 
-  at(number: number): TaskKind {
+  /** What tasks of the kind have in common: the context of one that has no name, and that no worker has had. */
+  at(number: number): TaskContext {
     return this.#kinds[number]!;
   }
 
@@ -30,33 +28,38 @@ export class TaskKinds {
     for (let number = last; number >= 0 && number > last - kindsCompared; number--) {
       if (isOfKind(context, this.#kinds[number]!)) return number;
     }
-    const { batchId, type, priority, tags, timeoutMs, maxRetries, retryOf, createdAt, readyAt, dueAt } =
-      context;
-    return (
-      this.#kinds.push({
-        batchId,
-        type,
-        priority,
-        tags,
-        timeoutMs,
-        maxRetries,
-        retryOf,
-        createdAt,
-        readyAt,
-        startAfter: dueAt
-      }) - 1
-    );
+    return this.#kinds.push(kindOf(context)) - 1;
+  }
+
+  clear(): void {
+    this.#kinds.length = 0;
   }
 }
 
-function isOfKind(context: TaskContext, kind: TaskKind): boolean {
+function kindOf(context: TaskContext): TaskContext {
+  return {
+    ...copyOfTask(context),
+    seq: 0,
+    key: '',
+    blockedBy: null,
+    attempt: 0,
+    failures: 0,
+    recoveries: 0,
+    workerId: null,
+    startedAt: null,
+    settledAt: null,
+    error: null
+  };
+}
+
+function isOfKind(context: TaskContext, kind: TaskContext): boolean {
   return (
     context.createdAt === kind.createdAt &&
     context.batchId === kind.batchId &&
     context.type === kind.type &&
     context.priority === kind.priority &&
     context.readyAt === kind.readyAt &&
-    context.dueAt === kind.startAfter &&
+    context.dueAt === kind.dueAt &&
     (context.tags === kind.tags || tagsKey(context.tags) === tagsKey(kind.tags)) &&
     context.timeoutMs === kind.timeoutMs &&
     context.maxRetries === kind.maxRetries &&

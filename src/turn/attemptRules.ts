@@ -53,7 +53,7 @@ export function releaseAttempts(turn: Turn, ledger: Ledger): void {
   const { at } = turn.context;
   for (const place of ledger.roster.all()) {
     // A copy: what is released leaves the place.
-    for (const [seq, attempt] of Array.from(place.attempts)) {
+    for (const { seq, attempt } of [...place.attempts]) {
       const row = turn.task(seq);
       if (row === undefined) continue;
       turn.stepTask(row, { type: 'attempt.released', attempt, at });
@@ -138,9 +138,9 @@ const anything: Offer = { key: 'anything\n', tags: new Everything() };
 function nextMatch({ queue, roster, requests }: Ledger, isOpen: (type: string) => boolean): Match | null {
   let match: Match | null = null;
   for (const offer of roster.offers) {
-    const place = offer.ready.values().next().value;
-    const lane = place && queue.best(offer, isOpen);
-    if (place === undefined || lane === undefined) continue;
+    const place = offer.ready.first;
+    const lane = place === null ? undefined : queue.best(offer, isOpen);
+    if (place === null || lane === undefined) continue;
     if (match === null || isBefore(lane.tasks.head!, match.lane.tasks.head!)) match = { lane, place };
   }
   if (match !== null || requests.size === 0) return match;

@@ -35,6 +35,7 @@ import type {
 import { payloadOf } from '../submission/task.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { StagedCounts } from './stagedCounts.ts';
+import { StagedTasks } from './stagedTasks.ts';
 import type { TurnContext } from './turnContext.ts';
 import type { CommandInput } from './turnInput.ts';
 
@@ -100,15 +101,11 @@ export class Turn {
 
   readonly #ledger: Ledger;
   readonly #limits: AttemptLimits;
-  readonly #tasks = new Map<number, TaskRow>();
+  readonly #tasks = new StagedTasks();
   readonly #batches = new Map<string, BatchRow>();
-  readonly #payloads = new Map<number, Payload>();
-  readonly #newKeys = new Map<string, number>();
   readonly #newKeyHolders = new Map<string, number>();
   readonly #lingering: LingeringAttempt[] = [];
   readonly #told: Told[] = [];
-  /** Deadlines as they were before the turn, of rows that were held then. */
-  readonly #deadlines: { readonly seq: number; readonly at: number }[] = [];
   readonly #givenUp: { readonly attempt: LingeringAttempt; readonly wasAccepting: boolean }[] = [];
   readonly #counts: StagedCounts;
   readonly #waitingBefore: number;
@@ -138,8 +135,8 @@ export class Turn {
 
   /** A task of any state: staged, live, or settled and found in the store. */
   taskByKey(key: string): TaskRow | undefined {
-    const seq = this.#newKeys.get(key);
-    if (seq !== undefined) return this.task(seq);
+    const staged = this.#tasks.byKey(key);
+    if (staged !== undefined) return staged.row;
     const { tasks, dependencies } = this.context.found;
     const stored = tasks.get(key)?.row ?? dependencies.get(key);
     return stored && (this.task(stored.context.seq) ?? stored);
@@ -147,20 +144,19 @@ export class Turn {
 
   /** What a task carries: staged, or found in the store. */
   payloadByKey(key: string): Payload | undefined {
-    const seq = this.#newKeys.get(key);
-    return seq === undefined ? this.context.found.tasks.get(key)?.payload : this.#payloads.get(seq);
+    return (this.#tasks.byKey(key) ?? this.context.found.tasks.get(key))?.payload;
   }
 
   /** The task that has an idempotency key, with what it carries. */
   keyHolder(idempotencyKey: string): StoredTask | undefined {
     const seq = this.#newKeyHolders.get(idempotencyKey);
     if (seq === undefined) return this.context.found.keyHolders.get(idempotencyKey);
-    return { row: this.task(seq)!, payload: this.#payloads.get(seq)! };
+    return { row: this.task(seq)!, payload: this.#tasks.payload(seq)! };
   }
 
   /** What a live task carries, as far as memory has it. */
   payload(seq: number): Payload | undefined {
-    return this.#payloads.get(seq) ?? this.#ledger.payload(seq);
+    return this.#tasks.payload(seq) ?? this.#ledger.payload(seq);
   }
 
   /** A batch of any state: staged, live, or settled and found in the store. */
@@ -209,11 +205,10 @@ export class Turn {
       readyAt: startAfter ?? this.#readyAfterAll(createdAt),
       startAfter
     });
-    this.#payloads.set(seq, payloadOf(task));
-    this.#newKeys.set(key, seq);
+    this.#tasks.add(row, payloadOf(task));
     if (idempotencyKey !== null) this.#newKeyHolders.set(idempotencyKey, seq);
-    this.#stage(undefined, row);
-    this.#keepStep({ kind: 'task', event: null, before: null, after: row });
+    this.#follow(undefined, row);
+    this.#keepTaskStep(null, null, row);
     this.stats.totalTasks += 1;
     return row;
   }
@@ -237,9 +232,18 @@ export class Turn {
    * start itself.) The two steps are staged as one.
    */
   startTask(row: TaskRow, workerId: string): TaskRow {
-    const claimed = this.#stepRow(row, { type: 'task.claim', workerId });
-    const { attempt } = claimed.context;
-    const started = this.#stepRow(claimed, { type: 'attempt.started', attempt, at: this.context.at });
+    const claim: TaskEvent = { type: 'task.claim', workerId };
+    const start: TaskEvent = {
+      type: 'attempt.started',
+      attempt: row.context.attempt + 1,
+      at: this.context.at
+    };
+    let started: TaskRow;
+    if (this.context.keepsSteps) started = this.#stepRow(this.#stepRow(row, claim), start);
+    else {
+      started = taskLifecycle.stepTwice(row, claim, start);
+      this.stepCount += 2;
+    }
     this.#stage(row, started);
     this.started.push(started);
     return started;
@@ -332,18 +336,11 @@ export class Turn {
 
   /** What the store is to write. */
   commit(scope: string, agents: readonly StoredAgent[]): Commit {
-    const newTasks: StoredTask[] = [];
-    const tasks: TaskRow[] = [];
-    for (const [seq, row] of this.#tasks) {
-      const payload = this.#payloads.get(seq);
-      if (payload === undefined) tasks.push(row);
-      else newTasks.push({ row, payload });
-    }
     return {
       scope,
       head: this.#head(),
-      newTasks,
-      tasks,
+      newTasks: this.#tasks.added,
+      tasks: this.#tasks.changed(),
       batches: [...this.#batches.values()],
       results: this.results,
       schedules: this.schedules.changes,
@@ -368,7 +365,7 @@ export class Turn {
   /** Whether the turn leaves everything as it is, so that there is nothing to write. */
   get isIdle(): boolean {
     return (
-      this.#tasks.size === 0 &&
+      this.#tasks.isEmpty &&
       this.#batches.size === 0 &&
       this.results.length === 0 &&
       this.schedules.isEmpty &&
@@ -378,15 +375,15 @@ export class Turn {
 
   /** Makes the staged rows the ledger's: the store has them. */
   apply(): void {
-    for (const [seq, row] of this.#tasks) {
+    for (const { row, payload } of this.#tasks.all()) {
+      const { seq } = row.context;
       if (taskLifecycle.isFinal(row.state)) {
         this.#ledger.tasks.delete(seq);
         this.#ledger.dropPayload(seq);
         continue;
       }
       this.#ledger.tasks.set(row);
-      const payload = this.#payloads.get(seq);
-      if (payload !== undefined) this.#ledger.keepPayload(seq, payload);
+      if (payload !== null) this.#ledger.keepPayload(seq, payload);
     }
     for (const [id, row] of this.#batches) {
       if (!batchLifecycle.isFinal(row.state)) this.#ledger.batches.set(id, row);
@@ -403,9 +400,12 @@ export class Turn {
     // Before the rows: what they are again is what they wait for.
     for (const told of this.#told.toReversed()) this.#ledger.dependents.untell(told);
     this.#ledger.requests.putBack(this.requests.values());
-    for (const [seq, row] of this.#tasks) this.#unstage(seq, row);
-    // Their attempts go on with the time that they had left.
-    for (const { seq, at } of this.#deadlines) this.#ledger.attemptDeadlines.set(seq, at);
+    for (const { row, deadlineAt } of this.#tasks.all()) {
+      const { seq } = row.context;
+      this.#unstage(seq, row);
+      // Its attempt goes on with the time that it had left.
+      if (deadlineAt !== null) this.#ledger.attemptDeadlines.set(seq, deadlineAt);
+    }
     // What was given up first: with no grace, it may have begun to linger in this very turn.
     for (const { attempt, wasAccepting } of this.#givenUp) {
       this.#ledger.takeBack(attempt, wasAccepting, this.#limits);
@@ -429,21 +429,35 @@ export class Turn {
 
   #stepRow(row: TaskRow, event: TaskEvent): TaskRow {
     const after = taskLifecycle.step(row, event);
-    if (after !== row) this.#keepStep({ kind: 'task', event, before: row, after });
+    if (after !== row) this.#keepTaskStep(event, row, after);
     return after;
   }
 
-  #stage(before: TaskRow | undefined, after: TaskRow): void {
-    const { seq, batchId } = after.context;
-    if (before !== undefined && isHeld(before.state) && !this.#tasks.has(seq)) {
-      // One that has come was taken out already.
-      const at = this.#ledger.attemptDeadlines.get(seq) ?? this.context.activeNow;
-      this.#deadlines.push({ seq, at });
+  #stage(before: TaskRow, after: TaskRow): void {
+    if (!this.#tasks.replace(after)) {
+      const deadlineAt = isHeld(before.state) ? this.#deadlineOf(before) : null;
+      this.#tasks.begin(after, deadlineAt);
     }
-    this.#tasks.set(seq, after);
+    this.#follow(before, after);
+  }
+
+  /** One that has come was taken out already. */
+  #deadlineOf({ context }: TaskRow): number {
+    return this.#ledger.attemptDeadlines.get(context.seq) ?? this.context.activeNow;
+  }
+
+  /** Lets everything derived follow a row. */
+  #follow(before: TaskRow | undefined, after: TaskRow): void {
     this.#ledger.move(before, after, this.#limits);
-    if (before?.state === after.state) return;
-    this.#counts.move(batchId, before?.state, after.state);
+    if (before?.state !== after.state) {
+      this.#counts.move(after.context.batchId, before?.state, after.state);
+    }
+  }
+
+  /** Nothing is made of it where nobody follows the rows: there are four for each task. */
+  #keepTaskStep(event: TaskEvent | null, before: TaskRow | null, after: TaskRow): void {
+    if (this.context.keepsSteps) this.#keepStep({ kind: 'task', event, before, after });
+    else this.stepCount += 1;
   }
 
   #keepStep(step: RowStep): void {

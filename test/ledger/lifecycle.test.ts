@@ -370,6 +370,29 @@ describe('compileLifecycle', () => {
     );
   });
 
+  it('takes two events as it takes one after the other, whether it ignores either of them', () => {
+    const lifecycle = compileLifecycle(taskMachine);
+    const input = taskInput({ startAfter: now });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 }), (picks) => {
+        let row = frozen(lifecycle.create(input));
+        for (const [index, nextIndex] of picks) {
+          const events = taskEvents(row.context);
+          const event = events[index % events.length]!;
+          const between = lifecycle.step(row, event);
+          const nextEvents = taskEvents(between.context);
+          const nextEvent = nextEvents[nextIndex % nextEvents.length]!;
+          const after = lifecycle.step(between, nextEvent);
+          const twice = lifecycle.stepTwice(row, event, nextEvent);
+          expect(twice).toEqual(after);
+          expect(twice === row).toBe(after === row);
+          row = frozen(after);
+        }
+      }),
+      { numRuns: 200 }
+    );
+  });
+
   it('gives each thing a context of its own, whatever the machine returns', () => {
     const shared = { n: 0, m: 1 };
     const states = { a: { entry: 'add', ...on({ actions: 'add' }) } };

@@ -1,6 +1,5 @@
 import { taskStatuses, type FinalTaskStatus, type TaskStatus } from '../../../machines/task.ts';
 import type { TaskContext } from '../../../machines/taskMachine.ts';
-import { taskLifecycle } from '../../ledger/lifecycles.ts';
 import { TaskKinds } from '../../ledger/taskKinds.ts';
 import type { Payload, StoredResult, StoredTask, TaskRow } from '../../store.ts';
 import { taskIdOf } from '../../submission/taskKey.ts';
@@ -133,12 +132,12 @@ class Block {
     if (key === undefined) return undefined;
     const kept = this.#rows.get(index);
     if (kept !== undefined) return kept;
-    const kind = this.#kinds.at(this.#kindOf[index]!);
-    const { context } = taskLifecycle.create({ seq, key, blockedBy: null, ...kind });
     return {
       state: this.state(seq),
       context: {
-        ...context,
+        ...this.#kinds.at(this.#kindOf[index]!),
+        seq,
+        key,
         attempt: this.#attempts[index]!,
         workerId: this.#workerIds[index]!,
         startedAt: timeOf(this.#startedAt[index]!),

@@ -110,14 +110,14 @@ function holdingsOf(ledger: Ledger, live: readonly TaskRow[]): string[] {
   let attempts = 0;
   let busy = 0;
   for (const place of ledger.roster.all()) {
-    const { workerId, accepting, concurrency, tasksPerWorker, taken, offer } = place;
+    const { workerId, accepting, concurrency, tasksPerWorker, taken } = place;
     attempts += place.attempts.size;
     const size = place.attempts.size + place.lingering.size;
     if (size > 0) busy += 1;
     for (const key of place.lingering)
       if (!ledger.lingering.has(key)) found.push(`${workerId} waits for ${key}`);
     const hasRoom = accepting && concurrency > size && tasksPerWorker > taken;
-    if (offer.ready.has(place) !== hasRoom) found.push(`worker ${workerId} is ready, or is not`);
+    if (place.isReady !== hasRoom) found.push(`worker ${workerId} is ready, or is not`);
   }
   if (attempts !== held.length) found.push(`workers hold ${attempts} tasks of ${held.length}`);
   if (ledger.roster.busy !== busy) found.push(`${ledger.roster.busy} workers are busy of ${busy}`);
