@@ -49,6 +49,7 @@ describe('pressMachine', () => {
     });
 
     expect(differing.map(({ title }) => title)).toEqual([
+      'busy: attempts.ended [isSucceeded] -> idle is refused',
       'busy: attempts.ended [isSpent] -> recycling',
       'recycling: done of recycleWorker -> spawning',
       'recycling: error of recycleWorker -> spawning'
