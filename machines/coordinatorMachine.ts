@@ -73,13 +73,16 @@ export interface CoordinatorInput {
   readonly window?: number;
 }
 
-/** Results of one turn, or of some, added up. */
-export interface ResultsAdded {
+interface ResultSums {
   readonly successCount: number;
   readonly failureCount: number;
   readonly totalDuration: number;
   readonly oldestResult: number;
   readonly newestResult: number;
+}
+
+/** Results of one turn, or of some, added up. */
+export interface ResultsAdded extends ResultSums {
   readonly settledSeq: number;
   /** See {@link outcomesOf}. */
   readonly outcomes: string;
@@ -172,11 +175,7 @@ export const coordinatorMachine = setup({
   actions: {
     /** One function, not one for each field: it runs once a turn. */
     recordResults: assign(({ context }, params: ResultsAdded) => ({
-      successCount: context.successCount + params.successCount,
-      failureCount: context.failureCount + params.failureCount,
-      totalDuration: context.totalDuration + params.totalDuration,
-      oldestResult: Math.min(context.oldestResult ?? Infinity, params.oldestResult),
-      newestResult: Math.max(context.newestResult ?? -Infinity, params.newestResult),
+      ...sumsAfter(context, params),
       settledSeq: params.settledSeq,
       recent: windowAfter(context, params)
     })),
@@ -311,6 +310,20 @@ export const nothingCollected: CoordinatorContext = {
 
 function resumed(restored: CoordinatorContext, window = maxHealthWindow): CoordinatorContext {
   return { ...restored, recent: restored.recent.slice(-window) };
+}
+
+/** The sums once those of more results are added. */
+export function sumsAfter(
+  context: CoordinatorContext,
+  added: ResultSums
+): Pick<CoordinatorContext, keyof ResultSums> {
+  return {
+    successCount: context.successCount + added.successCount,
+    failureCount: context.failureCount + added.failureCount,
+    totalDuration: context.totalDuration + added.totalDuration,
+    oldestResult: Math.min(context.oldestResult ?? Infinity, added.oldestResult),
+    newestResult: Math.max(context.newestResult ?? -Infinity, added.newestResult)
+  };
 }
 
 /** The window once the results are in it; what was counted before is in it already. */

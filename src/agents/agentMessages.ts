@@ -31,6 +31,7 @@ export interface AgentMessagesOptions {
   /** Takes in what a worker would have said of itself. */
   readonly record: (report: WorkerReport) => void;
 }
+
 /** Successes of which the coordinator hears at once, while turn follows upon turn. */
 const bundledSuccesses = 1_000;
 

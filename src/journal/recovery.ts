@@ -1,6 +1,7 @@
 import {
   maxHealthWindow,
   nothingCollected,
+  sumsAfter,
   type CoordinatorContext
 } from '../../machines/coordinatorMachine.ts';
 import { restoreAgents, type RestoredAgents } from '../agents/agentSnapshots.ts';
@@ -131,11 +132,7 @@ async function catchUp(
   const counted = coordinator ?? nothingCollected;
   return {
     ...counted,
-    successCount: counted.successCount + missed.successCount,
-    failureCount: counted.failureCount + missed.failureCount,
-    totalDuration: counted.totalDuration + missed.totalDuration,
-    oldestResult: Math.min(counted.oldestResult ?? Infinity, missed.oldestResult),
-    newestResult: Math.max(counted.newestResult ?? -Infinity, missed.newestResult),
+    ...sumsAfter(counted, missed),
     settledSeq: head.settledSeq,
     recent: (counted.recent + missed.outcomes).slice(-maxHealthWindow)
   };

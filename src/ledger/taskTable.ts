@@ -1,5 +1,6 @@
 import type { TaskStatus } from '../../machines/task.ts';
 import { copyOfTask, type TaskContext } from '../../machines/taskMachine.ts';
+import type { Mutable } from '../mutable.ts';
 import type { TaskRow } from '../store.ts';
 import { TaskKinds } from './taskKinds.ts';
 
@@ -121,8 +122,6 @@ class Block {
     if (this.size === 0) this.#kinds.clear();
   }
 }
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What a task waits for that no worker has had. */
 function waitingState({ blockedBy, dueAt }: TaskContext): TaskStatus {

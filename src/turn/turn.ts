@@ -32,6 +32,7 @@ import type {
   StoredTask,
   TaskRow
 } from '../store.ts';
+import type { Mutable } from '../mutable.ts';
 import { payloadOf } from '../submission/task.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { StagedCounts } from './stagedCounts.ts';
@@ -57,8 +58,6 @@ export interface WorkerChange {
   completed: number;
   failed: number;
 }
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
  * One turn under way: rows that are staged over the ledger's, and the effects that leave once it is committed.
@@ -231,7 +230,7 @@ export class Turn {
    * Claims a queued task for a worker that starts what it is given: one in this process. (A remote one would report the
    * start itself.) The two steps are staged as one.
    */
-  startTask(row: TaskRow, workerId: string): TaskRow {
+  startTask(row: TaskRow, workerId: string): void {
     const claim: TaskEvent = { type: 'task.claim', workerId };
     const start: TaskEvent = {
       type: 'attempt.started',
@@ -246,7 +245,6 @@ export class Turn {
     }
     this.#stage(row, started);
     this.started.push(started);
-    return started;
   }
 
   /** Takes the next task that is to hear of the settlement of one that it depends on. */

@@ -1,13 +1,11 @@
 import type { Database } from './library.ts';
-import { createResultsWorker, schemaVersion, writeSchemaSum } from './schema.ts';
+import { schemaVersion, writeSchemaSum } from './schema.ts';
 
 /** Brings the tables of one version to the next. Runs in a transaction; a sum that changes is written anew. */
 export type Migration = (database: Database) => void;
 
-/** By the version that they start from. */
-const migrations: ReadonlyMap<number, Migration> = new Map([
-  [1, (database) => database.exec(`DROP INDEX results_worker; ${createResultsWorker}`)]
-]);
+/** By the version that they start from. No store of an earlier version was ever shipped. */
+const migrations: ReadonlyMap<number, Migration> = new Map();
 
 /**
  * Brings a store up to this version, step by step.

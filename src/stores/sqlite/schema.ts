@@ -7,7 +7,7 @@ import { sumOf } from './sums.ts';
 export const applicationId = 0x58_46_6c_74;
 
 /** Raised when what is stored changes; another version is refused, and left untouched. */
-export const schemaVersion = 2;
+export const schemaVersion = 1;
 
 /**
  * A row's id holds its scope and its number: `scope * 2^43 + seq`.
@@ -31,8 +31,6 @@ export const scopeIn = (id: string): string => `${id} / ${scopeSpan}`;
  */
 export const blockIn = (id: string): string => `${id} >> 10`;
 export const blockSpan = 2 ** 10;
-
-export const createResultsWorker = `CREATE INDEX results_worker ON results (${blockIn('id')}, worker) WHERE worker IS NOT NULL`;
 
 /**
  * Each index is paid for by every task, so there are only those that a query cannot do without:
@@ -154,7 +152,7 @@ const tables = `
   CREATE INDEX results_key ON results (scope, key);
   CREATE INDEX results_batch ON results (scope, batch) WHERE batch IS NOT NULL;
   CREATE INDEX results_single ON results (scope, received_at) WHERE batch IS NULL;
-  ${createResultsWorker};
+  CREATE INDEX results_worker ON results (${blockIn('id')}, worker) WHERE worker IS NOT NULL;
   CREATE INDEX results_type ON results (scope, type);
   CREATE INDEX results_outside ON results (scope) WHERE key >= '/' AND key < '0';
   CREATE INDEX results_set_back ON results (scope) WHERE received_at < received_high;

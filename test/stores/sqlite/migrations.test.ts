@@ -2,10 +2,10 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/stores/sqlite/library.ts';
 import { migrate, type Migration } from '../../../src/stores/sqlite/migrations.ts';
-import { requireSchema, schemaVersion, writeSchemaSum } from '../../../src/stores/sqlite/schema.ts';
-import { checkStore, sqliteStore } from '../../../src/stores/sqlite.ts';
+import { requireSchema, schemaVersion } from '../../../src/stores/sqlite/schema.ts';
+import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { temporaryPath } from '../directory.ts';
-import { commitOf, range, resultOf, taskOf } from '../rows.ts';
+import { commitOf, range, taskOf } from '../rows.ts';
 
 const target = schemaVersion + 2;
 
@@ -63,22 +63,6 @@ describe('a migration of a store', () => {
     database.close();
   });
 
-  it('brings a store of version 1 to this one when it is opened, with all that it holds', async () => {
-    const path = await makeStore();
-    makeOlder(path);
-
-    const store = sqliteStore(path, { durability: 'none' });
-    await expect(store.readHead('fleet-1')).rejects.toMatchObject({ code: 'ERR_STORE_VERSION' });
-    await store.open('fleet-1', 'me');
-    const results = await store.readResults('fleet-1', { workerId: 'w', limit: 9 });
-    await store.close();
-
-    expect(results.map(({ settledSeq }) => settledSeq)).toEqual([1, 2, 3]);
-    const { findings, ...report } = await checkStore(path);
-    expect(report).toMatchObject({ schemaVersion });
-    expect(findings.filter(({ kind }) => kind === 'pages' || kind === 'schema')).toEqual([]);
-  });
-
   it('changes nothing in a store of this version', async () => {
     const database = new DatabaseSync(await makeStore());
     migrate(database, schemaVersion);
@@ -91,20 +75,9 @@ async function makeStore(): Promise<string> {
   const path = temporaryPath();
   const store = sqliteStore(path, { durability: 'none' });
   await store.open('fleet-1', 'me');
-  const results = [1, 2, 3].map((seq) => resultOf(seq, { key: `/w/${seq}`, workerId: 'w' }));
-  await store.commit(commitOf('fleet-1', 1, { newTasks: range(1, 50).map((seq) => taskOf(seq)), results }));
+  await store.commit(commitOf('fleet-1', 1, { newTasks: range(1, 50).map((seq) => taskOf(seq)) }));
   await store.close();
   return path;
-}
-
-/** Version 1 had an index over all results of a worker. */
-function makeOlder(path: string): void {
-  const database = new DatabaseSync(path);
-  database.exec('DROP INDEX results_worker');
-  database.exec('CREATE INDEX results_worker ON results (scope, worker) WHERE worker IS NOT NULL');
-  writeSchemaSum(database);
-  database.exec('PRAGMA user_version = 1');
-  database.close();
 }
 
 /** How many statements the migration has, its transactions included. */
