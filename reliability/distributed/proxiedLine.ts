@@ -55,7 +55,9 @@ class Way {
   /** When the last chunk arrives, by the monotonic clock, ms: nothing overtakes it. */
   #lastDue = 0;
   #bytesUnderWay = 0;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** What is under way, in order: timers of their own could overtake each other. */
+  readonly #underWay: { readonly due: number; readonly arrive: () => void }[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(from: Socket, to: Socket, direction: Direction, fault: LinkFault) {
     this.#from = from;
@@ -74,8 +76,8 @@ class Way {
   }
 
   cut(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    clearTimeout(this.#timer);
+    this.#underWay.length = 0;
     this.#from.resetAndDestroy();
   }
 
@@ -100,11 +102,20 @@ class Way {
     const sendMs = bytesPerSecond === null ? 0 : (bytes / bytesPerSecond) * 1_000;
     const due = Math.max(now + delayMs, this.#lastDue) + sendMs;
     this.#lastDue = due;
-    if (due <= now && this.#timers.size === 0) return arrive();
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      arrive();
-    }, due - now);
-    this.#timers.add(timer);
+    if (due <= now && this.#underWay.length === 0) return arrive();
+    this.#underWay.push({ due, arrive });
+    if (this.#underWay.length === 1) this.#awaitFirst();
+  }
+
+  #awaitFirst(): void {
+    const [first] = this.#underWay;
+    if (first === undefined) return;
+    this.#timer = setTimeout(() => this.#deliver(), first.due - performance.now());
+  }
+
+  #deliver(): void {
+    const now = performance.now();
+    while (this.#underWay.length > 0 && this.#underWay[0]!.due <= now) this.#underWay.shift()!.arrive();
+    this.#awaitFirst();
   }
 }
