@@ -1,17 +1,20 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { ControlledServer } from './controlledServer.ts';
 import { findProgram, type ProgramOptions } from './program.ts';
-import { freePort, startProcess, type Server, type User } from './serverProcess.ts';
+import { freePort, ServerProcess, type Server, type User } from './serverProcess.ts';
 
 /** Debian's `nobody`. PostgreSQL refuses to run as root. */
 const nobody: User = { uid: 65_534, gid: 65_534 };
 
 /** Debian keeps each version in a folder of its own, none of them in PATH. */
 const debianRoot = '/usr/lib/postgresql';
+
+const clusterOptions = ['-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync'];
 
 /**
  * Starts a PostgreSQL of its own, with a new cluster and the database `postgres`. Every commit is synced, as by default;
@@ -30,49 +33,39 @@ export async function startPostgres(options: Pick<ProgramOptions, 'mayFetch'> = 
   const run = promisify(execFile);
   const { stdout } = await run(program.path, ['--version'], { env });
   const folder = await mkdtemp(join(tmpdir(), 'postgres-'));
-  try {
-    if (user) await chown(folder, user.uid, user.gid);
-    const data = join(folder, 'data');
-    const initdb = join(dirname(program.path), 'initdb');
-    const cluster = [
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '--auth=trust',
-      '--encoding=UTF8',
-      '--no-locale',
-      '--no-sync'
-    ];
-    await run(initdb, cluster, { env, cwd: '/', ...user });
-    const port = await freePort();
-    const settings = {
-      listen_addresses: '127.0.0.1',
-      port: String(port),
-      unix_socket_directories: '',
-      max_connections: '200',
-      shared_buffers: '256MB',
-      max_wal_size: '4GB'
-    };
-    const end = await startProcess(program, {
-      args: ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-      readyText: 'ready to accept connections',
-      user,
-      // Ends the sessions of clients, and syncs.
-      stopSignal: 'SIGINT'
-    });
-    let stopped: Promise<void> | undefined;
-    const stop = (): Promise<void> => (stopped ??= end().then(() => rm(folder, { recursive: true })));
-    return {
-      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-      version: /\d+(\.\d+)*/.exec(stdout)?.[0] ?? 'unknown',
-      stop,
-      [Symbol.asyncDispose]: stop
-    };
-  } catch (error) {
-    await rm(folder, { recursive: true });
-    throw error;
-  }
+  if (user) await chown(folder, user.uid, user.gid);
+  const data = join(folder, 'data');
+  const port = await freePort();
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '200',
+    shared_buffers: '256MB',
+    max_wal_size: '4GB'
+  };
+  return ControlledServer.start({
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    version: /\d+(\.\d+)*/.exec(stdout)?.[0] ?? 'unknown',
+    folder,
+    data,
+    async create() {
+      const initdb = join(dirname(program.path), 'initdb');
+      await run(initdb, ['-D', data, ...clusterOptions], { env, cwd: '/', ...user });
+    },
+    launch: () =>
+      ServerProcess.start(program, {
+        args: [
+          '-D',
+          data,
+          ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+        ],
+        readyText: 'ready to accept connections',
+        user,
+        // Ends the sessions of clients, and syncs.
+        stopSignal: 'SIGINT'
+      })
+  });
 }
 
 function debianFolders(): readonly string[] {

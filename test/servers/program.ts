@@ -37,18 +37,55 @@ export class ServerUnavailableError extends Error {
  * @throws {ServerUnavailableError} when it is nowhere.
  */
 export async function findProgram(name: string, options: ProgramOptions): Promise<Program> {
-  const { folders = [], debianPackage, mayFetch = true } = options;
-  const installed = [...(process.env['PATH'] ?? '').split(delimiter), ...folders]
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
-  if (installed !== undefined) return { path: installed, env: {} };
+  const { folders = [] } = options;
+  const installed = firstIn([...(process.env['PATH'] ?? '').split(delimiter), ...folders], name);
+  if (installed !== null) return { path: installed, env: {} };
 
+  const root = await unpackedPackage(name, options);
+  const files = await readdir(root, { recursive: true });
+  const libraries = new Set(
+    files.filter((path) => /\.so(\.\d+)*$/.test(path)).map((path) => join(root, dirname(path)))
+  );
+  return {
+    path: unpackedFile(`/bin/${name}`, files, root),
+    env: { LD_LIBRARY_PATH: [...libraries].join(delimiter) }
+  };
+}
+
+/**
+ * Finds a file that is no program, such as a library to be loaded into one: in `folders`, or in Debian's package as
+ * {@link findProgram} does.
+ *
+ * @returns Its path.
+ * @throws {ServerUnavailableError} when it is nowhere.
+ */
+export async function findFile(name: string, options: ProgramOptions): Promise<string> {
+  const installed = firstIn(options.folders ?? [], name);
+  if (installed !== null) return installed;
+  const root = await unpackedPackage(name, options);
+  return unpackedFile(`/${name}`, await readdir(root, { recursive: true }), root);
+}
+
+function firstIn(folders: readonly string[], name: string): string | null {
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
+}
+
+/** @returns The folder that the package is unpacked in, now or before. */
+async function unpackedPackage(
+  name: string,
+  { debianPackage, mayFetch = true }: ProgramOptions
+): Promise<string> {
   const root = join(cacheFolder(), debianPackage);
-  if (!existsSync(root)) {
-    if (!mayFetch) throw new ServerUnavailableError(name, 'it is not installed, nor unpacked in the cache');
-    await fetchPackage(name, debianPackage, root);
-  }
-  return findUnpacked(name, root);
+  if (existsSync(root)) return root;
+  if (!mayFetch) throw new ServerUnavailableError(name, 'it is not installed, nor unpacked in the cache');
+  await fetchPackage(name, debianPackage, root);
+  return root;
+}
+
+function unpackedFile(end: string, files: readonly string[], root: string): string {
+  const file = files.find((path) => `/${path}`.endsWith(end));
+  if (file === undefined) throw new ServerUnavailableError(end.slice(1), `there is none in ${root}`);
+  return join(root, file);
 }
 
 /** Another user than root has to get at it: PostgreSQL does not run as root. */
@@ -66,7 +103,11 @@ async function fetchPackage(program: string, debianPackage: string, root: string
     const half = `${root}.${process.pid}`;
     await mkdir(half, { recursive: true });
     for (const file of await readdir(folder)) await run('dpkg-deb', ['-x', join(folder, file), half]);
-    await rename(half, root);
+    await rename(half, root).catch(async (error: unknown) => {
+      // Another process was faster.
+      if (!existsSync(root)) throw error;
+      await rm(half, { recursive: true });
+    });
   } catch (error) {
     const reason = `it is not installed, and apt-get did not fetch ${debianPackage}: ${firstLine(error)}`;
     throw new ServerUnavailableError(program, reason, { cause: error });
@@ -80,16 +121,6 @@ async function missingPackages(debianPackage: string): Promise<readonly string[]
   const simulation = ['install', '--simulate', '--no-install-recommends', debianPackage];
   const { stdout } = await run('apt-get', simulation);
   return [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
-}
-
-async function findUnpacked(name: string, root: string): Promise<Program> {
-  const files = await readdir(root, { recursive: true });
-  const program = files.find((path) => path.endsWith(`/bin/${name}`));
-  if (program === undefined) throw new ServerUnavailableError(name, `there is none in ${root}`);
-  const libraries = new Set(
-    files.filter((path) => /\.so(\.\d+)*$/.test(path)).map((path) => join(root, dirname(path)))
-  );
-  return { path: join(root, program), env: { LD_LIBRARY_PATH: [...libraries].join(delimiter) } };
 }
 
 const run = promisify(execFile);

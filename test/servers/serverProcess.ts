@@ -1,16 +1,28 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { signalTree } from './processTree.ts';
 import type { Program } from './program.ts';
 
 /** A server that runs on the loopback address, with all that it keeps in a folder of its own. */
 export interface Server extends AsyncDisposable {
-  /** For its clients; without a password. */
+  /** For its clients; without a password. Stays the same when it is started again. */
   readonly url: string;
   /** As the server tells it. */
   readonly version: string;
   /** Ends it and removes its folder. Calling it again waits for the same end. */
   stop(): Promise<void>;
+
+  /** Ends it with SIGKILL, all its processes, and leaves its folder as it is. Resolves when it has ended. */
+  kill(): Promise<void>;
+  /** Stops all its processes where they are: connections stay, and nothing is answered until {@link Server.thaw}. */
+  freeze(): void;
+  thaw(): void;
+  /**
+   * Starts it again on its port, killed before or not: with the same data, or with none. Resolves when it may be connected
+   * to.
+   */
+  restart(options?: { readonly isEmpty?: boolean }): Promise<void>;
 }
 
 export interface ServerProcessOptions {
@@ -31,29 +43,62 @@ export interface User {
 /** How long an end in order may take, ms; then it is killed. */
 const stopMs = 10_000;
 
-/**
- * Starts a program and resolves when it is ready, to a function that ends it.
- *
- * @throws {Error} when it ends before, with what it had printed.
- */
-export async function startProcess(
-  { path, env }: Program,
-  { args, readyText, user, stopSignal }: ServerProcessOptions
-): Promise<() => Promise<void>> {
-  const child = spawn(path, args, {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: '/',
-    ...user
-  });
-  const exited = once(child, 'exit').then(() => {});
-  await readiness(child, path, readyText);
-  return async () => {
-    child.kill(stopSignal);
-    const kill = setTimeout(() => child.kill('SIGKILL'), stopMs);
-    await exited;
+/** A process of a server that is ready. */
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #stopSignal: NodeJS.Signals;
+  readonly #exited: Promise<void>;
+
+  private constructor(child: ChildProcess, stopSignal: NodeJS.Signals) {
+    this.#child = child;
+    this.#stopSignal = stopSignal;
+    this.#exited = once(child, 'exit').then(() => {});
+  }
+
+  /**
+   * Starts a program and resolves when it is ready.
+   *
+   * @throws {Error} when it ends before, with what it had printed.
+   */
+  static async start(
+    { path, env }: Program,
+    { args, readyText, user, stopSignal }: ServerProcessOptions
+  ): Promise<ServerProcess> {
+    const child = spawn(path, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: '/',
+      ...user
+    });
+    const started = new ServerProcess(child, stopSignal);
+    await readiness(child, path, readyText);
+    return started;
+  }
+
+  /** In order, whatever was done to it before. */
+  async stop(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.signal('SIGCONT');
+    this.#child.kill(this.#stopSignal);
+    const kill = setTimeout(() => this.signal('SIGKILL'), stopMs);
+    await this.#exited;
     clearTimeout(kill);
-  };
+  }
+
+  async kill(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.signal('SIGKILL');
+    await this.#exited;
+  }
+
+  /** To it and to all its processes. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#hasEnded && this.#child.pid !== undefined) signalTree(this.#child.pid, signal);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
 }
 
 /** A port of the loopback address that nobody listens on. */
