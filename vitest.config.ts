@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestUserConfig } from 'vitest/config';
 import { LongestFirst } from './test/longestFirst.ts';
+import NotRun from './test/notRun.ts';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -20,7 +21,7 @@ const all = ['test/**/*.test.ts', 'examples/**/*.test.ts'];
 /** They start threads and processes, count what a process has left, or take its output and its listeners. */
 const alone = [
   'test/{cli,dashboard,executors,page,recording,reliability,stores,testing}/**/*.test.ts',
-  'test/docs.test.ts',
+  'test/{docs,notRun}.test.ts',
   'test/fleetManager/{handlers,stopping}.test.ts',
   'test/workers/workerAgent.test.ts',
   'examples/**/*.test.ts'
@@ -44,7 +45,7 @@ const common: TestUserConfig = {
 export default defineConfig({
   test: {
     globalSetup: ['test/page/bundle.ts'],
-    reporters: ['default'],
+    reporters: ['default', new NotRun()],
     maxWorkers: 2,
     dangerouslyIgnoreUnhandledErrors: false,
     sequence: { sequencer: LongestFirst },

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { assertResultFile } from '../../src/cli/resultFile.ts';
 import { run, type RunOptions } from '../../src/cli/run.ts';
 import type { TaskResult } from '../../src/index.ts';
+import { needing } from '../missing.ts';
 import { Folder, jsonLines, numberedTasks } from './command.ts';
 
 const doubling = 'export const double = ({ n }) => n * 2;\n';
@@ -146,15 +147,19 @@ describe('a run', () => {
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('xstate-fleet-input-'))).toEqual([]);
   });
 
-  test.skipIf(process.platform === 'win32')('takes its tasks from a named pipe', async () => {
-    const folder = new Folder();
-    folder.write('h.mjs', doubling);
-    folder.write('tasks.jsonl', numberedTasks(3));
-    execFileSync('sh', ['-c', 'mkfifo pipe'], { cwd: folder.path });
-    const run = folder.start(['run', 'pipe', '--handlers', 'h.mjs', '--batch', 'b']);
-    execFileSync('sh', ['-c', 'cat tasks.jsonl > pipe'], { cwd: folder.path });
-    expect((await run.exit).stdout).toContain('Batch b: 3 of 3 completed.');
-  });
+  test(
+    'takes its tasks from a named pipe',
+    needing(process.platform === 'win32' ? 'Windows has no named pipes' : null),
+    async () => {
+      const folder = new Folder();
+      folder.write('h.mjs', doubling);
+      folder.write('tasks.jsonl', numberedTasks(3));
+      execFileSync('sh', ['-c', 'mkfifo pipe'], { cwd: folder.path });
+      const run = folder.start(['run', 'pipe', '--handlers', 'h.mjs', '--batch', 'b']);
+      execFileSync('sh', ['-c', 'cat tasks.jsonl > pipe'], { cwd: folder.path });
+      expect((await run.exit).stdout).toContain('Batch b: 3 of 3 completed.');
+    }
+  );
 
   test('loads handlers in TypeScript, and tells what they log without what a terminal obeys', async () => {
     const folder = new Folder();

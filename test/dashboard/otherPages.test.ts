@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FleetManager, memoryStore } from '../../src/index.ts';
-import { chromiumPath, launchBrowser } from '../page/browser.ts';
+import { needing } from '../missing.ts';
+import { launchBrowser, noBrowser } from '../page/browser.ts';
 
-describe.skipIf(chromiumPath === null)('in a browser whose reader has a session, another page', () => {
+describe('in a browser whose reader has a session, another page', needing(noBrowser), () => {
   it('on another port of the same host does nothing, reads nothing and frames nothing', async () => {
     const { fleet, url, page } = await signedIn();
     await page.goto(await otherServer());

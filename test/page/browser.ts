@@ -4,8 +4,8 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** Where a browser of the Chromium family is; `null`: there is none, and what needs one cannot be tested here. */
-export const chromiumPath =
+/** Where a browser of the Chromium family is; `null`: there is none. */
+const chromiumPath =
   process.env.CHROMIUM ??
   (process.env.PATH ?? '')
     .split(delimiter)
@@ -13,9 +13,8 @@ export const chromiumPath =
     .find(existsSync) ??
   null;
 
-if (chromiumPath === null) {
-  console.warn('Tests of the page are skipped: there is no Chromium in PATH. Name one by CHROMIUM.');
-}
+/** Why what needs a browser cannot be tested here; `null`: it can. */
+export const noBrowser = chromiumPath === null ? 'there is no Chromium in PATH; name one by CHROMIUM' : null;
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({

@@ -1,12 +1,13 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { chromiumPath, launchBrowser, problemsOf } from './browser.ts';
+import { needing } from '../missing.ts';
+import { launchBrowser, noBrowser, problemsOf } from './browser.ts';
 import { busyFrame, frameStart, frameWith } from './frames.ts';
 import { hostileFrame, hostileTexts } from './hostileTexts.ts';
 import { gate } from '../harness.ts';
 import { PageServer, type Answer, type PageServerOptions } from './pageServer.ts';
 
-describe.skipIf(chromiumPath === null)('the live page', () => {
+describe('the live page', needing(noBrowser), () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { readPageAssets } from '../../src/dashboard/pageAssets.ts';
 import { embedRecording } from '../../src/page/embedRecording.ts';
 import type { Recording } from '../../src/recording/recording.ts';
-import { chromiumPath, launchBrowser, problemsOf } from './browser.ts';
+import { needing } from '../missing.ts';
+import { launchBrowser, noBrowser, problemsOf } from './browser.ts';
 import { hostileTexts } from './hostileTexts.ts';
 import { recordRun, recordingStart, recordingWith } from './recordings.ts';
 
@@ -25,7 +26,7 @@ describe('a recording in a page', () => {
   });
 });
 
-describe.skipIf(chromiumPath === null)('the replay page', () => {
+describe('the replay page', needing(noBrowser), () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FleetManager, memoryStore } from '../../src/index.ts';
 import { gate } from '../harness.ts';
-import { chromiumPath, launchBrowser, problemsOf } from './browser.ts';
+import { needing } from '../missing.ts';
+import { launchBrowser, noBrowser, problemsOf } from './browser.ts';
 
-describe.skipIf(chromiumPath === null)('the live page of a real fleet', () => {
+describe('the live page of a real fleet', needing(noBrowser), () => {
   it('shows its tasks as they go, and has it do what the reader wants', async () => {
     const hold = gate();
     const fleet = new FleetManager({

@@ -9,6 +9,7 @@ import { cutPower } from '../../reliability/powercut/cuts.ts';
 import { PowerlessDisk } from '../../reliability/powercut/powerlessDisk.ts';
 import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import type { Durability } from '../../src/stores/sqlite/storeFile.ts';
+import { needing } from '../missing.ts';
 
 const create = (file: number, name: string): DiskOperation => ({ op: 'create', file, name });
 const unlink = (name: string): DiskOperation => ({ op: 'unlink', name });
@@ -121,9 +122,8 @@ describe('after a power cut', () => {
 });
 
 const missing = whyNoFaultyDisk();
-if (missing !== null) console.warn(`No power is cut: ${missing}`);
 
-describe.skipIf(missing !== null)('a fleet whose power is cut', { timeout: 120_000 }, () => {
+describe('a fleet whose power is cut', { timeout: 120_000, ...needing(missing) }, () => {
   const cut = async (durability: Durability) => {
     const directory = mkdtempSync(join(tmpdir(), 'powercut-'));
     try {

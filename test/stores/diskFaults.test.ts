@@ -5,11 +5,11 @@ import { whyNoFaultyDisk, type DiskFault } from '../../reliability/disk/faultyDi
 import { checkIntegrity, readFleet } from '../../reliability/powercut/foundFleet.ts';
 import type { SqliteOptions } from '../../src/stores/sqlite.ts';
 import { loadSqlite } from '../../src/stores/sqlite/library.ts';
+import { needing } from '../missing.ts';
 import { temporaryPath } from './directory.ts';
 import { RemoteFleet, type Submission } from './diskFaults/remoteFleet.ts';
 
 const missing = whyNoFaultyDisk();
-if (missing !== null) console.warn(`No disk fails: ${missing}`);
 
 const openDatabase = await loadSqlite();
 
@@ -124,7 +124,7 @@ function survived(code: string): unknown {
   };
 }
 
-describe.skipIf(missing !== null)('a disk that fails', () => {
+describe('a disk that fails', needing(missing), () => {
   it.each<[what: string, code: string, fault: DiskFault]>([
     ...[1, 2, 3, 5, 8, 13].map((number): [string, string, DiskFault] => [
       `is full at write ${number}`,
@@ -252,7 +252,7 @@ describe.skipIf(missing !== null)('a disk that fails', () => {
   );
 });
 
-describe.skipIf(missing !== null)('a store that another process locks', () => {
+describe('a store that another process locks', needing(missing), () => {
   it('is waited for no longer than `busyTimeoutMs`, and recovers when the lock is gone', async () => {
     await startFleet({ busyTimeoutMs: 20 });
     const other = openDatabase(path, { timeout: 10_000 });
@@ -296,7 +296,7 @@ describe.skipIf(missing !== null)('a store that another process locks', () => {
   });
 });
 
-describe.skipIf(missing !== null)('a store whose files are taken away while it is open', () => {
+describe('a store whose files are taken away while it is open', needing(missing), () => {
   it.each(['', '-wal', '-shm', '-lock'])('refuses commits until <path>%s is put back', async (suffix) => {
     await startFleet();
     const file = `${path}${suffix}`;
