@@ -1,0 +1,78 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { ServerUnavailableError } from '../../test/servers/program.ts';
+import { runCycle } from './cycle.ts';
+import { faultsFor, type Fault } from './faults.ts';
+import { LocalWorld } from './localWorld.ts';
+import type { Problem } from './verdict.ts';
+
+export interface CampaignOptions {
+  readonly cycles: number;
+  readonly seed: number;
+  /** Tasks that each cycle tries. Defaults to 30. */
+  readonly tasks?: number;
+  /** A row, or a part of a fault's name. Defaults to all. */
+  readonly only?: string | null;
+  /** Cycles at once. Defaults to 2. */
+  readonly lanes?: number;
+  /** A file that each cycle is written into; those that are in it are not run again. Defaults to none. */
+  readonly logPath?: string | null;
+  readonly onCycle?: (cycle: Cycle, done: number) => void;
+}
+
+/** One cycle that has been run. */
+export interface Cycle {
+  readonly cycle: number;
+  readonly seed: number;
+  readonly row: string;
+  readonly fault: string;
+  readonly tried: number;
+  readonly problems: readonly Problem[];
+  /** Why it was not run; `null`: it was. */
+  readonly skipped: string | null;
+}
+
+/** Runs cycles, each with the next fault in turn and a seed of its own, which depends on its number alone. */
+export async function runCampaign(options: CampaignOptions): Promise<readonly Cycle[]> {
+  const { cycles, seed, tasks = 30, only = null, lanes = 2, logPath = null, onCycle } = options;
+  const faults = faultsFor(LocalWorld.offers, only);
+  if (faults.length === 0)
+    throw new RangeError(`No fault is called ${only}: give a row, or a part of a name.`);
+  const done = logPath === null ? [] : readLog(logPath).filter((one) => one.seed === seedOf(seed, one.cycle));
+  const numbers = new Set(done.map(({ cycle }) => cycle));
+  const waiting = Array.from({ length: cycles }, (_, index) => index + 1)
+    .filter((cycle) => !numbers.has(cycle))
+    .values();
+  const work = async (): Promise<void> => {
+    for (const number of waiting) {
+      const fault = faults[(number - 1) % faults.length]!;
+      const cycle = await run(number, seedOf(seed, number), fault, tasks);
+      done.push(cycle);
+      if (logPath !== null) appendFileSync(logPath, `${JSON.stringify(cycle)}\n`);
+      onCycle?.(cycle, done.length);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+  return done.filter(({ cycle }) => cycle <= cycles).sort((left, right) => left.cycle - right.cycle);
+}
+
+async function run(cycle: number, seed: number, fault: Fault, tasks: number): Promise<Cycle> {
+  const named = { cycle, seed, row: fault.row, fault: fault.name };
+  try {
+    return { ...named, ...(await runCycle({ fault, seed, tasks })), skipped: null };
+  } catch (error) {
+    if (!(error instanceof ServerUnavailableError)) throw error;
+    return { ...named, tried: 0, problems: [], skipped: error.message };
+  }
+}
+
+function seedOf(seed: number, cycle: number): number {
+  return seed * 100_000 + cycle;
+}
+
+function readLog(path: string): Cycle[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Cycle);
+}

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { batchLifecycle } from '../../src/ledger/lifecycles.ts';
+import { SeededRandom } from '../../src/testing/seededRandom.ts';
+import { fakeTime } from '../../test/servers/fakeTime.ts';
+import { readStored } from '../chaos/oracle/stored.ts';
+import type { Fault } from './faults.ts';
+import { LocalWorld, type Surroundings } from './localWorld.ts';
+import { Patience } from './patience.ts';
+import { fleetName, type PlantedBug } from './plans.ts';
+import { judge, type Problem, type Verdict } from './verdict.ts';
+import { readTestimonies } from './witness.ts';
+import { drawWorkload, type Workload } from './workload.ts';
+import type { World } from './world.ts';
+
+export interface CycleOptions {
+  readonly fault: Fault;
+  readonly seed: number;
+  readonly tasks: number;
+  /** Defaults to nothing. */
+  readonly planted?: PlantedBug | null;
+  /**
+   * How often the event loop of each process may turn while nothing comes of it, before what has not settled is stuck. A
+   * turn is 50 ms of a process that has a processor. Defaults to 160: far more than any backoff, silence or lease lasts.
+   */
+  readonly patience?: number;
+}
+
+const defaultPatience = 160;
+const lookMs = 30;
+
+/**
+ * One cycle: processes are started, clients submit, something goes wrong, all is healed, and when all has settled, or nothing
+ * comes of it any more, it is judged. Nothing is left of it.
+ *
+ * @throws {ServerUnavailableError} when what the fault needs cannot be had.
+ */
+export async function runCycle(options: CycleOptions): Promise<Verdict> {
+  const { fault, seed, tasks, planted = null, patience = defaultPatience } = options;
+  const random = new SeededRandom(seed);
+  const workload = drawWorkload(random, { tasks, ...fault.workload });
+  const surroundings = await surroundingsOf(fault);
+  const folder = mkdtempSync(join(tmpdir(), 'xstate-fleet-distributed-'));
+  try {
+    await using world = new LocalWorld({ folder, workload, surroundings, planted });
+    await world.start();
+    await begun(world, random.integer(0, Math.ceil(tasks / 2)), patience);
+    await fault.strike(world, random);
+    await world.heal();
+    const died = await rest(world, workload, patience);
+    const stored = await readStored(await world.reader(), fleetName);
+    const { tried, problems } = judge(readTestimonies(world.witnessFolder), stored, workload);
+    return { tried, problems: [...problems, ...died] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function surroundingsOf({ clocks = [] }: Fault): Promise<Surroundings> {
+  const managers = await Promise.all(clocks.map((shift) => (shift === null ? {} : fakeTime(shift))));
+  return { managers };
+}
+
+/** Waits until so many attempts have begun; at once where a process has ended, for that is to be judged. */
+async function begun(world: World, attempts: number, turns: number): Promise<void> {
+  const patience = new Patience(world, turns);
+  const isBegun = (): boolean =>
+    readTestimonies(world.witnessFolder).filter(({ type }) => type === 'began').length >= attempts;
+  while (!isBegun() && !patience.isOver() && world.processes().every(({ failure }) => failure === null)) {
+    await sleep(lookMs);
+  }
+}
+
+/**
+ * Waits until all batches are over, or until each process that runs has turned in vain so often.
+ *
+ * @returns The processes that ended by themselves: nothing is to be waited for then.
+ */
+async function rest(world: World, workload: Workload, turns: number): Promise<readonly Problem[]> {
+  const patience = new Patience(world, turns);
+  for (;;) {
+    const died = world.processes().flatMap(({ failure }) => failure ?? []);
+    if (died.length > 0) return died.map((text) => ({ count: 'wrong', text }));
+    if (await isOver(world, workload)) return [];
+    if (patience.isOver()) return [];
+    await sleep(lookMs);
+  }
+}
+
+async function isOver(world: World, { batches }: Workload): Promise<boolean> {
+  if (!world.clients().every((client) => client.hasSaid('done'))) return false;
+  const reader = await world.reader();
+  const rows = await Promise.all(batches.map(({ id }) => reader.readBatch(fleetName, id)));
+  return rows.every((row) => row !== null && batchLifecycle.isFinal(row.state));
+}

@@ -1,0 +1,50 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readInteger, readOptions } from '../options.ts';
+import { runCampaign } from './campaign.ts';
+import { tableOf } from './table.ts';
+
+interface Options {
+  readonly only?: string;
+  readonly tasks: number;
+  readonly lanes: number;
+  readonly log?: string;
+  readonly write?: true;
+}
+
+const { amount, seed, only, tasks, lanes, log, write } = readOptions<Options>(
+  'chaos:distributed',
+  'cycles',
+  50,
+  (command) =>
+    command
+      .option('--only <text>', 'one row, such as G2, or faults whose name has the text')
+      .option('--tasks <number>', 'tasks of a cycle', readInteger, 30)
+      .option('--lanes <number>', 'cycles at once', readInteger, 2)
+      .option('--log <file>', 'write each cycle into it; what it has is not run again')
+      .option('--write', 'write the table into reliability/distributed/results.md')
+);
+const startedAt = performance.now();
+
+const cycles = await runCampaign({
+  cycles: amount,
+  seed,
+  tasks,
+  lanes,
+  only: only ?? null,
+  logPath: log ?? null,
+  onCycle: ({ cycle, seed, fault, problems, skipped }, done) => {
+    const found = problems.map(({ count, text }) => `  ${count}: ${text}\n`).join('');
+    process.stderr.write(`${done}/${amount} · cycle ${cycle}, seed ${seed}: ${skipped ?? fault}\n${found}`);
+  }
+});
+
+const table = tableOf(cycles);
+const seconds = Math.round((performance.now() - startedAt) / 1_000);
+const how = `npm run chaos:distributed -- --cycles ${amount} --seed ${seed}${only === undefined ? '' : ` --only ${only}`}`;
+console.log(`${table}\n\n${cycles.length} cycles in ${seconds} s`);
+if (write) {
+  const path = fileURLToPath(new URL('results.md', import.meta.url));
+  writeFileSync(path, `# Distributed\n\nNode ${process.versions.node}, by \`${how}\`.\n\n${table}\n`);
+}
+process.exitCode = cycles.some(({ problems }) => problems.length > 0) ? 1 : 0;

@@ -1,0 +1,94 @@
+import type { Stored } from '../chaos/oracle/stored.ts';
+import type { Testimony } from './witness.ts';
+import { keysOf, type Workload } from './workload.ts';
+
+/** A promise that was not kept. */
+export interface Problem {
+  /** `wrong`: whatever the others have no name for. */
+  readonly count: 'lost' | 'duplicated' | 'stuck' | 'wrong';
+  readonly text: string;
+}
+
+/** What became of the tasks of a cycle. */
+export interface Verdict {
+  readonly tried: number;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Judges a cycle at its end: by what its processes saw, and by what the store holds.
+ *
+ * A task is lost when its submission was acknowledged and nothing is known of it; duplicated when it settled twice, when two
+ * runs had one number of an attempt, when the outcome of an attempt counted that was not the last, or when it ran again
+ * after it had completed; stuck when it has not settled.
+ */
+export function judge(told: readonly Testimony[], stored: Stored, workload: Workload): Verdict {
+  const problems: Problem[] = [];
+  const asked = workload.batches.filter(({ id }) =>
+    told.some((one) => one.type === 'asked' && one.batchId === id)
+  );
+  for (const batch of asked) {
+    const isAcknowledged = told.some((one) => one.type === 'acknowledged' && one.batchId === batch.id);
+    if (!isAcknowledged) problems.push({ count: 'stuck', text: `${batch.id} was not acknowledged` });
+    for (const [index, key] of keysOf(batch).entries()) {
+      const row = stored.tasks.get(key)?.row;
+      if (row === undefined) {
+        if (isAcknowledged)
+          problems.push({ count: 'lost', text: `${key} was acknowledged, and is not there` });
+        continue;
+      }
+      const results = stored.results.filter((result) => result.key === key);
+      const isSettled = results.length > 0;
+      if (!isSettled) problems.push({ count: 'stuck', text: `${key} is ${row.state}` });
+      const isDeadly = batch.kinds[index] === 'deadly';
+      const expected = isDeadly ? 'failed' : 'completed';
+      if (isSettled && row.state !== expected && !(batch.isCancelled && row.state === 'cancelled')) {
+        const why = row.context.error?.message;
+        problems.push({ count: 'wrong', text: `${key} is ${row.state}, not ${expected}: ${why}` });
+      }
+    }
+  }
+  problems.push(...duplicates(told, stored));
+  for (const one of told) {
+    if (one.type === 'unhandled')
+      problems.push({ count: 'wrong', text: `unhandled in ${one.pid}: ${one.error}` });
+  }
+  return { tried: asked.reduce((sum, { kinds }) => sum + kinds.length, 0), problems };
+}
+
+function* duplicates(told: readonly Testimony[], { tasks, results }: Stored): Generator<Problem> {
+  const begun = new Map<string, Testimony>();
+  const settled = new Map<string, Extract<Testimony, { type: 'settled' }>>();
+  for (const one of told) {
+    if (one.type === 'began') {
+      const run = `attempt ${one.attempt} of ${one.key}`;
+      if (begun.has(run)) yield { count: 'duplicated', text: `${run} ran twice` };
+      begun.set(run, one);
+      const last = tasks.get(one.key)?.row.context.attempt ?? 0;
+      const isOver = settled.get(one.key)?.status === 'completed';
+      // One of an earlier attempt is a worker's that does not know yet that it was given up.
+      if (isOver && one.attempt > last)
+        yield { count: 'duplicated', text: `${run} began when it had completed` };
+    }
+    if (one.type === 'settled') {
+      const before = settled.get(one.key);
+      // The same fact may be told again by the next manager.
+      if (before !== undefined && before.settledSeq !== one.settledSeq) {
+        yield { count: 'duplicated', text: `${one.key} was told to be ${before.status} and ${one.status}` };
+      }
+      settled.set(one.key, one);
+    }
+  }
+  const seen = new Set<string>();
+  for (const { key, status, result } of results) {
+    if (seen.has(key)) yield { count: 'duplicated', text: `${key} has two results` };
+    seen.add(key);
+    const attempt = tasks.get(key)?.row.context.attempt;
+    if (status === 'completed' && result !== String(attempt)) {
+      yield {
+        count: 'duplicated',
+        text: `of ${key} the result of attempt ${result} counts, not of ${attempt}`
+      };
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import type { StoreReader } from '../../src/store.ts';
+import type { Server } from '../../test/servers/serverProcess.ts';
+import type { NodeProcess } from './nodeProcess.ts';
+import type { TcpProxy } from './tcpProxy.ts';
+
+/** From a process to what it talks to: a client's manager, the fleet's store, what carries tasks to remote workers. */
+export type LinkName = 'front' | 'ledger' | 'engine';
+
+export type ServerName = 'Redis' | 'PostgreSQL';
+
+/** What a fault needs to be there. Topologies without it are not struck by that fault. */
+export type Need = ServerName | 'remote workers' | 'standby' | 'other clocks';
+
+/** A process that can be done something to. */
+export interface Member {
+  readonly pid: number;
+  /** Its own links: others of its kind have theirs. */
+  readonly links: ReadonlyMap<LinkName, TcpProxy>;
+  kill(): Promise<void>;
+  /** Stops it where it is: a zombie once it is thawed. */
+  freeze(): void;
+  thaw(): void;
+}
+
+/** All processes, links and servers of one cycle, as faults see them. */
+export interface World extends AsyncDisposable {
+  /** Starts everything. Clients begin to submit. */
+  start(): Promise<void>;
+
+  /** Those that live: the one that owns the fleet first. */
+  managers(): readonly NodeProcess[];
+  /** Those that have begun an attempt and live. */
+  workers(): readonly Member[];
+  clients(): readonly NodeProcess[];
+  /** All links of a name, of all processes. */
+  links(name: LinkName): readonly TcpProxy[];
+  /** One that all cycles share: it is struck with nothing else on it. @throws {Error} where there is none. */
+  server(name: ServerName): Server;
+
+  /** Another manager, which stands by. */
+  addManager(): void;
+  /** Nothing is broken any more: all links are whole, servers run, frozen processes go on, and missing ones are there. */
+  heal(): Promise<void>;
+
+  /** All processes that have a plan, those that have ended included. */
+  processes(): readonly NodeProcess[];
+  /** Reads what is committed; opened at the first call. Closed with the world. */
+  reader(): Promise<StoreReader>;
+  readonly witnessFolder: string;
+}
