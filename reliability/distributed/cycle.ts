@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { batchLifecycle } from '../../src/ledger/lifecycles.ts';
 import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { fakeTime } from '../../test/servers/fakeTime.ts';
-import { readStored } from '../chaos/oracle/stored.ts';
+import { readStored, type Stored } from '../chaos/oracle/stored.ts';
 import type { Fault } from './faults.ts';
 import { LocalWorld, type Surroundings } from './localWorld.ts';
 import { Patience } from './patience.ts';
@@ -50,11 +50,24 @@ export async function runCycle(options: CycleOptions): Promise<Verdict> {
     await fault.strike(world, random);
     await world.heal();
     const died = await rest(world, workload, patience);
-    const stored = await readStored(await world.reader(), fleetName);
-    const { tried, problems } = judge(readTestimonies(world.witnessFolder), stored, workload);
-    return { tried, problems: [...problems, ...died] };
+    const stored = await found(world);
+    const { tried, problems } = judge(readTestimonies(world.witnessFolder), stored ?? nothing, workload);
+    if (stored !== null) return { tried, problems: [...problems, ...died] };
+    return { tried, problems: [...problems, ...died, { count: 'wrong', text: 'no store can be read' }] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const nothing: Stored = { tasks: new Map(), batches: new Map(), results: [], schedules: [] };
+
+/** @returns `null`: no manager has come so far as to make a store. */
+async function found(world: World): Promise<Stored | null> {
+  try {
+    return await readStored(await world.reader(), fleetName);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return null;
+    throw error;
   }
 }
 

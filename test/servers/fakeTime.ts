@@ -1,4 +1,4 @@
-import { findFile, type ProgramOptions } from './program.ts';
+import { findFile, ServerUnavailableError, type ProgramOptions } from './program.ts';
 
 /** Where Debian has the library, by architecture. */
 const folders = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((name) => `/usr/lib/${name}/faketime`);
@@ -21,4 +21,15 @@ export async function fakeTime(
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     DONT_FAKE_MONOTONIC: '1'
   };
+}
+
+/** Why no process can have another time of day here, in words for a report; `null`: it can. */
+export async function noFakeTime(): Promise<string | null> {
+  try {
+    await fakeTime('+0');
+    return null;
+  } catch (error) {
+    if (!(error instanceof ServerUnavailableError)) throw error;
+    return error.message;
+  }
 }
