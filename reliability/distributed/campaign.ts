@@ -1,11 +1,14 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { ServerUnavailableError } from '../../test/servers/program.ts';
-import { runCycle } from './cycle.ts';
-import { faultsFor, type Fault } from './faults.ts';
-import { LocalWorld } from './localWorld.ts';
+import { runCycle, type CycleOptions } from './cycle.ts';
+import { faultsFor } from './faults.ts';
+import { localTopology } from './localWorld.ts';
 import type { Problem } from './verdict.ts';
+import type { Topology } from './world.ts';
 
 export interface CampaignOptions {
+  /** Defaults to one machine. */
+  readonly topology?: Topology;
   readonly cycles: number;
   readonly seed: number;
   /** Tasks that each cycle tries. Defaults to 30. */
@@ -33,8 +36,9 @@ export interface Cycle {
 
 /** Runs cycles, each with the next fault in turn and a seed of its own, which depends on its number alone. */
 export async function runCampaign(options: CampaignOptions): Promise<readonly Cycle[]> {
-  const { cycles, seed, tasks = 30, only = null, lanes = 2, logPath = null, onCycle } = options;
-  const faults = faultsFor(LocalWorld.offers, only);
+  const { topology = localTopology, cycles, seed, tasks = 30, only = null, lanes = 2 } = options;
+  const { logPath = null, onCycle } = options;
+  const faults = faultsFor(topology.offers, only);
   if (faults.length === 0)
     throw new RangeError(`No fault is called ${only}: give a row, or a part of a name.`);
   const done = logPath === null ? [] : readLog(logPath).filter((one) => one.seed === seedOf(seed, one.cycle));
@@ -45,7 +49,7 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Cy
   const work = async (): Promise<void> => {
     for (const number of waiting) {
       const fault = faults[(number - 1) % faults.length]!;
-      const cycle = await run(number, seedOf(seed, number), fault, tasks);
+      const cycle = await run(number, { topology, fault, seed: seedOf(seed, number), tasks });
       done.push(cycle);
       if (logPath !== null) appendFileSync(logPath, `${JSON.stringify(cycle)}\n`);
       onCycle?.(cycle, done.length);
@@ -55,10 +59,11 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Cy
   return done.filter(({ cycle }) => cycle <= cycles).sort((left, right) => left.cycle - right.cycle);
 }
 
-async function run(cycle: number, seed: number, fault: Fault, tasks: number): Promise<Cycle> {
+async function run(cycle: number, options: CycleOptions): Promise<Cycle> {
+  const { fault, seed } = options;
   const named = { cycle, seed, row: fault.row, fault: fault.name };
   try {
-    return { ...named, ...(await runCycle({ fault, seed, tasks })), skipped: null };
+    return { ...named, ...(await runCycle(options)), skipped: null };
   } catch (error) {
     if (!(error instanceof ServerUnavailableError)) throw error;
     return { ...named, tried: 0, problems: [], skipped: error.message };

@@ -7,15 +7,15 @@ import { SeededRandom } from '../../src/testing/seededRandom.ts';
 import { fakeTime } from '../../test/servers/fakeTime.ts';
 import { readStored, type Stored } from '../chaos/oracle/stored.ts';
 import type { Fault } from './faults.ts';
-import { LocalWorld, type Surroundings } from './localWorld.ts';
 import { Patience } from './patience.ts';
 import { fleetName, type PlantedBug } from './plans.ts';
 import { judge, type Problem, type Verdict } from './verdict.ts';
 import { readTestimonies } from './witness.ts';
 import { drawWorkload, type Workload } from './workload.ts';
-import type { World } from './world.ts';
+import type { Surroundings, Topology, World } from './world.ts';
 
 export interface CycleOptions {
+  readonly topology: Topology;
   readonly fault: Fault;
   readonly seed: number;
   readonly tasks: number;
@@ -38,13 +38,13 @@ const lookMs = 30;
  * @throws {ServerUnavailableError} when what the fault needs cannot be had.
  */
 export async function runCycle(options: CycleOptions): Promise<Verdict> {
-  const { fault, seed, tasks, planted = null, patience = defaultPatience } = options;
+  const { topology, fault, seed, tasks, planted = null, patience = defaultPatience } = options;
   const random = new SeededRandom(seed);
   const workload = drawWorkload(random, { tasks, ...fault.workload });
   const surroundings = await surroundingsOf(fault);
   const folder = mkdtempSync(join(tmpdir(), 'xstate-fleet-distributed-'));
   try {
-    await using world = new LocalWorld({ folder, workload, surroundings, planted });
+    await using world = topology.open({ folder, workload, surroundings, planted });
     await world.start();
     await begun(world, random.integer(0, Math.ceil(tasks / 2)), patience);
     await fault.strike(world, random);
@@ -72,7 +72,7 @@ async function found(world: World): Promise<Stored | null> {
 }
 
 async function surroundingsOf({ clocks = [] }: Fault): Promise<Surroundings> {
-  const managers = await Promise.all(clocks.map((shift) => (shift === null ? {} : fakeTime(shift))));
+  const managers = await Promise.all(clocks.map(async (shift) => (shift === null ? {} : fakeTime(shift))));
   return { managers };
 }
 

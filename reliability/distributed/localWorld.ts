@@ -7,33 +7,20 @@ import type * as sqlite from '../../src/stores/sqlite.ts';
 import { freePort, type Server } from '../../test/servers/serverProcess.ts';
 import { compiledFolder } from '../compiled.ts';
 import { NodeProcess } from './nodeProcess.ts';
-import type { PlantedBug } from './plans.ts';
 import { TcpProxy } from './tcpProxy.ts';
 import { readTestimonies } from './witness.ts';
-import type { Workload } from './workload.ts';
-import type { LinkName, Member, Need, ServerName, World } from './world.ts';
-
-/** Environments of processes, where they differ: such as another time of day. */
-export interface Surroundings {
-  /** Of each manager in turn, and then again from the first. */
-  readonly managers: readonly Readonly<Record<string, string>>[];
-}
-
-export interface WorldOptions {
-  /** Empty. */
-  readonly folder: string;
-  readonly workload: Workload;
-  readonly surroundings: Surroundings;
-  readonly planted: PlantedBug | null;
-}
+import type { LinkName, Member, Need, ServerName, Topology, World, WorldOptions } from './world.ts';
 
 /** How often what cannot tell is looked at, ms. */
 const lookMs = 20;
 
 /** A manager and one that stands by, one process for each worker, a client: one machine and its SQLite file. */
-export class LocalWorld implements World {
-  static readonly offers: ReadonlySet<Need> = new Set<Need>(['standby', 'other clocks']);
+export const localTopology: Topology = {
+  offers: new Set<Need>(['standby', 'other clocks']),
+  open: (options) => new LocalWorld(options)
+};
 
+class LocalWorld implements World {
   readonly witnessFolder: string;
   readonly #options: WorldOptions;
   readonly #storePath: string;

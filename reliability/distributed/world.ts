@@ -1,7 +1,9 @@
 import type { StoreReader } from '../../src/store.ts';
 import type { Server } from '../../test/servers/serverProcess.ts';
 import type { NodeProcess } from './nodeProcess.ts';
+import type { PlantedBug } from './plans.ts';
 import type { TcpProxy } from './tcpProxy.ts';
+import type { Workload } from './workload.ts';
 
 /** From a process to what it talks to: a client's manager, the fleet's store, what carries tasks to remote workers. */
 export type LinkName = 'front' | 'ledger' | 'engine';
@@ -10,6 +12,28 @@ export type ServerName = 'Redis' | 'PostgreSQL';
 
 /** What a fault needs to be there. Topologies without it are not struck by that fault. */
 export type Need = ServerName | 'remote workers' | 'standby' | 'other clocks';
+
+/** Environments of processes, where they differ: such as another time of day. */
+export interface Surroundings {
+  /** Of each manager in turn, and then again from the first. */
+  readonly managers: readonly Readonly<Record<string, string>>[];
+}
+
+export interface WorldOptions {
+  /** Empty. */
+  readonly folder: string;
+  readonly workload: Workload;
+  readonly surroundings: Surroundings;
+  /** What is broken on purpose, so that the verdict has something to find; `null`: nothing. */
+  readonly planted: PlantedBug | null;
+}
+
+/** Which processes there are, and what they stand on. */
+export interface Topology {
+  readonly offers: ReadonlySet<Need>;
+  /** A world that has not started. */
+  open(options: WorldOptions): World;
+}
 
 /** A process that can be done something to. */
 export interface Member {

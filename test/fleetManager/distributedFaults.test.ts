@@ -1,8 +1,13 @@
 // Rows of section G that need no network: what reaches the fleet from elsewhere, in every order that a network makes of it.
 import { describe, expect, it } from 'vitest';
-import type { Attempt, Executor, ExecutorReports, FleetConfig } from '../../src/index.ts';
-import { memoryStore } from '../../src/index.ts';
 import type { Outcome } from '../../machines/task.ts';
+import {
+  memoryStore,
+  type Attempt,
+  type Executor,
+  type ExecutorReports,
+  type FleetConfig
+} from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 const day = 86_400_000;
