@@ -55,7 +55,8 @@ export async function runCycle(options: CycleOptions): Promise<Verdict> {
     if (stored !== null) return { tried, problems: [...problems, ...died] };
     return { tried, problems: [...problems, ...died, { count: 'wrong', text: 'no store can be read' }] };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    // A worker whose manager was killed may still be about to begin, and to find that out.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }
 

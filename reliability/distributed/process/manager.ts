@@ -7,10 +7,10 @@ import { processes } from '../../../src/executors/processes.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
 import type { Store } from '../../../src/store.ts';
 import { sqliteStore } from '../../../src/stores/sqlite.ts';
-import { fleetName, type ManagerPlan } from '../plans.ts';
+import { fleetName, type ManagerPlan, type PlantedBug } from '../plans.ts';
 import type { Kind } from '../workload.ts';
 import type { Witness } from '../witness.ts';
-import { plantedExecutor, plantedStore } from './plantedBugs.ts';
+import { plantedExecutor } from './plantedBugs.ts';
 
 /** As it is compiled: processes of the harness never run from the sources. */
 const handlers = new URL('handlers.js', import.meta.url);
@@ -21,9 +21,9 @@ const standbyMs = 50;
 /** Owns the fleet as soon as it is free, and takes what clients submit. */
 export async function runManager(plan: ManagerPlan, witness: Witness, onStarted: () => void): Promise<void> {
   process.env['WITNESS_FOLDER'] = plan.witnessFolder;
-  const store = plantedStore(sqliteStore(plan.storePath, { durability: 'process' }), plan.planted);
+  const store = sqliteStore(plan.storePath, { durability: 'process' });
   const fleet = await owned(plan, store, witness);
-  await listening(front(fleet), plan.frontPort);
+  await listening(front(fleet, plan.planted), plan.frontPort);
   onStarted();
 }
 
@@ -62,14 +62,12 @@ function fleetOf({ maxRecoveries, planted }: ManagerPlan, store: Store, witness:
 }
 
 /** What an application has in front of its fleet: it answers when a batch is durable. */
-function front(fleet: FleetManager): Server {
+function front(fleet: FleetManager, planted: PlantedBug | null): Server {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const { id, kinds } = JSON.parse(await text(request)) as { id: string; kinds: readonly Kind[] };
-      await fleet.submitBatch(
-        kinds.map((type, n) => ({ id: String(n + 1), type, data: { n } })),
-        { batchId: id }
-      );
+      const tasks = kinds.map((type, n) => ({ id: String(n + 1), type, data: { n } }));
+      if (planted !== 'dropped batch') await fleet.submitBatch(tasks, { batchId: id });
       response.writeHead(201).end('{}');
     } catch (error) {
       const code = error instanceof FleetError ? error.code : 'ERR_UNKNOWN';

@@ -1,22 +1,5 @@
 import type { Executor, ExecutorReports } from '../../../src/executor.ts';
-import type { Commit, Store } from '../../../src/store.ts';
 import type { PlantedBug } from '../plans.ts';
-
-/** The store, broken if that is the bug. */
-export function plantedStore(store: Store, planted: PlantedBug | null): Store {
-  if (planted !== 'dropped batch') return store;
-  return replacing(store, 'commit', (commit: Commit) => {
-    // Acknowledged, and never written.
-    const isDropped = ({ batchId }: { batchId: string | null }): boolean => batchId === 'batch-1';
-    return store.commit({
-      ...commit,
-      newTasks: commit.newTasks.filter(({ row }) => !isDropped(row.context)),
-      tasks: commit.tasks.filter(({ context }) => !isDropped(context)),
-      batches: commit.batches.filter(({ context }) => context.id !== 'batch-1'),
-      results: commit.results.filter((result) => !isDropped(result))
-    });
-  });
-}
 
 /** The executor, broken if that is the bug. */
 export function plantedExecutor(executor: Executor, planted: PlantedBug | null): Executor {
