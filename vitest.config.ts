@@ -10,6 +10,7 @@ const resolve = {
     { find: /^xstate-fleet$/, replacement: source('./src/index.ts') },
     { find: /^xstate-fleet\/machines$/, replacement: source('./machines/index.ts') },
     { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') },
+    { find: /^xstate-fleet\/telemetry$/, replacement: source('./src/telemetry.ts') },
     { find: /^xstate-fleet\/testing$/, replacement: source('./src/testing.ts') },
     { find: /^xstate-fleet\/visualize$/, replacement: source('./src/visualize.ts') }
   ]

@@ -11,8 +11,15 @@ export interface StartedAttempts {
   readonly unreadable: readonly AttemptRef[];
 }
 
-/** @param payloads - Those that memory lacks. */
-export function startedAttempts(turn: Turn, payloads: ReadonlyMap<number, Payload>): StartedAttempts {
+/**
+ * @param payloads - Those that memory lacks.
+ * @param isTraced - Whether they are given the trace of what submitted them.
+ */
+export function startedAttempts(
+  turn: Turn,
+  payloads: ReadonlyMap<number, Payload>,
+  isTraced = false
+): StartedAttempts {
   const attempts: Attempt[] = [];
   const unreadable: AttemptRef[] = [];
   for (const { context } of turn.started) {
@@ -26,7 +33,19 @@ export function startedAttempts(turn: Turn, payloads: ReadonlyMap<number, Payloa
     const taskId = taskIdOf(key, batchId);
     const started = { seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! };
     const requestId = turn.requests.get(seq)?.id;
-    attempts.push(requestId === undefined ? started : { ...started, requestId });
+    const traceparent = isTraced ? traceparentOf(turn, batchId, payload) : undefined;
+    if (requestId === undefined && traceparent === undefined) attempts.push(started);
+    else {
+      attempts.push({
+        ...started,
+        ...(requestId !== undefined && { requestId }),
+        ...(traceparent !== undefined && { traceparent })
+      });
+    }
   }
   return { attempts, unreadable };
+}
+
+function traceparentOf(turn: Turn, batchId: string | null, payload: Payload): string | undefined {
+  return batchId === null ? payload.traceparent : turn.batch(batchId)?.context.traceparent;
 }
