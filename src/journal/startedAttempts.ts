@@ -1,5 +1,6 @@
 import type { AttemptRef } from '../../machines/task.ts';
 import type { Attempt } from '../executor.ts';
+import type { Mutable } from '../mutable.ts';
 import type { Payload } from '../store.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -34,14 +35,11 @@ export function startedAttempts(
     const started = { seq, attempt, key, taskId, batchId, type, data, metadata, workerId: workerId! };
     const requestId = turn.requests.get(seq)?.id;
     const traceparent = isTraced ? traceparentOf(turn, batchId, payload) : undefined;
-    if (requestId === undefined && traceparent === undefined) attempts.push(started);
-    else {
-      attempts.push({
-        ...started,
-        ...(requestId !== undefined && { requestId }),
-        ...(traceparent !== undefined && { traceparent })
-      });
-    }
+    const attempted: Mutable<Attempt> = started;
+    // Not spread: there is one for each task.
+    if (requestId !== undefined) attempted.requestId = requestId;
+    if (traceparent !== undefined) attempted.traceparent = traceparent;
+    attempts.push(attempted);
   }
   return { attempts, unreadable };
 }

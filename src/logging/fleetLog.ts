@@ -105,6 +105,7 @@ export class FleetLog {
   /** A logger that throws disturbs nobody. */
   #write(level: LogLevel, fields: object, message: string): void {
     const { logger, fleet, events } = this.#options;
+    if (!this.#wants(level)) return;
     try {
       logger[level]({ fleet, ...fields }, message);
     } catch (error) {

@@ -71,7 +71,8 @@ export class FleetTracing implements FleetTraces, TurnObserver {
 
   begin(attempts: readonly Attempt[]): readonly Attempt[] {
     let traced: Attempt[] | null = null;
-    for (const [index, attempt] of attempts.entries()) {
+    for (let index = 0; index < attempts.length; index++) {
+      const attempt = attempts[index]!;
       const own = this.#beginSafely(attempt);
       if (own === attempt) continue;
       traced ??= [...attempts];
