@@ -41,7 +41,8 @@ export async function openMetrics(
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
-  await listening.catch(({ message }: Error) => {
+  await listening.catch((error: unknown) => {
+    const { message } = error as Error;
     throw new UsageError(
       `Metrics cannot be served on port ${port} of ${host}: ${message} (--metrics <port>)`
     );

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
+import type * as otelApi from '@opentelemetry/api';
 import type { Context } from '@opentelemetry/api';
 import type { Attempt } from '../executor.ts';
 
-type Api = typeof import('@opentelemetry/api');
+type Api = typeof otelApi;
 
 /** Contexts that are kept of submissions, the last ones: all attempts of a batch share one. */
 const maxContexts = 1_000;

@@ -11,7 +11,7 @@ export const factLevels = {
   'batch.settled': 'info',
   'command.refused': 'warn',
   'task.settled': null,
-  'task.retrying': 'info',
+  'task.retrying': 'debug',
   'task.progress': null,
   'task.log': 'debug',
   'task.detachedError': 'error',

@@ -1,3 +1,4 @@
+import type * as otelApi from '@opentelemetry/api';
 import type { Attributes, Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { FinalBatchState } from '../../machines/batch.ts';
 import type { TaskError } from '../../machines/task.ts';
@@ -10,7 +11,7 @@ import type { BatchRow, TaskRow } from '../store.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { attemptOutcomeOf, type AttemptOutcome } from './attemptOutcome.ts';
 
-type Api = typeof import('@opentelemetry/api');
+type Api = typeof otelApi;
 type TaskStep = Extract<RowStep, { kind: 'task' }>;
 
 /** Spans of attempts that are open at once. Beyond, an attempt has none, and what it begins belongs to its submission. */

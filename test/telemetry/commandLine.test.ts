@@ -18,7 +18,8 @@ describe('run --metrics', () => {
     const command = folder.start(['run', 'tasks.jsonl', ...options]);
     const url = (await command.printed(/(?<=Metrics: )http:\S+/)).trim();
     const read = async () => parseMetrics(await (await fetch(url)).text());
-    await expect.poll(async () => (await read()).sum('xstate_fleet_tasks', { state: 'running' })).toBe(2);
+    const running = async () => (await read()).sum('xstate_fleet_tasks', { state: 'running' });
+    await expect.poll(running, { timeout: 60_000 }).toBe(2);
     expect((await read()).sum('xstate_fleet_queue_depth', { type: 'wait' })).toBe(1);
     expect((await fetch(new URL('/readyz', url))).status).toBe(200);
     expect((await fetch(new URL('/healthz', url))).status).toBe(200);

@@ -20,18 +20,18 @@ interface Dashboard {
 const definitions: readonly MetricDefinition[] = Object.values(metricDefinitions);
 const dashboard = JSON.parse(read('grafana/xstate-fleet.json')) as Dashboard;
 const panels = dashboard.panels.filter(({ type }) => type !== 'row');
-const variables = dashboard.templating.list.map(({ name }) => name);
+const variables = new Set(dashboard.templating.list.map(({ name }) => name));
 
 /** Labels of each series that there is, by its name: a histogram has three. */
-const series = new Map(
-  definitions.flatMap((definition) => {
+const series: ReadonlyMap<string, readonly string[]> = new Map(
+  definitions.flatMap((definition): [string, string[]][] => {
     const name = prometheusName(definition);
     const labels = ['fleet', ...definition.labels];
-    if (definition.kind !== 'histogram') return [[name, labels] as const];
+    if (definition.kind !== 'histogram') return [[name, labels]];
     return [
-      [`${name}_bucket`, [...labels, 'le']] as const,
-      [`${name}_sum`, labels] as const,
-      [`${name}_count`, labels] as const
+      [`${name}_bucket`, [...labels, 'le']],
+      [`${name}_sum`, labels],
+      [`${name}_count`, labels]
     ];
   })
 );
@@ -56,10 +56,11 @@ function problemsOf(expr: string): string[] {
     }
   }
   for (const [, name] of expr.matchAll(/\$(\w+)/g)) {
-    if (!variables.includes(name!) && name !== '__rate_interval') problems.push(`there is no variable $${name}`);
+    if (!variables.has(name!) && name !== '__rate_interval') problems.push(`there is no variable $${name}`);
   }
   const isCounter = used.some(([, name]) => name!.endsWith('_total') || name!.endsWith('_bucket'));
-  if (isCounter && !/\b(?:rate|increase)\(|label_values/.test(expr)) problems.push('it shows a counter as it is');
+  if (isCounter && !/\b(?:rate|increase)\(|label_values/.test(expr))
+    problems.push('it shows a counter as it is');
   return problems;
 }
 

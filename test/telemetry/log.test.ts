@@ -56,7 +56,7 @@ describe('a logger', () => {
     };
     expect(of('task retrying')).toEqual([
       [
-        'info',
+        'debug',
         'task retrying',
         { fleet: 'test', batchId: 'x', taskId: 'a', attempt: 1, retryAt: expect.any(Number) as number, err }
       ]
@@ -89,9 +89,19 @@ describe('a logger', () => {
     const { logger, records } = keepingLogger('warn');
     const { fleet } = await startFleet({ logger, handlers: failing, config: { maxRetries: 0 } });
     await fleet.submit('work', 1);
-    await expect(fleet.submit('fail', null)).rejects.toThrow();
+    await expect(fleet.submit('fail', null)).rejects.toThrow('no route');
     await fleet.stop();
     expect(records.map(([level, message]) => [level, message])).toEqual([['warn', 'task failed']]);
+  });
+
+  it('has turns tell of single tasks only where it wants each of them', async () => {
+    const quiet = await startFleet({ logger: keepingLogger('info').logger, handlers: failing });
+    const told: unknown[] = [];
+    const telling = quiet.fleet.actor.on('task.settled', (fact) => told.push(fact));
+    await quiet.fleet.submit('work', 1);
+    expect(told).toEqual([]);
+    telling.unsubscribe();
+    await quiet.fleet.stop();
   });
 
   it('gets no more records of tasks in a second than it may, and the number of those left out', async () => {
@@ -102,7 +112,7 @@ describe('a logger', () => {
     await fleet.waitForBatch(await fleet.submitBatch(tasks));
     expect(of('task failed')).toHaveLength(10);
     await clock.advance(1_000);
-    await expect(fleet.submit('fail', null)).rejects.toThrow();
+    await expect(fleet.submit('fail', null)).rejects.toThrow('no route');
     expect(of('task failed').at(-1)![2]['suppressed']).toBe(490);
     await fleet.waitForBatch(await fleet.submitBatch(tasks));
     await fleet.stop();
