@@ -11,6 +11,7 @@ const resolve = {
     { find: /^xstate-fleet$/, replacement: source('./src/index.ts') },
     { find: /^xstate-fleet\/machines$/, replacement: source('./machines/index.ts') },
     { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') },
+    { find: /^xstate-fleet\/telemetry$/, replacement: source('./src/telemetry.ts') },
     { find: /^xstate-fleet\/testing$/, replacement: source('./src/testing.ts') },
     { find: /^xstate-fleet\/visualize$/, replacement: source('./src/visualize.ts') }
   ]
@@ -20,7 +21,7 @@ const all = ['test/**/*.test.ts', 'examples/**/*.test.ts'];
 
 /** They start threads and processes, count what a process has left, or take its output and its listeners. */
 const alone = [
-  'test/{cli,dashboard,executors,page,recording,reliability,stores,testing}/**/*.test.ts',
+  'test/{cli,dashboard,executors,page,recording,reliability,stores,telemetry,testing}/**/*.test.ts',
   'test/{docs,notRun}.test.ts',
   'test/fleetManager/{handlers,stopping}.test.ts',
   'test/workers/workerAgent.test.ts',

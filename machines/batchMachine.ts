@@ -12,6 +12,8 @@ export interface BatchContext {
   readonly lastSeq: number;
   readonly totalTasks: number;
   readonly metadata: Json;
+  /** W3C `traceparent` of what submitted it; absent: it is not traced. */
+  readonly traceparent?: string;
   readonly createdAt: number;
   /** When its first task was started; `null` before. */
   readonly startedAt: number | null;
@@ -21,6 +23,7 @@ export interface BatchContext {
 export interface BatchInput {
   readonly id: string;
   readonly metadata: Json;
+  readonly traceparent?: string | undefined;
   readonly createdAt: number;
 }
 
@@ -83,6 +86,7 @@ export const batchMachine = setup({
     lastSeq: 0,
     totalTasks: 0,
     metadata: input.metadata,
+    ...(input.traceparent !== undefined && { traceparent: input.traceparent }),
     createdAt: input.createdAt,
     startedAt: null,
     settledAt: null

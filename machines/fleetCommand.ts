@@ -23,6 +23,8 @@ export interface NewTask {
   readonly data: string;
   /** JSON text; `null`: none. */
   readonly metadata: string | null;
+  /** W3C `traceparent` of what submitted it alone; absent: it is not traced, or its batch says. */
+  readonly traceparent?: string;
 }
 
 /** A result that a worker outside the fleet hands to the coordinator. */
@@ -57,6 +59,8 @@ export type LedgerCommand =
       readonly type: 'batch.submit';
       readonly batchId: string;
       readonly metadata: Json;
+      /** W3C `traceparent` of the submission that begins the batch; absent: it is not traced. */
+      readonly traceparent?: string | undefined;
       readonly tasks: readonly NewTask[];
       /** `true` with the batch's last tasks. */
       readonly seal: boolean;

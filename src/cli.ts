@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { WorkerGroup } from '../machines/fleetConfig.ts';
 import type { DoctorOptions } from './cli/doctor.ts';
+import type { MetricsAddress } from './cli/openMetrics.ts';
 import type { ReplayOptions } from './cli/replay.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
@@ -64,6 +65,11 @@ program
     'show the run on a live page (default port: 4400); on a terminal it stays until Ctrl-C. Its token is ' +
       'XSTATE_FLEET_TOKEN, or a fresh one that the terminal shows',
     integer(0, 65_535)
+  )
+  .option(
+    '--metrics [[host:]port]',
+    'serve /metrics, /healthz and /readyz (default: port 9464 of this machine alone); needs the package prom-client',
+    metricsAddress
   )
   .option('--record <file>', 'record what happens there, for replay; a recording of this fleet goes on')
   .addHelpText(
@@ -199,6 +205,14 @@ function integer(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`);
   };
+}
+
+function metricsAddress(text: string): MetricsAddress {
+  const [, host = '127.0.0.1', port] = /^(?:(.+):)?(\d+)$/.exec(text) ?? [];
+  if (port === undefined) {
+    throw new InvalidArgumentError('It must be a port, or a host and a port such as 0.0.0.0:9464.');
+  }
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: integer(0, 65_535)(port) };
 }
 
 function workerGroup(text: string, others: readonly WorkerGroup[]): readonly WorkerGroup[] {

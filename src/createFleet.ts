@@ -14,6 +14,7 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
 import { handlerSource, withBefore, type AttemptSource } from './executors/attemptSource.ts';
 import { inProcessOf, type DetachedErrorPolicy } from './executors/inProcess.ts';
+import type { FleetTraces } from './fleetTelemetry.ts';
 import type { HandlerContext, Handlers } from './handlers/handler.ts';
 import { HandlerRegistry } from './handlers/handlerRegistry.ts';
 import type { ShouldRetry } from './handlers/outcome.ts';
@@ -161,6 +162,8 @@ export interface Audience {
   readonly observers: TurnObservers;
   /** Told of each committed turn that settled a task or made a fact true. Must not throw. */
   readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
+  /** Absent or `null`: nobody traces. */
+  readonly traces?: FleetTraces | null;
 }
 
 const anybody = (): Audience => ({

@@ -163,6 +163,19 @@ export class HandlerModuleError extends FleetError {
   }
 }
 
+/** What was asked for needs a package that is not installed: install it beside this one. */
+export class MissingPeerError extends FleetError {
+  readonly code = 'ERR_MISSING_PEER';
+
+  /** Its name. */
+  readonly package: string;
+
+  constructor(name: string, purpose: string, options?: ErrorOptions) {
+    super(`The package ${name} is needed for ${purpose}, and is not installed; npm install ${name}`, options);
+    this.package = name;
+  }
+}
+
 /** The attempt is not the caller's any more: its lease ended, or its task was cancelled. Drop what it did. */
 export class FencedError extends FleetError {
   readonly code = 'ERR_FENCED';

@@ -16,6 +16,8 @@ export interface Attempt extends AttemptRef {
   readonly workerId: string;
   /** The request that it was claimed for; absent where a worker of the fleet has it. */
   readonly requestId?: string;
+  /** W3C `traceparent` that its spans belong to; absent: none. */
+  readonly traceparent?: string;
 }
 
 /** What an executor reports. Each attempt is settled or lost exactly once, even after an abort. */

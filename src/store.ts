@@ -24,6 +24,8 @@ export interface Payload {
   readonly dependsOn: string | null;
   /** The key itself, no JSON text. No other task of the fleet has it. */
   readonly idempotencyKey: string | null;
+  /** W3C `traceparent` of what submitted a task alone; absent: none. Of a task of a batch, the batch's row has it. */
+  readonly traceparent?: string;
 }
 
 /** A task with all that is known of it. */

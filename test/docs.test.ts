@@ -73,6 +73,8 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     inspectRows: true,
     record: true,
     logger: true,
+    logRate: true,
+    telemetry: true,
     systemId: true,
     clock: true,
     random: true,
@@ -83,6 +85,7 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     host: true,
     token: true,
     protectReads: true,
+    openMetrics: true,
     allowedHosts: true,
     allowedOrigins: true,
     redact: true

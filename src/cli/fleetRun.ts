@@ -9,6 +9,7 @@ import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
 import { FleetManager } from '../fleetManager.ts';
 import type { Handlers } from '../handlers/handler.ts';
 import type { CommandReply, RemoteCommand, Store } from '../store.ts';
+import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { durationText } from './duration.ts';
 import { InboxWork } from './inboxWork.ts';
 import type { Interrupts } from './interrupts.ts';
@@ -30,6 +31,8 @@ interface FleetRunOptions {
   readonly tasks: TaskFile;
   readonly batchId: string;
   readonly store: Store;
+  /** `null`: it is not measured. */
+  readonly telemetry: Telemetry | null;
   readonly options: RunOptions;
 }
 
@@ -46,8 +49,11 @@ export class FleetRun {
   #foundRetries: readonly string[] = [];
   #progress: Progress | null = null;
   #hasPage = false;
+  readonly #telemetry: Telemetry | null;
+  #metrics: Disposable | null = null;
 
-  constructor({ handlers, tasks, batchId, store, options }: FleetRunOptions) {
+  constructor({ handlers, tasks, batchId, store, telemetry, options }: FleetRunOptions) {
+    this.#telemetry = telemetry;
     this.#tasks = tasks;
     this.#batchId = batchId;
     this.#options = options;
@@ -57,6 +63,7 @@ export class FleetRun {
       ...placeOf(handlers, options),
       store: this.#inbox.store,
       config: configOf(options),
+      ...(telemetry !== null && { telemetry }),
       ...(options.record !== undefined && { record: options.record })
     });
     this.#fleet.on('store.unavailable', ({ message }) =>
@@ -85,6 +92,7 @@ export class FleetRun {
       throw error;
     } finally {
       this.#progress?.[Symbol.dispose]();
+      this.#metrics?.[Symbol.dispose]();
     }
   }
 
@@ -103,6 +111,13 @@ export class FleetRun {
   }
 
   async #start(): Promise<void> {
+    // Before the start: a probe may ask how far that is.
+    if (this.#telemetry !== null) {
+      const { openMetrics } = await import('./openMetrics.ts');
+      this.#metrics = await openMetrics(this.#telemetry, this.#options.metrics ?? true, (line) =>
+        this.#note(line)
+      );
+    }
     await this.#fleet.start();
     if (this.#options.ui !== undefined) {
       await openPage(this.#fleet, this.#options.ui, (line) => this.#note(line));

@@ -1,8 +1,10 @@
 import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
 import { systemClock } from '../clock.ts';
+import { MissingPeerError } from '../errors.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
 import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
 import { dataReader } from '../submission/schema.ts';
+import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { showKey } from '../validation/show.ts';
 import { readTags } from '../validation/tags.ts';
 import { assertId, assertIdWithoutSlash } from '../validation/validation.ts';
@@ -10,6 +12,7 @@ import { UsageError } from './failure.ts';
 import { FleetRun } from './fleetRun.ts';
 import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
+import type { MetricsAddress } from './openMetrics.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { finalResultLines } from './resultLines.ts';
 import { retriesOf } from './retries.ts';
@@ -33,6 +36,8 @@ export interface RunOptions {
   readonly out?: string;
   /** `true`: on the default port. */
   readonly ui?: number | true;
+  /** `true`: at the default address. */
+  readonly metrics?: MetricsAddress | true;
   readonly record?: string;
 }
 
@@ -62,7 +67,8 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   const startedAt = performance.now();
   using interrupts = new Interrupts();
   try {
-    const fleetRun = new FleetRun({ handlers, tasks, batchId, store, options });
+    const telemetry = options.metrics === undefined ? null : await telemetryOf();
+    const fleetRun = new FleetRun({ handlers, tasks, batchId, store, telemetry, options });
     const isFinished = await fleetRun.finish(interrupts);
     const ran = { store, storePath, scope, batchId, ms: performance.now() - startedAt };
     if (!isFinished) {
@@ -78,6 +84,17 @@ export async function run(input: string, options: RunOptions): Promise<number> {
     return areAllCompleted ? 0 : 1;
   } finally {
     await store.close();
+  }
+}
+
+/** Its libraries are loaded when they are needed. */
+async function telemetryOf(): Promise<Telemetry> {
+  const { createTelemetry } = await import('../telemetry/createTelemetry.ts');
+  try {
+    return createTelemetry({ prometheus: true });
+  } catch (error) {
+    if (error instanceof MissingPeerError) throw new UsageError(error.message);
+    throw error;
   }
 }
 

@@ -40,7 +40,8 @@ export function addAuthorization(hono: Hono<PageEnv>, options: AuthorizationOpti
   });
 }
 
-function isAuthorized(context: PageContext, { access, cookie }: AuthorizationOptions): boolean {
+/** Whether who asks has shown the token. @throws {Refusal} after ten wrong ones. */
+export function isAuthorized(context: PageContext, { access, cookie }: AuthorizationOptions): boolean {
   const [, token] = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
   if (token !== undefined) return access.isToken(token, addressOf(context));
   const session = getCookie(context, cookie());
@@ -51,7 +52,8 @@ function addressOf(context: PageContext): string {
   return context.env.incoming.socket.remoteAddress ?? '';
 }
 
-function unauthorized(): Refusal {
+/** What is answered without the token. */
+export function unauthorized(): Refusal {
   return new Refusal(401, 'ERR_TOKEN', 'It needs the token of the live page', {
     'www-authenticate': 'Bearer'
   });

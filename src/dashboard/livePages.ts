@@ -1,6 +1,8 @@
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
+import type { FleetHealth } from '../fleet/fleetHealth.ts';
+import type { MetricsPage } from '../fleetTelemetry.ts';
 import type { ReadModelStore } from '../journal/readModel.ts';
 import type { TurnObservers } from '../journal/turnObserver.ts';
 import type { Store, StoredResult } from '../store.ts';
@@ -31,6 +33,9 @@ interface LivePagesOptions {
   readonly readModel: ReadModelStore;
   readonly observers: TurnObservers;
   readonly fleet: ServedFleet;
+  readonly health: () => FleetHealth;
+  /** `null`: it has no telemetry. */
+  readonly metrics: (() => Promise<MetricsPage | null>) | null;
   /** Told of what went wrong while a page was served. */
   readonly onError: (error: unknown) => void;
 }
@@ -48,7 +53,7 @@ export class LivePages {
 
   /** Serves a page, until it or the fleet ends. @throws {NotRunningError} @throws {ValidationError} @throws {ListenError} */
   async open(options: ServeOptions): Promise<LivePage> {
-    const { actor, clock, fleet, observers, onError } = this.#options;
+    const { actor, clock, fleet, health, metrics, observers, onError } = this.#options;
     const running = actor.require('serve');
     const resolved = resolveServeOptions(options);
     // Its libraries are loaded when they are needed.
@@ -77,6 +82,8 @@ export class LivePages {
     const access = new Access(resolved.token, clock);
     const server = await startPageServer({
       fleet,
+      health,
+      metrics,
       clock,
       assets,
       access,

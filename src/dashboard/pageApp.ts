@@ -3,10 +3,13 @@ import type { Clock } from '../clock.ts';
 import type { Access } from './access.ts';
 import { addActionRoutes } from './actionRoutes.ts';
 import { addAuthorization } from './authorization.ts';
+import type { FleetHealth } from '../fleet/fleetHealth.ts';
+import type { MetricsPage } from '../fleetTelemetry.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { checkOrigin } from './originRules.ts';
 import type { PageAssets } from './pageAssets.ts';
 import type { PageContext, PageEnv } from './pageEnv.ts';
+import { addProbeRoutes } from './probeRoutes.ts';
 import { addReadRoutes } from './readRoutes.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import { securityHeaders } from './securityHeaders.ts';
@@ -20,9 +23,12 @@ export interface PageAppOptions {
   readonly assets: Pick<PageAssets, 'html' | 'script' | 'style'>;
   readonly access: Access;
   readonly streams: EventStreams;
-  readonly options: Pick<ResolvedServeOptions, 'protectReads' | 'allowedOrigins' | 'redact'>;
+  readonly options: Pick<ResolvedServeOptions, 'protectReads' | 'openMetrics' | 'allowedOrigins' | 'redact'>;
   /** The name of its cookie. */
   readonly cookie: () => string;
+  readonly health: () => FleetHealth;
+  /** `null`: it has no telemetry. */
+  readonly metrics: (() => Promise<MetricsPage | null>) | null;
   /** Told of what went wrong that is not the sender's fault. */
   readonly onError: (error: unknown) => void;
 }
@@ -49,8 +55,10 @@ export function createPageApp(app: PageAppOptions): Hono<PageEnv> {
   file('/page.js', assets.script, 'text/javascript');
   file('/page.css', assets.style, 'text/css');
 
+  const authorization = { access, cookie, protectReads: options.protectReads };
+  addProbeRoutes(hono, { ...app, authorization, openMetrics: options.openMetrics });
   hono.use('/api/*', guardOrigin(options.allowedOrigins));
-  addAuthorization(hono, { access, cookie, protectReads: options.protectReads });
+  addAuthorization(hono, authorization);
   addReadRoutes(hono, { fleet, streams, shown: () => new ShownValues(options.redact) });
   addActionRoutes(hono, fleet, clock);
   refuseOtherMethods(hono);

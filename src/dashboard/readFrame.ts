@@ -2,6 +2,7 @@ import type { ActorRefFrom, AnyMachineSnapshot } from 'xstate';
 import type { BatchState, BatchStatus } from '../../machines/batch.ts';
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import { offeredTags, workerIdOf, type workerMachine } from '../../machines/workerMachine.ts';
+import { workerStateOf, workerStatesOf } from '../agents/workerStates.ts';
 import { workerActorsOf } from '../agents/workerViews.ts';
 import { activePathsOf } from '../charts/statePaths.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -46,7 +47,7 @@ export function readFrame({ at, fleet, journal, readModel, failures }: FramePart
     },
     tasks: counts,
     batchStates: batchStatesOf(ledger, readModel),
-    workerStates: countsOf(workers, (worker) => workerStateOf(worker, ledger)),
+    workerStates: workerStatesOf(fleet.children, ledger),
     scheduleStates: countsOf(ledger.schedules.all(), ({ state }) => state),
     totals: { totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes },
     transitions: figures.transitions,
@@ -105,11 +106,4 @@ function frameWorkerOf(worker: ActorRefFrom<typeof workerMachine>, ledger: Ledge
     completed: place?.completed ?? 0,
     failed: place?.failed ?? 0
   };
-}
-
-/** The actor hears a little later than the roster what the turn has given it. */
-function workerStateOf(worker: ActorRefFrom<typeof workerMachine>, { roster }: Ledger): string {
-  const { value, context } = worker.getSnapshot();
-  const isHolding = (roster.get(workerIdOf(context))?.attempts.size ?? 0) > 0;
-  return value === 'idle' && isHolding ? 'busy' : value;
 }

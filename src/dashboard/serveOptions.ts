@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly token?: string;
   /** Whether reading needs the token as well. Always so where others can reach it. Defaults to `false`. */
   readonly protectReads?: boolean;
+  /** Whether `/metrics` needs no token where reading does. `/healthz` and `/readyz` never need one. Defaults to `false`. */
+  readonly openMetrics?: boolean;
   /** Names under which it is reached beside `host` and this machine's own, such as that of a proxy. No ports. */
   readonly allowedHosts?: readonly string[];
   /** Origins of other pages that may ask it, such as `https://ops.example.com`. They send the token with each request. */
@@ -41,6 +43,7 @@ const optionNames = [
   'host',
   'token',
   'protectReads',
+  'openMetrics',
   'allowedHosts',
   'allowedOrigins',
   'redact'
@@ -52,12 +55,13 @@ const maxListed = 100;
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
   const given = readOptions('options', options, optionNames);
-  const { port = 0, host = '127.0.0.1', token, protectReads = false, redact } = given;
+  const { port = 0, host = '127.0.0.1', token, protectReads = false, openMetrics = false, redact } = given;
   assertInteger('options.port', port, 0, 65_535);
   assertText('options.host', host);
   if (isIP(host) === 0) assertHost('options.host', host);
   if (token !== undefined) assertToken(token);
   assertBoolean('options.protectReads', protectReads);
+  assertBoolean('options.openMetrics', openMetrics);
   if (redact !== undefined) assertFunction('options.redact', redact);
   const isLocal = isLoopback(host);
   if (!isLocal && token === undefined) {
@@ -68,6 +72,7 @@ export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions
     host,
     token: token ?? newToken(),
     protectReads: protectReads || !isLocal,
+    openMetrics,
     allowedHosts: readList('options.allowedHosts', given.allowedHosts, assertHost),
     allowedOrigins: readList('options.allowedOrigins', given.allowedOrigins, assertOrigin),
     redact

@@ -8,6 +8,7 @@ import { parseJson } from '../validation/jsonText.ts';
 import { limits } from '../validation/limits.ts';
 import { quote, show } from '../validation/show.ts';
 import { assertText, jsonTextOf } from '../validation/validation.ts';
+import { callInTrace } from './attemptTrace.ts';
 
 // Captured when the library loads: a handler may replace them.
 const resolvePromise = Promise.resolve.bind(Promise);
@@ -60,8 +61,8 @@ export class AttemptRunner {
       const data: unknown = parseJson(attempt.data);
       const returned =
         this.#options.isolates && !isNested
-          ? runInAttempt(running, call, known, data, running.context)
-          : call(known, data, running.context);
+          ? runInAttempt(running, callTraced, known, data, running)
+          : callTraced(known, data, running);
       if (!isPromise(returned)) return this.#complete(running, returned);
       void then(
         returned,
@@ -140,6 +141,12 @@ interface AttemptHost {
 function call(handler: Handler, data: unknown, context: HandlerContext): unknown {
   const returned: unknown = handler(data, context);
   return typeof returned === 'object' && returned !== null ? resolvePromise(returned) : returned;
+}
+
+/** The same, as part of its trace, if it has one. */
+function callTraced(handler: Handler, data: unknown, { attempt, context }: RunningAttempt): unknown {
+  if (attempt.traceparent === undefined) return call(handler, data, context);
+  return callInTrace(attempt, call, handler, data, context);
 }
 
 /** Of what {@link call} returns. */

@@ -7,7 +7,7 @@ import {
 } from 'xstate';
 import type { LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
 import type { FleetConfig } from '../../machines/fleetConfig.ts';
-import type { FleetRef } from '../../machines/fleetMachine.ts';
+import type { FleetRef, FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import { fleetLogic, type Fleet, type FleetLogic, type ResolvedOptions } from '../createFleet.ts';
 import { NotRunningError } from '../errors.ts';
@@ -60,6 +60,11 @@ export class FleetActor {
 
   get isActive(): boolean {
     return this.#actor?.getSnapshot().status === 'active';
+  }
+
+  /** Where its actor is; `null`: it does not run. */
+  get snapshot(): FleetSnapshot | null {
+    return this.isActive ? (this.#actor!.getSnapshot() as unknown as FleetSnapshot) : null;
   }
 
   start(): Promise<void> {

@@ -5,6 +5,9 @@ import { assertFunction, assertOneOf } from '../validation/validation.ts';
 import { warnOf } from '../validation/warning.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
 
+/** Facts about single tasks that turns make, if somebody may want them. The others about tasks are told as they come. */
+const toldByTurns: ReadonlySet<string> = new Set<FleetFact['type']>(['task.settled', 'task.retrying']);
+
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
 
 /**
@@ -32,7 +35,7 @@ export class FleetEvents {
   /** Whether anybody may want facts about single tasks. */
   get hasTaskListeners(): boolean {
     for (const [type, { size }] of this.#listeners) {
-      if (size > 0 && (type === '*' || type.startsWith('task.'))) return true;
+      if (size > 0 && (type === '*' || toldByTurns.has(type))) return true;
     }
     return false;
   }

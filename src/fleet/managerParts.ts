@@ -5,20 +5,25 @@ import { createFleet, resolveOptions, type Fleet, type ResolvedOptions } from '.
 import { LivePages } from '../dashboard/livePages.ts';
 import type { ServedFleet } from '../dashboard/servedFleet.ts';
 import { WorkerInstances, type WorkerInstancesOptions } from '../executors/workerInstances.ts';
+import type { FleetInstruments, ObservedFleet } from '../fleetTelemetry.ts';
 import type { HandlerRegistry } from '../handlers/handlerRegistry.ts';
 import { readInspection, type Inspection } from '../inspection/inspection.ts';
 import { inspectedBy } from '../inspection/inspector.ts';
 import { ReadModelFeed } from '../journal/readModelFeed.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
+import { FleetLog, readLog } from '../logging/fleetLog.ts';
 import { Recorder } from '../recording/recorder.ts';
 import { Schedules } from '../schedules/schedules.ts';
 import { Submissions } from '../submission/submissions.ts';
-import { assertFunction, assertId, assertPath } from '../validation/validation.ts';
+import { assertTelemetry } from '../validation/ports.ts';
+import { assertId, assertPath } from '../validation/validation.ts';
 import { obeyInbox, type Commandable } from './commandInbox.ts';
 import { FleetActor, type FleetActorOptions } from './fleetActor.ts';
 import { FleetEvents } from './fleetEvents.ts';
+import { healthOf, type FleetHealth } from './fleetHealth.ts';
 import { FleetHooks, type FleetHookMethods } from './fleetHooks.ts';
 import { FleetReader } from './fleetReader.ts';
+import { readFleet } from './fleetReading.ts';
 import { Hooks } from './hooks.ts';
 import type { FleetManagerOptions } from './managerOptions.ts';
 import { Settlements } from './settlements.ts';
@@ -47,6 +52,8 @@ export class ManagerParts {
   readonly #inspection: Inspection | null;
   readonly #recorder: Recorder | null;
   readonly #observers: TurnObservers;
+  readonly #log: FleetLog | null;
+  readonly #instruments: FleetInstruments | null;
 
   /** @param manager - Whom pages and other processes command. @throws {ValidationError} */
   constructor(
@@ -54,8 +61,10 @@ export class ManagerParts {
     manager: Commandable & ServedFleet,
     methods: ManagerMethods
   ) {
-    const { inspect, inspectRows, logger, systemId, onListenerError, record, ...fleetOptions } = given;
-    if (logger !== undefined) assertFunction('options.logger', logger);
+    const { inspect, inspectRows, logger, logRate, telemetry, ...others } = given;
+    const { systemId, onListenerError, record, ...fleetOptions } = others;
+    const log = readLog(logger, logRate);
+    if (telemetry !== undefined) assertTelemetry('options.telemetry', telemetry);
     if (systemId !== undefined) assertId('options.systemId', systemId);
     if (record !== undefined) assertPath('options.record', record);
     this.events = new FleetEvents(onListenerError);
@@ -71,6 +80,8 @@ export class ManagerParts {
       })
     });
     const { store, name, clock, executor } = this.options;
+    this.#log = log === null ? null : new FleetLog({ ...log, fleet: name, clock, events: this.events });
+    this.#instruments = telemetry?.attach(this.#observed()) ?? null;
     this.#recorder =
       record === undefined
         ? null
@@ -81,11 +92,15 @@ export class ManagerParts {
       events: this.events,
       actorOptions: {
         ...this.#inspectOption(),
-        ...(logger && { logger }),
+        ...(typeof logger === 'function' && { logger }),
         ...(systemId !== undefined && { systemId })
       },
-      onStarting: async () => this.#recorder?.open(),
+      onStarting: async () => {
+        this.#instruments?.starting();
+        await this.#recorder?.open();
+      },
       onStarted: () => {
+        this.#log?.started(this.actor.journal.ledger.head.stats);
         this.#showRows();
         return obeyInbox(store, name, manager);
       },
@@ -93,6 +108,8 @@ export class ManagerParts {
         this.coordination.end();
         await this.pages.close();
         await this.#recorder?.close();
+        this.#instruments?.ended();
+        this.#log?.ended();
       }
     });
     const { actor } = this;
@@ -109,7 +126,12 @@ export class ManagerParts {
     });
     this.reader = new FleetReader(store, name);
     this.settlements = new Settlements({ clock, executor, actor, reader: this.reader });
-    this.submissions = new Submissions({ options: this.options, actor, reader: this.reader });
+    this.submissions = new Submissions({
+      options: this.options,
+      actor,
+      reader: this.reader,
+      traces: this.#instruments?.traces ?? null
+    });
     this.schedules = new Schedules({
       scope: name,
       store,
@@ -126,8 +148,38 @@ export class ManagerParts {
       observers: this.#observers,
       readModel: this.readModel.store,
       fleet: manager,
+      metrics: telemetry === undefined ? null : () => telemetry.metrics(),
+      health: () => this.#health(),
       onError
     });
+  }
+
+  /** What telemetry sees of the fleet. */
+  #observed(): ObservedFleet {
+    const { name, clock, store } = this.options;
+    return {
+      name,
+      clock,
+      observers: this.#observers,
+      on: (type, listener) => this.events.on(type, listener as (fact: never) => void),
+      read: () => {
+        const { snapshot, journal } = this.actor;
+        return snapshot === null ? null : readFleet(snapshot, journal);
+      },
+      health: () => this.#health(),
+      traceparentOf: async ({ seq, batchId }) => {
+        const { ledger } = this.actor.journal;
+        if (batchId !== null) {
+          return (ledger.batches.get(batchId) ?? (await store.readBatch(name, batchId)))?.context.traceparent;
+        }
+        const payload = ledger.payload(seq) ?? (await store.readPayloads(name, [seq])).get(seq);
+        return payload?.traceparent;
+      }
+    };
+  }
+
+  #health(): FleetHealth {
+    return healthOf(this.options.name, this.actor.snapshot);
   }
 
   #workerInstances(
@@ -149,7 +201,9 @@ export class ManagerParts {
         this.coordination.deliver(results);
         this.pages.released(results);
         this.#hooks.released(results, facts);
-      }
+        this.#log?.released(results);
+      },
+      traces: this.#instruments?.traces ?? null
     });
   }
 

@@ -14,6 +14,7 @@ import type { Clock } from '../clock.ts';
 import { ResultStatistics } from '../coordinator/resultStatistics.ts';
 import { NotRunningError, StoreError } from '../errors.ts';
 import type { Executor } from '../executor.ts';
+import type { FleetTraces } from '../fleetTelemetry.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
 import { Ledger, type AttemptLimits } from '../ledger/ledger.ts';
 import { emptyPlan, planSchedules, type SchedulePlan } from '../schedules/schedulePlan.ts';
@@ -55,6 +56,8 @@ export interface JournalOptions {
   readonly observers: TurnObservers;
   /** Told what a committed turn settled and made true. */
   readonly onReleased: (results: readonly StoredResult[], facts: readonly FleetFact[]) => void;
+  /** Begins the spans of attempts that are about to be dispatched. Absent or `null`: nobody traces. Must not throw. */
+  readonly traces?: FleetTraces | null;
 }
 
 /** A turn that was handed to the store, with what it came from. */
@@ -401,7 +404,7 @@ export class Journal {
 
   /** Everything that the world may see of a turn, now that it is durable. */
   #release(attempted: Attempted, payloads: ReadonlyMap<number, Payload>): void {
-    const { executor } = this.#options;
+    const { executor, traces = null } = this.#options;
     const { turn } = attempted;
     this.#failures = 0;
     const commitMs = this.#options.clock.monotonic() - attempted.handedOverAt;
@@ -420,9 +423,9 @@ export class Journal {
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
     if (turn.started.length > 0) {
       this.ledger.arm(turn.started, this.#limits());
-      const { attempts, unreadable } = startedAttempts(turn, payloads);
+      const { attempts, unreadable } = startedAttempts(turn, payloads, traces !== null);
       for (const ref of unreadable) this.collect({ type: 'attempt.lost', ...ref, reason: unreadableData });
-      executor.dispatch(attempts);
+      executor.dispatch(traces === null ? attempts : traces.begin(attempts));
     }
     this.statistics.add(turn.results);
     this.#agents.tellCoordinator(turn);

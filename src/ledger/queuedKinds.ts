@@ -24,6 +24,13 @@ export class QueuedKinds {
     if (kinds.untagged === 0 && kinds.tagged.size === 0) this.#types.delete(type);
   }
 
+  /** How many tasks of each type. O(kinds in use). */
+  byType(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const [type, kinds] of this.#types) counts.set(type, kinds.untagged + taggedOf(kinds, () => true));
+    return counts;
+  }
+
   /** How many tasks none of these offers serves. O(kinds in use). */
   unserved(offers: readonly Tagged[]): number {
     let unserved = 0;

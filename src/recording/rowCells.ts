@@ -75,8 +75,8 @@ export const taskFields = new Fields<Omit<TaskContext, 'seq' | 'tags' | 'settled
 /** The rest of a task's context. */
 export const unrecordedOfTask = { tags: noTags, settledAt: null } as const;
 
-/** A batch as it was when it was first seen, without its metadata. */
-export const batchFields = new Fields<Omit<BatchContext, 'id' | 'metadata'>>({
+/** A batch as it was when it was first seen, without its metadata and its trace. */
+export const batchFields = new Fields<Omit<BatchContext, 'id' | 'metadata' | 'traceparent'>>({
   createdAt: time,
   totalTasks: count,
   firstSeq: count,

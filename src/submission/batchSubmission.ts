@@ -27,6 +27,8 @@ export interface SubmissionOptions {
   /** The id was minted for this submission. */
   readonly isMinted: boolean;
   readonly metadata: Json;
+  /** What its attempts belong to; `undefined`: it is not traced. */
+  readonly traceparent?: string | undefined;
   /** When those tasks start that do not say so. */
   readonly start: StartOptions;
   /** `null`: any. */
@@ -58,6 +60,11 @@ export class BatchSubmission {
   /** Whether the batch began with this submission: then every task of it must be new, and it may be cancelled. */
   get isOwner(): boolean {
     return this.#isOwner;
+  }
+
+  /** How many tasks were sent so far. */
+  get submitted(): number {
+    return this.#submitted;
   }
 
   constructor(options: SubmissionOptions) {
@@ -182,7 +189,7 @@ export class BatchSubmission {
 
   /** @param announced - Tasks that the queue must have room for; 0: it waits for room. */
   async #submit(tasks: readonly NewTask[], announced: number, seal: boolean): Promise<void> {
-    const { batchId, metadata, isMinted, send } = this.#options;
+    const { batchId, metadata, traceparent, isMinted, send } = this.#options;
     const exclusive = this.#isOwner;
     const from = this.#submitted;
     this.#submitted += tasks.length;
@@ -193,6 +200,7 @@ export class BatchSubmission {
         type: 'batch.submit',
         batchId,
         metadata,
+        traceparent,
         tasks,
         seal,
         total,

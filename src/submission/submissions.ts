@@ -2,6 +2,7 @@ import type { Json } from '../../machines/task.ts';
 import type { ResolvedOptions } from '../createFleet.ts';
 import { ConflictError, NotRunningError, StoreError } from '../errors.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
+import type { FleetTraces, SubmissionSpan } from '../fleetTelemetry.ts';
 import { keyOf, pageSize, type FleetReader, type TaskRef } from '../fleet/fleetReader.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
@@ -29,6 +30,8 @@ export interface SubmissionsOptions {
   readonly options: ResolvedOptions;
   readonly actor: FleetActor;
   readonly reader: FleetReader;
+  /** `null`: nobody traces. */
+  readonly traces: FleetTraces | null;
 }
 
 /** Brings tasks into a fleet: batches, single tasks, and copies of those that did not complete. */
@@ -36,11 +39,13 @@ export class Submissions {
   readonly #options: ResolvedOptions;
   readonly #actor: FleetActor;
   readonly #reader: FleetReader;
+  readonly #traces: FleetTraces | null;
 
-  constructor({ options, actor, reader }: SubmissionsOptions) {
+  constructor({ options, actor, reader, traces }: SubmissionsOptions) {
     this.#options = options;
     this.#actor = actor;
     this.#reader = reader;
+    this.#traces = traces;
   }
 
   submitBatch(tasks: unknown, options: BatchOptions): Promise<string> {
@@ -77,7 +82,14 @@ export class Submissions {
     const task = prepared instanceof Promise ? await prepared : prepared;
     const fresh = read.id === undefined;
     if (fresh && task.idempotencyKey === null) onNew?.(task.key);
-    return this.#actor.send<string>({ type: 'task.submit', task, fresh });
+    const span = this.#traces?.submit({ kind: 'task', type: task.type });
+    if (span === undefined) return this.#actor.send<string>({ type: 'task.submit', task, fresh });
+    const { traceparent } = span;
+    const traced = traceparent === undefined ? task : { ...task, traceparent };
+    return ending(span, async () => {
+      const key = await this.#actor.send<string>({ type: 'task.submit', task: traced, fresh });
+      return [key, { key }];
+    });
   }
 
   async retryTask(ref: TaskRef, options: { readonly id?: string }): Promise<string> {
@@ -102,10 +114,12 @@ export class Submissions {
     const { batchId = this.#options.newId(), metadata, ...start } = given;
     assertIdWithoutSlash('batchId', batchId);
     if (!this.knowsTypes) await this.#actor.started('batch.submit');
+    const span = this.#traces?.submit({ kind: 'batch', batchId });
     const submission = new BatchSubmission({
       batchId,
       isMinted: given.batchId === undefined,
       metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
+      traceparent: span?.traceparent,
       start,
       types: this.#options.executor.types,
       readData,
@@ -113,10 +127,18 @@ export class Submissions {
       clock: this.#options.clock,
       send: (command) => this.#actor.send<SubmitReply>(command)
     });
-    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
-    else if (isIterable(tasks)) {
-      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
-    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
+    const submit = async (): Promise<void> => {
+      if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
+      else if (isIterable(tasks)) {
+        await this.#submitAll(
+          submission,
+          batchId,
+          this.#untilStopped(batchId, submission.submitStream(tasks))
+        );
+      } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
+    };
+    if (span === undefined) await submit();
+    else await ending(span, async () => [await submit(), { tasks: submission.submitted }]);
     return batchId;
   }
 
@@ -162,6 +184,21 @@ export class Submissions {
       if (page.length < pageSize) return;
       after = page.at(-1)!.seq;
     }
+  }
+}
+
+/** Ends the span of a submission with it. @param submit - Gives its value, and what the span is to say of it. */
+async function ending<T>(
+  span: SubmissionSpan,
+  submit: () => Promise<readonly [value: T, submitted: Parameters<SubmissionSpan['end']>[0]]>
+): Promise<T> {
+  try {
+    const [value, submitted] = await submit();
+    span.end(submitted);
+    return value;
+  } catch (error) {
+    span.end({ error });
+    throw error;
   }
 }
 

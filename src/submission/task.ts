@@ -228,6 +228,7 @@ export function startTime(
 }
 
 /** What of a new task is kept beside its row. */
-export function payloadOf({ data, metadata, dependsOn, idempotencyKey }: NewTask): Payload {
-  return { data, metadata, dependsOn: dependsOn && stringifyJson(dependsOn), idempotencyKey };
+export function payloadOf({ data, metadata, dependsOn, idempotencyKey, traceparent }: NewTask): Payload {
+  const payload = { data, metadata, dependsOn: dependsOn && stringifyJson(dependsOn), idempotencyKey };
+  return traceparent === undefined ? payload : { ...payload, traceparent };
 }

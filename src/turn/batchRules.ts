@@ -26,7 +26,7 @@ export function submitBatch(
   input: CommandInput,
   command: LedgerCommandOf<'batch.submit'>
 ): unknown {
-  const { batchId, tasks, seal, total, metadata, fresh, exclusive, announced } = command;
+  const { batchId, tasks, seal, total, metadata, traceparent, fresh, exclusive, announced } = command;
   const removal = turn.removalOf(batchId);
   if (removal === 'interrupted') {
     throw new ConflictError(
@@ -70,7 +70,7 @@ export function submitBatch(
   const room = roomFor(turn, added.length, announced);
   if (room === 0 && added.length > 0) return defer(turn, input);
 
-  let batch = existing ?? turn.createBatch(batchId, metadata);
+  let batch = existing ?? turn.createBatch(batchId, metadata, traceparent);
   if (added.length > 0) {
     const seqs = added.slice(0, room).map((task) => addDependent(turn, batchId, task).context.seq);
     batch = turn.stepBatch(batch, {

@@ -254,8 +254,8 @@ export class Turn {
     return told;
   }
 
-  createBatch(id: string, metadata: Json): BatchRow {
-    const row = batchLifecycle.create({ id, metadata, createdAt: this.context.at });
+  createBatch(id: string, metadata: Json, traceparent?: string): BatchRow {
+    const row = batchLifecycle.create({ id, metadata, traceparent, createdAt: this.context.at });
     this.#batches.set(id, row);
     this.#keepStep({ kind: 'batch', event: null, before: null, after: row });
     this.stats.totalBatches += 1;

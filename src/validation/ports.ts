@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Executor } from '../executor.ts';
+import type { FleetTelemetry } from '../fleetTelemetry.ts';
+import type { FleetLogger } from '../logging/fleetLogger.ts';
 import type { Store } from '../store.ts';
 import { refuse } from './validation.ts';
 
@@ -16,6 +18,16 @@ export function assertClock(argument: string, value: unknown): asserts value is 
 /** @throws {ValidationError} unless it has all that an executor has. */
 export function assertExecutor(argument: string, value: unknown): asserts value is Executor {
   assertMethods(argument, value, executorMethods, 'an executor: inProcess(…), threads(…) or processes(…)');
+}
+
+/** @throws {ValidationError} unless it has all that telemetry has. */
+export function assertTelemetry(argument: string, value: unknown): asserts value is FleetTelemetry {
+  assertMethods(argument, value, telemetryMethods, 'made by createTelemetry() of xstate-fleet/telemetry');
+}
+
+/** @throws {ValidationError} unless it has all that a logger has. */
+export function assertLogger(argument: string, value: unknown): asserts value is FleetLogger {
+  assertMethods(argument, value, loggerMethods, 'a function, or a logger such as pino()');
 }
 
 const storeMethods = [
@@ -52,6 +64,10 @@ const storeMethods = [
 ] satisfies (keyof Store)[];
 
 const clockMethods = ['now', 'monotonic', 'setAlarm', 'setSoon'] satisfies (keyof Clock)[];
+
+const telemetryMethods = ['attach', 'metrics'] satisfies (keyof FleetTelemetry)[];
+
+const loggerMethods = ['debug', 'info', 'warn', 'error'] satisfies (keyof FleetLogger)[];
 
 const executorMethods = [
   'start',

@@ -5,6 +5,7 @@ import { EventStreams } from '../../src/dashboard/eventStreams.ts';
 import type { Frame } from '../../src/dashboard/frame.ts';
 import { startPageServer } from '../../src/dashboard/pageServer.ts';
 import { resolveServeOptions } from '../../src/dashboard/serveOptions.ts';
+import { healthOf } from '../../src/fleet/fleetHealth.ts';
 import { FleetManager, systemClock } from '../../src/index.ts';
 
 const options = resolveServeOptions({});
@@ -20,6 +21,8 @@ const server = await startPageServer({
     onChange: () => ({ [Symbol.dispose]: () => {} }),
     onError
   }),
+  health: () => healthOf('default', null),
+  metrics: null,
   options,
   onError
 });

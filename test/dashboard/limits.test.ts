@@ -5,6 +5,7 @@ import { EventStreams } from '../../src/dashboard/eventStreams.ts';
 import type { Frame } from '../../src/dashboard/frame.ts';
 import { startPageServer } from '../../src/dashboard/pageServer.ts';
 import { resolveServeOptions } from '../../src/dashboard/serveOptions.ts';
+import { healthOf } from '../../src/fleet/fleetHealth.ts';
 import { FleetManager, type LivePage } from '../../src/index.ts';
 import { gate, SimulatedClock } from '../harness.ts';
 import { Events, RawConnection, request, servedFleet, statusOf, token } from './pages.ts';
@@ -341,6 +342,8 @@ async function hurriedServer() {
     assets: { html: '', script: '', style: '' },
     access: new Access(token, clock),
     streams,
+    health: () => healthOf('default', null),
+    metrics: null,
     options: resolveServeOptions({ token }),
     onError: (error) => expect.fail(String(error)),
     timeouts: { headersMs: 200, requestMs: 300, stalledMs: 400 }

@@ -162,8 +162,17 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
           settledAt: now + 3,
           error
         });
-        const plain = { ...taskOf(8), payload: payloadOf('null', { metadata: '{"source":"a.json"}' }) };
-        const batch = batchOf('batch-1', { firstSeq: 7, lastSeq: 7, metadata: { by: ['me', null, 1.5] } });
+        const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+        const plain = {
+          ...taskOf(8),
+          payload: payloadOf('null', { metadata: '{"source":"a.json"}', traceparent })
+        };
+        const batch = batchOf('batch-1', {
+          firstSeq: 7,
+          lastSeq: 7,
+          traceparent,
+          metadata: { by: ['me', null, 1.5] }
+        });
         const agents = [agentOf('fleet', { value: { operation: 'running' } }), agentOf('worker-1')];
         const commit = commitOf(1, { newTasks: [task, plain], batches: [batch], agents });
         await store.commit(commit);

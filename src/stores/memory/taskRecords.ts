@@ -100,9 +100,7 @@ class Block {
     this.size += 1;
     this.#keys[index] = row.context.key;
     this.#data[index] = payload.data;
-    if (payload.metadata !== null || payload.dependsOn !== null || payload.idempotencyKey !== null) {
-      this.#payloads.set(index, payload);
-    }
+    if (!isPlain(payload)) this.#payloads.set(index, payload);
     this.#kindOf[index] = this.#kinds.numberOf(row.context);
     this.set(row);
   }
@@ -257,6 +255,11 @@ const stateNumbers = Object.fromEntries(taskStatuses.map((status, number) => [st
   TaskStatus,
   number
 >;
+
+/** Whether it has data and nothing else. */
+function isPlain({ metadata, dependsOn, idempotencyKey, traceparent }: Payload): boolean {
+  return metadata === null && dependsOn === null && idempotencyKey === null && traceparent === undefined;
+}
 
 function blockNumber(seq: number): number {
   return Math.floor(seq / blockSize);

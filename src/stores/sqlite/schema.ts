@@ -100,6 +100,7 @@ const tables = `
     metadata TEXT,
     depends_on TEXT,
     idempotency_key TEXT,
+    traceparent TEXT,
     sum INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX payloads_idempotency ON payloads (${scopeIn('id')}, idempotency_key)

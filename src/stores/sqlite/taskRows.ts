@@ -62,7 +62,7 @@ export const taskStateSum: Sum = {
   ]
 };
 
-const payloadColumns = ['data', 'metadata', 'depends_on', 'idempotency_key'];
+const payloadColumns = ['data', 'metadata', 'depends_on', 'idempotency_key', 'traceparent'];
 
 export const payloadSum: Sum = { column: 'sum', of: ['id', ...payloadColumns] };
 
@@ -123,14 +123,15 @@ export const newPayloadColumns: SparseColumns = {
   optional: [
     ['metadata', 'NULL'],
     ['depends_on', 'NULL'],
-    ['idempotency_key', 'NULL']
+    ['idempotency_key', 'NULL'],
+    ['traceparent', 'NULL']
   ],
   sums: [payloadSum]
 };
 
 export function encodePayload(cells: Cell[], { row, payload }: StoredTask): void {
-  const { data, metadata, dependsOn, idempotencyKey } = payload;
-  pushSparse(cells, [row.context.seq, data], [metadata, dependsOn, idempotencyKey]);
+  const { data, metadata, dependsOn, idempotencyKey, traceparent = null } = payload;
+  pushSparse(cells, [row.context.seq, data], [metadata, dependsOn, idempotencyKey, traceparent]);
 }
 
 /** What changes in a task's life. `outcome` is not among it, see {@link EncodedCommit.settledTasks}. */
@@ -283,11 +284,13 @@ export function decodeStoredTask(cells: readonly Cell[]): StoredTask {
 }
 
 /** @param cells - Without the number of the task. */
-export function decodePayload([data, metadata, dependsOn, idempotencyKey]: readonly Cell[]): Payload {
-  return {
+export function decodePayload(cells: readonly Cell[]): Payload {
+  const [data, metadata, dependsOn, idempotencyKey, traceparent] = cells;
+  const payload = {
     data: data as string,
     metadata: metadata as string | null,
     dependsOn: dependsOn as string | null,
     idempotencyKey: idempotencyKey as string | null
   };
+  return traceparent == null ? payload : { ...payload, traceparent: traceparent as string };
 }
