@@ -7,7 +7,6 @@ import { Owners } from './postgres/owners.ts';
 import { Remover } from './postgres/remover.ts';
 import { RowReader } from './postgres/rowReader.ts';
 import { Session, type SessionOptions } from './postgres/session.ts';
-import { Statements } from './postgres/statements.ts';
 
 export interface PostgresOptions {
   /**
@@ -56,17 +55,16 @@ const pageSize = 5_000;
  */
 export function postgresStore(url: string, options: PostgresOptions = {}): Store {
   const { location, schema, channel, leaseMs, session: sessionOptions } = resolveOptions(url, options);
-  const statements = new Statements();
-  const rows = new RowReader(schema, statements);
+  const rows = new RowReader(schema);
   // A connection of its own: a long look through history holds up no commit.
   const queries = new Session(sessionOptions, {
     greeting: () => (inbox.isWatched ? `LISTEN "${channel}"` : null),
     onNotification: () => inbox.notified()
   });
   const session = new Session(sessionOptions);
-  const inbox = new Inbox(schema, channel, queries, statements);
-  const owners = new Owners({ location, schema, leaseMs, session, statements, rows });
-  const remover = new Remover(schema, session, statements);
+  const inbox = new Inbox(schema, channel, queries);
+  const owners = new Owners({ location, schema, leaseMs, session, rows });
+  const remover = new Remover(schema, session);
   let isListening = false;
   /** What is read for a turn: after what was committed before, whatever became of it. */
   const settled = async (scope: string): Promise<Session> => {
@@ -118,7 +116,10 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
       if (!isListening) {
         isListening = true;
         // A connection that is made from now on listens by itself; until then it is looked for now and then.
-        queries.connect().then((client) => client.query(`LISTEN "${channel}"`)).catch(() => (isListening = false));
+        queries
+          .connect()
+          .then((client) => client.query(`LISTEN "${channel}"`))
+          .catch(() => (isListening = false));
       }
       return watching;
     },
@@ -156,10 +157,9 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
  */
 export function postgresReader(url: string, options: Omit<PostgresOptions, 'leaseMs'> = {}): StoreReader {
   const { schema, channel, session: sessionOptions } = resolveOptions(url, options);
-  const statements = new Statements();
-  const rows = new RowReader(schema, statements);
+  const rows = new RowReader(schema);
   const session = new Session(sessionOptions);
-  const inbox = new Inbox(schema, channel, session, statements);
+  const inbox = new Inbox(schema, channel, session);
   return readerOf({ rows, inbox, session, queries: session, settled: async () => session });
 }
 

@@ -74,7 +74,7 @@ export class CommitStatements {
       if ((mask & (1 << index)) === 0) continue;
       const arrays = columns.map(([, type]) => `$${(bound += 1)}::${type}[]`);
       const names = columns.map(([column]) => column);
-      const rows = `head, unnest(${arrays.join(', ')}) AS v(${names.join(', ')})`;
+      const rows = `head CROSS JOIN unnest(${arrays.join(', ')}) AS v(${names.join(', ')})`;
       steps.push(`${name} AS (${sql(schema, rows, names)})`);
     }
     return `WITH ${steps.join(',\n')}\nSELECT number FROM head`;
@@ -159,9 +159,11 @@ const parts: readonly Part[] = [
     name: 'next_states',
     rowsIn: ({ tasks }) => tasks,
     columns: stateColumns,
-    sql: (schema, rows, [seq, ...others]) =>
-      `UPDATE ${schema}.states s SET ${others.map((column) => `${column} = v.${column}`).join(', ')} ` +
-      `FROM ${rows} WHERE s.scope = head.number AND s.${seq} = v.${seq}`
+    // Found first, each by its key: an update that joins may look through all rows of the fleet for each.
+    sql: (schema, rows, [, ...others]) =>
+      `UPDATE ${schema}.states s SET ${others.map((column) => `${column} = v.${column}`).join(', ')} FROM ` +
+      `(SELECT v.*, x.ctid AS place FROM (${rows}) LEFT JOIN ${schema}.states x ` +
+      'ON x.scope = head.number AND x.seq = v.seq OFFSET 0) v WHERE s.ctid = v.place'
   },
   {
     name: 'new_results',
@@ -233,7 +235,8 @@ function insertInto(table: string, key: readonly string[] = []): Part['sql'] {
   return (schema, rows, columns) => {
     const replaced = columns.filter((column) => !key.includes(column));
     const changes = replaced.map((column) => `${column} = excluded.${column}`).join(', ');
-    const conflict = key.length === 0 ? '' : ` ON CONFLICT (scope, ${key.join(', ')}) DO UPDATE SET ${changes}`;
+    const conflict =
+      key.length === 0 ? '' : ` ON CONFLICT (scope, ${key.join(', ')}) DO UPDATE SET ${changes}`;
     return (
       `INSERT INTO ${schema}.${table} (scope, ${columns.join(', ')}) ` +
       `SELECT head.number, v.* FROM ${rows}${conflict}`

@@ -1,6 +1,5 @@
 import type { CommandReply, InboxCommand, RemoteCommand } from '../../store.ts';
 import type { Session } from './session.ts';
-import type { Statements } from './statements.ts';
 
 /** How often it is looked for commands, told or not, ms: a notification may be missed. */
 const pollMs = 1_000;
@@ -29,15 +28,13 @@ export class Inbox {
   readonly #schema: string;
   readonly #channel: string;
   readonly #session: Session;
-  readonly #statements: Statements;
   readonly #watches = new Set<Watch>();
 
   /** @param schema - Quoted. @param channel - That senders notify. */
-  constructor(schema: string, channel: string, session: Session, statements: Statements) {
+  constructor(schema: string, channel: string, session: Session) {
     this.#schema = schema;
     this.#channel = channel;
     this.#session = session;
-    this.#statements = statements;
   }
 
   /** A command that has come before is ignored. */
@@ -46,7 +43,7 @@ export class Inbox {
       `WITH sent AS (INSERT INTO ${this.#schema}.commands (scope, id, command, sent_at) VALUES ($1, $2, $3, $4) ` +
       'ON CONFLICT (scope, id) DO NOTHING RETURNING 1) SELECT pg_notify($5, $6) FROM sent';
     const values = [scope, id, JSON.stringify(command), sentAt, this.#channel, ''];
-    await session.run(this.#statements.of(sql), values, 'writes');
+    await session.run({ text: sql }, values, 'writes');
   }
 
   async answer(session: Session, scope: string, id: string, reply: CommandReply): Promise<void> {
@@ -55,12 +52,12 @@ export class Inbox {
       `AND answered_at < clock_timestamp() - ${keptMs} * interval '1 ms') ` +
       `UPDATE ${this.#schema}.commands SET reply = $3, answered_at = clock_timestamp() ` +
       'WHERE scope = $1 AND id = $2 AND reply IS NULL';
-    await session.run(this.#statements.of(sql), [scope, id, JSON.stringify(reply)], 'writes');
+    await session.run({ text: sql }, [scope, id, JSON.stringify(reply)], 'writes');
   }
 
   async reply(session: Session, scope: string, id: string): Promise<CommandReply | null> {
     const sql = `SELECT reply FROM ${this.#schema}.commands WHERE scope = $1 AND id = $2`;
-    const [cells] = await session.run(this.#statements.of(sql), [scope, id]);
+    const [cells] = await session.run({ text: sql }, [scope, id]);
     const reply = cells?.[0] ?? null;
     return reply === null ? null : (JSON.parse(reply as string) as CommandReply);
   }
@@ -121,7 +118,7 @@ export class Inbox {
     const sql =
       `SELECT id, command, sent_at FROM ${this.#schema}.commands ` +
       'WHERE scope = $1 AND reply IS NULL ORDER BY number';
-    const rows = await this.#session.run(this.#statements.of(sql), [watch.scope]);
+    const rows = await this.#session.run({ text: sql }, [watch.scope]);
     const { delivered } = watch;
     watch.delivered = new Set(rows.map(([id]) => id as string));
     for (const [id, command, sentAt] of rows) {

@@ -8,7 +8,6 @@ import { CommitStatements } from './commitStatement.ts';
 import { Lease } from './lease.ts';
 import type { RowReader } from './rowReader.ts';
 import type { Session } from './session.ts';
-import type { Statements } from './statements.ts';
 
 export interface OwnersOptions {
   readonly location: string;
@@ -16,7 +15,6 @@ export interface OwnersOptions {
   readonly schema: string;
   readonly leaseMs: number;
   readonly session: Session;
-  readonly statements: Statements;
   readonly rows: RowReader;
   /** Ms, monotonic. */
   readonly now?: () => number;
@@ -43,7 +41,7 @@ export class Owners {
    * @throws {LockedError} while somebody has it, be it this process.
    */
   async take(scope: string, owner: string): Promise<Lease> {
-    const { schema, session, statements, leaseMs, rows } = this.#options;
+    const { schema, session, leaseMs, rows } = this.#options;
     const askedAt = this.#now();
     const holder = newId();
     const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
@@ -54,7 +52,7 @@ export class Owners {
       'WHERE f.expires_at <= clock_timestamp() RETURNING number, term';
     // Looked at first, so that to wait for a lease writes nothing.
     await this.#refuseTaken(scope);
-    const [found] = await session.run(statements.of(take), [scope, holder, description, leaseMs], 'writes');
+    const [found] = await session.run({ text: take }, [scope, holder, description, leaseMs], 'writes');
     if (!found) {
       await this.#refuseTaken(scope);
       throw new LockedError(this.#options.location, 'another process');
@@ -98,11 +96,7 @@ export class Owners {
     const askedAt = this.#now();
     let isDone: boolean;
     try {
-      const rows = await session.run(
-        statement,
-        [lease.number, lease.term, ...values(leaseMs)],
-        'writes'
-      );
+      const rows = await session.run(statement, [lease.number, lease.term, ...values(leaseMs)], 'writes');
       isDone = rows.length > 0;
     } catch (error) {
       if (error instanceof StoreError && error.outcome === 'unknown') lease.isUncertain = true;
@@ -125,13 +119,13 @@ export class Owners {
   }
 
   async #settle(lease: Lease): Promise<void> {
-    const { schema, session, statements, leaseMs } = this.#options;
+    const { schema, session, leaseMs } = this.#options;
     const askedAt = this.#now();
     const sql =
       `UPDATE ${schema}.scopes SET term = term + 1, expires_at = clock_timestamp() + $3::float8 * interval '1 ms' ` +
       'WHERE number = $1 AND holder = $2 RETURNING term';
     // Nothing of the caller's is written: whatever becomes of it, it can be done again.
-    const [found] = await session.run(statements.of(sql), [lease.number, lease.holder, leaseMs], 'reads');
+    const [found] = await session.run({ text: sql }, [lease.number, lease.holder, leaseMs], 'reads');
     if (!found) throw lease.lose(takenOver);
     lease.term = found[0] as number;
     lease.isUncertain = false;
@@ -144,9 +138,9 @@ export class Owners {
     if (!lease) return;
     this.#leases.delete(scope);
     lease.end();
-    const { schema, session, statements } = this.#options;
+    const { schema, session } = this.#options;
     const sql = `UPDATE ${schema}.scopes SET expires_at = '-infinity' WHERE number = $1 AND holder = $2`;
-    await session.run(statements.of(sql), [lease.number, lease.holder], 'writes');
+    await session.run({ text: sql }, [lease.number, lease.holder], 'writes');
   }
 
   async releaseAll(): Promise<void> {
@@ -155,20 +149,20 @@ export class Owners {
   }
 
   async #renew(lease: Lease): Promise<boolean> {
-    const { schema, session, statements, leaseMs } = this.#options;
+    const { schema, session, leaseMs } = this.#options;
     const sql =
       `UPDATE ${schema}.scopes SET expires_at = clock_timestamp() + $3::float8 * interval '1 ms' ` +
       'WHERE number = $1 AND holder = $2 RETURNING 1';
-    const rows = await session.run(statements.of(sql), [lease.number, lease.holder, leaseMs], 'writes');
+    const rows = await session.run({ text: sql }, [lease.number, lease.holder, leaseMs], 'writes');
     return rows.length > 0;
   }
 
   async #refuseTaken(scope: string): Promise<void> {
-    const { schema, session, statements, location } = this.#options;
+    const { schema, session, location } = this.#options;
     const sql =
       'SELECT owner, ceil(extract(epoch FROM expires_at - clock_timestamp()) * 1000)::float8 ' +
       `FROM ${schema}.scopes WHERE name = $1 AND expires_at > clock_timestamp()`;
-    const [found] = await session.run(statements.of(sql), [scope]);
+    const [found] = await session.run({ text: sql }, [scope]);
     if (!found) return;
     const [owner, leftMs] = found as [string, number];
     throw new LockedError(location, owner, leftMs);
@@ -176,9 +170,9 @@ export class Owners {
 
   /** Why a commit was not taken. The scope is not touched: an owner of a later turn is another one. */
   async #fenced(lease: Lease, head: LedgerHead): Promise<FencedError> {
-    const { schema, session, statements } = this.#options;
+    const { schema, session } = this.#options;
     const sql = `SELECT turn FROM ${schema}.scopes WHERE number = $1 AND term = $2`;
-    const [found] = await session.run(statements.of(sql), [lease.number, lease.term]);
+    const [found] = await session.run({ text: sql }, [lease.number, lease.term]);
     if (!found) return lease.lose(takenOver);
     const reason = `turn ${head.turn} does not follow turn ${found[0]}, another owner has written since`;
     return FencedError.ofFleet(lease.scope, reason);
@@ -192,7 +186,14 @@ export class Owners {
     });
     const { statement, columns } = this.#commits.of({ ...commit, results });
     const { turn, seq, settledSeq, stats } = commit.head;
-    const values = (leaseMs: number): Cell[] => [turn, seq, settledSeq, stringifyJson(stats), leaseMs, ...columns];
+    const values = (leaseMs: number): Cell[] => [
+      turn,
+      seq,
+      settledSeq,
+      stringifyJson(stats),
+      leaseMs,
+      ...columns
+    ];
     return { statement, values, receivedHigh };
   }
 }

@@ -2,7 +2,6 @@ import type { ExpiredResultQuery } from '../../store.ts';
 import type { Cell } from '../cells.ts';
 import type { Lease } from './lease.ts';
 import type { Rows, Session } from './session.ts';
-import type { Statements } from './statements.ts';
 
 /** Tasks, and results, that one slice removes at most; and templates, each of which may have 1 MiB. */
 const sliceRows = 1_000;
@@ -29,13 +28,11 @@ const rowsOfFleets = [
 export class Remover {
   readonly #schema: string;
   readonly #session: Session;
-  readonly #statements: Statements;
 
   /** @param schema - Quoted. */
-  constructor(schema: string, session: Session, statements: Statements) {
+  constructor(schema: string, session: Session) {
     this.#schema = schema;
     this.#session = session;
-    this.#statements = statements;
   }
 
   /** The first slice takes the batch's own row, and notes what is left. @returns Whether anything is. */
@@ -56,17 +53,25 @@ export class Remover {
   }
 
   /** @returns Whether more may be left. */
-  async removeExpiredResults(lease: Lease, { receivedBefore, upToSettledSeq }: ExpiredResultQuery): Promise<boolean> {
+  async removeExpiredResults(
+    lease: Lease,
+    { receivedBefore, upToSettledSeq }: ExpiredResultQuery
+  ): Promise<boolean> {
     const schema = this.#schema;
     const steps =
       `expired AS (SELECT r.settled_seq, r.key FROM ${schema}.results r, owned WHERE r.scope = owned.number ` +
       `AND r.batch IS NULL AND r.received_at < $3 AND r.settled_seq <= $4 ORDER BY r.received_at LIMIT ${sliceRows}), ` +
-      `settled AS (DELETE FROM ${schema}.states s USING ${schema}.tasks t, expired e, owned WHERE t.scope = owned.number ` +
-      'AND t.key = e.key AND t.batch IS NULL AND s.scope = t.scope AND s.seq = t.seq AND s.outcome IS NOT NULL RETURNING s.seq), ' +
-      `ended AS (DELETE FROM ${schema}.tasks t USING settled, owned WHERE t.scope = owned.number AND t.seq = settled.seq), ` +
-      `gone AS (DELETE FROM ${schema}.results r USING expired e, owned ` +
-      'WHERE r.scope = owned.number AND r.settled_seq = e.settled_seq RETURNING 1)';
-    const [found] = await this.#owned(lease, steps, '(SELECT count(*) FROM gone)', [receivedBefore, upToSettledSeq]);
+      `single AS (SELECT t.seq FROM ${schema}.tasks t WHERE t.scope = $1 AND t.key = ANY (ARRAY(SELECT key FROM expired)) ` +
+      'AND t.batch IS NULL), ' +
+      `settled AS (DELETE FROM ${schema}.states s WHERE s.scope = $1 AND s.seq = ANY (ARRAY(SELECT seq FROM single)) ` +
+      'AND s.outcome IS NOT NULL RETURNING s.seq), ' +
+      `ended AS (DELETE FROM ${schema}.tasks t WHERE t.scope = $1 AND t.seq = ANY (ARRAY(SELECT seq FROM settled))), ` +
+      `gone AS (DELETE FROM ${schema}.results r WHERE r.scope = $1 ` +
+      'AND r.settled_seq = ANY (ARRAY(SELECT settled_seq FROM expired)) RETURNING 1)';
+    const [found] = await this.#owned(lease, steps, '(SELECT count(*) FROM gone)', [
+      receivedBefore,
+      upToSettledSeq
+    ]);
     return found![0] === sliceRows;
   }
 
@@ -76,8 +81,8 @@ export class Remover {
     const steps =
       `outside AS (SELECT r.settled_seq FROM ${schema}.results r, owned WHERE r.scope = owned.number ` +
       `AND r.key >= '/' AND r.key < '0' AND r.settled_seq <= $3 ORDER BY r.settled_seq LIMIT ${sliceRows}), ` +
-      `gone AS (DELETE FROM ${schema}.results r USING outside o, owned ` +
-      'WHERE r.scope = owned.number AND r.settled_seq = o.settled_seq RETURNING 1)';
+      `gone AS (DELETE FROM ${schema}.results r WHERE r.scope = $1 ` +
+      'AND r.settled_seq = ANY (ARRAY(SELECT settled_seq FROM outside)) RETURNING 1)';
     const [found] = await this.#owned(lease, steps, '(SELECT count(*) FROM gone)', [upToSettledSeq]);
     return found![0] === sliceRows;
   }
@@ -105,12 +110,12 @@ export class Remover {
     );
     const removed = rowsOfFleets.map(([table]) => `(SELECT count(*) FROM ${table})`).join(' + ');
     const sql = `WITH ${[next, ...slices].join(', ')} SELECT number, ${removed} FROM next`;
-    const [found] = await this.#session.run(this.#statements.of(sql), [], 'writes');
+    const [found] = await this.#session.run({ text: sql }, [], 'writes');
     if (!found) return false;
     const [number, rows] = found as [number, number];
     if (rows === 0) {
       const end = `DELETE FROM ${schema}.dropped WHERE number = $1`;
-      await this.#session.run(this.#statements.of(end), [number], 'writes');
+      await this.#session.run({ text: end }, [number], 'writes');
     }
     return true;
   }
@@ -121,7 +126,7 @@ export class Remover {
       `WITH gone AS (DELETE FROM ${schema}.results r WHERE r.scope = $1 AND r.settled_seq IN ` +
       `(SELECT settled_seq FROM ${schema}.results WHERE scope = $1 AND batch = $2 LIMIT ${sliceRows}) RETURNING 1) ` +
       'SELECT count(*) FROM gone';
-    const [found] = await this.#session.run(this.#statements.of(sql), [number, batch], 'writes');
+    const [found] = await this.#session.run({ text: sql }, [number, batch], 'writes');
     return found![0] as number;
   }
 
@@ -133,13 +138,13 @@ export class Remover {
       `SELECT seq FROM ${schema}.tasks WHERE scope = $1 AND seq BETWEEN $3 AND $4 ORDER BY seq LIMIT ${sliceRows}) t), ` +
       `gone AS (DELETE FROM ${schema}.tasks t USING slice WHERE t.scope = $1 AND t.seq BETWEEN $3 AND slice.up_to ` +
       'AND t.batch = $2 RETURNING t.seq), ' +
-      `stateless AS (DELETE FROM ${schema}.states s USING gone WHERE s.scope = $1 AND s.seq = gone.seq), ` +
+      `stateless AS (DELETE FROM ${schema}.states s WHERE s.scope = $1 AND s.seq = ANY (ARRAY(SELECT seq FROM gone))), ` +
       `advanced AS (UPDATE ${schema}.removals g SET first_seq = slice.up_to + 1 FROM slice ` +
       'WHERE g.scope = $1 AND g.batch = $2 AND slice.up_to < $4), ' +
       `ended AS (DELETE FROM ${schema}.removals g USING slice ` +
       'WHERE g.scope = $1 AND g.batch = $2 AND slice.up_to >= $4) ' +
       'SELECT up_to FROM slice';
-    const [found] = await this.#session.run(this.#statements.of(sql), [number, batch, first, last], 'writes');
+    const [found] = await this.#session.run({ text: sql }, [number, batch, first, last], 'writes');
     return (found![0] as number) < last;
   }
 
@@ -159,7 +164,7 @@ export class Remover {
     const owned = `SELECT number FROM ${this.#schema}.scopes WHERE number = $1 AND term = $2 FOR NO KEY UPDATE`;
     const sql = `WITH owned AS MATERIALIZED (${owned}), ${steps} SELECT ${select} FROM owned ${from}`;
     const bound = [lease.number, lease.term, ...values];
-    const rows = await this.#session.run(this.#statements.of(sql), bound, 'writes');
+    const rows = await this.#session.run({ text: sql }, bound, 'writes');
     if (rows.length === 0) throw lease.lose('another process has taken it over');
     return rows;
   }

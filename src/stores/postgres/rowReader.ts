@@ -36,7 +36,6 @@ import {
 } from '../rowCells.ts';
 import { arrayText } from './arrayText.ts';
 import type { Rows, Session } from './session.ts';
-import type { Statements } from './statements.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 
@@ -58,7 +57,9 @@ const taskCells = taskColumns
   .join(', ');
 const payloadCells = payloadColumns.map((column) => `t.${column}`).join(', ');
 const storedTaskCells = `${taskCells}, ${payloadCells}`;
-const resultCells = resultColumns.map((column) => (column === 'id' ? 'r.settled_seq' : `r.${column}`)).join(', ');
+const resultCells = resultColumns
+  .map((column) => (column === 'id' ? 'r.settled_seq' : `r.${column}`))
+  .join(', ');
 const errorAt = resultColumns.indexOf('error');
 const batchCells = 'b.name, b.state, b.first_seq, b.last_seq, b.settled_at, b.context';
 const scheduleCells = 'c.id, c.state, c.context';
@@ -70,12 +71,10 @@ const scheduleCells = 'c.id, c.state, c.context';
  */
 export class RowReader {
   readonly #schema: string;
-  readonly #statements: Statements;
 
   /** @param schema - Quoted. */
-  constructor(schema: string, statements: Statements) {
+  constructor(schema: string) {
     this.#schema = schema;
-    this.#statements = statements;
   }
 
   async head(session: Session, scope: string): Promise<LedgerHead | null> {
@@ -183,7 +182,7 @@ export class RowReader {
   }
 
   async tasks(session: Session, scope: string, keys: readonly string[]): Promise<readonly StoredTask[]> {
-    const sql = `SELECT ${storedTaskCells} FROM ${this.#tasks()} AND t.key = ANY ($2::text[]) AND ${this.#isKept('t')}`;
+    const sql = `SELECT ${storedTaskCells} FROM ${this.#tasksBy('tasks')} AND t.key = ANY ($2::text[]) AND ${this.#isKept('t')}`;
     return (await this.#all(session, sql, [scope, arrayText(keys)])).map(decodeStoredTask);
   }
 
@@ -192,13 +191,13 @@ export class RowReader {
       'keys' in selection
         ? (['t.key = ANY ($2::text[])', selection.keys] as const)
         : (['t.seq = ANY ($2::int8[])', selection.seqs] as const);
-    const sql = `SELECT ${taskCells} FROM ${this.#tasks()} AND ${term} AND ${this.#isKept('t')}`;
+    const sql = `SELECT ${taskCells} FROM ${this.#tasksBy('tasks')} AND ${term} AND ${this.#isKept('t')}`;
     return (await this.#all(session, sql, [scope, arrayText(list)])).map(decodeTask);
   }
 
   /** Also those of batches that are being removed. */
   async keyHolders(session: Session, scope: string, keys: readonly string[]): Promise<readonly StoredTask[]> {
-    const sql = `SELECT ${storedTaskCells} FROM ${this.#tasks()} AND t.idempotency_key = ANY ($2::text[])`;
+    const sql = `SELECT ${storedTaskCells} FROM ${this.#tasksBy('tasks')} AND t.idempotency_key = ANY ($2::text[])`;
     return (await this.#all(session, sql, [scope, arrayText(keys)])).map(decodeStoredTask);
   }
 
@@ -206,9 +205,10 @@ export class RowReader {
     const where = new Terms(scope);
     where.add('s.seq > ?', query.after ?? 0);
     if (query.batchId !== undefined) {
-      const range = `SELECT b.first_seq, b.last_seq FROM ${this.#schema}.batches b WHERE b.scope = t.scope AND b.name = t.batch`;
+      const range = `SELECT b.first_seq, b.last_seq FROM ${this.#schema}.batches b WHERE b.scope = ${this.#fleet} AND b.name = ?`;
       where.add('t.batch = ?', query.batchId);
-      where.add(`s.seq BETWEEN (SELECT first_seq FROM (${range}) x) AND (SELECT last_seq FROM (${range}) x)`);
+      where.add(`s.seq >= (SELECT x.first_seq FROM (${range}) x)`, query.batchId);
+      where.add(`s.seq <= (SELECT x.last_seq FROM (${range}) x)`, query.batchId);
     }
     if (query.type !== undefined) where.add('t.type = ?', query.type);
     if (query.status !== undefined) {
@@ -217,15 +217,19 @@ export class RowReader {
       if (isFinal(query.status) && query.status !== 'completed') where.add("s.outcome <> 'completed'");
     }
     const sql =
-      `SELECT ${storedTaskCells} FROM ${this.#tasks()}${where.text} AND ${this.#isKept('t')} ` +
+      `SELECT ${storedTaskCells} FROM ${this.#tasksBy('states')}${where.text} AND ${this.#isKept('t')} ` +
       `ORDER BY s.seq LIMIT ${where.bind(query.limit)}`;
     return (await this.#all(session, sql, where.values)).map(decodeStoredTask);
   }
 
   /** Tasks after a number that have not settled, in order. */
-  async liveTasks(session: Session, scope: string, after: number, limit: number): Promise<readonly TaskRow[]> {
-    const sql =
-      `SELECT ${taskCells} FROM ${this.#tasks()} AND s.outcome IS NULL AND s.seq > $2 ORDER BY s.seq LIMIT $3`;
+  async liveTasks(
+    session: Session,
+    scope: string,
+    after: number,
+    limit: number
+  ): Promise<readonly TaskRow[]> {
+    const sql = `SELECT ${taskCells} FROM ${this.#tasksBy('states')} AND s.outcome IS NULL AND s.seq > $2 ORDER BY s.seq LIMIT $3`;
     return (await this.#all(session, sql, [scope, after, limit])).map(decodeTask);
   }
 
@@ -249,7 +253,10 @@ export class RowReader {
     }
     if (until !== undefined) {
       // All before that number, and those that came later while the clock was set back.
-      where.add(`(r.settled_seq < coalesce((${this.#firstSince()}), 9223372036854775807) OR r.received_at < r.received_high)`, until);
+      where.add(
+        `(r.settled_seq < coalesce((${this.#firstSince()}), 9223372036854775807) OR r.received_at < r.received_high)`,
+        until
+      );
       where.add('r.received_at < ?', until);
     }
     if (batchId !== undefined) where.add('r.batch = ?', batchId);
@@ -316,7 +323,7 @@ export class RowReader {
   }
 
   #all(session: Session, sql: string, values: readonly Cell[]): Promise<Rows> {
-    return session.run(this.#statements.of(sql), values);
+    return session.run({ text: sql }, values);
   }
 
   /** SQL for the rows of a table that are of the fleet `$1`: more terms may follow. */
@@ -325,13 +332,16 @@ export class RowReader {
     return `${this.#schema}.${table} ${alias} WHERE ${alias}.scope = ${fleet}`;
   }
 
-  /** SQL for the tasks `t` of the fleet with their states `s`. */
-  #tasks(): string {
-    const fleet = this.#fleet;
-    return (
-      `${this.#schema}.states s JOIN ${this.#schema}.tasks t ON t.scope = s.scope AND t.seq = s.seq ` +
-      `WHERE s.scope = ${fleet} AND t.scope = ${fleet}`
-    );
+  /**
+   * SQL for the tasks `t` of the fleet with their states `s`, found by one of the two: each has the other, but an outer
+   * join is the one that the planner does not turn round.
+   */
+  #tasksBy(found: 'tasks' | 'states'): string {
+    const [tasks, states] = [`${this.#schema}.tasks t`, `${this.#schema}.states s`];
+    const join = 'ON t.scope = s.scope AND t.seq = s.seq';
+    return found === 'tasks'
+      ? `${tasks} LEFT JOIN ${states} ${join} WHERE t.scope = ${this.#fleet}`
+      : `${states} LEFT JOIN ${tasks} ${join} WHERE s.scope = ${this.#fleet}`;
   }
 
   /** SQL for the number of the fleet `$1`, ... */

@@ -204,7 +204,9 @@ export async function createSchema(client: Client, schema: string, location: str
   }
   await client.query('BEGIN');
   try {
-    await client.query(`SELECT pg_advisory_xact_lock(${lockNumber}, hashtext('${schema.replaceAll("'", "''")}'))`);
+    await client.query(
+      `SELECT pg_advisory_xact_lock(${lockNumber}, hashtext('${schema.replaceAll("'", "''")}'))`
+    );
     if (!(await hasSchema(client, schema, location))) {
       await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
       await client.query(tables(schema));
