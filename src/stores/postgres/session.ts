@@ -123,6 +123,7 @@ export class Session {
     this.#isClosed = true;
     const client = this.#client ?? (await this.#connecting?.catch(() => null));
     this.#client = null;
+    client?.ref();
     await client?.end();
   }
 
