@@ -1,7 +1,7 @@
 import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
 import { systemClock } from '../clock.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
-import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
+import type { SqliteOptions } from '../stores/sqlite.ts';
 import { dataReader } from '../submission/schema.ts';
 import { showKey } from '../validation/show.ts';
 import { readTags } from '../validation/tags.ts';
@@ -13,6 +13,7 @@ import { interrupted, Interrupts } from './interrupts.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { finalResultLines } from './resultLines.ts';
 import { retriesOf } from './retries.ts';
+import { shownAddress, storeAt } from './storeAddress.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
@@ -57,8 +58,9 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
-  const storePath = options.store ?? storePathFor(tasks.name);
-  const store = sqliteStore(storePath, { durability: options.durability });
+  const address = options.store ?? storePathFor(tasks.name);
+  const storePath = shownAddress(address);
+  const store = await storeAt(address, { durability: options.durability });
   const startedAt = performance.now();
   using interrupts = new Interrupts();
   try {

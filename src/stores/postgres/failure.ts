@@ -28,9 +28,19 @@ export function failureOf(error: unknown, location: string, effect: Effect): Fle
   }
   if (error.code.startsWith('XX00')) return new CorruptStoreError(location, error.message, { cause: error });
   const [code, advice] = sortOf(error.code);
-  const hasEnded = error.severity === 'FATAL' || error.severity === 'PANIC' || error.code === '40003';
   const text = `${advice} (${escapeControls(error.message)}, SQLSTATE ${error.code})`;
-  return storeError(code, text, location, hasEnded ? effect : 'reads', error);
+  return storeError(
+    code,
+    text,
+    location,
+    hasEnded(error) || error.code === '40003' ? effect : 'reads',
+    error
+  );
+}
+
+/** Whether an error is the last that comes of its connection. */
+export function hasEnded(error: unknown): boolean {
+  return !isServerError(error) || error.severity === 'FATAL' || error.severity === 'PANIC';
 }
 
 /** A connection could not be made: nothing was sent. */
@@ -79,5 +89,7 @@ const sorts: Readonly<Record<string, readonly [StoreError['code'], advice: strin
   '53300': [busy, 'the server has no connection left; raise max_connections, or end some'],
   '55P03': [busy, 'a lock was not to be had; try again'],
   '57014': [busy, 'it took longer than statementTimeoutMs, or was cancelled; try again'],
+  '57P01': ['ERR_STORE_IO', 'the server ended the connection; try again'],
+  '57P02': ['ERR_STORE_IO', 'the server crashed and starts anew; try again'],
   '57P03': [busy, 'the server starts or ends; try again']
 };

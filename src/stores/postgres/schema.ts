@@ -177,12 +177,12 @@ const lockNumber = 0x58_46_6c_74;
  * @throws {StoreVersionError} when another version has written it.
  */
 export async function hasSchema(client: Client, schema: string, location: string): Promise<boolean> {
-  const found = await client.query<[string | null]>({
-    text: 'SELECT to_regclass($1)::text',
-    values: [`${schema}.meta`],
-    rowMode: 'array'
-  });
-  if (found.rows[0]![0] === null) return false;
+  // Of the catalogue's rows: what a name stands for is remembered by a connection, and may be older than its lock.
+  const there =
+    'SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ' +
+    "WHERE n.nspname = btrim($1, '\"') AND c.relname = 'meta'";
+  const found = await client.query({ text: there, values: [schema], rowMode: 'array' });
+  if (found.rows.length === 0) return false;
   const text = `SELECT value FROM ${schema}.meta WHERE name = 'version'`;
   const { rows } = await client.query<[string]>({ text, rowMode: 'array' });
   const version = Number(rows[0]?.[0]);

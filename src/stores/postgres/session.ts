@@ -1,7 +1,7 @@
 import type { CustomTypesConfig } from 'pg';
 import { StoreError } from '../../errors.ts';
 import type { Cell } from '../cells.ts';
-import { connectFailureOf, failureOf, type Effect } from './failure.ts';
+import { connectFailureOf, failureOf, hasEnded, type Effect } from './failure.ts';
 import { loadPostgres, type PostgresClient } from './library.ts';
 import { createSchema, hasSchema } from './schema.ts';
 
@@ -84,6 +84,7 @@ export class Session {
       try {
         return (await client.query<Cell[]>({ ...statement, values: [...values], rowMode: 'array' })).rows;
       } catch (error) {
+        if (hasEnded(error)) this.#lose(client);
         throw failureOf(error, this.#options.location, effect);
       }
     });
