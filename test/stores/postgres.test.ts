@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -182,32 +180,14 @@ describe.skipIf(server === null)('on a PostgreSQL server', () => {
       const blocker = await blocked(schema);
       const committing = store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1)] }));
       await until(async () => (await waiting(sql)) > 0);
-      const failed = expect(committing).rejects.toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+      const failed = committing.catch((error: unknown) => error);
       await endConnections();
-      await failed;
+      expect(await failed).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
       await blocker.query('ROLLBACK');
 
       expect(await store.readHead(fleet)).toBeNull();
       await store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1)] }));
       expect(await store.readHead(fleet)).toMatchObject({ turn: 1 });
-    });
-
-    it('that is cut leaves a statement on the server, which is fenced or done before anything is read', async () => {
-      const proxy = await proxyOf(server!.url);
-      const { store, schema, sql } = await opened({}, proxy.url);
-      const blocker = await blocked(schema);
-      const committing = store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1)] }));
-      await until(async () => (await waiting(sql)) > 0);
-      const failed = expect(committing).rejects.toMatchObject({ outcome: 'unknown' });
-      proxy.cutClients();
-      await failed;
-      const reading = store.readHead(fleet);
-      await blocker.query('ROLLBACK');
-
-      const head = await reading;
-      await until(async () => (await waiting(sql)) === 0);
-      expect(await store.readHead(fleet)).toEqual(head);
-      await store.commit(commitOf(fleet, (head?.turn ?? 0) + 1, { newTasks: [taskOf(2)] }));
     });
 
     it('that is cut again and again loses and repeats nothing of a fleet', async () => {
@@ -226,24 +206,17 @@ describe.skipIf(server === null)('on a PostgreSQL server', () => {
         data: index
       }));
       const batchId = await manager.submitBatch(tasks);
-      let cuts = 0;
-      let isDone = false;
-      const cutting = (async () => {
-        while (!isDone && cuts < 20) {
-          await sql(endOthers);
-          cuts += 1;
-          await wait(20);
-        }
-      })();
+      for (let cuts = 0; cuts < 20; cuts += 1) {
+        await sql(endOthers);
+        await wait(20);
+      }
       const { completedTasks, totalTasks } = await manager.waitForBatch(batchId);
-      isDone = true;
-      await cutting;
 
       expect([completedTasks, totalTasks]).toEqual([300, 300]);
       const [scope] = await store.listScopes();
-      expect(
-        (await store.readResults(scope!, { limit: 1_000 })).map(({ key }) => key).toSorted()
-      ).toEqual(tasks.map(({ id }) => `${batchId}/${id}`).toSorted());
+      expect((await store.readResults(scope!, { limit: 1_000 })).map(({ key }) => key).toSorted()).toEqual(
+        tasks.map(({ id }) => `${batchId}/${id}`).toSorted()
+      );
       await manager.stop();
     });
   });
@@ -358,7 +331,7 @@ async function commitAsJournal(store: Store, turn: number): Promise<void> {
       await store.commit(commitOf(fleet, turn));
       return;
     } catch (error) {
-      expect(error).toMatchObject({ code: 'ERR_STORE_IO' });
+      if ((error as { code?: string }).code !== 'ERR_STORE_IO') throw error;
     }
     const head = await store.readHead(fleet).catch(() => null);
     if (head?.turn === turn) return;
@@ -367,36 +340,4 @@ async function commitAsJournal(store: Store, turn: number): Promise<void> {
 
 async function until(isReached: () => Promise<boolean>): Promise<void> {
   while (!(await isReached())) await wait(10);
-}
-
-/** Passes bytes on to the server, until its clients are cut off: the server does not hear of that. */
-async function proxyOf(url: string) {
-  const { hostname, port } = new URL(url);
-  const clients = new Set<Socket>();
-  const all = new Set<Socket>();
-  const proxy = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
-    clients.add(client);
-    for (const socket of [client, upstream]) {
-      all.add(socket);
-      socket.on('error', () => {});
-    }
-    client.on('data', (bytes) => upstream.write(bytes));
-    upstream.on('data', (bytes) => client.destroyed || client.write(bytes));
-    upstream.on('close', () => client.destroy());
-  }).listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  onTestFinished(() => {
-    for (const socket of all) socket.destroy();
-    proxy.close();
-  });
-  const through = new URL(url);
-  through.port = String((proxy.address() as AddressInfo).port);
-  return {
-    url: through.href,
-    cutClients: () => {
-      for (const client of clients) client.destroy();
-      clients.clear();
-    }
-  };
 }

@@ -11,7 +11,7 @@ export type MakeClient = (config: ClientConfig) => PostgresClient;
 
 /** The optional peer dependency. @throws {StoreError} that says what to install. */
 export async function loadPostgres(
-  load: () => Promise<Pick<typeof import('pg'), 'Client'>> = () => import('pg')
+  load: () => Promise<{ readonly Client: typeof Client }> = () => import('pg')
 ): Promise<MakeClient> {
   try {
     const { Client } = await load();
