@@ -40,7 +40,10 @@ program
     '--handlers <module>',
     'TypeScript or JavaScript module that exports a function per task type'
   )
-  .option('--store <file>', 'where progress is kept (default: .fleet/<name of the input>.db)')
+  .option(
+    '--store <file|url>',
+    'where progress is kept: a file, or postgres://… (default: .fleet/<name of the input>.db)'
+  )
   .addOption(fleetOption())
   .option('--workers <n>', 'workers (default: 10)', integer(1, 100_000))
   .option('--group <tags=n>', 'so many of the workers offer tags: gpu,eu=2; may be repeated', workerGroup, [])
@@ -192,7 +195,10 @@ try {
 }
 
 function storeOption(): Option {
-  return new Option('--store <file>', 'the store (default: the only one in .fleet/)');
+  return new Option(
+    '--store <file|url>',
+    'the store: a file, or postgres://… (default: the only one in .fleet/)'
+  );
 }
 
 function fleetOption(): Option {

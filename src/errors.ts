@@ -176,20 +176,36 @@ export class MissingPeerError extends FleetError {
   }
 }
 
-/** The attempt is not the caller's any more: its lease ended, or its task was cancelled. Drop what it did. */
+/** What the caller held is somebody else's by now: an attempt of a task, or a fleet. Nothing was written. */
 export class FencedError extends FleetError {
   readonly code = 'ERR_FENCED';
 
-  readonly key: string;
-  readonly attempt: number;
+  readonly outcome = 'refused';
+  /** The task and the number of its attempt; `null`: it is a fleet that was lost. */
+  readonly key: string | null;
+  readonly attempt: number | null;
+  /** The fleet; `null`: it is an attempt that was lost. */
+  readonly fleet: string | null;
 
-  constructor(key: string, attempt: number) {
-    super(
+  private constructor(message: string, lost: Pick<FencedError, 'key' | 'attempt' | 'fleet'>) {
+    super(message);
+    this.key = lost.key;
+    this.attempt = lost.attempt;
+    this.fleet = lost.fleet;
+  }
+
+  /** The attempt is not the caller's any more: its lease ended, or its task was cancelled. Drop what it did. */
+  static ofAttempt(key: string, attempt: number): FencedError {
+    const message =
       `Attempt ${attempt} of task ${quote(key)} holds no lease: its time ended, or the task was settled or ` +
-        'cancelled meanwhile; drop its result'
-    );
-    this.key = key;
-    this.attempt = attempt;
+      'cancelled meanwhile; drop its result';
+    return new FencedError(message, { key, attempt, fleet: null });
+  }
+
+  /** The fleet is not the caller's any more. @param reason - Such as `another owner has it`. */
+  static ofFleet(fleet: string, reason: string): FencedError {
+    const message = `Fleet ${quote(fleet)} is not this process's any more: ${reason}; stop it here`;
+    return new FencedError(message, { key: null, attempt: null, fleet });
   }
 }
 
@@ -225,11 +241,15 @@ export class LockedError extends FleetError {
   readonly path: string;
   /** Who owns it, as far as is known. */
   readonly owner: string;
+  /** When it is worth trying again, ms: a hint. */
+  readonly retryAfterMs: number;
 
-  constructor(path: string, owner: string) {
+  /** @param retryAfterMs - Defaults to a second: an owner whose lock ends with its process says nothing of its end. */
+  constructor(path: string, owner: string, retryAfterMs = 1_000) {
     super(`Store ${path} is owned by ${owner}; stop that process, or send it commands instead of opening it`);
     this.path = path;
     this.owner = owner;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -254,12 +274,7 @@ export class ListenError extends FleetError {
 /** A store operation failed. Whether it took effect is `outcome`. */
 export class StoreError extends FleetError {
   readonly code:
-    | 'ERR_STORE_FULL'
-    | 'ERR_STORE_READONLY'
-    | 'ERR_STORE_BUSY'
-    | 'ERR_STORE_IO'
-    | 'ERR_STORE_CLOSED'
-    | 'ERR_STORE_FENCED';
+    'ERR_STORE_FULL' | 'ERR_STORE_READONLY' | 'ERR_STORE_BUSY' | 'ERR_STORE_IO' | 'ERR_STORE_CLOSED';
 
   /** `refused`: nothing was written. `unknown`: read back what was. */
   readonly outcome: 'refused' | 'unknown';

@@ -10,6 +10,7 @@ import * as machines from '../machines/index.ts';
 import * as library from '../src/index.ts';
 import * as testing from '../src/testing.ts';
 import * as visualize from '../src/visualize.ts';
+import type { PostgresOptions } from '../src/stores/postgres.ts';
 import { anchorsOf, blocksOf, linksOf, readPages, type Block } from './docs/markdown.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -80,6 +81,12 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     random: true,
     newId: true
   } satisfies Names<library.FleetManagerOptions>,
+  'docs/postgres.md': {
+    schema: true,
+    leaseMs: true,
+    statementTimeoutMs: true,
+    connectTimeoutMs: true
+  } satisfies Names<PostgresOptions>,
   'docs/live-page.md': {
     port: true,
     host: true,

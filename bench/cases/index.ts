@@ -15,6 +15,7 @@ import { inMemory, streamed } from './inMemory.ts';
 import { killed } from './killed.ts';
 import { observed } from './observed.ts';
 import { oneInMemory, oneOnSqlite } from './oneTask.ts';
+import { onPostgres } from './onPostgres.ts';
 import { onSqlite } from './onSqlite.ts';
 import { opened, queuedInMemory, queuedOnSqlite } from './queued.ts';
 import { helping, importing, startingNode } from './starting.ts';
@@ -42,6 +43,9 @@ export const cases = {
   'raw SQLite, 100 rows per commit': rawSqlite(durableTasks, 100),
   'SQLite, 10 workers': onSqlite(10, durableTasks),
   'raw SQLite, 10 rows per commit': rawSqlite(durableTasks, 10),
+  'PostgreSQL, 100 workers': onPostgres(100, durableTasks),
+  'PostgreSQL, 10 workers': onPostgres(10, durableTasks),
+  'PostgreSQL, 1,000 workers': onPostgres(1_000, durableTasks),
   'graphile-worker, 100 at once, one by one': graphileWorker({ concurrency: 100, tasks: 5_000 }),
   'graphile-worker, 100 at once, batched': graphileWorker({
     concurrency: 100,

@@ -2,13 +2,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FleetManager } from '../../src/index.ts';
 import { sqliteStore } from '../../src/stores/sqlite.ts';
-import { isFinal } from '../../src/stores/sqlite/taskRows.ts';
 import { addCounts, noCounts, type Counts } from '../counts.ts';
 import type { Acknowledgement } from './acknowledgement.ts';
 import { checkIntegrity, readFleet, type FoundFleet } from './foundFleet.ts';
 import { storeName } from './history.ts';
 import type { DiskImage } from './powerlessDisk.ts';
 import { expectedResult, scope, workHandlers, type WorkData } from './workload.ts';
+import { isFinal } from '../../src/stores/rowCells.ts';
 
 /** What a power cut left of a fleet. */
 export interface Examination {

@@ -1,13 +1,17 @@
 import { restoreAgents } from '../../src/agents/agentSnapshots.ts';
 import { firingId } from '../../src/schedules/scheduleTemplate.ts';
 import type { BatchRow, ScheduleRow, StoredResult, StoredTask } from '../../src/store.ts';
-import { decodeAgent, decodeBatch } from '../../src/stores/sqlite/fleetRows.ts';
 import { loadSqlite } from '../../src/stores/sqlite/library.ts';
-import { decodeResult } from '../../src/stores/sqlite/resultRows.ts';
-import { decodeSchedule } from '../../src/stores/sqlite/scheduleRows.ts';
 import { StoreDriver } from '../../src/stores/sqlite/storeDriver.ts';
-import { decodeStoredTask, isFinal } from '../../src/stores/sqlite/taskRows.ts';
 import { scope } from './workload.ts';
+import {
+  decodeAgent,
+  decodeBatch,
+  decodeResult,
+  decodeSchedule,
+  decodeStoredTask,
+  isFinal
+} from '../../src/stores/rowCells.ts';
 
 /** All that a store holds of the fleet. */
 export interface FoundFleet {

@@ -1,4 +1,6 @@
 import { checkStore, type FleetReport, type StoreReport } from '../stores/sqlite.ts';
+import { UsageError } from './failure.ts';
+import { isPostgresUrl } from '../stores/postgres/address.ts';
 import { findStore } from './storePath.ts';
 import { jsonLine, print, printable } from './terminal.ts';
 
@@ -9,7 +11,13 @@ export interface DoctorOptions {
 
 /** `doctor`: checks a store and says what to do. @returns 0 sound, 1 damaged, 2 nothing there to check. */
 export async function doctor({ store, json }: DoctorOptions): Promise<number> {
-  const report = await checkStore(await findStore(store));
+  const path = await findStore(store);
+  if (isPostgresUrl(path)) {
+    throw new UsageError(
+      'doctor checks files; a PostgreSQL server checks its own: run pg_amcheck, and enable data_checksums'
+    );
+  }
+  const report = await checkStore(path);
   await print(json ? jsonLine(report) : textOf(report));
   if (report.condition === 'absent' || report.condition === 'empty') return 2;
   return report.isSound ? 0 : 1;

@@ -1,9 +1,9 @@
 import { NotFoundError } from '../errors.ts';
 import { FleetReader } from '../fleet/fleetReader.ts';
 import type { StoreReader } from '../store.ts';
-import { sqliteReader } from '../stores/sqlite.ts';
 import { quote } from '../validation/show.ts';
 import { UsageError } from './failure.ts';
+import { readerAt, shownAddress } from './storeAddress.ts';
 import { findStore } from './storePath.ts';
 
 /** Options of the commands that look at a store. */
@@ -22,8 +22,9 @@ export interface OpenedStore extends AsyncDisposable {
 
 /** @throws {UsageError} when there is no such store, or no such fleet in it. */
 export async function openStore({ store: named, fleet: scope }: StoreOptions): Promise<OpenedStore> {
-  const path = await findStore(named);
-  const store = sqliteReader(path);
+  const address = await findStore(named);
+  const path = shownAddress(address);
+  const store = await readerAt(address);
   try {
     const scopes = await store.listScopes();
     if (!scopes.includes(scope)) {

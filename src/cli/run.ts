@@ -2,7 +2,7 @@ import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig
 import { systemClock } from '../clock.ts';
 import { MissingPeerError } from '../errors.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
-import { sqliteStore, type SqliteOptions } from '../stores/sqlite.ts';
+import type { SqliteOptions } from '../stores/sqlite.ts';
 import { dataReader } from '../submission/schema.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { showKey } from '../validation/show.ts';
@@ -16,6 +16,7 @@ import type { MetricsAddress } from './openMetrics.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { finalResultLines } from './resultLines.ts';
 import { retriesOf } from './retries.ts';
+import { shownAddress, storeAt } from './storeAddress.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
@@ -62,8 +63,9 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
-  const storePath = options.store ?? storePathFor(tasks.name);
-  const store = sqliteStore(storePath, { durability: options.durability });
+  const address = options.store ?? storePathFor(tasks.name);
+  const storePath = shownAddress(address);
+  const store = await storeAt(address, { durability: options.durability });
   const startedAt = performance.now();
   using interrupts = new Interrupts();
   try {

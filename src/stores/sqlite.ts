@@ -2,15 +2,22 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertOneOf, assertPath, readOptions } from '../validation/validation.ts';
-import { requireStorable } from './sqlite/cells.ts';
+import { requireStorable } from './cells.ts';
 import { encodeCommit } from './sqlite/encodedCommit.ts';
-import { decodeAgent, decodeBatch, decodeHead } from './sqlite/fleetRows.ts';
-import { decodeResult } from './sqlite/resultRows.ts';
-import { decodeSchedule } from './sqlite/scheduleRows.ts';
 import type { Durability } from './sqlite/storeFile.ts';
 import type { StoreReport } from './sqlite/storeReport.ts';
-import { decodePayload, decodeStoredTask, decodeTask, decodeTaskPage } from './sqlite/taskRows.ts';
+import { decodeTaskPage } from './sqlite/taskRows.ts';
 import { StoreThread } from './sqlite/thread.ts';
+import {
+  decodeAgent,
+  decodeBatch,
+  decodeHead,
+  decodePayload,
+  decodeResult,
+  decodeSchedule,
+  decodeStoredTask,
+  decodeTask
+} from './rowCells.ts';
 
 export interface SqliteOptions {
   /**

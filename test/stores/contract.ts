@@ -135,7 +135,7 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         await store.commit(commitOf(5));
 
         await expect(store.commit(commitOf(turn, { newTasks: [taskOf(1)] }))).rejects.toMatchObject({
-          code: 'ERR_STORE_FENCED',
+          code: 'ERR_FENCED',
           outcome: 'refused'
         });
         expect(await store.readHead(fleet)).toMatchObject({ turn: 5 });

@@ -1,8 +1,8 @@
 import { restoreAgents } from '../../agents/agentSnapshots.ts';
 import { FleetError } from '../../errors.ts';
 import { remedies } from './findings.ts';
-import { decodeAgent } from './fleetRows.ts';
 import type { RawReport, StoreFinding } from './storeReport.ts';
+import { decodeAgent } from '../rowCells.ts';
 
 /** What keeps agents from being restored, each by itself. */
 export function agentFindings(path: string, agents: RawReport['agents']): StoreFinding[] {

@@ -1,6 +1,6 @@
-import { refusal } from './failure.ts';
+import { DriverError } from './failure.ts';
 import type { Database } from './library.ts';
-import { type Cell } from './cells.ts';
+import { type Cell } from '../cells.ts';
 import { cellsOf, type EncodedCommit } from './encodedCommit.ts';
 import { newResultColumns } from './resultRows.ts';
 import { newPayloadColumns, newTaskColumns, taskChanges } from './taskRows.ts';
@@ -103,8 +103,8 @@ export class CommitWriter {
   #writeHead({ scope, head }: EncodedCommit): void {
     const sum = sumOf(this.scope, [scope, ...head]);
     if (this.#statements.run(updateHead, ...head, sum, this.scope) === 1) return;
-    const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
-    throw refusal('ERR_STORE_FENCED', message);
+    const reason = `turn ${head[0]} does not follow the last one, another owner has written since`;
+    throw new DriverError({ kind: 'fenced', scope, reason });
   }
 
   #upsertBatches(cells: readonly Cell[]): void {

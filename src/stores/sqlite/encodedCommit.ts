@@ -1,9 +1,10 @@
 import type { Commit } from '../../store.ts';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import { encodeAgent, encodeBatch, encodeHead } from './fleetRows.ts';
 import { encodeResult } from './resultRows.ts';
 import { encodeSchedule, encodeTemplate } from './scheduleRows.ts';
-import { encodeNewTask, encodePayload, encodeTask, isFinal } from './taskRows.ts';
+import { encodeNewTask, encodePayload, encodeTask } from './taskRows.ts';
+import { isFinal } from '../rowCells.ts';
 
 /**
  * A commit as it is posted to the thread: the cells of all rows in one flat array a kind.

@@ -1,5 +1,6 @@
 import {
   CorruptStoreError,
+  FencedError,
   type FleetError,
   LockedError,
   StoreError,
@@ -17,6 +18,7 @@ export type Failure =
       readonly outcome: StoreError['outcome'];
       readonly cause: string | null;
     }
+  | { readonly kind: 'fenced'; readonly scope: string; readonly reason: string }
   | { readonly kind: 'locked'; readonly path: string; readonly owner: string }
   | { readonly kind: 'corrupt'; readonly path: string; readonly reason: string }
   | { readonly kind: 'version'; readonly path: string; readonly found: number; readonly expected: number };
@@ -90,6 +92,8 @@ export function failureOf(thrown: unknown, path: string): Failure {
 /** The error that a failure stands for. */
 export function errorOf(failure: Failure): FleetError {
   switch (failure.kind) {
+    case 'fenced':
+      return FencedError.ofFleet(failure.scope, failure.reason);
     case 'locked':
       return new LockedError(failure.path, failure.owner);
     case 'corrupt':
@@ -194,8 +198,6 @@ function adviceOf(code: StoreError['code']): string {
       return 'another process held it locked for longer than busyTimeoutMs; try again';
     case 'ERR_STORE_CLOSED':
       return 'it was closed';
-    case 'ERR_STORE_FENCED':
-      return 'another owner has written since';
     case 'ERR_STORE_IO':
       return 'it could not be read or written';
   }

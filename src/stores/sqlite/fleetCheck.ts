@@ -1,15 +1,13 @@
 import { noTaskCounts, type TaskCounts } from '../../../machines/batch.ts';
 import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
 import type { LedgerHead, TaskRow } from '../../store.ts';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import { DamageError, damaged } from './damage.ts';
 import {
   agentCellsAndSum,
   agentCheck,
   batchCellsAndSum,
   batchCheck,
-  decodeBatch,
-  decodeHead,
   removalCellsAndSum,
   removalCheck,
   scopeCellsAndSum,
@@ -22,7 +20,8 @@ import { scheduleCellsAndSum, scheduleCheck, templateCellsAndSum, templateCheck 
 import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import type { FleetReport } from './storeReport.ts';
-import { decodeStoredTask, isFinal, storedTaskCellsAndSums, storedTaskCheck } from './taskRows.ts';
+import { storedTaskCellsAndSums, storedTaskCheck } from './taskRows.ts';
+import { decodeBatch, decodeHead, decodeStoredTask, isFinal } from '../rowCells.ts';
 
 export interface CheckedFleet {
   readonly report: FleetReport;

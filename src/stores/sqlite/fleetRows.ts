@@ -1,10 +1,8 @@
-import { batchStates, type BatchState } from '../../../machines/batch.ts';
-import type { BatchContext } from '../../../machines/batchMachine.ts';
-import { taskStatuses, type Json } from '../../../machines/task.ts';
-import type { FleetStats } from '../../ledger/stats.ts';
+import { batchStates } from '../../../machines/batch.ts';
+import { taskStatuses } from '../../../machines/task.ts';
 import type { BatchRow, LedgerHead, StoredAgent } from '../../store.ts';
-import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
-import { requireStorable, type Cell } from './cells.ts';
+import { stringifyJson } from '../../validation/jsonText.ts';
+import { requireStorable, type Cell } from '../cells.ts';
 import { RowCheck } from './rowCheck.ts';
 import { hasCounts, isOneOf, isTimeOrNull, objectIn } from './shapes.ts';
 import type { Sum } from './sums.ts';
@@ -39,16 +37,6 @@ export const scopeCheck = new RowCheck(
 
 const statNames = ['totalBatches', 'totalTasks', 'retriedAttempts', 'lostAttempts', 'lateOutcomes'];
 
-export function decodeHead([turn, seq, settledSeq, stats]: readonly Cell[]): LedgerHead | null {
-  if (turn === null) return null;
-  return {
-    turn: turn as number,
-    seq: seq as number,
-    settledSeq: settledSeq as number,
-    stats: parseJson(stats as string) as FleetStats
-  };
-}
-
 export function encodeBatch(cells: Cell[], { state, context }: BatchRow): void {
   requireStorable('batchId', context.id);
   const { id, firstSeq, lastSeq, settledAt } = context;
@@ -79,10 +67,6 @@ export const batchCheck = new RowCheck(
     return isComplete ? null : 'has a context of another shape';
   }
 );
-
-export function decodeBatch([, state, , , , context]: readonly Cell[]): BatchRow {
-  return { state: state as BatchState, context: parseJson(context as string) as BatchContext };
-}
 
 /** Where the tasks are that are left of a batch which is being removed, by `seq`. */
 export interface RemovalRange {
@@ -115,12 +99,3 @@ export const agentCheck = new RowCheck(
   [agentSum],
   ([id]) => `the snapshot of agent ${JSON.stringify(id)}`
 );
-
-export function decodeAgent([id, machine, version, snapshot]: readonly Cell[]): StoredAgent {
-  return {
-    id: id as string,
-    machine: machine as string,
-    schemaVersion: version as number,
-    snapshot: parseJson(snapshot as string) as Json
-  };
-}

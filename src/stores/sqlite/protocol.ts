@@ -12,7 +12,7 @@ import type {
 } from '../../store.ts';
 import type { ExitGate } from './exitGate.ts';
 import type { Failure } from './failure.ts';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import type { Rows } from './rowCheck.ts';
 import type { Durability } from './storeFile.ts';

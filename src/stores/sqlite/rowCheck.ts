@@ -1,4 +1,4 @@
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import { DamageError, damaged } from './damage.ts';
 import { picksOf, sumOfPicked, type Sum } from './sums.ts';
 

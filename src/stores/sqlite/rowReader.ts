@@ -9,7 +9,7 @@ import type {
 } from '../../store.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
-import { type Cell } from './cells.ts';
+import { type Cell } from '../cells.ts';
 import { damaged } from './damage.ts';
 import {
   agentCellsAndSum,
@@ -22,11 +22,10 @@ import {
   scopeCheck,
   type RemovalRange
 } from './fleetRows.ts';
-import { decodeResult, resultCellsAndSum, resultCheck } from './resultRows.ts';
+import { resultCellsAndSum, resultCheck } from './resultRows.ts';
 import { inOrder, type Rows } from './rowCheck.ts';
 import { scheduleCellsAndSum, scheduleCheck, templateCellsAndSum, templateCheck } from './scheduleRows.ts';
 import {
-  isFinal,
   payloadCellsAndSums,
   payloadCheck,
   storedTaskCellsAndSums,
@@ -37,6 +36,7 @@ import {
 } from './taskRows.ts';
 import { blockIn, blockSpan, numberIn, scopeIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
+import { decodeResult, isFinal } from '../rowCells.ts';
 
 const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
 export const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled')";

@@ -1,8 +1,7 @@
-import { scheduleKinds, scheduleStates, type ScheduleState } from '../../../machines/schedule.ts';
-import type { ScheduleContext } from '../../../machines/scheduleMachine.ts';
-import type { ScheduleChange, ScheduleRow } from '../../store.ts';
-import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
-import { requireStorable, type Cell } from './cells.ts';
+import { scheduleKinds, scheduleStates } from '../../../machines/schedule.ts';
+import type { ScheduleChange } from '../../store.ts';
+import { stringifyJson } from '../../validation/jsonText.ts';
+import { requireStorable, type Cell } from '../cells.ts';
 import { RowCheck } from './rowCheck.ts';
 import { hasCounts, isOneOf, isTimeOrNull, objectIn } from './shapes.ts';
 import type { Sum } from './sums.ts';
@@ -45,10 +44,6 @@ export const scheduleCheck = new RowCheck(
     return isComplete ? null : 'has a context of another shape';
   }
 );
-
-export function decodeSchedule([, state, context]: readonly Cell[]): ScheduleRow {
-  return { state: state as ScheduleState, context: parseJson(context as string) as ScheduleContext };
-}
 
 /** SQL for the columns of a template and their sum. */
 export const templateCellsAndSum = [...templateColumns, 'sum'].join(', ');

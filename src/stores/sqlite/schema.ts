@@ -1,4 +1,4 @@
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import { damaged } from './damage.ts';
 import type { Database } from './library.ts';
 import { sumOf } from './sums.ts';

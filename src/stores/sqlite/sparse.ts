@@ -1,5 +1,5 @@
 import type { Statement } from './library.ts';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import type { Statements } from './statements.ts';
 import { absent, sumOfPicked, zero, type Sum } from './sums.ts';
 

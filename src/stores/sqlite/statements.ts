@@ -1,4 +1,4 @@
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import type { Database, Statement } from './library.ts';
 
 /** The prepared statements of one connection. Rows come as arrays: they are cheap to make and to post. */

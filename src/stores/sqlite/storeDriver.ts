@@ -23,7 +23,7 @@ import type { DriverCalls, DriverOptions, OpenedScope } from './protocol.ts';
 import { Remover } from './remover.ts';
 import type { Rows } from './rowCheck.ts';
 import { RowReader } from './rowReader.ts';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 import type { EncodedCommit } from './encodedCommit.ts';
 import { maxScopes } from './schema.ts';
 import { ScopeRemover } from './scopeRemover.ts';

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Cell } from './cells.ts';
+import type { Cell } from '../cells.ts';
 
 /**
  * A checksum that a table keeps beside the columns that it covers.

@@ -1,30 +1,13 @@
-import { noTags } from '../../../machines/tags.ts';
-import {
-  taskStatuses,
-  type FinalTaskStatus,
-  type TaskError,
-  type TaskStatus
-} from '../../../machines/task.ts';
-import type { TaskContext } from '../../../machines/taskMachine.ts';
-import type { Payload, StoredTask, TaskRow } from '../../store.ts';
+import { taskStatuses } from '../../../machines/task.ts';
+import type { StoredTask, TaskRow } from '../../store.ts';
 import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
-import { cellOf, numberOf, requireStorable, textOf, valueOf, type Cell } from './cells.ts';
+import { cellOf, requireStorable, textOf, type Cell } from '../cells.ts';
+import { decodeTask, isFinal, payloadColumns, taskColumns } from '../rowCells.ts';
 import { inOrder, RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { isOneOf } from './shapes.ts';
 import { pushSparse, type SparseColumns } from './sparse.ts';
 import type { Sum } from './sums.ts';
-
-const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
-  'completed',
-  'failed',
-  'timedOut',
-  'cancelled'
-]);
-
-export function isFinal(status: TaskStatus): status is FinalTaskStatus {
-  return finalStatuses.has(status);
-}
 
 /** What never changes of a task, ... */
 export const taskSum: Sum = {
@@ -61,8 +44,6 @@ export const taskStateSum: Sum = {
     'error'
   ]
 };
-
-const payloadColumns = ['data', 'metadata', 'depends_on', 'idempotency_key', 'traceparent'];
 
 export const payloadSum: Sum = { column: 'sum', of: ['id', ...payloadColumns] };
 
@@ -165,31 +146,6 @@ export function encodeTask(cells: Cell[], { state, context }: TaskRow): void {
   );
 }
 
-/** Columns of a task's row, in the order that {@link decodeTask} takes. */
-export const taskColumns = [
-  'id',
-  'key',
-  'batch',
-  'type',
-  'priority',
-  'timeout_ms',
-  'max_retries',
-  'retry_of',
-  'created_at',
-  'state',
-  'attempt',
-  'failures',
-  'recoveries',
-  'worker',
-  'due_at',
-  'started_at',
-  'settled_at',
-  'error',
-  'tags',
-  'ready_at',
-  'blocked_by'
-];
-
 const batchAt = taskColumns.indexOf('batch');
 const stateAt = taskColumns.indexOf('state');
 const blockedByAt = taskColumns.indexOf('blocked_by');
@@ -230,34 +186,6 @@ export const payloadCheck = new RowCheck(
   ([seq]) => `the data of task ${seq}`
 );
 
-export function decodeTask(cells: readonly Cell[]): TaskRow {
-  const state = cells[9] as TaskStatus;
-  const context: TaskContext = {
-    seq: cells[0] as number,
-    key: cells[1] as string,
-    batchId: cells[2] as string | null,
-    type: cells[3] as string,
-    priority: numberOf(cells[4])!,
-    tags: valueOf<readonly string[]>(cells[18]) ?? noTags,
-    timeoutMs: numberOf(cells[5]),
-    maxRetries: cells[6] as number | null,
-    retryOf: cells[7] as string | null,
-    createdAt: numberOf(cells[8])!,
-    readyAt: numberOf(cells[19]),
-    // Kept for good, so that no step has to write it.
-    blockedBy: state === 'blocked' ? valueOf<number[]>(cells[20]) : null,
-    attempt: cells[10] as number,
-    failures: cells[11] as number,
-    recoveries: cells[12] as number,
-    workerId: cells[13] as string | null,
-    dueAt: numberOf(cells[14]),
-    startedAt: numberOf(cells[15]),
-    settledAt: numberOf(cells[16]),
-    error: valueOf<TaskError>(cells[17])
-  };
-  return { state, context };
-}
-
 /**
  * Tasks that came as one JSON text: a page of a million rows.
  *
@@ -277,20 +205,4 @@ export function decodeTaskPage(text: string, scope: number, after: number): Task
     else batch = cells[batchAt]!;
   }
   return rows.map(decodeTask);
-}
-
-export function decodeStoredTask(cells: readonly Cell[]): StoredTask {
-  return { row: decodeTask(cells), payload: decodePayload(cells.slice(taskColumns.length)) };
-}
-
-/** @param cells - Without the number of the task. */
-export function decodePayload(cells: readonly Cell[]): Payload {
-  const [data, metadata, dependsOn, idempotencyKey, traceparent] = cells;
-  const payload = {
-    data: data as string,
-    metadata: metadata as string | null,
-    dependsOn: dependsOn as string | null,
-    idempotencyKey: idempotencyKey as string | null
-  };
-  return traceparent == null ? payload : { ...payload, traceparent: traceparent as string };
 }

@@ -3,12 +3,12 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../../../src/stores/sqlite/failure.ts';
 import type { Database } from '../../../src/stores/sqlite/library.ts';
-import { type Cell } from '../../../src/stores/sqlite/cells.ts';
+import { type Cell } from '../../../src/stores/cells.ts';
 import { encodeCommit } from '../../../src/stores/sqlite/encodedCommit.ts';
-import { decodeHead } from '../../../src/stores/sqlite/fleetRows.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
 import { temporaryPath } from '../directory.ts';
 import { commitOf, range, resultOf, rowOf, settledBatchOf, taskOf } from '../rows.ts';
+import { decodeHead } from '../../../src/stores/rowCells.ts';
 
 const fleet = 'fleet-1';
 const opened: StoreDriver[] = [];

@@ -8,13 +8,18 @@ import { LiveCounts } from '../../../src/journal/liveCounts.ts';
 import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { agentFindings } from '../../../src/stores/sqlite/agentCheck.ts';
 import { failureOf } from '../../../src/stores/sqlite/failure.ts';
-import { decodeAgent, decodeBatch, decodeHead } from '../../../src/stores/sqlite/fleetRows.ts';
-import { decodeSchedule } from '../../../src/stores/sqlite/scheduleRows.ts';
 import { StoreDriver } from '../../../src/stores/sqlite/storeDriver.ts';
-import { decodeStoredTask, decodeTaskPage } from '../../../src/stores/sqlite/taskRows.ts';
+import { decodeTaskPage } from '../../../src/stores/sqlite/taskRows.ts';
 import { gate } from '../../harness.ts';
 import { cancel } from '../contract.ts';
 import { temporaryPath } from '../directory.ts';
+import {
+  decodeAgent,
+  decodeBatch,
+  decodeHead,
+  decodeSchedule,
+  decodeStoredTask
+} from '../../../src/stores/rowCells.ts';
 
 const scope = 'images';
 const suffixes = ['', '-wal', '-mark'] as const;

@@ -1,6 +1,6 @@
-import type { Json, TaskError } from '../../../machines/task.ts';
-import { ValidationError } from '../../errors.ts';
-import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
+import type { Json, TaskError } from '../../machines/task.ts';
+import { ValidationError } from '../errors.ts';
+import { parseJson, stringifyJson } from '../validation/jsonText.ts';
 
 /** What a column holds. */
 export type Cell = string | number | null;
