@@ -27,6 +27,7 @@ import { memoryStore } from './stores/memory.ts';
 import { assertClock, assertExecutor, assertStore } from './validation/ports.ts';
 import { readTags } from './validation/tags.ts';
 import {
+  assertBoolean,
   assertFunction,
   assertId,
   assertOneOf,
@@ -48,6 +49,11 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
   readonly executor?: Executor;
   /** Where everything is durable. Defaults to `memoryStore()`, which is not. */
   readonly store?: Store;
+  /**
+   * Whether the fleet waits while another process owns it, and takes over when that has gone; whoever loses the ownership
+   * waits again. Without it, `start()` throws a {@link LockedError}. Defaults to `false`.
+   */
+  readonly standby?: boolean;
   /** What `updateConfig` may change later. A field that is changed here wins over what was set so. */
   readonly config?: ConfigPatch;
   /** Short for `config.retry`. */
@@ -70,6 +76,7 @@ export interface ResolvedOptions {
   /** What the executor runs; `null` where one was given, which has its own. */
   readonly handlers: HandlerRegistry | null;
   readonly store: Store;
+  readonly standby: boolean;
   readonly config: FleetConfig;
   readonly clock: Clock;
   readonly random: () => number;
@@ -99,6 +106,7 @@ export const fleetOptionNames = [
   'handlers',
   'executor',
   'store',
+  'standby',
   'config',
   'retry',
   'shouldRetry',
@@ -119,8 +127,9 @@ export interface AttemptParts {
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}): ResolvedOptions {
   const given = readOptions('options', options, fleetOptionNames);
-  const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
+  const { name = 'default', handlers, executor, standby = false, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
+  assertBoolean('options.standby', standby);
   assertPorts(given);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
@@ -144,6 +153,7 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
     handlers: registry,
     executor: executor ?? inProcessOf(sourceOf(registry!, clock, parts), { shouldRetry, onDetachedError }),
     store: given.store ?? memoryStore(),
+    standby,
     config: resolveConfig(configOf(given)),
     clock,
     random: given.random ?? random,
@@ -201,6 +211,7 @@ export function createFleet(
         }
       }),
       alarm: alarm(clock, journal),
+      standBy: fromPromise(({ signal }) => journal.standBy(signal)),
       recover: fromPromise(() => journal.recover()),
       awaitStore: fromPromise(({ signal }) => journal.awaitStore(signal)),
       close: fromPromise(() => journal.close())
@@ -224,12 +235,12 @@ export function createFleet(
  * What it persists is only its name: the store is the truth, and a fleet that is restored from an app's
  * snapshot recovers from there like one that is started.
  */
-export function fleetLogic({ name, config }: ResolvedOptions, create: () => Fleet): FleetLogic {
+export function fleetLogic({ name, config, standby }: ResolvedOptions, create: () => Fleet): FleetLogic {
   type Scope = Parameters<typeof fleetMachine.getInitialSnapshot>[0];
   const begin = (scope: Scope): FleetSnapshot => {
     const { machine, journal } = create();
     journal.attach(scope.self as FleetRef);
-    return machine.getInitialSnapshot(scope, { name, config });
+    return machine.getInitialSnapshot(scope, { name, config, standby });
   };
   return Object.assign(Object.create(fleetMachine) as FleetLogic, {
     getInitialSnapshot: begin,
@@ -241,6 +252,7 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
 
 /** Events with which the fleet's actor ends, and with it its children. */
 const lastEvents: ReadonlySet<string> = new Set([
+  'ownership.lost',
   'xstate.stop',
   'xstate.done.actor.close',
   'xstate.error.actor.close'

@@ -81,7 +81,9 @@ export class NotRunningError extends FleetError {
   readonly state: string;
 
   constructor(fleet: string, command: string, state: string) {
-    super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; call start() first`);
+    const remedy =
+      state === 'standby' ? 'another process owns it: reach that with connectFleet()' : 'call start() first';
+    super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; ${remedy}`);
     this.fleet = fleet;
     this.command = command;
     this.state = state;
@@ -123,8 +125,8 @@ export class TimeoutError extends FleetError {
   readonly subject: string;
   readonly timeoutMs: number;
 
-  constructor(subject: string, timeoutMs: number) {
-    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
+  constructor(subject: string, timeoutMs: number, remedy = 'it goes on, wait for it again') {
+    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; ${remedy}`);
     this.subject = subject;
     this.timeoutMs = timeoutMs;
   }
@@ -163,20 +165,37 @@ export class HandlerModuleError extends FleetError {
   }
 }
 
-/** The attempt is not the caller's any more: its lease ended, or its task was cancelled. Drop what it did. */
+/** What the caller held is not its own any more: an attempt of a task, or the ownership of a fleet. Drop what it did. */
 export class FencedError extends FleetError {
   readonly code = 'ERR_FENCED';
 
-  readonly key: string;
-  readonly attempt: number;
+  /** The attempt's task; `null`: it is about a fleet. */
+  readonly key: string | null;
+  readonly attempt: number | null;
+  /** The fleet that another process owns, or may own; `null`: it is about an attempt. */
+  readonly fleet: string | null;
 
-  constructor(key: string, attempt: number) {
-    super(
-      `Attempt ${attempt} of task ${quote(key)} holds no lease: its time ended, or the task was settled or ` +
-        'cancelled meanwhile; drop its result'
-    );
+  private constructor(message: string, { key = null, attempt = null, fleet = null }: Partial<FencedError>) {
+    super(message);
     this.key = key;
     this.attempt = attempt;
+    this.fleet = fleet;
+  }
+
+  /** Its lease ended, or its task was settled or cancelled. */
+  static ofAttempt(key: string, attempt: number): FencedError {
+    const message =
+      `Attempt ${attempt} of task ${quote(key)} holds no lease: its time ended, or the task was settled or ` +
+      'cancelled meanwhile; drop its result';
+    return new FencedError(message, { key, attempt });
+  }
+
+  /** Another process owns the fleet, or may, because this one did not renew its lease in time. */
+  static ofFleet(fleet: string): FencedError {
+    const message =
+      `Fleet ${quote(fleet)} is owned by another process, or may be: nothing of this one counts any more; ` +
+      'start it again, or use connectFleet() to reach its owner';
+    return new FencedError(message, { fleet });
   }
 }
 
@@ -212,11 +231,14 @@ export class LockedError extends FleetError {
   readonly path: string;
   /** Who owns it, as far as is known. */
   readonly owner: string;
+  /** When it is worth trying again, ms: a hint. */
+  readonly retryAfterMs: number;
 
-  constructor(path: string, owner: string) {
+  constructor(path: string, owner: string, retryAfterMs = 1_000) {
     super(`Store ${path} is owned by ${owner}; stop that process, or send it commands instead of opening it`);
     this.path = path;
     this.owner = owner;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -245,8 +267,7 @@ export class StoreError extends FleetError {
     | 'ERR_STORE_READONLY'
     | 'ERR_STORE_BUSY'
     | 'ERR_STORE_IO'
-    | 'ERR_STORE_CLOSED'
-    | 'ERR_STORE_FENCED';
+    | 'ERR_STORE_CLOSED';
 
   /** `refused`: nothing was written. `unknown`: read back what was. */
   readonly outcome: 'refused' | 'unknown';

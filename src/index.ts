@@ -39,6 +39,7 @@ export type { LeaseRef } from './executors/leases.ts';
 export { processes } from './executors/processes.ts';
 export { threads } from './executors/threads.ts';
 export type { EventFilter, EventStream } from './fleet/eventStream.ts';
+export type { FleetState, StartingOptions } from './fleet/fleetActor.ts';
 export type { FactOf } from './fleet/fleetEvents.ts';
 export type { FailedAttempt } from './fleet/fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';

@@ -4,6 +4,7 @@ import type { ScheduleState } from '../machines/schedule.ts';
 import type { ScheduleContext } from '../machines/scheduleMachine.ts';
 import type { Json, TaskResult, TaskStatus } from '../machines/task.ts';
 import type { TaskContext } from '../machines/taskMachine.ts';
+import type { FencedError } from './errors.ts';
 import type { FleetStats } from './ledger/stats.ts';
 
 /** A lifecycle's snapshot as it is kept: the name of its state, and its context. */
@@ -252,7 +253,8 @@ export interface StoreReader {
  * Port: where a fleet's rows, results and snapshots are durable.
  *
  * One owner writes. Values are structured-cloneable; a store neither keeps nor changes an object that it was
- * given. Errors are {@link StoreError}, {@link LockedError}, {@link CorruptStoreError}, {@link StoreVersionError}.
+ * given. Errors are {@link StoreError}, {@link LockedError}, {@link FencedError}, {@link CorruptStoreError},
+ * {@link StoreVersionError}.
  */
 export interface Store extends StoreReader {
   /** Where it is, for messages. */
@@ -267,8 +269,9 @@ export interface Store extends StoreReader {
   open(scope: string, owner: string): Promise<StoredFleet>;
 
   /**
-   * Atomic, and as durable as the store promises when it resolves. Refused as `ERR_STORE_FENCED` unless its turn
-   * is later than the last one: another owner has written since.
+   * Atomic, and as durable as the store promises when it resolves.
+   *
+   * @throws {FencedError} unless its turn is later than the last one: another owner has written since. Nothing is written.
    */
   commit(commit: Commit): Promise<void>;
 
@@ -333,6 +336,12 @@ export interface Store extends StoreReader {
    * @returns Whether there is more to remove: call it again.
    */
   removeScope(scope: string): Promise<boolean>;
+
+  /**
+   * Calls back once when another owner has the scope, or may have it because its lease was not renewed in time, until it is
+   * released. Only stores with leases have it.
+   */
+  watchOwnership?(scope: string, onLost: (error: FencedError) => void): Disposable;
 
   /** Gives up ownership of a scope. Idempotent. The store stays open for other scopes. */
   release(scope: string): Promise<void>;

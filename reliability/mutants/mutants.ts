@@ -578,8 +578,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a late worker ends the lease of the next one',
     file: 'src/executors/leases.ts',
-    find: 'if (lease?.attempt.attempt !== attempt) throw new FencedError(key, attempt);',
-    replace: 'if (lease === undefined) throw new FencedError(key, attempt);',
+    find: 'if (lease?.attempt.attempt !== attempt) throw FencedError.ofAttempt(key, attempt);',
+    replace: 'if (lease === undefined) throw FencedError.ofAttempt(key, attempt);',
     tests: queue
   },
   {

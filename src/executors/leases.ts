@@ -127,7 +127,7 @@ export class Leases implements Executor {
     const { attempt } = this.#require(ref);
     this.#forget(ref.key);
     const status = await this.#reports!.confirm(attempt, outcome);
-    if (status === null) throw new FencedError(ref.key, ref.attempt);
+    if (status === null) throw FencedError.ofAttempt(ref.key, ref.attempt);
     return status;
   }
 
@@ -180,7 +180,7 @@ export class Leases implements Executor {
 
   #require({ key, attempt }: LeaseRef): HeldLease {
     const lease = this.#held.get(key);
-    if (lease?.attempt.attempt !== attempt) throw new FencedError(key, attempt);
+    if (lease?.attempt.attempt !== attempt) throw FencedError.ofAttempt(key, attempt);
     return lease;
   }
 

@@ -103,7 +103,7 @@ export class ManagerParts {
       events: this.events,
       send: (command) => actor.send(command),
       state: (command) => ({
-        fleet: actor.require(command).getSnapshot(),
+        fleet: actor.requireOwner(command).getSnapshot(),
         journal: actor.journal
       })
     });

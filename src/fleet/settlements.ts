@@ -41,7 +41,7 @@ export class Settlements {
     const { actor, clock } = this.#options;
     const bounds = readWaitOptions(options);
     const key = keyOf(ref);
-    actor.require('waitFor');
+    actor.requireOwner('waitFor');
     this.#selfAwaitGuard('task', key)();
     const stored = await waitWithin<StoredResult>(`Task ${key}`, bounds, clock, (resolve, reject) => {
       const subscription = actor.journal.waiters.onTask(key, { onNews: resolve, onStop: reject });
@@ -76,7 +76,7 @@ export class Settlements {
     const { actor, reader, clock } = this.#options;
     assertIdWithoutSlash('batchId', batchId);
     const bounds = readWaitOptions(options);
-    actor.require('waitForBatch');
+    actor.requireOwner('waitForBatch');
     this.#selfAwaitGuard('batch', batchId)();
     return waitWithin(`Batch ${batchId}`, bounds, clock, (resolve, reject) => {
       const look = (): void => {
@@ -100,7 +100,7 @@ export class Settlements {
     const { signal, afterSettledSeq = 0 } = read;
     if (signal !== undefined) assertSignal(signal);
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
-    actor.require('streamBatchResults');
+    actor.requireOwner('streamBatchResults');
     const refuseSelf = this.#selfAwaitGuard('batch', batchId);
     let position = afterSettledSeq;
     for (;;) {

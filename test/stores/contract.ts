@@ -135,8 +135,8 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
         await store.commit(commitOf(5));
 
         await expect(store.commit(commitOf(turn, { newTasks: [taskOf(1)] }))).rejects.toMatchObject({
-          code: 'ERR_STORE_FENCED',
-          outcome: 'refused'
+          code: 'ERR_FENCED',
+          fleet
         });
         expect(await store.readHead(fleet)).toMatchObject({ turn: 5 });
         expect(await store.listTasks(fleet, { limit: 9 })).toEqual([]);

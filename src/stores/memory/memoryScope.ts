@@ -1,7 +1,7 @@
 import type { BatchState } from '../../../machines/batch.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
 import type { TaskStatus } from '../../../machines/task.ts';
-import { StoreError } from '../../errors.ts';
+import { FencedError, StoreError } from '../../errors.ts';
 import { ShardedMap } from '../../ledger/shardedMap.ts';
 import type {
   BatchQuery,
@@ -280,11 +280,9 @@ export class MemoryScope {
     return { successCount, failureCount, totalDuration, oldestResult, newestResult, settledSeq, outcomes };
   }
 
-  #refuseOlder({ head: { turn } }: Commit): void {
+  #refuseOlder({ scope, head }: Commit): void {
     const last = this.head?.turn ?? 0;
-    if (turn > last) return;
-    const message = `Turn ${turn} does not follow turn ${last}: another owner has written since`;
-    throw new StoreError('ERR_STORE_FENCED', message, 'refused');
+    if (head.turn <= last) throw FencedError.ofFleet(scope);
   }
 
   /** Takes the keys of new tasks; of none, when one of them is taken already. */

@@ -1,4 +1,4 @@
-import { refusal } from './failure.ts';
+import { DriverError } from './failure.ts';
 import type { Database } from './library.ts';
 import { type Cell } from './cells.ts';
 import { cellsOf, type EncodedCommit } from './encodedCommit.ts';
@@ -103,8 +103,7 @@ export class CommitWriter {
   #writeHead({ scope, head }: EncodedCommit): void {
     const sum = sumOf(this.scope, [scope, ...head]);
     if (this.#statements.run(updateHead, ...head, sum, this.scope) === 1) return;
-    const message = `Turn ${head[0]} does not follow the last one: another owner has written since`;
-    throw refusal('ERR_STORE_FENCED', message);
+    throw new DriverError({ kind: 'fenced', fleet: scope });
   }
 
   #upsertBatches(cells: readonly Cell[]): void {

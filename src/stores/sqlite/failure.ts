@@ -1,5 +1,6 @@
 import {
   CorruptStoreError,
+  FencedError,
   type FleetError,
   LockedError,
   StoreError,
@@ -18,6 +19,7 @@ export type Failure =
       readonly cause: string | null;
     }
   | { readonly kind: 'locked'; readonly path: string; readonly owner: string }
+  | { readonly kind: 'fenced'; readonly fleet: string }
   | { readonly kind: 'corrupt'; readonly path: string; readonly reason: string }
   | { readonly kind: 'version'; readonly path: string; readonly found: number; readonly expected: number };
 
@@ -92,6 +94,8 @@ export function errorOf(failure: Failure): FleetError {
   switch (failure.kind) {
     case 'locked':
       return new LockedError(failure.path, failure.owner);
+    case 'fenced':
+      return FencedError.ofFleet(failure.fleet);
     case 'corrupt':
       return new CorruptStoreError(failure.path, failure.reason);
     case 'version':
@@ -194,8 +198,6 @@ function adviceOf(code: StoreError['code']): string {
       return 'another process held it locked for longer than busyTimeoutMs; try again';
     case 'ERR_STORE_CLOSED':
       return 'it was closed';
-    case 'ERR_STORE_FENCED':
-      return 'another owner has written since';
     case 'ERR_STORE_IO':
       return 'it could not be read or written';
   }
