@@ -72,6 +72,12 @@ export class ConflictError extends FleetError {
   }
 }
 
+/** What helps against a state in which a command is not taken. */
+const remedies: Readonly<Record<string, string>> = {
+  standby: 'another process owns it: reach that with connectFleet()',
+  disconnected: 'connect again with connectFleet()'
+};
+
 /** The fleet does not take this command now: start it, or wait until it is running. */
 export class NotRunningError extends FleetError {
   readonly code = 'ERR_NOT_RUNNING';
@@ -81,9 +87,9 @@ export class NotRunningError extends FleetError {
   readonly state: string;
 
   constructor(fleet: string, command: string, state: string) {
-    const remedy =
-      state === 'standby' ? 'another process owns it: reach that with connectFleet()' : 'call start() first';
-    super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; ${remedy}`);
+    super(
+      `Fleet ${quote(fleet)} is ${state} and does not take ${command}; ${remedies[state] ?? 'call start() first'}`
+    );
     this.fleet = fleet;
     this.command = command;
     this.state = state;
@@ -101,6 +107,19 @@ export class WorkerUnavailableError extends FleetError {
     super(`Worker ${quote(workerId)} is ${state} and takes no task; ${remedy}`);
     this.workerId = workerId;
     this.state = state;
+  }
+}
+
+/** The owner of a fleet elsewhere refused a command, with an error that this version does not know. */
+export class CommandRefusedError extends FleetError {
+  readonly code = 'ERR_COMMAND_REFUSED';
+
+  /** The code of the owner's error. */
+  readonly ownerCode: string;
+
+  constructor(ownerCode: string, message: string) {
+    super(message);
+    this.ownerCode = ownerCode;
   }
 }
 
@@ -263,11 +282,7 @@ export class ListenError extends FleetError {
 /** A store operation failed. Whether it took effect is `outcome`. */
 export class StoreError extends FleetError {
   readonly code:
-    | 'ERR_STORE_FULL'
-    | 'ERR_STORE_READONLY'
-    | 'ERR_STORE_BUSY'
-    | 'ERR_STORE_IO'
-    | 'ERR_STORE_CLOSED';
+    'ERR_STORE_FULL' | 'ERR_STORE_READONLY' | 'ERR_STORE_BUSY' | 'ERR_STORE_IO' | 'ERR_STORE_CLOSED';
 
   /** `refused`: nothing was written. `unknown`: read back what was. */
   readonly outcome: 'refused' | 'unknown';

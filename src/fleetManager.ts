@@ -49,7 +49,8 @@ import type {
   ScheduleTiming
 } from './schedules/schedules.ts';
 import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
-import type { BatchOptions, Submissions } from './submission/submissions.ts';
+import type { Submissions } from './submission/submissions.ts';
+import type { BatchOptions } from './submission/submitTasks.ts';
 import type { SingleTaskOptions, Task } from './submission/task.ts';
 import {
   assertIdWithoutSlash,

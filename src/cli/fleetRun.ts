@@ -51,7 +51,10 @@ export class FleetRun {
     this.#tasks = tasks;
     this.#batchId = batchId;
     this.#options = options;
-    this.#inbox = new InboxWork(store, (command, reply) => this.#note(answerText(command, reply)));
+    this.#inbox = new InboxWork(store, (command, reply) => {
+      const text = answerText(command, reply);
+      if (text !== null) this.#note(text);
+    });
     this.#fleet = new FleetManager({
       name: options.fleet,
       ...placeOf(handlers, options),
@@ -237,9 +240,14 @@ function configOf({ workers, group, concurrency, retries, timeout }: RunOptions)
   };
 }
 
-function answerText(command: RemoteCommand, reply: CommandReply): string {
+/** `null`: it need not be told. */
+function answerText(command: RemoteCommand, reply: CommandReply): string | null {
   if (!reply.ok) return `Refused a command of another process: ${reply.message}`;
   switch (command.type) {
+    case 'batch.submit':
+      return command.seal ? `Took batch ${command.batchId} of another process.` : null;
+    case 'task.submit':
+      return `Took task ${String(reply.value)} of another process.`;
     case 'batch.cancel':
       return reply.value === true
         ? `Cancelled batch ${command.batchId}.`

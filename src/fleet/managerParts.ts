@@ -87,7 +87,7 @@ export class ManagerParts {
       onStarting: async () => this.#recorder?.open(),
       onStarted: () => {
         this.#showRows();
-        return obeyInbox(store, name, manager);
+        return obeyInbox({ store, scope: name, clock, fleet: manager, submissions: this.submissions });
       },
       onEnded: async () => {
         this.coordination.end();
@@ -108,7 +108,13 @@ export class ManagerParts {
       })
     });
     this.reader = new FleetReader(store, name);
-    this.settlements = new Settlements({ clock, executor, actor, reader: this.reader });
+    this.settlements = new Settlements({
+      clock,
+      executor,
+      reader: this.reader,
+      news: () => actor.journal.waiters,
+      assertOpen: (command) => void actor.requireOwner(command)
+    });
     this.submissions = new Submissions({ options: this.options, actor, reader: this.reader });
     this.schedules = new Schedules({
       scope: name,

@@ -1,29 +1,16 @@
-import type { Json } from '../../machines/task.ts';
 import type { ResolvedOptions } from '../createFleet.ts';
-import { ConflictError, NotRunningError, StoreError } from '../errors.ts';
+import { ConflictError } from '../errors.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
 import { keyOf, pageSize, type FleetReader, type TaskRef } from '../fleet/fleetReader.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
+import type { RemoteCommand, RemoteCommandOf } from '../store.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
-import { parseJson } from '../validation/jsonText.ts';
-import {
-  assertIdWithoutSlash,
-  jsonTextOf,
-  readFields,
-  readOptions,
-  refuse
-} from '../validation/validation.ts';
-import { BatchSubmission } from './batchSubmission.ts';
+import { assertIdWithoutSlash, readFields, readOptions } from '../validation/validation.ts';
+import { readRemoteChunk, readRemoteTask, type RemoteTaskRules } from './remoteTasks.ts';
 import { asItIs, dataReader, type DataReader } from './schema.ts';
-import { prepareSingleTask, startTime, type SingleTaskOptions, type StartOptions } from './task.ts';
-
-/** `startAfter` and `delayMs` are those of its tasks that have neither. */
-export interface BatchOptions extends StartOptions {
-  /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
-  readonly batchId?: string;
-  readonly metadata?: Json;
-}
+import { readBatchOptions, submitTasks, type BatchOptions, type SubmissionTarget } from './submitTasks.ts';
+import { prepareSingleTask, type SingleTaskOptions } from './task.ts';
 
 export interface SubmissionsOptions {
   readonly options: ResolvedOptions;
@@ -36,11 +23,22 @@ export class Submissions {
   readonly #options: ResolvedOptions;
   readonly #actor: FleetActor;
   readonly #reader: FleetReader;
+  readonly #target: SubmissionTarget;
 
   constructor({ options, actor, reader }: SubmissionsOptions) {
     this.#options = options;
     this.#actor = actor;
     this.#reader = reader;
+    this.#target = {
+      clock: options.clock,
+      newId: options.newId,
+      types: () => options.executor.types,
+      maxQueueSize: () => actor.configFor('submitBatch').maxQueueSize,
+      chunkBytes: Infinity,
+      send: (command) => actor.send(command),
+      statusOf: (batchId) => reader.getBatchStatus(batchId),
+      untilClosed: (batchId, submitted) => this.#untilStopped(batchId, submitted)
+    };
   }
 
   submitBatch(tasks: unknown, options: BatchOptions): Promise<string> {
@@ -80,6 +78,17 @@ export class Submissions {
     return this.#actor.send<string>({ type: 'task.submit', task, fresh });
   }
 
+  /** A part of a batch that another process submits. The same again changes nothing. */
+  async submitChunk(command: RemoteCommandOf<'batch.submit'>): Promise<SubmitReply> {
+    return this.#actor.send<SubmitReply>(await readRemoteChunk(command, await this.#remoteRules(command)));
+  }
+
+  /** A single task that another process submits. @returns Its key, or that of the task that has its idempotency key. */
+  async submitRemoteTask(command: RemoteCommandOf<'task.submit'>): Promise<string> {
+    const task = await readRemoteTask(command, await this.#remoteRules(command));
+    return this.#actor.send<string>({ type: 'task.submit', task, fresh: false });
+  }
+
   async retryTask(ref: TaskRef, options: { readonly id?: string }): Promise<string> {
     const { id = this.#options.newId() } = readOptions('options', options, ['id']);
     assertIdWithoutSlash('id', id);
@@ -97,43 +106,16 @@ export class Submissions {
     return dataReader({ clock, signal, schemaOf: (type) => executor.schemaOf?.(type) });
   }
 
-  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
-    const given = readBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata, ...start } = given;
-    assertIdWithoutSlash('batchId', batchId);
-    if (!this.knowsTypes) await this.#actor.started('batch.submit');
-    const submission = new BatchSubmission({
-      batchId,
-      isMinted: given.batchId === undefined,
-      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
-      start,
-      types: this.#options.executor.types,
-      readData,
-      maxQueueSize: this.#actor.configFor('submitBatch').maxQueueSize,
-      clock: this.#options.clock,
-      send: (command) => this.#actor.send<SubmitReply>(command)
-    });
-    if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
-    else if (isIterable(tasks)) {
-      await this.#submitAll(submission, batchId, this.#untilStopped(batchId, submission.submitStream(tasks)));
-    } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
-    return batchId;
+  async #remoteRules({ type }: RemoteCommand): Promise<RemoteTaskRules> {
+    const { clock, executor } = this.#options;
+    if (!this.knowsTypes) await this.#actor.started(type);
+    return { types: executor.types, readData: this.readerOfData(), nowMs: clock.now() };
   }
 
-  async #submitAll(submission: BatchSubmission, batchId: string, submitted: Promise<void>): Promise<void> {
-    try {
-      await submitted;
-    } catch (error) {
-      submission.abandon(error as Error);
-      // What was interrupted goes on when it is repeated.
-      const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
-      // What a conflict names is not this submission's to cancel, nor is what another one has completed.
-      if (submission.isOwner && !isInterrupted) {
-        const { status } = await this.#reader.getBatchStatus(batchId);
-        if (status === 'accepting') await this.#actor.send({ type: 'batch.cancel', batchId });
-      }
-      throw error;
-    }
+  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
+    const read = readBatchOptions(options);
+    if (!this.knowsTypes) await this.#actor.started('batch.submit');
+    return submitTasks(this.#target, tasks, read, readData);
   }
 
   /** Ends the wait when the fleet stops: the source of a stream may be silent for ever. */
@@ -162,33 +144,6 @@ export class Submissions {
       if (page.length < pageSize) return;
       after = page.at(-1)!.seq;
     }
-  }
-}
-
-function readBatchOptions(options: BatchOptions): BatchOptions {
-  const read = readOptions('options', options, ['batchId', 'metadata', 'startAfter', 'delayMs']);
-  startTime(read, 'options', 0);
-  return read;
-}
-
-/** `Array.isArray` throws for a Proxy that is revoked. */
-function isArray(tasks: unknown): tasks is readonly unknown[] {
-  try {
-    return Array.isArray(tasks);
-  } catch {
-    return false;
-  }
-}
-
-function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
-  try {
-    return (
-      typeof tasks === 'object' &&
-      tasks !== null &&
-      (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
-    );
-  } catch {
-    return false;
   }
 }
 

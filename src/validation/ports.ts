@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Executor } from '../executor.ts';
-import type { Store } from '../store.ts';
+import type { Store, StoreReader } from '../store.ts';
 import { refuse } from './validation.ts';
 
 /** @throws {ValidationError} unless it has all that a store has. */
@@ -18,6 +18,34 @@ export function assertExecutor(argument: string, value: unknown): asserts value 
   assertMethods(argument, value, executorMethods, 'an executor: inProcess(…), threads(…) or processes(…)');
 }
 
+/** @throws {ValidationError} unless it has all that a store's reader has. */
+export function assertReader(argument: string, value: unknown): asserts value is StoreReader {
+  assertMethods(
+    argument,
+    value,
+    readerMethods,
+    'the path of a store, a store, or its reader: sqliteReader(path)'
+  );
+}
+
+const readerMethods = [
+  'readBatch',
+  'listBatches',
+  'readTasks',
+  'readTaskRows',
+  'listTasks',
+  'readResults',
+  'readResult',
+  'readSchedule',
+  'listSchedules',
+  'readHead',
+  'listScopes',
+  'readOwner',
+  'sendCommand',
+  'readReply',
+  'close'
+] satisfies (keyof StoreReader)[];
+
 const storeMethods = [
   'open',
   'commit',
@@ -34,21 +62,7 @@ const storeMethods = [
   'answerCommand',
   'removeScope',
   'release',
-  'readBatch',
-  'listBatches',
-  'readTasks',
-  'readTaskRows',
-  'listTasks',
-  'readResults',
-  'readResult',
-  'readSchedule',
-  'listSchedules',
-  'readHead',
-  'listScopes',
-  'readOwner',
-  'sendCommand',
-  'readReply',
-  'close'
+  ...readerMethods
 ] satisfies (keyof Store)[];
 
 const clockMethods = ['now', 'monotonic', 'setAlarm', 'setSoon'] satisfies (keyof Clock)[];

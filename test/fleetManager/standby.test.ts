@@ -245,7 +245,7 @@ async function takenOver({ standby = false, recovered = gate<string>() } = {}) {
 
 describe('an owner that was paused while another one took over', () => {
   it('has its late result refused, aborts its handlers and fails, and nothing is settled twice', async () => {
-    const { old, next, results, signals, place, commitsOf } = await takenOver();
+    const { old, next, results, place, commitsOf } = await takenOver();
     const waiting = old.fleet.waitForBatch('b');
     const fenced = expect(waiting).rejects.toMatchObject({ code: 'ERR_FENCED', fleet: 'test' });
 
@@ -271,7 +271,9 @@ describe('an owner that was paused while another one took over', () => {
     await settled();
     expect(old.fleet.state).toBe('failed');
     expect(signals[0]!.aborted).toBe(true);
-    expect(signals[0]!.reason).toMatchObject({ message: expect.stringContaining('owned by another process') });
+    expect(signals[0]!.reason).toMatchObject({
+      message: expect.stringContaining('owned by another process')
+    });
     results.next.open('right');
     await next.fleet.waitForBatch('b');
     await Promise.all([next.fleet.stop(), old.fleet.stop()]);
