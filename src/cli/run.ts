@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly concurrency?: number;
   readonly retries?: number;
   readonly timeout?: number;
+  readonly standby?: boolean;
   readonly isolate?: 'threads' | 'processes';
   readonly durability: NonNullable<SqliteOptions['durability']>;
   readonly batch?: string;

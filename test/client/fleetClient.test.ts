@@ -36,7 +36,7 @@ const handlers = {
     new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     }),
-  half: withSchema(positive, (n) => n / 2)
+  half: withSchema(positive, (n) => Number(n) / 2)
 };
 
 afterAll(removePaths);
@@ -89,11 +89,13 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     expect(await client.submit('echo', { n: [1, null] })).toEqual({ n: [1, null] });
     expect(await client.submit('half', '4')).toBe(2);
     await expect(client.submit('fail', 1)).rejects.toMatchObject({ code: 'ERR_TASK_FAILED' });
-    expect(await client.submitAsync('echo', 1, { id: 'one', metadata: { a: 1 }, priority: 9 })).toMatchObject({
-      key: 'one',
-      metadata: { a: 1 },
-      priority: 9
-    });
+    expect(await client.submitAsync('echo', 1, { id: 'one', metadata: { a: 1 }, priority: 9 })).toMatchObject(
+      {
+        key: 'one',
+        metadata: { a: 1 },
+        priority: 9
+      }
+    );
     expect(await client.waitFor('one')).toBe(1);
     expect(await client.submit('echo', 1, { id: 'one', metadata: { a: 1 }, priority: 9 })).toBe(1);
     await expect(client.submit('echo', 2, { id: 'one' })).rejects.toMatchObject({
@@ -156,7 +158,9 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
       client.submitBatch([...echoing(3), { id: 'x', type: 'nope', data: 1 }], { batchId: 'b1' })
     ).rejects.toMatchObject({ code: 'ERR_VALIDATION', argument: 'tasks[3].type', value: '"nope"' });
     await expect(
-      client.submitBatch(streamOf([...echoing(1_200), { id: 'x', type: 'half', data: -1 }]), { batchId: 'b2' })
+      client.submitBatch(streamOf([...echoing(1_200), { id: 'x', type: 'half', data: -1 }]), {
+        batchId: 'b2'
+      })
     ).rejects.toMatchObject({
       code: 'ERR_VALIDATION',
       argument: expect.stringMatching(/^tasks\[1200\]\.data/),
@@ -165,7 +169,10 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     // What had come of it is cancelled, as by the fleet itself.
     expect(await client.waitForBatch('b2')).toMatchObject({ status: 'cancelled' });
     await expect(client.getBatchStatus('b1')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', id: 'b1' });
-    await expect(client.submit('nope', 1)).rejects.toMatchObject({ code: 'ERR_VALIDATION', argument: 'type' });
+    await expect(client.submit('nope', 1)).rejects.toMatchObject({
+      code: 'ERR_VALIDATION',
+      argument: 'type'
+    });
     await expect(client.retryBatch('nope')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', kind: 'batch' });
     await expect(client.cancelBatch('a/b')).rejects.toThrow(ValidationError);
   });
@@ -256,7 +263,9 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     const { client, fleet } = await running();
     await client.submitBatch([{ id: 'a', type: 'hang', data: 1 }], { batchId: 'b' });
     await expect(client.waitForBatch('b', { timeoutMs: 20 })).rejects.toThrow(TimeoutError);
-    await expect(client.waitFor('b/a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    await expect(client.waitFor('b/a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough'
+    );
     await fleet.stop({ graceful: false });
     const silent = new AbortController();
     const never = async function* () {
@@ -268,7 +277,12 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     silent.abort(new Error('gone'));
     await expect(streaming).rejects.toThrow('gone');
 
-    const waits = [client.waitForBatch('b'), client.waitFor('b/a'), client.pause(), client.submitBatch(echoing(1))];
+    const waits = [
+      client.waitForBatch('b'),
+      client.waitFor('b/a'),
+      client.pause(),
+      client.submitBatch(echoing(1))
+    ];
     const ends = Promise.allSettled(waits);
     await settled();
     await client.close();

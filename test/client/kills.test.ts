@@ -39,10 +39,10 @@ test('a client and two owners are killed in the midst of a stream: nothing is lo
   await using observer = await connectFleet(path, { name: 'f' });
   const hasTasks = (count: number) =>
     expect
-      .poll(
-        async () => (await observer.getBatchStatus('b').catch(() => null))?.totalTasks ?? 0,
-        { interval: 5, timeout: 60_000 }
-      )
+      .poll(async () => (await observer.getBatchStatus('b').catch(() => null))?.totalTasks ?? 0, {
+        interval: 5,
+        timeout: 60_000
+      })
       .toBeGreaterThanOrEqual(count);
 
   const cutOff = start('clientProcess.ts', [path, String(tasks)]);

@@ -288,7 +288,9 @@ describe('fleetMachine starting', () => {
 
     ownership.reject(Object.assign(new Error('not a store'), { code: 'ERR_STORE_CORRUPT' }));
 
-    expect(await toPromise(fleet)).toEqual({ problem: { code: 'ERR_STORE_CORRUPT', message: 'not a store' } });
+    expect(await toPromise(fleet)).toEqual({
+      problem: { code: 'ERR_STORE_CORRUPT', message: 'not a store' }
+    });
     expect(fleet.getSnapshot().value).toEqual({ operation: 'failed', journal: 'closed' });
   });
 
