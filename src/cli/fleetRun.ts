@@ -266,7 +266,7 @@ function answerText(command: RemoteCommand, reply: CommandReply): string | null 
     case 'batch.submit':
       return command.seal ? `Took batch ${command.batchId} of another process.` : null;
     case 'task.submit':
-      return `Took task ${String(reply.value)} of another process.`;
+      return `Took task ${reply.value as string} of another process.`;
     case 'batch.cancel':
       return reply.value === true
         ? `Cancelled batch ${command.batchId}.`

@@ -57,7 +57,7 @@ export class InboxWork {
     this.#commands.delete(id);
     if (command === undefined) return;
     if (reply.ok && command.type === 'batch.submit' && command.seal) this.batches.add(command.batchId);
-    if (reply.ok && command.type === 'task.submit') this.tasks.add(String(reply.value));
+    if (reply.ok && command.type === 'task.submit') this.tasks.add(reply.value as string);
     if (reply.ok && command.type === 'batch.retry') this.batches.add(command.newBatchId);
     if (reply.ok && command.type === 'task.retry') this.tasks.add(command.newKey);
     this.#onAnswer(command, reply);

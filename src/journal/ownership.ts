@@ -1,6 +1,6 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { Clock } from '../clock.ts';
-import { FencedError, LockedError, NotRunningError, StoreError } from '../errors.ts';
+import { type FencedError, LockedError, NotRunningError, StoreError } from '../errors.ts';
 import type { Store, StoredFleet } from '../store.ts';
 
 export interface OwnershipOptions {

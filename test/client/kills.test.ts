@@ -18,7 +18,9 @@ function start(program: string, args: readonly string[]) {
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   return {
-    printed: (text: string) => expect.poll(() => output, { timeout: 30_000 }).toContain(text),
+    async printed(text: string): Promise<void> {
+      await expect.poll(() => output, { timeout: 30_000 }).toContain(text);
+    },
     async end(): Promise<string> {
       await ended;
       return output;
@@ -37,13 +39,11 @@ test('a client and two owners are killed in the midst of a stream: nothing is lo
   const second = start('managerProcess.ts', [path]);
   await second.printed('standby');
   await using observer = await connectFleet(path, { name: 'f' });
-  const hasTasks = (count: number) =>
-    expect
-      .poll(async () => (await observer.getBatchStatus('b').catch(() => null))?.totalTasks ?? 0, {
-        interval: 5,
-        timeout: 60_000
-      })
-      .toBeGreaterThanOrEqual(count);
+  const totalTasks = async (): Promise<number> =>
+    (await observer.getBatchStatus('b').catch(() => null))?.totalTasks ?? 0;
+  const hasTasks = async (count: number): Promise<void> => {
+    await expect.poll(totalTasks, { interval: 5, timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+  };
 
   const cutOff = start('clientProcess.ts', [path, String(tasks)]);
   await hasTasks(1);
