@@ -1,4 +1,5 @@
 import type { Json } from '../../machines/task.ts';
+import { pause } from '../client/pause.ts';
 import type { Clock } from '../clock.ts';
 import { FencedError, NotRunningError } from '../errors.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
@@ -56,21 +57,30 @@ interface OpenInbox extends InboxOptions {
   readonly leaving: AbortController;
 }
 
+/** Resolves when it is carried out: an answer that cannot be written holds up nobody. */
 async function obey(inbox: OpenInbox, { id, command }: InboxCommand): Promise<void> {
-  const { store, scope, clock, leaving } = inbox;
   const reply = await replyTo(inbox, command);
-  if (reply === null) return;
-  while (!leaving.signal.aborted) {
-    try {
-      return await store.answerCommand(scope, id, reply);
-    } catch (error) {
-      // The next owner carries it out again, and answers.
-      if (error instanceof FencedError) return;
-      await new Promise<void>((resolve) => {
-        const alarm = clock.setAlarm(resolve, answerAgainMs);
-        leaving.signal.addEventListener('abort', () => (alarm[Symbol.dispose](), resolve()), { once: true });
-      });
-    }
+  if (reply !== null && !(await answer(inbox, id, reply))) void answerLater(inbox, id, reply);
+}
+
+/** @returns `false`: the store has not taken it. */
+async function answer({ store, scope }: OpenInbox, id: string, reply: CommandReply): Promise<boolean> {
+  try {
+    await store.answerCommand(scope, id, reply);
+    return true;
+  } catch (error) {
+    // The next owner carries it out again, and answers.
+    return error instanceof FencedError;
+  }
+}
+
+async function answerLater(inbox: OpenInbox, id: string, reply: CommandReply): Promise<void> {
+  const { clock, leaving } = inbox;
+  try {
+    do await pause(clock, answerAgainMs, leaving.signal);
+    while (!(await answer(inbox, id, reply)));
+  } catch {
+    // The fleet stops: it comes again with the next start.
   }
 }
 
