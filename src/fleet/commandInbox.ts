@@ -84,7 +84,9 @@ async function answerLater(inbox: OpenInbox, id: string, reply: CommandReply): P
   }
 }
 
-function isSubmission({ type }: RemoteCommand): boolean {
+/** Whatever another process wrote, it throws nothing. */
+function isSubmission(command: RemoteCommand | null): boolean {
+  const type = command?.type;
   return type === 'batch.submit' || type === 'task.submit';
 }
 

@@ -69,7 +69,7 @@ export class Inbox {
     const cells = this.#statements.get(find, scope, id);
     if (!cells) return;
     const [, , command, sentAt] = commandCheck.row(noScope, cells);
-    const { type } = JSON.parse(command as string) as RemoteCommand;
+    const { type } = (JSON.parse(command as string) ?? {}) as Partial<RemoteCommand>;
     const kept = JSON.stringify({ type });
     const text = JSON.stringify(reply);
     const sql =
