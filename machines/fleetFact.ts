@@ -87,6 +87,12 @@ export type FleetFact =
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
   | { readonly type: 'store.recovered' }
+  /** The fleet stands by: `owner` has it, as far as is known. Told anew when that is another one. */
+  | { readonly type: 'standby.began'; readonly owner: string }
+  /** The fleet has taken over, and recovers. */
+  | { readonly type: 'standby.ended' }
+  /** Another process owns the fleet, or may: this one does nothing more. */
+  | { readonly type: 'ownership.lost'; readonly code: string; readonly message: string }
   | HealthFact;
 
 /** Every type of fact. */
@@ -110,6 +116,9 @@ export const factTypes = [
   'worker.lost',
   'store.unavailable',
   'store.recovered',
+  'standby.began',
+  'standby.ended',
+  'ownership.lost',
   'coordinator.degraded',
   'coordinator.recovered'
 ] as const satisfies readonly FleetFact['type'][];

@@ -40,6 +40,8 @@ export interface FleetContext {
   readonly problem: Problem | null;
   /** Whether nothing is to be dispatched, also after a restart: a fleet that drains is not in `paused` any more. */
   readonly paused: boolean;
+  /** Whether it waits while another process owns the fleet. As it was declared at the last start. */
+  readonly standby: boolean;
   /**
    * What callers keep with the coordinator. Here and not there, because this snapshot is written when it changes, and
    * the coordinator's with every result.
@@ -50,6 +52,8 @@ export interface FleetContext {
 export interface FleetInput {
   readonly name: string;
   readonly config: FleetConfig;
+  /** Whether it waits while another process owns the fleet; otherwise that is a failure. Defaults to `false`. */
+  readonly standby?: boolean;
 }
 
 /** What `recover` finds in the store. */
@@ -73,6 +77,8 @@ export type FleetEvent =
   | { readonly type: 'workers.adjust'; readonly spare?: readonly string[] }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
+  /** Another process owns the fleet, or may: nothing of this one counts any more. */
+  | { readonly type: 'ownership.lost'; readonly problem: Problem }
   | HealthFact
   | WorkerReport
   | AutoscalerReport;
@@ -112,6 +118,10 @@ export const fleetMachine = setup({
     alarm: fromCallback<AlarmEvent>(() => {
       throw new Error(instruction('actor', 'alarm', 'wakes the fleet at the next deadline'));
     }),
+    /** Port. Waits until no other process owns the fleet, and takes it. Rejects when the store cannot be opened at all. */
+    standBy: fromPromise<void>(() =>
+      Promise.reject(new Error(instruction('actor', 'standBy', 'waits for the ownership of the fleet')))
+    ),
     /** Port. Opens the store, loads the ledger and says which agents it found. Rejects when it can't. */
     recover: fromPromise<Recovered>(() =>
       Promise.reject(new Error(instruction('actor', 'recover', 'opens the store')))
@@ -126,6 +136,7 @@ export const fleetMachine = setup({
     )
   },
   guards: {
+    isStandby: ({ context }) => context.standby,
     wasPaused: (_, params: Recovered) => params.fleet?.paused === true,
     hasMore: (_, params: TurnSummary) => params.more,
     isDrained: (_, params: TurnSummary) => params.held === 0 && !params.more,
@@ -143,6 +154,7 @@ export const fleetMachine = setup({
     ]),
     isTakingCommands: not(
       or([
+        stateIn({ operation: 'standby' }),
         stateIn({ operation: 'releasing' }),
         stateIn({ operation: 'closing' }),
         stateIn({ operation: 'stopped' }),
@@ -314,6 +326,7 @@ export const fleetMachine = setup({
       formerWorkers: {},
       problem: null,
       paused: false,
+      standby: input.standby ?? false,
       metadata: {}
     }),
     output: ({ context }) => ({ problem: context.problem }),
@@ -463,14 +476,48 @@ export const fleetMachine = setup({
           { type: 'emitFacts', params: ({ event }) => ({ facts: [lost(event)] }) }
         ]
       },
+      'ownership.lost': {
+        description: 'Whatever it is doing, another process does it now.',
+        target: '.operation.failed',
+        actions: [
+          { type: 'recordProblem', params: ({ event }) => event },
+          {
+            type: 'emitFacts',
+            params: ({ event }) => ({ facts: [{ type: 'ownership.lost', ...event.problem }] })
+          }
+        ]
+      },
       'deadline.changed': { actions: { type: 'setAlarm', params: ({ event }) => event } },
       'facts.released': { actions: { type: 'emitFacts', params: ({ event }) => event } }
     },
     states: {
       operation: {
         description: 'What the fleet is doing.',
-        initial: 'recovering',
+        initial: 'starting',
         states: {
+          starting: {
+            description: 'Left at once.',
+            always: [{ guard: 'isStandby', target: 'standby' }, { target: 'recovering' }]
+          },
+          standby: {
+            description:
+              'Another process may own the fleet: this one waits until that has gone, and takes it over.',
+            tags: ['standby'],
+            invoke: {
+              id: 'standBy',
+              src: 'standBy',
+              onDone: 'recovering',
+              onError: {
+                description: 'The store cannot be opened at all.',
+                target: 'failed',
+                actions: {
+                  type: 'recordProblem',
+                  params: ({ event }) => ({ problem: problemOf(event.error) })
+                }
+              }
+            },
+            on: { 'fleet.drain': 'closing', 'fleet.stop': 'closing' }
+          },
           recovering: {
             description: 'Opens the store and brings back what an earlier process left. Commands wait.',
             invoke: {
@@ -596,7 +643,7 @@ export const fleetMachine = setup({
           stopped: { type: 'final', description: 'Everything unfinished is in the store.' },
           failed: {
             type: 'final',
-            description: 'It could not start; `problem` says why.',
+            description: 'It could not start, or another process owns it now; `problem` says why.',
             entry: 'closeJournal'
           }
         }

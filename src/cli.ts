@@ -7,6 +7,7 @@ import type { MetricsAddress } from './cli/openMetrics.ts';
 import type { ReplayOptions } from './cli/replay.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
+import type { SubmitOptions } from './cli/submit.ts';
 import type { RunOptions } from './cli/run.ts';
 import type { StoreOptions } from './cli/openedStore.ts';
 import type { VisualizeOptions } from './cli/visualize.ts';
@@ -61,6 +62,7 @@ program
       .choices(['full', 'process', 'none'])
       .default('full')
   )
+  .option('--standby', 'while another process owns the store, wait, and take over when it is gone')
   .option('--batch <id>', 'name of the batch (default: name and hash of the input)')
   .option('--out <file>', 'write the results there, one JSON object a line')
   .option(
@@ -81,6 +83,27 @@ program
   )
   .action(async (input: string, options: RunOptions) =>
     exit(await (await import('./cli/run.ts')).run(input, options))
+  );
+
+program
+  .command('submit')
+  .summary('submit a JSON Lines file of tasks to the fleet that another process runs')
+  .description(
+    'Submit a JSON Lines file of tasks to the fleet that another process runs; without one, wait for it. The same ' +
+      'command again goes on where it was interrupted. A line is as for run; its type must have a handler there.'
+  )
+  .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
+  .addOption(storeOption())
+  .addOption(fleetOption())
+  .option('--type <type>', 'type of the tasks that name none')
+  .option('--batch <id>', 'name of the batch (default: name and hash of the input)')
+  .option('--wait', 'until all of them have settled')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 submitted, or all completed, 1 some did not, 2 wrong usage or input, 130 interrupted.'
+  )
+  .action(async (input: string, options: SubmitOptions) =>
+    exit(await (await import('./cli/submit.ts')).submit(input, options))
   );
 
 program

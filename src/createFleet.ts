@@ -28,6 +28,7 @@ import { memoryStore } from './stores/memory.ts';
 import { assertClock, assertExecutor, assertStore } from './validation/ports.ts';
 import { readTags } from './validation/tags.ts';
 import {
+  assertBoolean,
   assertFunction,
   assertId,
   assertOneOf,
@@ -49,6 +50,11 @@ export interface FleetOptions<THandlers extends Handlers = Handlers> {
   readonly executor?: Executor;
   /** Where everything is durable. Defaults to `memoryStore()`, which is not. */
   readonly store?: Store;
+  /**
+   * Whether the fleet waits while another process owns it, and takes over when that has gone; whoever loses the ownership
+   * waits again. Without it, `start()` throws a {@link LockedError}. Defaults to `false`.
+   */
+  readonly standby?: boolean;
   /** What `updateConfig` may change later. A field that is changed here wins over what was set so. */
   readonly config?: ConfigPatch;
   /** Short for `config.retry`. */
@@ -71,6 +77,7 @@ export interface ResolvedOptions {
   /** What the executor runs; `null` where one was given, which has its own. */
   readonly handlers: HandlerRegistry | null;
   readonly store: Store;
+  readonly standby: boolean;
   readonly config: FleetConfig;
   readonly clock: Clock;
   readonly random: () => number;
@@ -100,6 +107,7 @@ export const fleetOptionNames = [
   'handlers',
   'executor',
   'store',
+  'standby',
   'config',
   'retry',
   'shouldRetry',
@@ -120,8 +128,9 @@ export interface AttemptParts {
 /** Validates the options and fills in the defaults. @throws {ValidationError} */
 export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}): ResolvedOptions {
   const given = readOptions('options', options, fleetOptionNames);
-  const { name = 'default', handlers, executor, shouldRetry, onDetachedError } = given;
+  const { name = 'default', handlers, executor, standby = false, shouldRetry, onDetachedError } = given;
   assertId('options.name', name);
+  assertBoolean('options.standby', standby);
   assertPorts(given);
   if (executor !== undefined && handlers !== undefined) {
     refuse('options.handlers', handlers, 'absent where an executor is given, which has its own');
@@ -145,6 +154,7 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
     handlers: registry,
     executor: executor ?? inProcessOf(sourceOf(registry!, clock, parts), { shouldRetry, onDetachedError }),
     store: given.store ?? memoryStore(),
+    standby,
     config: resolveConfig(configOf(given)),
     clock,
     random: given.random ?? random,
@@ -204,6 +214,7 @@ export function createFleet(
         }
       }),
       alarm: alarm(clock, journal),
+      standBy: fromPromise(({ signal }) => journal.standBy(signal)),
       recover: fromPromise(() => journal.recover()),
       awaitStore: fromPromise(({ signal }) => journal.awaitStore(signal)),
       close: fromPromise(() => journal.close())
@@ -227,12 +238,12 @@ export function createFleet(
  * What it persists is only its name: the store is the truth, and a fleet that is restored from an app's
  * snapshot recovers from there like one that is started.
  */
-export function fleetLogic({ name, config }: ResolvedOptions, create: () => Fleet): FleetLogic {
+export function fleetLogic({ name, config, standby }: ResolvedOptions, create: () => Fleet): FleetLogic {
   type Scope = Parameters<typeof fleetMachine.getInitialSnapshot>[0];
   const begin = (scope: Scope): FleetSnapshot => {
     const { machine, journal } = create();
     journal.attach(scope.self as FleetRef);
-    return machine.getInitialSnapshot(scope, { name, config });
+    return machine.getInitialSnapshot(scope, { name, config, standby });
   };
   return Object.assign(Object.create(fleetMachine) as FleetLogic, {
     getInitialSnapshot: begin,
@@ -244,6 +255,7 @@ export function fleetLogic({ name, config }: ResolvedOptions, create: () => Flee
 
 /** Events with which the fleet's actor ends, and with it its children. */
 const lastEvents: ReadonlySet<string> = new Set([
+  'ownership.lost',
   'xstate.stop',
   'xstate.done.actor.close',
   'xstate.error.actor.close'

@@ -72,6 +72,12 @@ export class ConflictError extends FleetError {
   }
 }
 
+/** What helps against a state in which a command is not taken. */
+const remedies: Readonly<Record<string, string>> = {
+  standby: 'another process owns it: reach that with connectFleet()',
+  disconnected: 'connect again with connectFleet()'
+};
+
 /** The fleet does not take this command now: start it, or wait until it is running. */
 export class NotRunningError extends FleetError {
   readonly code = 'ERR_NOT_RUNNING';
@@ -81,7 +87,9 @@ export class NotRunningError extends FleetError {
   readonly state: string;
 
   constructor(fleet: string, command: string, state: string) {
-    super(`Fleet ${quote(fleet)} is ${state} and does not take ${command}; call start() first`);
+    super(
+      `Fleet ${quote(fleet)} is ${state} and does not take ${command}; ${remedies[state] ?? 'call start() first'}`
+    );
     this.fleet = fleet;
     this.command = command;
     this.state = state;
@@ -99,6 +107,19 @@ export class WorkerUnavailableError extends FleetError {
     super(`Worker ${quote(workerId)} is ${state} and takes no task; ${remedy}`);
     this.workerId = workerId;
     this.state = state;
+  }
+}
+
+/** The owner of a fleet elsewhere refused a command, with an error that this version does not know. */
+export class CommandRefusedError extends FleetError {
+  readonly code = 'ERR_COMMAND_REFUSED';
+
+  /** The code of the owner's error. */
+  readonly ownerCode: string;
+
+  constructor(ownerCode: string, message: string) {
+    super(message);
+    this.ownerCode = ownerCode;
   }
 }
 
@@ -123,8 +144,8 @@ export class TimeoutError extends FleetError {
   readonly subject: string;
   readonly timeoutMs: number;
 
-  constructor(subject: string, timeoutMs: number) {
-    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; it goes on, wait for it again`);
+  constructor(subject: string, timeoutMs: number, remedy = 'it goes on, wait for it again') {
+    super(`${escapeControls(subject)} did not settle within ${timeoutMs} ms; ${remedy}`);
     this.subject = subject;
     this.timeoutMs = timeoutMs;
   }
@@ -202,9 +223,15 @@ export class FencedError extends FleetError {
     return new FencedError(message, { key, attempt, fleet: null });
   }
 
-  /** The fleet is not the caller's any more. @param reason - Such as `another owner has it`. */
+  /**
+   * Another process owns the fleet, or may, because this one did not renew its lease in time.
+   *
+   * @param reason - Such as `another owner has it`.
+   */
   static ofFleet(fleet: string, reason: string): FencedError {
-    const message = `Fleet ${quote(fleet)} is not this process's any more: ${reason}; stop it here`;
+    const message =
+      `Fleet ${quote(fleet)} is not this process's any more: ${reason}; nothing of it counts here. ` +
+      'Start it again, or use connectFleet() to reach its owner';
     return new FencedError(message, { key: null, attempt: null, fleet });
   }
 }

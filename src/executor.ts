@@ -85,6 +85,13 @@ export interface Executor {
    */
   readonly isSelfStaffed?: boolean;
   /**
+   * Whether its workers are processes elsewhere: they come by themselves with {@link ExecutorReports.joined} (the fleet makes
+   * none, and calls neither startWorker nor stopWorker), begin attempts when they get to them ({@link ExecutorReports.started};
+   * until then the task is `dispatched`), and go on when the fleet stops or dies: `stop` leaves attempts running, their
+   * rows stay as they are, and `reattach` finds them again. Defaults to `false`.
+   */
+  readonly isRemote?: boolean;
+  /**
    * Whether a worker is nothing but an id: `startWorker` and `stopWorker` have nothing to do, and the fleet leaves them out
    * where a worker has taken its last task and the next one follows. Whoever wraps an executor and does something in them
    * leaves this out. Defaults to `false`.

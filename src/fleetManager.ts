@@ -11,7 +11,7 @@ import type { LivePage, LivePages } from './dashboard/livePages.ts';
 import type { ServeOptions } from './dashboard/serveOptions.ts';
 import { ConflictError } from './errors.ts';
 import type { EventFilter, EventStream } from './fleet/eventStream.ts';
-import type { FleetActor } from './fleet/fleetActor.ts';
+import type { FleetActor, FleetState, StartingOptions } from './fleet/fleetActor.ts';
 import type { FactOf, FleetEvents } from './fleet/fleetEvents.ts';
 import type { FailedAttempt } from './fleet/fleetHooks.ts';
 import {
@@ -49,7 +49,8 @@ import type {
   ScheduleTiming
 } from './schedules/schedules.ts';
 import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
-import type { BatchOptions, Submissions } from './submission/submissions.ts';
+import type { Submissions } from './submission/submissions.ts';
+import type { BatchOptions } from './submission/submitTasks.ts';
 import type { SingleTaskOptions, Task } from './submission/task.ts';
 import {
   assertIdWithoutSlash,
@@ -104,9 +105,21 @@ export class FleetManager<
     this.#pages = parts.pages;
   }
 
-  /** Opens the store, takes up what an earlier run left, and begins. Idempotent. @throws {LockedError} and others */
-  async start(): Promise<void> {
-    await this.#actor.start();
+  /**
+   * Opens the store, takes up what an earlier run left, and begins. Idempotent. A fleet with `standby` waits while another
+   * process owns it, until it is stopped, or `signal` is aborted.
+   *
+   * @throws {LockedError} while another process owns it, without `standby`. @throws the signal's reason, and others
+   */
+  async start(options: StartingOptions = {}): Promise<void> {
+    const { signal } = readOptions('options', options, ['signal']);
+    if (signal !== undefined) assertSignal(signal);
+    await this.#actor.start(signal);
+  }
+
+  /** What the fleet is doing: `standby` while another process owns it, `stopped` before its start. */
+  get state(): FleetState {
+    return this.#actor.state;
   }
 
   /** Ends the fleet; everything unfinished is back after the next start. Idempotent. */
@@ -383,8 +396,9 @@ export class FleetManager<
     });
   }
 
-  getStats(): Promise<FleetStatistics> {
-    return Promise.resolve(fleetStatisticsOf(this.#actor.journal.ledger));
+  async getStats(): Promise<FleetStatistics> {
+    if (this.state === 'standby') this.#actor.requireOwner('getStats');
+    return fleetStatisticsOf(this.#actor.journal.ledger);
   }
 
   /** The workers that hold a task now. */

@@ -13,7 +13,9 @@ export {
   type AgentSources,
   type RegistryMembers
 } from './agentRegistry.ts';
+export type { FleetClient, RemoteFleetStatus } from './client/fleetClient.ts';
 export { systemClock, type Clock } from './clock.ts';
+export { connectFleet, type ConnectOptions } from './connectFleet.ts';
 export type { DurationPercentiles } from './coordinator/durationSketch.ts';
 export type { CoordinatorHost } from './coordinator/fleetCoordination.ts';
 export type { HourStats } from './coordinator/hourlySums.ts';
@@ -39,6 +41,7 @@ export type { LeaseRef } from './executors/leases.ts';
 export { processes } from './executors/processes.ts';
 export { threads } from './executors/threads.ts';
 export type { EventFilter, EventStream } from './fleet/eventStream.ts';
+export type { FleetState, StartingOptions } from './fleet/fleetActor.ts';
 export type { FactOf } from './fleet/fleetEvents.ts';
 export type { FailedAttempt } from './fleet/fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
@@ -98,7 +101,7 @@ export type { FleetStats } from './ledger/stats.ts';
 export type { StopOptions } from './fleet/stopOptions.ts';
 export type * from './store.ts';
 export { memoryStore } from './stores/memory.ts';
-export type { BatchOptions } from './submission/submissions.ts';
+export type { BatchOptions } from './submission/submitTasks.ts';
 export type { TaskRequest } from './ledger/taskRequests.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './submission/task.ts';
 export type { LeasedTask } from './queue/leasedTask.ts';

@@ -206,6 +206,24 @@ export interface InboxCommand {
 
 /** Commands that may come from another process. All are idempotent: a crash may have one carried out again. */
 export type RemoteCommand =
+  | {
+      /** A part of a batch, in the order of its tasks. Answered with a `SubmitReply`. */
+      readonly type: 'batch.submit';
+      readonly batchId: string;
+      readonly metadata: Json;
+      /** As they are submitted: at most 1,000, of no more than about 1 MiB but for the last of them. */
+      readonly tasks: readonly Json[];
+      /** `true` with the batch's last tasks. */
+      readonly seal: boolean;
+      /** Tasks that the sender has submitted in all, these included. */
+      readonly total: number | null;
+      /** `true`: the batch began with this submission. */
+      readonly exclusive: boolean;
+      /** Tasks that a queue that rejects must have room for, all of the batch's; 0: they were let in before. */
+      readonly announced: number;
+    }
+  /** A single task, with its id. Answered with its key. */
+  | { readonly type: 'task.submit'; readonly task: Json }
   | { readonly type: 'batch.cancel'; readonly batchId: string }
   | { readonly type: 'batch.retry'; readonly batchId: string; readonly newBatchId: string }
   | { readonly type: 'task.cancel'; readonly key: string }
@@ -214,10 +232,19 @@ export type RemoteCommand =
   | { readonly type: 'fleet.pause' }
   | { readonly type: 'fleet.resume' };
 
+/** The command of one type. */
+export type RemoteCommandOf<TType extends RemoteCommand['type']> = Extract<RemoteCommand, { type: TType }>;
+
 /** What the owner answered to a command. */
 export type CommandReply =
   | { readonly ok: true; readonly value: Json }
-  | { readonly ok: false; readonly code: string; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      /** What the error says of itself in fields, so that the sender can be thrown the same. */
+      readonly details?: Json;
+    };
 
 /**
  * What any process may do beside the owner: read what is committed, and leave commands.
@@ -245,6 +272,7 @@ export interface StoreReader {
   /** Who owns a fleet now, alive; `null` when nobody does. Never takes the ownership to find out. */
   readOwner(scope: string): Promise<string | null>;
 
+  /** Leaves a command for the owner, durably. One whose id is there already changes nothing, answered or not. */
   sendCommand(scope: string, command: InboxCommand): Promise<void>;
   /** The owner's reply, or `null` while there is none. */
   readReply(scope: string, commandId: string): Promise<CommandReply | null>;
@@ -328,6 +356,7 @@ export interface Store extends StoreReader {
    * again after a restart unless it was answered.
    */
   watchCommands(scope: string, onCommand: (command: InboxCommand) => void): Disposable;
+  /** Keeps the reply for a while; the command itself is needed no more. */
   answerCommand(scope: string, commandId: string, reply: CommandReply): Promise<void>;
 
   /**

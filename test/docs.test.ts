@@ -42,6 +42,7 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       resize: (data: { url: string; width: number }) => Promise<{ bytes: number }>;
     }>;`
   },
+  'docs/standby.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/stores.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/tasks.md': {
     fleet: `declare const fleet: import('xstate-fleet').FleetManager<{
@@ -64,6 +65,7 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     handlers: true,
     executor: true,
     store: true,
+    standby: true,
     config: true,
     retry: true,
     shouldRetry: true,

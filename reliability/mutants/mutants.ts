@@ -371,8 +371,29 @@ export const mutants: readonly Mutant[] = [
     tests: ['test/fleetManager/coordinator.test.ts', ...recovery]
   },
   {
-    name: 'the store is not given up by a stop',
+    name: 'a turn of another owner is taken for one whose commit was unknown',
     file: 'src/journal/journal.ts',
+    find: 'if (!isDeepStrictEqual(head, attempted.head)) {',
+    replace: 'if (false) {',
+    tests: ['test/fleetManager/standby.test.ts']
+  },
+  {
+    name: 'a fleet that is stopped while it stands by keeps what it takes',
+    file: 'src/journal/ownership.ts',
+    find: '    await this.#standingBy;\n',
+    replace: '',
+    tests: ['test/fleetManager/standby.test.ts']
+  },
+  {
+    name: 'a submission that waits for room holds up what would cancel it',
+    file: 'src/fleet/commandInbox.ts',
+    find: 'if (isSubmission(received.command)) void obey(inbox, received);',
+    replace: 'if (false) void obey(inbox, received);',
+    tests: ['test/client/fleetClient.test.ts']
+  },
+  {
+    name: 'the store is not given up by a stop',
+    file: 'src/journal/ownership.ts',
     find: '    await this.#options.store.release(this.#options.scope);\n',
     replace: '',
     tests: ['test/fleetManager/stopping.test.ts', ...recovery]

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { BatchStatus } from '../../machines/batch.ts';
-import { ConflictError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
+import { ConflictError, FencedError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
 import { processes } from '../executors/processes.ts';
 import { threads } from '../executors/threads.ts';
 import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
@@ -57,15 +57,23 @@ export class FleetRun {
     this.#tasks = tasks;
     this.#batchId = batchId;
     this.#options = options;
-    this.#inbox = new InboxWork(store, (command, reply) => this.#note(answerText(command, reply)));
+    this.#inbox = new InboxWork(store, (command, reply) => {
+      const text = answerText(command, reply);
+      if (text !== null) this.#note(text);
+    });
     this.#fleet = new FleetManager({
       name: options.fleet,
       ...placeOf(handlers, options),
       store: this.#inbox.store,
+      standby: options.standby ?? false,
       config: configOf(options),
       ...(telemetry !== null && { telemetry }),
       ...(options.record !== undefined && { record: options.record })
     });
+    this.#fleet.on('standby.began', ({ owner }) =>
+      this.#note(`The store is owned by ${owner}: waiting to take over. Ctrl-C ends the waiting.`)
+    );
+    this.#fleet.on('standby.ended', () => this.#note('Taking over.'));
     this.#fleet.on('store.unavailable', ({ message }) =>
       this.#note(`The store is unavailable, what runs goes on: ${message}`)
     );
@@ -80,7 +88,7 @@ export class FleetRun {
 
   /** Runs until all is settled, or until it is interrupted. @returns Whether all is settled. */
   async finish(interrupts: Interrupts): Promise<boolean> {
-    const work = this.#work();
+    const work = this.#workUntilDone();
     try {
       const isFinished = await Promise.race([work.then(() => true), interrupts.first.then(() => false)]);
       if (isFinished && this.#hasPage && process.stderr.isTTY) await this.#keepPage(interrupts);
@@ -93,6 +101,20 @@ export class FleetRun {
     } finally {
       this.#progress?.[Symbol.dispose]();
       this.#metrics?.[Symbol.dispose]();
+    }
+  }
+
+  /** Who stands by and is fenced stands by again, and goes on when it has taken over. */
+  async #workUntilDone(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#work();
+      } catch (error) {
+        if (!(error instanceof FencedError) || this.#options.standby !== true) throw error;
+        this.#progress?.[Symbol.dispose]();
+        this.#progress = null;
+        this.#note(error.message);
+      }
     }
   }
 
@@ -252,9 +274,14 @@ function configOf({ workers, group, concurrency, retries, timeout }: RunOptions)
   };
 }
 
-function answerText(command: RemoteCommand, reply: CommandReply): string {
+/** `null`: it need not be told. */
+function answerText(command: RemoteCommand, reply: CommandReply): string | null {
   if (!reply.ok) return `Refused a command of another process: ${reply.message}`;
   switch (command.type) {
+    case 'batch.submit':
+      return command.seal ? `Took batch ${command.batchId} of another process.` : null;
+    case 'task.submit':
+      return `Took task ${reply.value as string} of another process.`;
     case 'batch.cancel':
       return reply.value === true
         ? `Cancelled batch ${command.batchId}.`

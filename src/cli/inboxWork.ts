@@ -2,14 +2,15 @@ import { v7 as uuid } from 'uuid';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
 
 /**
- * Listens to the commands that a run obeys for other processes: a retry adds to what the run has to finish.
+ * Listens to the commands that a run obeys for other processes: what is submitted and retried adds to what the run has to
+ * finish.
  */
 export class InboxWork {
   /** The store, listened to. */
   readonly store: Store;
-  /** Batches that were retried, by their new ids. */
+  /** Batches that were submitted whole, and those that were retried, by their new ids. */
   readonly batches = new Set<string>();
-  /** Tasks that were retried, by their new keys. */
+  /** Single tasks that were submitted, and those that were retried, by their new keys. */
   readonly tasks = new Set<string>();
 
   readonly #onAnswer: (command: RemoteCommand, reply: CommandReply) => void;
@@ -55,6 +56,8 @@ export class InboxWork {
     const command = this.#commands.get(id);
     this.#commands.delete(id);
     if (command === undefined) return;
+    if (reply.ok && command.type === 'batch.submit' && command.seal) this.batches.add(command.batchId);
+    if (reply.ok && command.type === 'task.submit') this.tasks.add(reply.value as string);
     if (reply.ok && command.type === 'batch.retry') this.batches.add(command.newBatchId);
     if (reply.ok && command.type === 'task.retry') this.tasks.add(command.newKey);
     this.#onAnswer(command, reply);

@@ -3,7 +3,7 @@ import { FleetReader } from '../fleet/fleetReader.ts';
 import type { StoreReader } from '../store.ts';
 import { quote } from '../validation/show.ts';
 import { UsageError } from './failure.ts';
-import { readerAt, shownAddress } from './storeAddress.ts';
+import { readerAt, shownPlace } from '../stores/storeAt.ts';
 import { findStore } from './storePath.ts';
 
 /** Options of the commands that look at a store. */
@@ -23,7 +23,7 @@ export interface OpenedStore extends AsyncDisposable {
 /** @throws {UsageError} when there is no such store, or no such fleet in it. */
 export async function openStore({ store: named, fleet: scope }: StoreOptions): Promise<OpenedStore> {
   const address = await findStore(named);
-  const path = shownAddress(address);
+  const path = shownPlace(address);
   const store = await readerAt(address);
   try {
     const scopes = await store.listScopes();

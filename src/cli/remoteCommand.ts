@@ -1,10 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { v7 as uuid } from 'uuid';
-import type { CommandReply, RemoteCommand } from '../store.ts';
+import type { Json } from '../../machines/task.ts';
+import { CommandSender } from '../client/commandSender.ts';
+import { systemClock } from '../clock.ts';
+import { FleetError, StoreError, TimeoutError } from '../errors.ts';
+import { newId } from '../newId.ts';
+import type { RemoteCommand } from '../store.ts';
 import type { OpenedStore } from './openedStore.ts';
 import { print, printable } from './terminal.ts';
 
-const pollMs = 50;
 /** How long an owner may take to answer. */
 const answerMs = 10_000;
 
@@ -15,29 +17,27 @@ const answerMs = 10_000;
  * @returns The exit code: 0 unless the command was refused.
  */
 export async function sendCommand(
-  opened: OpenedStore,
+  { store, scope, path }: OpenedStore,
   command: RemoteCommand,
-  tell: (value: unknown) => string
+  tell: (value: Json) => string
 ): Promise<number> {
-  const { store, scope, path } = opened;
-  const id = uuid();
-  await store.sendCommand(scope, { id, command, sentAt: Date.now() });
   const owner = await store.readOwner(scope);
-  const deadline = performance.now() + (owner === null ? 0 : answerMs);
-  let reply: CommandReply | null;
-  while ((reply = await store.readReply(scope, id)) === null && performance.now() < deadline) {
-    await sleep(pollMs);
+  const sender = new CommandSender({ store, scope, clock: systemClock, newId });
+  try {
+    const value = await sender.send(command, { timeoutMs: owner === null ? 0 : answerMs });
+    await print(`${printable(tell(value))}\n`);
+    return value === false ? 1 : 0;
+  } catch (error) {
+    if (error instanceof TimeoutError) {
+      await print(
+        owner === null
+          ? `No run owns the store: the command waits in it, and the next run with --store ${printable(path)} obeys it.\n`
+          : `The command waits in the store: ${printable(owner)} owns it and has not answered within ${answerMs / 1_000} s.\n`
+      );
+      return 0;
+    }
+    if (!(error instanceof FleetError) || error instanceof StoreError) throw error;
+    await print(`${printable(error.message)}\n`);
+    return 1;
   }
-  if (reply !== null) return tellReply(reply, tell);
-  await print(
-    owner === null
-      ? `No run owns the store: the command waits in it, and the next run with --store ${printable(path)} obeys it.\n`
-      : `The command waits in the store: ${printable(owner)} owns it and has not answered within ${answerMs / 1_000} s.\n`
-  );
-  return 0;
-}
-
-async function tellReply(reply: CommandReply, tell: (value: unknown) => string): Promise<number> {
-  await print(`${printable(reply.ok ? tell(reply.value) : reply.message)}\n`);
-  return reply.ok && reply.value !== false ? 0 : 1;
 }

@@ -16,7 +16,7 @@ import type { MetricsAddress } from './openMetrics.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { finalResultLines } from './resultLines.ts';
 import { retriesOf } from './retries.ts';
-import { shownAddress, storeAt } from './storeAddress.ts';
+import { shownPlace, storeAt } from '../stores/storeAt.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
 import { openTaskFile } from './taskFile.ts';
@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly concurrency?: number;
   readonly retries?: number;
   readonly timeout?: number;
+  readonly standby?: boolean;
   readonly isolate?: 'threads' | 'processes';
   readonly durability: NonNullable<SqliteOptions['durability']>;
   readonly batch?: string;
@@ -64,7 +65,7 @@ export async function run(input: string, options: RunOptions): Promise<number> {
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
   const address = options.store ?? storePathFor(tasks.name);
-  const storePath = shownAddress(address);
+  const storePath = shownPlace(address);
   const store = await storeAt(address, { durability: options.durability });
   const startedAt = performance.now();
   using interrupts = new Interrupts();

@@ -29,16 +29,17 @@ export interface TaskFile extends AsyncDisposable {
  * Reads a file of tasks through, a line at a time, before anything is done with it.
  *
  * @param path - `-`: standard input.
- * @param types - Those that have a handler. When there is only one, tasks need not name it.
+ * @param types - Those that have a handler: when there is only one, tasks need not name it. Or just that of tasks that name
+ * none, where another process has the handlers; `null`: all name theirs.
  * @param readData - Validates their data, by the schemas of their handlers.
- * @param groups - The workers that offer tags.
+ * @param groups - The workers that offer tags; `null`: another process has them.
  * @throws {UsageError} naming the first bad lines.
  */
 export async function openTaskFile(
   path: string,
-  types: ReadonlySet<string>,
+  types: TaskTypes,
   readData: DataReader = asItIs,
-  groups: readonly WorkerGroup[] = []
+  groups: readonly WorkerGroup[] | null = []
 ): Promise<TaskFile> {
   const source = await openTaskSource(path);
   try {
@@ -56,11 +57,13 @@ export async function openTaskFile(
   }
 }
 
+type TaskTypes = ReadonlySet<string> | { readonly default: string } | null;
+
 /** What a line is good by. */
 interface Requirements {
-  readonly types: ReadonlySet<string>;
+  readonly types: TaskTypes;
   readonly readData: DataReader;
-  readonly groups: readonly WorkerGroup[];
+  readonly groups: readonly WorkerGroup[] | null;
 }
 
 async function validate(source: TaskSource, requirements: Requirements) {
@@ -82,7 +85,7 @@ async function validate(source: TaskSource, requirements: Requirements) {
 
 async function* read(
   source: TaskSource,
-  types: ReadonlySet<string>,
+  types: TaskTypes,
   digest: string
 ): AsyncGenerator<Task, void, undefined> {
   const hash = createHash('sha256');
@@ -114,7 +117,7 @@ async function problemOf(
     const { id, tags, dependsOn } = begun instanceof Promise ? await begun : begun;
     const unknown = dependsOn?.find((other) => ids.lineOf(other) === null);
     if (unknown !== undefined) return `task.dependsOn names ${quote(unknown)}, which no earlier line has`;
-    if (tags.length > 0 && !groups.some((group) => tags.every((tag) => group.tags.includes(tag)))) {
+    if (tags.length > 0 && groups?.some((group) => tags.every((tag) => group.tags.includes(tag))) === false) {
       return `task.tags is ${tags.map(quote).join(', ')}, which no worker offers; pass --group ${tags.join(',')}=1`;
     }
     const first = ids.add(id, line.number);
@@ -127,23 +130,27 @@ async function problemOf(
 }
 
 /** A task with what its line may leave out. */
-function taskOf(text: string, number: number, types: ReadonlySet<string>): unknown {
+function taskOf(text: string, number: number, types: TaskTypes): unknown {
   const value = JSON.parse(text) as unknown;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     refuse('the line', value, 'a JSON object');
   }
-  const [type, ...others] = types;
+  const type = types instanceof Set ? onlyOneOf(types) : (types as { default: string } | null)?.default;
   const task: { type?: unknown } = {
     id: String(number),
-    ...(others.length === 0 && { type }),
+    ...(type !== undefined && { type }),
     ...value
   } as object;
-  if (typeof task.type !== 'string' || !types.has(task.type)) refuse('task.type', task.type, oneOf(types));
+  if (types instanceof Set && !types.has(task.type)) refuse('task.type', task.type, oneOf(types));
   return task;
 }
 
+function onlyOneOf(types: ReadonlySet<string>): string | undefined {
+  return types.size === 1 ? [...types][0] : undefined;
+}
+
 /** The task of a line that was good when it was validated. */
-function againOf({ text, number }: GoodLine, source: TaskSource, types: ReadonlySet<string>): Task {
+function againOf({ text, number }: GoodLine, source: TaskSource, types: TaskTypes): Task {
   try {
     return taskOf(text, number, types) as Task;
   } catch {

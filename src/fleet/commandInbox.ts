@@ -1,6 +1,11 @@
-import { FleetError } from '../errors.ts';
+import type { Json } from '../../machines/task.ts';
+import { pause } from '../client/pause.ts';
+import type { Clock } from '../clock.ts';
+import { FencedError, NotRunningError } from '../errors.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
+import type { Submissions } from '../submission/submissions.ts';
 import { readFields, refuse } from '../validation/validation.ts';
+import { refusalOf } from './commandErrors.ts';
 
 /** What a command from another process may ask for. */
 export interface Commandable {
@@ -13,35 +18,96 @@ export interface Commandable {
   resume(): Promise<void>;
 }
 
-/**
- * Carries out what other processes leave in the store's inbox, one after the other, and answers.
- *
- * A crash between carrying out and answering has the command carried out again: all of them are idempotent.
- */
-export function obeyInbox(store: Store, scope: string, fleet: Commandable): Disposable {
-  let last: Promise<void> = Promise.resolve();
-  return store.watchCommands(scope, ({ id, command }: InboxCommand) => {
-    last = last.then(async () => {
-      const reply = await replyTo(fleet, command);
-      // The store may be gone or unavailable: the command then comes again.
-      await store.answerCommand(scope, id, reply).catch(() => {});
-    });
-  });
+export interface InboxOptions {
+  readonly store: Store;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly fleet: Commandable;
+  readonly submissions: Pick<Submissions, 'submitChunk' | 'submitRemoteTask'>;
 }
 
-async function replyTo(fleet: Commandable, command: RemoteCommand): Promise<CommandReply> {
+/** After which time an answer is written again that could not be written, ms. */
+const answerAgainMs = 1_000;
+
+/**
+ * Carries out what other processes leave in the store's inbox, and answers: one after the other, but for submissions,
+ * which wait for room, and would hold up what cancels them.
+ *
+ * A crash between carrying out and answering has the command carried out again: all of them are idempotent. What a fleet
+ * that stops does not take is left to the next owner.
+ */
+export function obeyInbox(options: InboxOptions): Disposable {
+  const { store, scope } = options;
+  const inbox = { ...options, leaving: new AbortController() };
+  let last: Promise<void> = Promise.resolve();
+  const watch = store.watchCommands(scope, (received) => {
+    if (isSubmission(received.command)) void obey(inbox, received);
+    else last = last.then(() => obey(inbox, received));
+  });
+  return {
+    [Symbol.dispose]() {
+      watch[Symbol.dispose]();
+      inbox.leaving.abort();
+    }
+  };
+}
+
+interface OpenInbox extends InboxOptions {
+  /** Aborted when nothing is answered any more. */
+  readonly leaving: AbortController;
+}
+
+/** Resolves when it is carried out: an answer that cannot be written holds up nobody. */
+async function obey(inbox: OpenInbox, { id, command }: InboxCommand): Promise<void> {
+  const reply = await replyTo(inbox, command);
+  if (reply !== null && !(await answer(inbox, id, reply))) void answerLater(inbox, id, reply);
+}
+
+/** @returns `false`: the store has not taken it. */
+async function answer({ store, scope }: OpenInbox, id: string, reply: CommandReply): Promise<boolean> {
   try {
-    return { ok: true, value: (await carryOut(fleet, command)) ?? null };
+    await store.answerCommand(scope, id, reply);
+    return true;
   } catch (error) {
-    const code = error instanceof FleetError ? error.code : 'ERR_INTERNAL';
-    return { ok: false, code, message: error instanceof Error ? error.message : String(error) };
+    // The next owner carries it out again, and answers.
+    return error instanceof FencedError;
+  }
+}
+
+async function answerLater(inbox: OpenInbox, id: string, reply: CommandReply): Promise<void> {
+  const { clock, leaving } = inbox;
+  try {
+    do await pause(clock, answerAgainMs, leaving.signal);
+    while (!(await answer(inbox, id, reply)));
+  } catch {
+    // The fleet stops: it comes again with the next start.
+  }
+}
+
+/** Whatever another process wrote, it throws nothing. */
+function isSubmission(command: RemoteCommand | null): boolean {
+  const type = command?.type;
+  return type === 'batch.submit' || type === 'task.submit';
+}
+
+/** @returns `null`: the command is the next owner's. */
+async function replyTo(inbox: OpenInbox, command: RemoteCommand): Promise<CommandReply | null> {
+  try {
+    return { ok: true, value: ((await carryOut(inbox, command)) ?? null) as Json };
+  } catch (error) {
+    if (error instanceof NotRunningError || error instanceof FencedError) return null;
+    return refusalOf(error);
   }
 }
 
 /** The command was written by another process, maybe of another version: nothing of it is taken for granted. */
-function carryOut(fleet: Commandable, received: RemoteCommand): Promise<string | boolean | void> {
+function carryOut({ fleet, submissions }: OpenInbox, received: RemoteCommand): Promise<unknown> {
   const command = readFields('command', received);
   switch (command.type) {
+    case 'batch.submit':
+      return submissions.submitChunk(command);
+    case 'task.submit':
+      return submissions.submitRemoteTask(command);
     case 'batch.cancel':
       return fleet.cancelBatch(command.batchId);
     case 'batch.retry':

@@ -1,16 +1,16 @@
-import type { Waiters } from '../journal/waiters.ts';
 import type { StoredResult } from '../store.ts';
+import type { SettlementNews } from './settlements.ts';
 import { withResolvers } from './withResolvers.ts';
 
 /** The result of a task that is about to be submitted: kept when it comes, so that nothing is read for it. */
 export class ExpectedResult implements Disposable {
-  readonly #waiters: () => Waiters;
+  readonly #news: () => SettlementNews;
   readonly #result = withResolvers<StoredResult>();
   #subscription: Disposable | null = null;
 
-  /** @param waiters - Of the fleet that takes the submission. */
-  constructor(waiters: () => Waiters) {
-    this.#waiters = waiters;
+  /** @param news - Of the fleet that takes the submission. */
+  constructor(news: () => SettlementNews) {
+    this.#news = news;
     // Where the fleet stops before the task is taken, the submission says so.
     this.#result.promise.catch(() => {});
   }
@@ -28,7 +28,7 @@ export class ExpectedResult implements Disposable {
   /** @param key - Of a task that nobody has submitted yet. */
   listen(key: string): void {
     const { resolve, reject } = this.#result;
-    this.#subscription = this.#waiters().onTask(key, { onNews: resolve, onStop: reject });
+    this.#subscription = this.#news().onTask(key, { onNews: resolve, onStop: reject });
   }
 
   [Symbol.dispose](): void {

@@ -10,11 +10,12 @@ import type { FleetConfig } from '../../machines/fleetConfig.ts';
 import type { FleetRef, FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import { fleetLogic, type Fleet, type FleetLogic, type ResolvedOptions } from '../createFleet.ts';
-import { NotRunningError } from '../errors.ts';
+import { FencedError, NotRunningError } from '../errors.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { FleetEvents } from './fleetEvents.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
+import { withResolvers } from './withResolvers.ts';
 
 export interface FleetActorOptions {
   readonly options: ResolvedOptions;
@@ -34,6 +35,14 @@ export interface FleetActorOptions {
   readonly onEnded: () => Promise<void>;
 }
 
+/** What a fleet is doing: the state of its machine's `operation`. */
+export type FleetState = FleetSnapshot['value']['operation'];
+
+export interface StartingOptions {
+  /** Ends the waiting of a fleet that stands by: the start is given up. */
+  readonly signal?: AbortSignal;
+}
+
 const nothing: Disposable = { [Symbol.dispose]() {} };
 
 /** The actor of a fleet, from each start to its stop: whoever wants something of it asks here. */
@@ -47,6 +56,8 @@ export class FleetActor {
   #stopping: Promise<void> | null = null;
   /** From the end of a start to the begin of a stop. */
   #whileRunning: Disposable | null = null;
+  /** From a start to a stop: whoever stands by and loses the ownership waits for it again. */
+  #isWanted = false;
 
   constructor(options: FleetActorOptions) {
     this.#options = options;
@@ -67,7 +78,14 @@ export class FleetActor {
     return this.isActive ? (this.#actor!.getSnapshot() as unknown as FleetSnapshot) : null;
   }
 
-  start(): Promise<void> {
+  /** What the fleet is doing. */
+  get state(): FleetState {
+    return this.#actor === null ? 'stopped' : this.#actor.getSnapshot().value.operation;
+  }
+
+  /** @param signal - Ends the waiting of a fleet that stands by. */
+  start(signal?: AbortSignal): Promise<void> {
+    this.#isWanted = true;
     // It ended by itself: that is made a stop, which the start waits for.
     if (this.#whileRunning !== null && !this.isActive) {
       this.#stopping = outsideAttempts(() => this.#stop(this.#actor!, false, 0));
@@ -76,17 +94,18 @@ export class FleetActor {
       this.#starting = null;
       throw error;
     });
-    return this.#starting;
+    return signal === undefined ? this.#starting : this.#startedBefore(signal, this.#starting);
   }
 
-  /** Waits for a start that is under way. @throws {NotRunningError} @throws what keeps it from that. */
+  /** Waits for a start that is under way, unless it stands by. @throws {NotRunningError} @throws what keeps it from that. */
   async started(command: string): Promise<void> {
-    if (this.#starting === null) this.require(command);
+    if (this.#starting === null || this.state === 'standby') this.requireOwner(command);
     await this.#starting;
   }
 
   async stop(options: StopOptions): Promise<void> {
     const { graceful, timeoutMs } = readStopOptions(options);
+    this.#isWanted = false;
     if (this.#stopping === null && this.#making !== null) await this.#making;
     if (this.#actor === null) return;
     const actor = this.#actor;
@@ -113,6 +132,13 @@ export class FleetActor {
     return this.#actor;
   }
 
+  /** The same for what needs the ledger: a fleet that stands by has none. @throws {NotRunningError} */
+  requireOwner(command: string): ActorRefFrom<FleetLogic> {
+    const actor = this.require(command);
+    if (this.state === 'standby') throw new NotRunningError(this.#options.options.name, command, 'standby');
+    return actor;
+  }
+
   /** The config in force. @throws {NotRunningError} */
   configFor(command: string): FleetConfig {
     return this.require(command).getSnapshot().context.config;
@@ -123,12 +149,46 @@ export class FleetActor {
     const made = (): void => void (this.#making = null);
     this.#making = making.then(made, made);
     try {
-      await startActor(await making, this.journal, this.#options.options.name);
+      const actor = await making;
+      await startActor(actor, this.journal, this.#options.options.name);
+      this.#whileRunning = this.#options.onStarted?.() ?? nothing;
+      actor.subscribe({ complete: () => void this.#ended(this.journal) });
     } catch (error) {
       await this.#options.onEnded();
-      throw error;
+      if (!this.#standsByAfter(error)) throw error;
+      await this.#start();
     }
-    this.#whileRunning = this.#options.onStarted?.() ?? nothing;
+  }
+
+  /** The actor of a fleet that ran has ended: by a stop, or because another process owns the fleet. */
+  async #ended({ fenced }: Journal): Promise<void> {
+    if (fenced === null) return;
+    const ending = (this.#stopping ??= outsideAttempts(() => this.#stop(this.#actor!, false, 0)));
+    await ending;
+    // Unless somebody has stopped or started it meanwhile.
+    if (this.#starting !== null || this.#stopping !== ending || !this.#standsByAfter(fenced)) return;
+    this.start().catch((error: unknown) => this.#options.events.report(error));
+  }
+
+  #standsByAfter(error: unknown): boolean {
+    return error instanceof FencedError && this.#options.options.standby && this.#isWanted;
+  }
+
+  /** Stops what has not come to run when nobody waits for it any more. @throws the signal's reason. */
+  async #startedBefore(signal: AbortSignal, starting: Promise<void>): Promise<void> {
+    const { promise: aborted, reject } = withResolvers<never>();
+    const onAbort = (): void => {
+      reject(signal.reason);
+      starting.catch(() => {});
+      void this.stop({ graceful: false });
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([starting, aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async #makeActor(): Promise<ActorRefFrom<FleetLogic>> {

@@ -102,7 +102,7 @@ export class ManagerParts {
       onStarted: () => {
         this.#log?.started(this.actor.journal.ledger.head.stats);
         this.#showRows();
-        return obeyInbox(store, name, manager);
+        return obeyInbox({ store, scope: name, clock, fleet: manager, submissions: this.submissions });
       },
       onEnded: async () => {
         this.coordination.end();
@@ -120,12 +120,18 @@ export class ManagerParts {
       events: this.events,
       send: (command) => actor.send(command),
       state: (command) => ({
-        fleet: actor.require(command).getSnapshot(),
+        fleet: actor.requireOwner(command).getSnapshot(),
         journal: actor.journal
       })
     });
     this.reader = new FleetReader(store, name);
-    this.settlements = new Settlements({ clock, executor, actor, reader: this.reader });
+    this.settlements = new Settlements({
+      clock,
+      executor,
+      reader: this.reader,
+      news: () => actor.journal.waiters,
+      assertOpen: (command) => void actor.requireOwner(command)
+    });
     this.submissions = new Submissions({
       options: this.options,
       actor,

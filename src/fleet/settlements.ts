@@ -4,10 +4,10 @@ import type { Clock } from '../clock.ts';
 import { NotFoundError, SelfAwaitError, TaskCancelledError, TaskFailedError } from '../errors.ts';
 import type { Executor } from '../executor.ts';
 import { currentAttempt } from '../handlers/currentAttempt.ts';
+import type { Waiter } from '../journal/waiters.ts';
 import type { StoredResult } from '../store.ts';
 import { assertIdWithoutSlash, assertInteger, assertSignal, readOptions } from '../validation/validation.ts';
 import { ExpectedResult } from './expectedResult.ts';
-import type { FleetActor } from './fleetActor.ts';
 import { keyOf, pageSize, type FleetReader, type TaskRef } from './fleetReader.ts';
 import { taskResultOf } from './views.ts';
 import { readWaitOptions, waitWithin, type WaitOptions } from './waiting.ts';
@@ -15,10 +15,23 @@ import { withResolvers } from './withResolvers.ts';
 
 export interface SettlementsOptions {
   readonly clock: Clock;
-  /** Whose attempts may not wait for themselves. */
-  readonly executor: Executor;
-  readonly actor: FleetActor;
+  /** Whose attempts may not wait for themselves; `null`: they run in other processes. */
+  readonly executor: Executor | null;
   readonly reader: FleetReader;
+  /** Of the fleet that runs now. */
+  readonly news: () => SettlementNews;
+  /** Throws where nothing is waited for. @param command - What is called. */
+  readonly assertOpen: (command: string) => void;
+}
+
+/** Tells what has settled, after the commit. */
+export interface SettlementNews {
+  /** The task's result. */
+  onTask(key: string, waiter: Waiter<StoredResult>): Disposable;
+  /** A result of the batch, or its settlement. */
+  onBatch(id: string, waiter: Waiter<void>): Disposable;
+  /** The settlement of the batch, maybe with news of others. */
+  onBatchSettled(id: string, waiter: Waiter<void>): Disposable;
 }
 
 /** Where a stream of results begins, and what ends it before its batch has settled. */
@@ -28,7 +41,7 @@ export interface StreamOptions {
   readonly afterSettledSeq?: number;
 }
 
-/** Waits for tasks and batches to settle, and hands results out as they come. Nobody polls. */
+/** Waits for tasks and batches to settle, and hands results out as they come. */
 export class Settlements {
   readonly #options: SettlementsOptions;
 
@@ -38,13 +51,13 @@ export class Settlements {
 
   /** @returns What the task's handler returned. @throws {TaskFailedError} @throws {TaskCancelledError} and others */
   async waitForTask<TResult>(ref: TaskRef, options: WaitOptions): Promise<TResult> {
-    const { actor, clock } = this.#options;
+    const { news, assertOpen, clock } = this.#options;
     const bounds = readWaitOptions(options);
     const key = keyOf(ref);
-    actor.require('waitFor');
+    assertOpen('waitFor');
     this.#selfAwaitGuard('task', key)();
     const stored = await waitWithin<StoredResult>(`Task ${key}`, bounds, clock, (resolve, reject) => {
-      const subscription = actor.journal.waiters.onTask(key, { onNews: resolve, onStop: reject });
+      const subscription = news().onTask(key, { onNews: resolve, onStop: reject });
       this.#findResult(key).then((result) => result && resolve(result), reject);
       return subscription;
     });
@@ -61,8 +74,8 @@ export class Settlements {
     submit: (onNew: (key: string) => void) => Promise<string>,
     options: WaitOptions
   ): Promise<TResult> {
-    const { actor, clock } = this.#options;
-    using expected = new ExpectedResult(() => actor.journal.waiters);
+    const { news, clock } = this.#options;
+    using expected = new ExpectedResult(news);
     const key = await submit((newKey) => expected.listen(newKey));
     if (!expected.isComing) return await this.waitForTask<TResult>(key, options);
     const stored = await waitWithin<StoredResult>(`Task ${key}`, options, clock, (resolve, reject) => {
@@ -73,10 +86,10 @@ export class Settlements {
   }
 
   async waitForBatch(batchId: string, options: WaitOptions): Promise<BatchStatus> {
-    const { actor, reader, clock } = this.#options;
+    const { news, assertOpen, reader, clock } = this.#options;
     assertIdWithoutSlash('batchId', batchId);
     const bounds = readWaitOptions(options);
-    actor.require('waitForBatch');
+    assertOpen('waitForBatch');
     this.#selfAwaitGuard('batch', batchId)();
     return waitWithin(`Batch ${batchId}`, bounds, clock, (resolve, reject) => {
       const look = (): void => {
@@ -84,7 +97,7 @@ export class Settlements {
           if (status.settledAt !== undefined) resolve(status);
         }, reject);
       };
-      const subscription = actor.journal.waiters.onBatchSettled(batchId, { onNews: look, onStop: reject });
+      const subscription = news().onBatchSettled(batchId, { onNews: look, onStop: reject });
       look();
       return subscription;
     });
@@ -95,12 +108,12 @@ export class Settlements {
     batchId: string,
     options: StreamOptions
   ): AsyncGenerator<TaskResult<TResult>, void, undefined> {
-    const { actor, reader } = this.#options;
+    const { assertOpen, reader } = this.#options;
     const read = readOptions('options', options, ['signal', 'afterSettledSeq']);
     const { signal, afterSettledSeq = 0 } = read;
     if (signal !== undefined) assertSignal(signal);
     assertInteger('afterSettledSeq', afterSettledSeq, 0, Number.MAX_SAFE_INTEGER);
-    actor.require('streamBatchResults');
+    assertOpen('streamBatchResults');
     const refuseSelf = this.#selfAwaitGuard('batch', batchId);
     let position = afterSettledSeq;
     for (;;) {
@@ -127,7 +140,8 @@ export class Settlements {
   #selfAwaitGuard(kind: 'batch' | 'task', id: string): () => void {
     const own = currentAttempt();
     const isSelf =
-      own?.owner === this.#options.executor &&
+      own !== undefined &&
+      own.owner === this.#options.executor &&
       (kind === 'task' ? own.attempt.key : own.attempt.batchId) === id;
     return () => {
       // Code that a handler left behind may wait: its attempt is over.
@@ -147,14 +161,13 @@ export class Settlements {
     batchId: string,
     signal: AbortSignal | undefined
   ): Disposable & { readonly come: Promise<void> } {
-    const { waiters } = this.#options.actor.journal;
     const { promise: come, resolve, reject } = withResolvers<void>();
     // Waited for only when there is nothing left to read.
     come.catch(() => {});
     const onAbort = (): void => reject(signal!.reason);
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort);
-    const subscription = waiters.onBatch(batchId, { onNews: resolve, onStop: reject });
+    const subscription = this.#options.news().onBatch(batchId, { onNews: resolve, onStop: reject });
     return {
       come,
       [Symbol.dispose]() {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { activeTasks, waitingTasks } from '../../machines/batch.ts';
 import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
 import type { FleetCommand, LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
@@ -12,7 +13,7 @@ import { WorkerHealth } from '../agents/workerHealth.ts';
 import { WorkerHistory } from '../agents/workerHistory.ts';
 import type { Clock } from '../clock.ts';
 import { ResultStatistics } from '../coordinator/resultStatistics.ts';
-import { NotRunningError, StoreError } from '../errors.ts';
+import { FencedError, NotRunningError, StoreError } from '../errors.ts';
 import type { Executor } from '../executor.ts';
 import type { FleetTraces } from '../fleetTelemetry.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
@@ -29,6 +30,7 @@ import { executorReports } from './executorReports.ts';
 import { FleetAlarm } from './fleetAlarm.ts';
 import { Inbox } from './inbox.ts';
 import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
+import { Ownership } from './ownership.ts';
 import type { TurnNews } from './readModel.ts';
 import type { ReadModelFeed } from './readModelFeed.ts';
 import { recover } from './recovery.ts';
@@ -64,6 +66,8 @@ export interface JournalOptions {
 interface Attempted {
   readonly turn: Turn;
   readonly inputs: readonly TurnInput[];
+  /** What it makes of the numbers of the fleet. */
+  readonly head: LedgerHead;
   /** Monotonic: when it was handed over. */
   readonly handedOverAt: number;
 }
@@ -86,6 +90,8 @@ export class Journal {
   readonly figures = new TurnFigures();
   /** What made {@link Journal.recover} fail, for the caller of `start()`. */
   startError: unknown = null;
+  /** Why this process owns the fleet no more; `null`: it does, or gave it up. */
+  fenced: FencedError | null = null;
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
@@ -95,6 +101,7 @@ export class Journal {
   readonly #removals: Removals;
   readonly #health: WorkerHealth;
   readonly #alarm: FleetAlarm;
+  readonly #ownership: Ownership;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** Turns are being taken: whatever comes in needs no further event. */
@@ -104,7 +111,6 @@ export class Journal {
   /** A commit of which it is not known whether it took effect. */
   #undecided: Attempted | null = null;
   #failures = 0;
-  #ownsStore = false;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
 
@@ -147,6 +153,11 @@ export class Journal {
       health: this.#health,
       removals: this.#removals,
       onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
+    });
+    this.#ownership = new Ownership({
+      ...options,
+      onLost: (error) => this.#lose(error),
+      tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
     });
   }
 
@@ -208,6 +219,16 @@ export class Journal {
     return againMs;
   }
 
+  /** Waits until no other process owns the fleet, and takes it. @param signal - Aborted when the fleet stops. */
+  async standBy(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ownership.standBy(signal);
+    } catch (error) {
+      this.startError = error;
+      throw error;
+    }
+  }
+
   /** Opens the store and loads what an earlier process left. */
   async recover(): Promise<Recovered> {
     const { executor } = this.#options;
@@ -224,9 +245,8 @@ export class Journal {
           tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
         })
       );
-      const { store, scope, owner } = this.#options;
-      const stored = await store.open(scope, owner);
-      this.#ownsStore = true;
+      const { scope } = this.#options;
+      const stored = await this.#ownership.take();
       this.ledger.schedules.openedAt = this.#options.clock.now();
       if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
       const limits = this.#limits();
@@ -244,7 +264,7 @@ export class Journal {
     } catch (error) {
       this.startError = error;
       await executor.stop();
-      await this.#giveUpStore();
+      await this.#ownership.release();
       throw error;
     }
   }
@@ -272,11 +292,11 @@ export class Journal {
       this.#snapshots.markAllWorkers(fleet);
       const agents = this.#snapshots.changed(fleet, true);
       // Its parent may have stopped the actor meanwhile: then the store is given up already.
-      if (this.#ownsStore && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
+      if (this.#ownership.isHeld && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
       }
     } finally {
-      await this.#giveUpStore();
+      await this.#ownership.release();
     }
   }
 
@@ -287,16 +307,30 @@ export class Journal {
     this.#removals.halt();
     void this.#options.executor.stop();
     // It is too late to tell anybody that the store could not be released; its lock ends with the process.
-    this.#giveUpStore().catch(() => {});
-    const error = new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
+    this.#ownership.release().catch(() => {});
+    const error = this.fenced ?? new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
     this.replies.rejectAll(error);
     this.waiters.stop(error);
   }
 
-  async #giveUpStore(): Promise<void> {
-    if (!this.#ownsStore) return;
-    this.#ownsStore = false;
-    await this.#options.store.release(this.#options.scope);
+  /**
+   * Another process owns the fleet, or may: nothing is written or told any more, and the actor ends. Its handlers are
+   * aborted; those elsewhere are the new owner's.
+   */
+  #lose(error: FencedError): void {
+    if (this.#isHalted) return;
+    this.#isHalted = true;
+    this.fenced = error;
+    this.startError = error;
+    const { executor } = this.#options;
+    if (executor.isRemote !== true) {
+      const cause = { kind: 'stopped', message: error.message } as const;
+      for (const { attempts } of this.ledger.roster.all()) {
+        for (const attempt of attempts) executor.abort(attempt, cause);
+      }
+    }
+    // The actor's end halts what is left, and tells who waits.
+    this.#send({ type: 'ownership.lost', problem: problemOf(error) });
   }
 
   /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
@@ -318,9 +352,10 @@ export class Journal {
       if (this.#isHalted) return;
       turn = this.#newTurn(found);
       stepTurn(turn, this.ledger, inputs, plan);
-      attempted = { turn, inputs, handedOverAt: this.#options.clock.monotonic() };
+      attempted = { turn, inputs, head: turn.head(), handedOverAt: this.#options.clock.monotonic() };
       payloads = await this.#write(attempted);
     } catch (error) {
+      if (error instanceof FencedError) return this.#lose(error);
       this.#fail(error, turn, inputs);
       return;
     }
@@ -523,6 +558,7 @@ export class Journal {
 
   /** The turn that this wakes sets the alarm for the next try. */
   #removalFailed(error: Error, askers: readonly CommandInput[]): void {
+    if (error instanceof FencedError) this.#lose(error);
     if (this.#isHalted) return;
     for (const asker of askers) this.#answerRefusal(asker, error);
     this.#wake();
@@ -584,6 +620,11 @@ export class Journal {
     if ((head?.turn ?? 0) <= this.ledger.head.turn) {
       this.#refuse(attempted, new StoreError('ERR_STORE_IO', 'The commit did not take effect', 'refused'));
       return 'refused';
+    }
+    // The turn of its number may be another owner's.
+    if (!isDeepStrictEqual(head, attempted.head)) {
+      this.#lose(FencedError.ofFleet(scope, 'another owner has written since'));
+      return 'unknown';
     }
     this.#undecided = null;
     turn.apply();

@@ -26,6 +26,9 @@ export const factLevels = {
   'worker.lost': 'error',
   'store.unavailable': 'error',
   'store.recovered': 'info',
+  'standby.began': 'info',
+  'standby.ended': 'info',
+  'ownership.lost': 'error',
   'coordinator.degraded': 'warn',
   'coordinator.recovered': 'info'
 } as const satisfies Readonly<Record<FleetFact['type'], LogLevel | null>>;

@@ -1,7 +1,7 @@
 import type { LedgerCommand, NewTask } from '../../machines/fleetCommand.ts';
 import type { Json } from '../../machines/task.ts';
 import type { Clock } from '../clock.ts';
-import { ConflictError } from '../errors.ts';
+import { ConflictError, ValidationError } from '../errors.ts';
 import { ShardedMap } from '../ledger/shardedMap.ts';
 import { oneOf } from '../turn/admission.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
@@ -12,9 +12,11 @@ import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
 /** Tasks that are submitted together. */
-const chunkSize = 1_000;
+export const maxChunkTasks = 1_000;
 /** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
 const chunkDependencies = 4_000;
+/** Of a task on its way, besides its data and metadata. */
+const taskBytes = 200;
 /** Tasks of an array whose data is read at once, where that takes its time. */
 const readAtOnce = 16;
 /** Tasks of an array that are validated before the event loop turns: some ms, where a million at once took 4 s. */
@@ -36,6 +38,8 @@ export interface SubmissionOptions {
   readonly readData: DataReader;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
+  /** Bytes beyond which no task is added to a chunk. */
+  readonly chunkBytes: number;
   readonly clock: Clock;
   readonly send: (command: LedgerCommand) => Promise<SubmitReply>;
 }
@@ -51,6 +55,7 @@ export class BatchSubmission {
   /** What was read of a stream and is not on its way yet, with the ids in it. */
   #chunk: NewTask[] = [];
   #chunkDependencies = 0;
+  #chunkBytes = 0;
   #chunkIds = new ShardedMap<number>();
   #chunkKeys = new ShardedMap<number>();
   #flushing: Promise<void> | null = null;
@@ -69,7 +74,7 @@ export class BatchSubmission {
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
-    this.#chunkSize = Math.min(chunkSize, options.maxQueueSize ?? chunkSize);
+    this.#chunkSize = Math.min(maxChunkTasks, options.maxQueueSize ?? maxChunkTasks);
   }
 
   /** Validates all before anything is written. What a large array holds must not be changed meanwhile. */
@@ -120,6 +125,7 @@ export class BatchSubmission {
         const prepared = begun instanceof Promise ? await begun : begun;
         this.#chunk.push(this.#admit(prepared, index++, this.#chunkIds, this.#chunkKeys));
         this.#chunkDependencies += dependenciesOf(prepared);
+        this.#chunkBytes += this.#bytesOf(prepared);
         this.#armTimer();
         if (!this.#isChunkFull) continue;
         await this.#flushing;
@@ -141,20 +147,32 @@ export class BatchSubmission {
     this.#timer = null;
   }
 
+  /** What the task takes on its way, about; nothing where that does not matter. */
+  #bytesOf({ data, metadata }: NewTask): number {
+    if (this.#options.chunkBytes === Infinity) return 0;
+    return taskBytes + Buffer.byteLength(data) + (metadata === null ? 0 : Buffer.byteLength(metadata));
+  }
+
   /** Lets what else is due go on. */
   #loopTurn(): Promise<void> {
     return new Promise((resolve) => this.#options.clock.setSoon(resolve));
   }
 
   get #isChunkFull(): boolean {
-    return this.#chunk.length >= this.#chunkSize || this.#chunkDependencies >= chunkDependencies;
+    return (
+      this.#chunk.length >= this.#chunkSize ||
+      this.#chunkDependencies >= chunkDependencies ||
+      this.#chunkBytes >= this.#options.chunkBytes
+    );
   }
 
   #nextChunk(tasks: readonly NewTask[], from: number): readonly NewTask[] {
     let end = from;
+    let bytes = 0;
     for (let dependencies = 0; end < tasks.length && end - from < this.#chunkSize; end++) {
-      if (dependencies >= chunkDependencies) break;
+      if (dependencies >= chunkDependencies || bytes >= this.#options.chunkBytes) break;
       dependencies += dependenciesOf(tasks[end]!);
+      bytes += this.#bytesOf(tasks[end]!);
     }
     return tasks.slice(from, end);
   }
@@ -166,6 +184,7 @@ export class BatchSubmission {
     this.#chunkIds = new ShardedMap();
     this.#chunkKeys = new ShardedMap();
     this.#chunkDependencies = 0;
+    this.#chunkBytes = 0;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
     this.#flushing = this.#submit(chunk, chunk.length, false)
@@ -213,8 +232,18 @@ export class BatchSubmission {
       if (exclusive && error instanceof ConflictError && error.kind === 'task') {
         this.#refuseRepeated(error.id, tasks, from);
       }
-      throw error;
+      throw error instanceof ValidationError ? this.#atItsIndex(error, tasks, from) : error;
     }
+  }
+
+  /** The owner of a fleet elsewhere names a task by its place in what was sent. */
+  #atItsIndex(error: ValidationError, tasks: readonly NewTask[], from: number): ValidationError {
+    const [, place, rest] = /^tasks\[(\d+)\](.*)$/s.exec(error.argument) ?? [];
+    const task = place === undefined ? undefined : tasks[Number(place)];
+    if (task === undefined) return error;
+    const index = this.#indexes?.get(task.id) ?? from + Number(place);
+    const { value, allowed, issues, cause } = error;
+    return new ValidationError(`tasks[${index}]${rest}`, value, allowed, { issues, cause });
   }
 
   #refuseRepeated(key: string, tasks: readonly NewTask[], from: number): void {

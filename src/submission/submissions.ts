@@ -1,30 +1,18 @@
-import type { Json } from '../../machines/task.ts';
 import type { ResolvedOptions } from '../createFleet.ts';
-import { ConflictError, NotRunningError, StoreError } from '../errors.ts';
+import { ConflictError } from '../errors.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
-import type { FleetTraces, SubmissionSpan } from '../fleetTelemetry.ts';
+import type { FleetTraces } from '../fleetTelemetry.ts';
 import { keyOf, pageSize, type FleetReader, type TaskRef } from '../fleet/fleetReader.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { withResolvers } from '../fleet/withResolvers.ts';
+import type { RemoteCommand, RemoteCommandOf } from '../store.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
-import { parseJson } from '../validation/jsonText.ts';
-import {
-  assertIdWithoutSlash,
-  jsonTextOf,
-  readFields,
-  readOptions,
-  refuse
-} from '../validation/validation.ts';
-import { BatchSubmission } from './batchSubmission.ts';
+import { assertIdWithoutSlash, readFields, readOptions } from '../validation/validation.ts';
+import { readRemoteChunk, readRemoteTask, type RemoteTaskRules } from './remoteTasks.ts';
 import { asItIs, dataReader, type DataReader } from './schema.ts';
-import { prepareSingleTask, startTime, type SingleTaskOptions, type StartOptions } from './task.ts';
-
-/** `startAfter` and `delayMs` are those of its tasks that have neither. */
-export interface BatchOptions extends StartOptions {
-  /** Names the batch, so that submitting it again continues it. No slash. Defaults to a fresh UUID. */
-  readonly batchId?: string;
-  readonly metadata?: Json;
-}
+import { readBatchOptions, submitTasks, type BatchOptions, type SubmissionTarget } from './submitTasks.ts';
+import { endingSpan } from './submissionSpans.ts';
+import { prepareSingleTask, type SingleTaskOptions } from './task.ts';
 
 export interface SubmissionsOptions {
   readonly options: ResolvedOptions;
@@ -40,12 +28,24 @@ export class Submissions {
   readonly #actor: FleetActor;
   readonly #reader: FleetReader;
   readonly #traces: FleetTraces | null;
+  readonly #target: SubmissionTarget;
 
   constructor({ options, actor, reader, traces }: SubmissionsOptions) {
     this.#options = options;
     this.#actor = actor;
     this.#reader = reader;
     this.#traces = traces;
+    this.#target = {
+      clock: options.clock,
+      traces,
+      newId: options.newId,
+      types: () => options.executor.types,
+      maxQueueSize: () => actor.configFor('submitBatch').maxQueueSize,
+      chunkBytes: Infinity,
+      send: (command) => actor.send(command),
+      statusOf: (batchId) => reader.getBatchStatus(batchId),
+      untilClosed: (batchId, submitted) => this.#untilStopped(batchId, submitted)
+    };
   }
 
   submitBatch(tasks: unknown, options: BatchOptions): Promise<string> {
@@ -86,10 +86,21 @@ export class Submissions {
     if (span === undefined) return this.#actor.send<string>({ type: 'task.submit', task, fresh });
     const { traceparent } = span;
     const traced = traceparent === undefined ? task : { ...task, traceparent };
-    return ending(span, async () => {
+    return endingSpan(span, async () => {
       const key = await this.#actor.send<string>({ type: 'task.submit', task: traced, fresh });
       return [key, { key }];
     });
+  }
+
+  /** A part of a batch that another process submits. The same again changes nothing. */
+  async submitChunk(command: RemoteCommandOf<'batch.submit'>): Promise<SubmitReply> {
+    return this.#actor.send<SubmitReply>(await readRemoteChunk(command, await this.#remoteRules(command)));
+  }
+
+  /** A single task that another process submits. @returns Its key, or that of the task that has its idempotency key. */
+  async submitRemoteTask(command: RemoteCommandOf<'task.submit'>): Promise<string> {
+    const task = await readRemoteTask(command, await this.#remoteRules(command));
+    return this.#actor.send<string>({ type: 'task.submit', task, fresh: false });
   }
 
   async retryTask(ref: TaskRef, options: { readonly id?: string }): Promise<string> {
@@ -109,53 +120,16 @@ export class Submissions {
     return dataReader({ clock, signal, schemaOf: (type) => executor.schemaOf?.(type) });
   }
 
-  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
-    const given = readBatchOptions(options);
-    const { batchId = this.#options.newId(), metadata, ...start } = given;
-    assertIdWithoutSlash('batchId', batchId);
-    if (!this.knowsTypes) await this.#actor.started('batch.submit');
-    const span = this.#traces?.submit({ kind: 'batch', batchId });
-    const submission = new BatchSubmission({
-      batchId,
-      isMinted: given.batchId === undefined,
-      metadata: metadata === undefined ? null : (parseJson(jsonTextOf('metadata', metadata)) as Json),
-      traceparent: span?.traceparent,
-      start,
-      types: this.#options.executor.types,
-      readData,
-      maxQueueSize: this.#actor.configFor('submitBatch').maxQueueSize,
-      clock: this.#options.clock,
-      send: (command) => this.#actor.send<SubmitReply>(command)
-    });
-    const submit = async (): Promise<void> => {
-      if (isArray(tasks)) await this.#submitAll(submission, batchId, submission.submitArray(tasks));
-      else if (isIterable(tasks)) {
-        await this.#submitAll(
-          submission,
-          batchId,
-          this.#untilStopped(batchId, submission.submitStream(tasks))
-        );
-      } else refuse('tasks', tasks, 'an array, an iterable or an async iterable');
-    };
-    if (span === undefined) await submit();
-    else await ending(span, async () => [await submit(), { tasks: submission.submitted }]);
-    return batchId;
+  async #remoteRules({ type }: RemoteCommand): Promise<RemoteTaskRules> {
+    const { clock, executor } = this.#options;
+    if (!this.knowsTypes) await this.#actor.started(type);
+    return { types: executor.types, readData: this.readerOfData(), nowMs: clock.now() };
   }
 
-  async #submitAll(submission: BatchSubmission, batchId: string, submitted: Promise<void>): Promise<void> {
-    try {
-      await submitted;
-    } catch (error) {
-      submission.abandon(error as Error);
-      // What was interrupted goes on when it is repeated.
-      const isInterrupted = error instanceof NotRunningError || error instanceof StoreError;
-      // What a conflict names is not this submission's to cancel, nor is what another one has completed.
-      if (submission.isOwner && !isInterrupted) {
-        const { status } = await this.#reader.getBatchStatus(batchId);
-        if (status === 'accepting') await this.#actor.send({ type: 'batch.cancel', batchId });
-      }
-      throw error;
-    }
+  async #submitTasks(tasks: unknown, options: BatchOptions, readData: DataReader): Promise<string> {
+    const read = readBatchOptions(options);
+    if (!this.knowsTypes) await this.#actor.started('batch.submit');
+    return submitTasks(this.#target, tasks, read, readData);
   }
 
   /** Ends the wait when the fleet stops: the source of a stream may be silent for ever. */
@@ -184,48 +158,6 @@ export class Submissions {
       if (page.length < pageSize) return;
       after = page.at(-1)!.seq;
     }
-  }
-}
-
-/** Ends the span of a submission with it. @param submit - Gives its value, and what the span is to say of it. */
-async function ending<T>(
-  span: SubmissionSpan,
-  submit: () => Promise<readonly [value: T, submitted: Parameters<SubmissionSpan['end']>[0]]>
-): Promise<T> {
-  try {
-    const [value, submitted] = await submit();
-    span.end(submitted);
-    return value;
-  } catch (error) {
-    span.end({ error });
-    throw error;
-  }
-}
-
-function readBatchOptions(options: BatchOptions): BatchOptions {
-  const read = readOptions('options', options, ['batchId', 'metadata', 'startAfter', 'delayMs']);
-  startTime(read, 'options', 0);
-  return read;
-}
-
-/** `Array.isArray` throws for a Proxy that is revoked. */
-function isArray(tasks: unknown): tasks is readonly unknown[] {
-  try {
-    return Array.isArray(tasks);
-  } catch {
-    return false;
-  }
-}
-
-function isIterable(tasks: unknown): tasks is Iterable<unknown> | AsyncIterable<unknown> {
-  try {
-    return (
-      typeof tasks === 'object' &&
-      tasks !== null &&
-      (Symbol.asyncIterator in tasks || Symbol.iterator in tasks)
-    );
-  } catch {
-    return false;
   }
 }
 

@@ -336,13 +336,23 @@ export class Turn {
   commit(scope: string, agents: readonly StoredAgent[]): Commit {
     return {
       scope,
-      head: this.#head(),
+      head: this.head(),
       newTasks: this.#tasks.added,
       tasks: this.#tasks.changed(),
       batches: [...this.#batches.values()],
       results: this.results,
       schedules: this.schedules.changes,
       agents
+    };
+  }
+
+  /** The numbers of the fleet as the turn leaves them. */
+  head(): LedgerHead {
+    return {
+      turn: this.#ledger.head.turn + 1,
+      seq: this.#seq,
+      settledSeq: this.#settledSeq,
+      stats: { ...this.stats, counts: this.#counts.fleet }
     };
   }
 
@@ -388,7 +398,7 @@ export class Turn {
       else this.#ledger.forgetBatch(id);
     }
     this.schedules.apply();
-    this.#ledger.head = this.#head();
+    this.#ledger.head = this.head();
     this.#ledger.tidy();
   }
 
@@ -499,14 +509,5 @@ export class Turn {
     if (this.context.tellsTasks) {
       this.facts.push({ type: 'task.settled', key, batchId, status, workerId, settledSeq });
     }
-  }
-
-  #head(): LedgerHead {
-    return {
-      turn: this.#ledger.head.turn + 1,
-      seq: this.#seq,
-      settledSeq: this.#settledSeq,
-      stats: { ...this.stats, counts: this.#counts.fleet }
-    };
   }
 }

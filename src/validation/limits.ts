@@ -19,6 +19,8 @@ export const limits = {
   jsonValues: 200_000,
   /** Tasks of one array, which is held and validated whole. An iterable of tasks has no limit. */
   arrayTasks: 1_000_000,
+  /** Bytes of a command to a fleet elsewhere beyond which no task is added to it: it has one more at most. */
+  chunkBytes: 1_048_576,
   /** Tasks of its batch that one task depends on. */
   dependencies: 1_000,
   /** How long a schema may take over the data of one task, ms. */

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Executor } from '../executor.ts';
 import type { FleetTelemetry } from '../fleetTelemetry.ts';
 import type { FleetLogger } from '../logging/fleetLogger.ts';
-import type { Store } from '../store.ts';
+import type { Store, StoreReader } from '../store.ts';
 import { refuse } from './validation.ts';
 
 /** @throws {ValidationError} unless it has all that a store has. */
@@ -29,6 +29,33 @@ export function assertTelemetry(argument: string, value: unknown): asserts value
 export function assertLogger(argument: string, value: unknown): asserts value is FleetLogger {
   assertMethods(argument, value, loggerMethods, 'a function, or a logger such as pino()');
 }
+/** @throws {ValidationError} unless it has all that a store's reader has. */
+export function assertReader(argument: string, value: unknown): asserts value is StoreReader {
+  assertMethods(
+    argument,
+    value,
+    readerMethods,
+    'the path of a store, a store, or its reader: sqliteReader(path)'
+  );
+}
+
+const readerMethods = [
+  'readBatch',
+  'listBatches',
+  'readTasks',
+  'readTaskRows',
+  'listTasks',
+  'readResults',
+  'readResult',
+  'readSchedule',
+  'listSchedules',
+  'readHead',
+  'listScopes',
+  'readOwner',
+  'sendCommand',
+  'readReply',
+  'close'
+] satisfies (keyof StoreReader)[];
 
 const storeMethods = [
   'open',
@@ -46,21 +73,7 @@ const storeMethods = [
   'answerCommand',
   'removeScope',
   'release',
-  'readBatch',
-  'listBatches',
-  'readTasks',
-  'readTaskRows',
-  'listTasks',
-  'readResults',
-  'readResult',
-  'readSchedule',
-  'listSchedules',
-  'readHead',
-  'listScopes',
-  'readOwner',
-  'sendCommand',
-  'readReply',
-  'close'
+  ...readerMethods
 ] satisfies (keyof Store)[];
 
 const clockMethods = ['now', 'monotonic', 'setAlarm', 'setSoon'] satisfies (keyof Clock)[];

@@ -120,10 +120,11 @@ const commands = {
   'fleet.stop': { type: 'fleet.stop' }
 } as const satisfies { [Type in FleetCommand['type']]: Extract<FleetCommand, { type: Type }> };
 
-type LiveOperation = Exclude<Operation, 'stopped' | 'failed'>;
+type LiveOperation = Exclude<Operation, 'starting' | 'stopped' | 'failed'>;
 
 /** What becomes of each command: `collect` puts it into the next turn, `reject` answers it, `ignore` is neither. */
 const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string>>> = {
+  standby: { 'fleet.drain': 'closing', 'fleet.stop': 'closing' },
   recovering: {
     'workers.scale': 'reject',
     'config.update': 'reject',
@@ -153,6 +154,7 @@ const answers: Record<LiveOperation, Partial<Record<FleetCommand['type'], string
   closing: { 'fleet.drain': 'ignore', 'fleet.stop': 'ignore' }
 };
 const defaults: Record<LiveOperation, string> = {
+  standby: 'reject',
   recovering: 'collect',
   running: 'collect',
   paused: 'collect',
@@ -268,6 +270,42 @@ describe('fleetMachine starting', () => {
     expect(fleet.getSnapshot().value).toEqual({ operation: 'failed', journal: 'closed' });
     expect(output).toEqual({ problem: { code: 'ERR_LOCKED', message: 'owned by process 7' } });
     expect(workers()).toEqual({});
+  });
+
+  it('stands by until it owns the store, and recovers then', async () => {
+    const { fleet, ownership, recovery, operation } = startFleet({}, { isStandby: true });
+    expect(operation()).toBe('standby');
+    expect(fleet.getSnapshot().hasTag('standby')).toBe(true);
+
+    ownership.resolve();
+    await waitFor(fleet, ({ value }) => value.operation === 'recovering');
+    recovery.resolve(nothing);
+    await waitFor(fleet, ({ value }) => value.operation === 'running');
+  });
+
+  it('fails with the reason when a store that it stands by cannot be opened at all', async () => {
+    const { fleet, ownership } = startFleet({}, { isStandby: true });
+
+    ownership.reject(Object.assign(new Error('not a store'), { code: 'ERR_STORE_CORRUPT' }));
+
+    expect(await toPromise(fleet)).toEqual({
+      problem: { code: 'ERR_STORE_CORRUPT', message: 'not a store' }
+    });
+    expect(fleet.getSnapshot().value).toEqual({ operation: 'failed', journal: 'closed' });
+  });
+
+  it.each(liveOperations)('ends at once, and says why, when it loses the store while %s', async (from) => {
+    const { fleet, facts } = await fleetIn(from, { maxConcurrentWorkers: 2 });
+    const lost = { code: 'ERR_FENCED', message: 'owned by process 7' };
+
+    fleet.send({ type: 'ownership.lost', problem: lost });
+
+    expect(fleet.getSnapshot()).toMatchObject({
+      status: 'done',
+      value: { operation: 'failed', journal: 'closed' },
+      output: { problem: lost }
+    });
+    expect(facts('ownership.')).toEqual([{ type: 'ownership.lost', ...lost }]);
   });
 
   it('can be stopped before it has recovered', async () => {
@@ -794,6 +832,7 @@ function contextWith(changes: Partial<FleetContext> = {}, maxConcurrentWorkers =
     formerWorkers: {},
     problem: null,
     paused: false,
+    standby: false,
     metadata: {},
     ...changes
   };
@@ -820,10 +859,16 @@ interface Ports {
   readonly leftOut?: ActionPort | ActorPort;
   /** Makes a worker. */
   readonly startWorker?: () => Promise<WorkerSpawn>;
+  /** Whether it waits for the ownership. */
+  readonly isStandby?: boolean;
 }
 
 /** A started fleet whose ports record what they are told, and wait for the test where they take time. */
-function startFleet(config: Partial<FleetConfig> = {}, { leftOut, startWorker = ready }: Ports = {}) {
+function startFleet(
+  config: Partial<FleetConfig> = {},
+  { leftOut, startWorker = ready, isStandby = false }: Ports = {}
+) {
+  const ownership = gate();
   const recovery = gate<Recovered>();
   const closing = gate();
   const storeReturns: Gate<void>[] = [];
@@ -851,6 +896,7 @@ function startFleet(config: Partial<FleetConfig> = {}, { leftOut, startWorker = 
     }
   });
   const actors = {
+    standBy: fromPromise(() => ownership.promise),
     recover: fromPromise(() => recovery.promise),
     awaitStore: fromPromise(() => {
       const back = gate();
@@ -879,7 +925,7 @@ function startFleet(config: Partial<FleetConfig> = {}, { leftOut, startWorker = 
     fromTransition((heard: readonly FleetFact[], event: FleetFact) => [...heard, event], [])
   ).start();
   const fleet = createActor(machine, {
-    input: { name: 'test', config: { ...defaultFleetConfig, ...config } },
+    input: { name: 'test', config: { ...defaultFleetConfig, ...config }, standby: isStandby },
     parent
   });
   const emitted: FleetFact[] = [];
@@ -893,6 +939,7 @@ function startFleet(config: Partial<FleetConfig> = {}, { leftOut, startWorker = 
   return {
     fleet,
     calls,
+    ownership,
     recovery,
     closing,
     storeReturns,
@@ -924,8 +971,9 @@ async function fleetIn(
   recovered = nothing,
   startWorker = ready
 ) {
-  const started = startFleet(config, { startWorker });
+  const started = startFleet(config, { startWorker, isStandby: operation === 'standby' });
   const { fleet, recovery } = started;
+  if (operation === 'standby') return started;
   if (operation === 'recovering') return started;
   recovery.resolve(recovered);
   await waitFor(fleet, ({ value }) => value.operation !== 'recovering');
@@ -933,7 +981,7 @@ async function fleetIn(
   return started;
 }
 
-const pathTo: Record<Exclude<LiveOperation, 'recovering'>, FleetEvent[]> = {
+const pathTo: Record<Exclude<LiveOperation, 'standby' | 'recovering'>, FleetEvent[]> = {
   running: [],
   paused: [done, commands['fleet.pause']],
   draining: [commands['fleet.drain']],

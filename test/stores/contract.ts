@@ -136,6 +136,7 @@ export function describeStore(name: string, makeStore: () => Promise<Store>): vo
 
         await expect(store.commit(commitOf(turn, { newTasks: [taskOf(1)] }))).rejects.toMatchObject({
           code: 'ERR_FENCED',
+          fleet,
           outcome: 'refused'
         });
         expect(await store.readHead(fleet)).toMatchObject({ turn: 5 });

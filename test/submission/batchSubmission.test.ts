@@ -27,6 +27,7 @@ async function submit(tasks: readonly unknown[]) {
     types: null,
     readData: asItIs,
     maxQueueSize: null,
+    chunkBytes: Infinity,
     clock,
     send: async (command) => {
       if (command.type === 'batch.submit') sent.push(...command.tasks.map(({ id }) => id));

@@ -7,8 +7,10 @@ import { StoreDriver } from './storeDriver.ts';
 
 // The thread's own file: it takes calls from its port, and answers each before it takes the next.
 
-/** How often the inbox is looked at. */
-const pollMs = 100;
+/** How often the inbox is looked at, ms: often for a while after something has come, since more may follow. */
+const restingPollMs = 25;
+const busyPollMs = 5;
+const busyForMs = 1_000;
 
 const port = parentPort!;
 const { options, memory } = workerData as DriverSetup;
@@ -23,8 +25,18 @@ void loadSqlite().then((openDatabase) => {
     // Nothing is left that would keep the thread alive.
     if (message[1] === 'close') port.close();
   });
+  let busyUntil = -Infinity;
+  const poll = (): void => {
+    gate.pass(() => {
+      if (driver.poll()) busyUntil = performance.now() + busyForMs;
+    });
+    pollSoon();
+  };
   // The port keeps the thread alive, not the polling.
-  setInterval(() => gate.pass(() => driver.poll()), pollMs).unref();
+  const pollSoon = (): void => {
+    setTimeout(poll, performance.now() < busyUntil ? busyPollMs : restingPollMs).unref();
+  };
+  pollSoon();
 });
 
 function answer(driver: StoreDriver, [id, call, args]: CallMessage): DriverMessage {

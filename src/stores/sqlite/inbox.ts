@@ -43,12 +43,16 @@ export class Inbox {
     this.#deliver = deliver;
   }
 
-  /** Delivers what has come. Cheap when nothing has: the version changes when another connection commits. */
-  poll(): void {
+  /**
+   * Delivers what has come. Cheap when nothing has: the version changes when another connection commits.
+   *
+   * @returns Whether anything has.
+   */
+  poll(): boolean {
     const dataVersion = this.#statements.get('PRAGMA data_version')?.[0] as number;
-    if (dataVersion === this.#dataVersion) return;
+    if (dataVersion === this.#dataVersion) return false;
     this.#dataVersion = dataVersion;
-    this.deliverNew();
+    return this.deliverNew();
   }
 
   /** A command that has come before is ignored. */
@@ -59,10 +63,19 @@ export class Inbox {
     this.deliverNew();
   }
 
+  /** What was asked is needed no more: only its type is kept, since it may hold a thousand tasks. */
   answer(scope: string, id: string, reply: CommandReply): void {
-    const sql = 'UPDATE commands SET reply = ?, reply_sum = ? WHERE scope = ? AND id = ? AND reply IS NULL';
+    const find = `SELECT ${commandCellsAndSum} FROM commands WHERE scope = ? AND id = ? AND reply IS NULL`;
+    const cells = this.#statements.get(find, scope, id);
+    if (!cells) return;
+    const [, , command, sentAt] = commandCheck.row(noScope, cells);
+    const { type } = (JSON.parse(command as string) ?? {}) as Partial<RemoteCommand>;
+    const kept = JSON.stringify({ type });
     const text = JSON.stringify(reply);
-    this.#statements.run(sql, text, sumOf(noScope, [id, text]), scope, id);
+    const sql =
+      'UPDATE commands SET command = ?, sum = ?, reply = ?, reply_sum = ? WHERE scope = ? AND id = ?';
+    const sum = sumOf(noScope, [scope, id, kept, sentAt!]);
+    this.#statements.run(sql, kept, sum, text, sumOf(noScope, [id, text]), scope, id);
     const prune =
       'DELETE FROM commands WHERE reply IS NOT NULL AND number <= (SELECT max(number) FROM commands) - ?';
     this.#statements.run(prune, keptReplies);
@@ -79,14 +92,16 @@ export class Inbox {
     return JSON.parse(reply) as CommandReply;
   }
 
-  /** Delivers, to each watch, the commands that it has not had. One that is damaged is left where it is. */
-  deliverNew(): void {
+  /** Delivers, to each watch, the commands that it has not had. One that is damaged is left where it is. @returns Whether there were any. */
+  deliverNew(): boolean {
+    let hasDelivered = false;
     const sql =
       `SELECT number, ${commandCellsAndSum} FROM commands ` +
       'WHERE scope = ? AND reply IS NULL AND number > ? ORDER BY number';
     for (const [watch, state] of this.#watches) {
       const rows = this.#statements.all(sql, state.scope, state.delivered);
       if (rows.length === 0) continue;
+      hasDelivered = true;
       state.delivered = rows.at(-1)![0] as number;
       this.#deliver(
         watch,
@@ -99,5 +114,6 @@ export class Inbox {
           }))
       );
     }
+    return hasDelivered;
   }
 }

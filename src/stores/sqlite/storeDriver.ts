@@ -264,13 +264,14 @@ export class StoreDriver implements DriverCalls {
     this.#watches.delete(watch);
   }
 
-  /** Delivers commands that other processes have sent. To be called now and then. */
-  poll(): void {
-    if (this.#watches.size === 0) return;
+  /** Delivers commands that other processes have sent. To be called now and then. @returns Whether there were any. */
+  poll(): boolean {
+    if (this.#watches.size === 0) return false;
     try {
-      this.#connection?.inbox.poll();
+      return this.#connection?.inbox.poll() ?? false;
     } catch {
       // They stay in the file and are looked for again; commits tell what is wrong with the disk.
+      return false;
     }
   }
 

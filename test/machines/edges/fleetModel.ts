@@ -30,6 +30,7 @@ const paused: FleetContext = {
   formerWorkers: {},
   problem: null,
   paused: true,
+  standby: false,
   metadata: {}
 };
 const report: Omit<WorkerReport, 'type'> = {
@@ -44,7 +45,10 @@ const report: Omit<WorkerReport, 'type'> = {
 const health = { successRate: 10, results: 20 };
 
 export const fleetModel = modelOf(fleetMachine, {
-  input: { name: 'test', config },
+  inputs: [
+    { name: 'test', config },
+    { name: 'test', config, standby: true }
+  ],
   actors: { recover: { outputs: [nothing, { ...nothing, fleet: paused }] } },
   events: {
     'fleet.pause': [{}],
@@ -62,6 +66,7 @@ export const fleetModel = modelOf(fleetMachine, {
     'deadline.changed': [{ delayMs: 5 }],
     'facts.released': [{ facts: [{ type: 'store.recovered' }] }],
     'workers.adjust': [{}],
+    'ownership.lost': [{ problem: { code: 'ERR_FENCED', message: 'another process owns it' } }],
     'workers.scale': [{ count: 1 }],
     'scaling.decided': [{ from: 1, to: 1 }],
     'config.update': [{ config: { maxRetries: 9 } }],
