@@ -21,7 +21,7 @@ import type { FleetFact } from './fleetFact.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
 import type { Json } from './task.ts';
-import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
+import { workerMachine, type Joining, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 import { planSlots, slotNumber, wantedSlots } from './workerSlots.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -71,11 +71,19 @@ export type FleetEvent =
   | { readonly type: 'deadline.changed'; readonly delayMs: number | null }
   /** `spare`: slots that hold nothing and are parked before any other, if some have to be. */
   | { readonly type: 'workers.adjust'; readonly spare?: readonly string[] }
+  /** Workers have come by themselves, and no place of others is empty: these are to be made for them. */
+  | { readonly type: 'workers.joined'; readonly workers: readonly JoinedPlace[] }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
   | HealthFact
   | WorkerReport
   | AutoscalerReport;
+
+/** A place that is made for a worker that has come by itself. */
+export interface JoinedPlace {
+  readonly slot: string;
+  readonly joining: Joining;
+}
 
 /** What is left to do after a turn. */
 export interface TurnSummary {
@@ -129,6 +137,8 @@ export const fleetMachine = setup({
     wasPaused: (_, params: Recovered) => params.fleet?.paused === true,
     hasMore: (_, params: TurnSummary) => params.more,
     isDrained: (_, params: TurnSummary) => params.held === 0 && !params.more,
+    /** Port. Whether the fleet may end although workers hold attempts: these are elsewhere, and go on. */
+    isLeaving: (_, _params: TurnSummary) => false,
     isOpen: or([stateIn({ operation: 'running' }), stateIn({ operation: 'paused' })]),
     isTakingTasks: or([
       stateIn({ operation: 'recovering' }),
@@ -250,6 +260,20 @@ export const fleetMachine = setup({
         });
       }
       return { slots, parked, formerWorkers: former };
+    }),
+    /** Those that have come at once in one `assign`. */
+    spawnJoined: assign(({ context, spawn }, params: { workers: readonly JoinedPlace[] }) => {
+      const former = { ...context.formerWorkers };
+      for (const { slot, joining } of params.workers) {
+        const { concurrency, tags } = joining;
+        const restored = former[slot] ?? null;
+        delete former[slot];
+        spawn('worker', {
+          id: slot,
+          input: { slot, concurrency, tasksPerWorker: null, tags, restored, joining }
+        });
+      }
+      return { slots: context.slots + params.workers.length, formerWorkers: former };
     }),
     setAlarm: sendTo('alarm', (_, params: { delayMs: number | null }) => ({
       type: 'alarm.set',
@@ -422,6 +446,7 @@ export const fleetMachine = setup({
           'instructWorkers'
         ]
       },
+      'workers.joined': { actions: { type: 'spawnJoined', params: ({ event }) => event } },
       'scaling.decided': {
         description: 'The autoscaler wants another number of workers; it counts once it is durable.',
         guard: 'isOpen',
@@ -449,6 +474,12 @@ export const fleetMachine = setup({
         actions: [
           { type: 'recordReport', params: ({ event }) => ({ report: event }) },
           { type: 'emitFacts', params: ({ event }) => ({ facts: [unresponsive(event)] }) }
+        ]
+      },
+      'worker.unfit': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [unfit(event)] }) }
         ]
       },
       'worker.lost': {
@@ -566,10 +597,14 @@ export const fleetMachine = setup({
               target: 'closing'
             },
             on: {
-              'turn.committed': {
-                guard: { type: 'isDrained', params: ({ event }) => event },
-                target: 'closing'
-              },
+              'turn.committed': [
+                { guard: { type: 'isDrained', params: ({ event }) => event }, target: 'closing' },
+                {
+                  description: 'What runs elsewhere goes on.',
+                  guard: { type: 'isLeaving', params: ({ event }) => event },
+                  target: 'closing'
+                }
+              ],
               'fleet.drain': { description: 'It is past draining.' },
               'fleet.stop': { description: 'It is stopping already.' }
             }
@@ -708,6 +743,10 @@ function stopped({ workerId }: WorkerReport): FleetFact {
 
 function unresponsive({ workerId }: WorkerReport): FleetFact {
   return { type: 'worker.unresponsive', workerId };
+}
+
+function unfit({ workerId, problem }: WorkerReport): FleetFact {
+  return { type: 'worker.unfit', workerId, problem: problem ?? 'unknown' };
 }
 
 function lost({ workerId, problem }: WorkerReport): FleetFact {

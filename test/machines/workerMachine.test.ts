@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import {
   workerIdOf,
   workerMachine,
+  type Joining,
   type WorkerContext,
   type WorkerEvent,
   type WorkerInput,
@@ -48,6 +49,8 @@ const events = {
   'worker.drain': { type: 'worker.drain' },
   'worker.retire': { type: 'worker.retire' },
   'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] },
+  'worker.joined': { type: 'worker.joined', joining: joining(), isBusy: false },
+  'worker.left': { type: 'worker.left', taken: 1, completed: 2, failed: 3 },
   'attempts.begun': { type: 'attempts.begun' },
   'attempts.ended': ended(1),
   'heartbeat.missed': { type: 'heartbeat.missed' },
@@ -450,9 +453,13 @@ describe('workerIdOf', () => {
     [2, 'worker-1.2'],
     [10, 'worker-1.10']
   ])('names incarnation %d of a slot %s', (incarnation, id) => {
-    expect(workerIdOf({ slot: 'worker-1', incarnation })).toBe(id);
+    expect(workerIdOf({ slot: 'worker-1', incarnation, joined: null })).toBe(id);
   });
 });
+
+function joining(changes: Partial<Joining> = {}): Joining {
+  return { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'], problem: null, ...changes };
+}
 
 function ended(taken: number) {
   return { type: 'attempts.ended', taken, completed: 1, failed: 0 } as const;
@@ -469,6 +476,7 @@ function contextIn(state: State): WorkerContext {
     spawnedAt: state === 'spawning' ? null : now,
     completed: 0,
     failed: 0,
+    joined: null,
     problem: state === 'error' ? 'Error: no' : null
   };
 }
@@ -486,6 +494,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     concurrency: 1,
     tasksPerWorker: null,
     tags: [],
+    types: null,
     spawnedAt: spawn.at,
     problem: null,
     ...changes

@@ -38,6 +38,7 @@ const report: Omit<WorkerReport, 'type'> = {
   concurrency: 1,
   tasksPerWorker: null,
   tags: [],
+  types: null,
   spawnedAt: null,
   problem: null
 };
