@@ -91,6 +91,8 @@ export interface TurnSummary {
   readonly more: boolean;
   /** Attempts that workers hold. */
   readonly held: number;
+  /** These workers are elsewhere, and go on without the fleet. */
+  readonly goesOn?: boolean;
 }
 
 /** Events of the alarm actor. */
@@ -137,8 +139,7 @@ export const fleetMachine = setup({
     wasPaused: (_, params: Recovered) => params.fleet?.paused === true,
     hasMore: (_, params: TurnSummary) => params.more,
     isDrained: (_, params: TurnSummary) => params.held === 0 && !params.more,
-    /** Port. Whether the fleet may end although workers hold attempts: these are elsewhere, and go on. */
-    isLeaving: (_, _params: TurnSummary) => false,
+    isLeaving: (_, params: TurnSummary) => params.goesOn === true && !params.more,
     isOpen: or([stateIn({ operation: 'running' }), stateIn({ operation: 'paused' })]),
     isTakingTasks: or([
       stateIn({ operation: 'recovering' }),

@@ -6,8 +6,7 @@ import {
   type AlarmEvent,
   type FleetEvent,
   type FleetRef,
-  type FleetSnapshot,
-  type TurnSummary
+  type FleetSnapshot
 } from '../machines/fleetMachine.ts';
 import { noTags } from '../machines/tags.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
@@ -224,9 +223,6 @@ export function createFleet(
         spawnAutoscaler: () => {},
         releaseAttempts: () => {}
       })
-    },
-    guards: {
-      ...(executor.isRemote && { isLeaving: (_: unknown, { more }: TurnSummary) => !more })
     }
   });
   return { machine, journal };

@@ -505,7 +505,8 @@ export class Journal {
     this.#agents.tellResults();
     this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
     this.#isAwake = this.#isCalled;
-    this.#send({ type: 'turn.committed', more: this.#isCalled, held: activeTasks(head.stats.counts) });
+    const held = activeTasks(head.stats.counts);
+    this.#send({ type: 'turn.committed', more: this.#isCalled, held, goesOn: this.#isRemote });
   }
 
   /** After what is under way: lets input gather, and lets input and output through. */

@@ -60,11 +60,12 @@ const events = {
 
 /** Where each state goes. An event that is not named keeps the state. */
 const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
-  spawning: { 'worker.drain': 'stopping' },
+  spawning: { 'worker.drain': 'stopping', 'worker.left': 'stopping' },
   idle: {
     'attempts.begun': 'busy',
     'worker.drain': 'stopping',
     'worker.retire': 'recycling',
+    'worker.left': 'stopping',
     'heartbeat.missed': 'unresponsive',
     'worker.died': 'error'
   },
@@ -72,6 +73,7 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
     'attempts.ended': 'idle',
     'worker.drain': 'draining',
     'worker.retire': 'retiring',
+    'worker.left': 'stopping',
     'heartbeat.missed': 'unresponsive',
     'worker.died': 'recycling'
   },
@@ -79,14 +81,25 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
     'heartbeat.heard': 'busy',
     'worker.drain': 'draining',
     'worker.retire': 'retiring',
+    'worker.left': 'stopping',
     'worker.died': 'recycling'
   },
-  draining: { 'attempts.ended': 'stopping', 'worker.start': 'busy', 'worker.died': 'stopping' },
+  draining: {
+    'attempts.ended': 'stopping',
+    'worker.start': 'busy',
+    'worker.left': 'stopping',
+    'worker.died': 'stopping'
+  },
   retiring: { 'attempts.ended': 'recycling', 'worker.drain': 'draining', 'worker.died': 'recycling' },
   recycling: { 'worker.drain': 'stopping' },
   stopping: { 'worker.start': 'recycling' },
-  stopped: { 'worker.start': 'spawning' },
-  error: { 'worker.start': 'spawning', 'worker.drain': 'stopped' }
+  stopped: { 'worker.start': 'spawning', 'worker.joined': 'spawning' },
+  error: {
+    'worker.start': 'spawning',
+    'worker.drain': 'stopped',
+    'worker.joined': 'idle',
+    'worker.left': 'stopping'
+  }
 };
 const cells = states.flatMap((from) =>
   Object.values(events).map((event) => [from, event.type, chart[from][event.type] ?? 'same'] as const)
@@ -113,6 +126,66 @@ describe('workerMachine transitions', () => {
     [1, 1, 'recycling']
   ])('busy, with tasksPerWorker %s and %d taken, goes to %s', (tasksPerWorker, taken, to) => {
     expect(step('busy', ended(taken), { tasksPerWorker }).value).toBe(to);
+  });
+});
+
+describe('workerMachine, whose worker has come by itself', () => {
+  const joined = { workerId: 'host-a', types: ['work'] };
+
+  it.each<[from: State, event: WorkerEvent, to: State]>([
+    ['idle', events['worker.died'], 'stopping'],
+    ['busy', events['worker.died'], 'stopping'],
+    ['unresponsive', events['worker.died'], 'stopping'],
+    ['error', events['worker.died'], 'stopping'],
+    ['error', events['worker.drain'], 'draining'],
+    ['idle', unfit(), 'error'],
+    ['busy', unfit(), 'error'],
+    ['error', unfit(), 'error'],
+    ['error', { ...events['worker.joined'], isBusy: true }, 'busy']
+  ])('%s on $type goes to %s', (from, event, to) => {
+    expect(step(from, event, { joined }).value).toBe(to);
+  });
+
+  it('is known by its own id, offers what it said, and is made by nobody', async () => {
+    const { worker, reports, starts, reached } = startWorker({ joining: joining() });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    expect(reports()).toEqual([
+      report('worker.ready', { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'] })
+    ]);
+    worker.send({ type: 'worker.joined', joining: joining({ concurrency: 9 }), isBusy: false });
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.offering', concurrency: 9 });
+  });
+
+  it('is in error while it has a problem, which is forgotten with that', async () => {
+    const { worker, reports, starts, reached } = startWorker({ joining: joining({ problem: 'too old' }) });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('error');
+    expect(reports()).toMatchObject([{ type: 'worker.unfit', workerId: 'host-a', problem: 'too old' }]);
+    worker.send({ type: 'worker.joined', joining: joining(), isBusy: false });
+    expect(worker.getSnapshot()).toMatchObject({ value: 'idle', context: { problem: null } });
+  });
+
+  it('that cannot take tasks any more is in error when it is heard', () => {
+    const silent = step('unresponsive', unfit(), { joined });
+    expect(silent.value).toBe('unresponsive');
+    const heard = transition(workerMachine, silent, { type: 'heartbeat.heard', isBusy: true })[0];
+    expect(heard.value).toBe('error');
+  });
+
+  it('leaves the place to the next one', async () => {
+    const { worker, reports, starts, stops, reached } = startWorker({ joining: joining() });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    worker.send(events['worker.left']);
+    stops[0]!.resolve();
+    await reached('stopped');
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.stopped', workerId: 'host-a' });
+    expect(worker.getSnapshot().context.joined).toBeNull();
+    worker.send({ type: 'worker.joined', joining: joining({ workerId: 'host-b' }), isBusy: false });
+    starts[1]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.ready', slot: 'worker-1', workerId: 'host-b' });
   });
 });
 
@@ -401,6 +474,7 @@ describe('workerMachine', () => {
       spawnedAt: null,
       completed: 10,
       failed: 3,
+      joined: null,
       problem: null
     });
     expect(starts[0]!.workerId).toBe('worker-1.5');
@@ -459,6 +533,10 @@ describe('workerIdOf', () => {
 
 function joining(changes: Partial<Joining> = {}): Joining {
   return { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'], problem: null, ...changes };
+}
+
+function unfit(): WorkerEvent {
+  return { type: 'worker.joined', joining: joining({ problem: 'too old' }), isBusy: false };
 }
 
 function ended(taken: number) {

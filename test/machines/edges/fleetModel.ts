@@ -56,13 +56,24 @@ export const fleetModel = modelOf(fleetMachine, {
     'turn.committed': [
       { more: false, held: 0 },
       { more: true, held: 1 },
-      { more: false, held: 1 }
+      { more: false, held: 1 },
+      { more: false, held: 1, goesOn: true }
     ],
     'commit.failed': [{ problem: { code: 'ERR_STORE_FULL', message: 'no space' } }],
     'alarm.rang': [{}],
     'deadline.changed': [{ delayMs: 5 }],
     'facts.released': [{ facts: [{ type: 'store.recovered' }] }],
     'workers.adjust': [{}],
+    'workers.joined': [
+      {
+        workers: [
+          {
+            slot: 'worker-1',
+            joining: { workerId: 'host-a', concurrency: 1, tags: [], types: [], problem: null }
+          }
+        ]
+      }
+    ],
     'workers.scale': [{ count: 1 }],
     'scaling.decided': [{ from: 1, to: 1 }],
     'config.update': [{ config: { maxRetries: 9 } }],
@@ -74,6 +85,7 @@ export const fleetModel = modelOf(fleetMachine, {
     'worker.withdrawn': [report],
     'worker.stopped': [report],
     'worker.unresponsive': [report],
+    'worker.unfit': [report],
     'worker.lost': [report],
     'worker.broken': [report],
     'batch.submit': [
