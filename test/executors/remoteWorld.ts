@@ -110,11 +110,24 @@ export class RemoteWorld {
 
   /** What connects it breaks: it goes on alone. */
   cutOff(workerId: string): void {
-    this.#workers.get(workerId)!.isReachable = false;
+    this.#setReachable(workerId, false);
   }
 
   reconnect(workerId: string): void {
-    this.#workers.get(workerId)!.isReachable = true;
+    this.#setReachable(workerId, true);
+  }
+
+  isReachable(workerId: string): boolean {
+    return this.#workers.get(workerId)?.isReachable === true;
+  }
+
+  /** Whether an attempt is in a worker, or on the way to it. */
+  has(ref: AttemptRef): boolean {
+    return this.#jobs.has(keyOf(ref));
+  }
+
+  get dispatchedRefs(): readonly string[] {
+    return this.dispatched.map((told) => told.split(' ')[0]!);
   }
 
   /** What a worker has, and what is on the way to it. */
@@ -148,6 +161,11 @@ export class RemoteWorld {
   /** Says something that a worker has said before, or somebody else in its name. */
   get reports(): ExecutorReports | null {
     return this.#reports;
+  }
+
+  #setReachable(workerId: string, isReachable: boolean): void {
+    const worker = this.#workers.get(workerId);
+    if (worker !== undefined) worker.isReachable = isReachable;
   }
 
   #end(workerId: string): void {

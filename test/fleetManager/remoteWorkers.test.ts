@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConflictError, ValidationError, type FleetFact, type FleetManagerOptions } from '../../src/index.ts';
 import { failed, RemoteWorld } from '../executors/remoteWorld.ts';
-import { faultyStore, settled, startFleet, type TestFleet } from '../harness.ts';
+import { faultyStore, gate, settled, startFleet, type TestFleet } from '../harness.ts';
 
 type Work = { work: (data: unknown) => unknown; other: (data: unknown) => unknown };
 
@@ -274,15 +274,22 @@ describe('a task for workers elsewhere', () => {
     expect(world.abortOf(attempt!)).toBe('timeout');
   });
 
-  it('whose begin is not committed at once loses nothing of its time', async () => {
+  it('has its time from when its begin is durable: that of the commit is not charged to it', async () => {
     const { store, next } = faultyStore();
     const { fleet, world, clock } = await startRemote({ store });
     world.join('host-a');
     const { key } = await fleet.submitAsync('work', null, { timeoutMs: 1_000, maxRetries: 0 });
     await settled();
-    next(() => Promise.reject(new Error('away')));
+    const slow = gate();
+    next(async (write) => {
+      await slow.promise;
+      return write();
+    });
     world.begin(world.heldBy('host-a')[0]!);
-    await clock.advance(100);
+    await settled();
+    await clock.advance(800);
+    slow.open();
+    await settled();
     await clock.advance(999);
     expect(await statusesOf(fleet, [key])).toEqual(['running']);
     await clock.advance(1);
@@ -486,6 +493,23 @@ describe('a fleet with workers elsewhere', () => {
       { status: 'queued', attempts: 1 }
     ]);
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 1 });
+  });
+
+  it('that crashes finds a worker busy with what it holds: when that drains, it is waited for', async () => {
+    const process = await startRemote();
+    const { world } = process;
+    world.join('host-a', { concurrency: 2 });
+    const [key] = await submit(process.fleet, 1);
+    await process.crash();
+    const { fleet } = await process.restart({ executor: world.executor() });
+    await settled();
+    world.drain('host-a');
+    await settled();
+    expect(await fleet.getWorkers()).toMatchObject([{ status: 'draining', taskIds: [key] }]);
+    world.settle(world.heldBy('host-a')[0]!);
+    expect(await fleet.waitFor(key!)).toBe('done');
+    await settled();
+    expect(await fleet.getWorkers()).toEqual([]);
   });
 
   it('that crashes loses in time what a worker holds that never comes back', async () => {
