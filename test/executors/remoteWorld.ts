@@ -147,6 +147,12 @@ export class RemoteWorld {
     if (isTold) this.#reports?.started(ref);
   }
 
+  /** Gives an attempt back that has not begun. */
+  giveBack(ref: AttemptRef): void {
+    this.#jobs.delete(keyOf(ref));
+    this.#reports?.returned(ref);
+  }
+
   /** Ends an attempt. The outcome is kept until a fleet has confirmed it. */
   settle(ref: AttemptRef, outcome: Outcome = done): void {
     const key = keyOf(ref);

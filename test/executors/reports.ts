@@ -32,9 +32,23 @@ export class RecordedReports implements ExecutorReports {
   }
 
   /** The first of a kind, of one task where that is given: it may have been told already. */
-  async first<TType extends Told['type']>(type: TType, seq?: number): Promise<ToldOf<TType>> {
+  first<TType extends Told['type']>(type: TType, seq?: number): Promise<ToldOf<TType>> {
+    return this.until(type, (told) => seq === undefined || ('seq' in told && told.seq === seq));
+  }
+
+  /** The first of a kind that is meant: it may have been told already. */
+  async until<TType extends Told['type']>(
+    type: TType,
+    isMeant: (told: ToldOf<TType>) => boolean
+  ): Promise<ToldOf<TType>> {
+    const isOfType = (told: Told): told is ToldOf<TType> => told.type === type;
+    return (await this.untilAny((told) => isOfType(told) && isMeant(told))) as ToldOf<TType>;
+  }
+
+  /** The first of any kind that is meant: it may have been told already. */
+  async untilAny(isMeant: (told: Told) => boolean): Promise<Told> {
     for (;;) {
-      const found = this.of(type).find((told) => seq === undefined || ('seq' in told && told.seq === seq));
+      const found = this.all.find(isMeant);
       if (found) return found;
       await new Promise<void>((resolve) => this.#listeners.add(resolve));
     }
