@@ -70,8 +70,6 @@ export type WorkerEvent =
   // Facts, told to the worker
   /** A process elsewhere has come to fill the place, or says something else of itself. `isBusy`: it holds an attempt. */
   | { readonly type: 'worker.joined'; readonly joining: Joining; readonly isBusy: boolean }
-  /** It has ended as it was asked to. What it held is rescued. */
-  | ({ readonly type: 'worker.left' } & WorkDone)
   | { readonly type: 'attempts.begun' }
   /**
    * `successor`: the worker that follows if this was the last task of this one, where nothing has to be cleaned up or made.
@@ -280,7 +278,6 @@ export const workerMachine = setup({
       },
       on: {
         'worker.joined': { actions: { type: 'recordJoining', params: ({ event }) => event } },
-        'worker.left': 'stopping',
         'worker.drain': 'stopping',
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
@@ -303,10 +300,6 @@ export const workerMachine = setup({
             ]
           }
         ],
-        'worker.left': {
-          target: 'stopping',
-          actions: { type: 'recordWork', params: ({ event }) => event }
-        },
         'heartbeat.missed': {
           target: 'unresponsive',
           actions: { type: 'report', params: { type: 'worker.unresponsive' } }
@@ -382,10 +375,6 @@ export const workerMachine = setup({
             ]
           }
         ],
-        'worker.left': {
-          target: 'stopping',
-          actions: { type: 'recordWork', params: ({ event }) => event }
-        },
         'heartbeat.missed': {
           target: 'unresponsive',
           actions: { type: 'report', params: { type: 'worker.unresponsive' } }
@@ -431,11 +420,6 @@ export const workerMachine = setup({
       on: {
         'heartbeat.heard': [
           {
-            description: 'It has said meanwhile that it cannot take tasks.',
-            guard: 'hasProblem',
-            target: 'error'
-          },
-          {
             guard: { type: 'isBusy', params: ({ event }) => event },
             target: 'busy',
             actions: { type: 'report', params: { type: 'worker.offering' } }
@@ -446,11 +430,14 @@ export const workerMachine = setup({
           description: 'By their timeouts: it has said nothing.',
           actions: { type: 'recordWork', params: ({ event }) => event }
         },
-        'worker.joined': { actions: { type: 'recordJoining', params: ({ event }) => event } },
-        'worker.left': {
-          target: 'stopping',
-          actions: { type: 'recordWork', params: ({ event }) => event }
-        },
+        'worker.joined': [
+          {
+            guard: { type: 'isUnfit', params: ({ event }) => event },
+            target: 'error',
+            actions: { type: 'recordJoining', params: ({ event }) => event }
+          },
+          { actions: { type: 'recordJoining', params: ({ event }) => event } }
+        ],
         'worker.died': [
           {
             description: 'Nobody but itself can bring it back.',
@@ -485,10 +472,6 @@ export const workerMachine = setup({
       description: 'Finishes what it holds, takes nothing new, then stops.',
       on: {
         'attempts.ended': {
-          target: 'stopping',
-          actions: { type: 'recordWork', params: ({ event }) => event }
-        },
-        'worker.left': {
           target: 'stopping',
           actions: { type: 'recordWork', params: ({ event }) => event }
         },
@@ -619,10 +602,6 @@ export const workerMachine = setup({
         ],
         'attempts.ended': {
           description: 'What a process elsewhere held when it said that it cannot take more.',
-          actions: { type: 'recordWork', params: ({ event }) => event }
-        },
-        'worker.left': {
-          target: 'stopping',
           actions: { type: 'recordWork', params: ({ event }) => event }
         },
         'worker.died': {

@@ -93,7 +93,7 @@ export class WorkerHealth {
   lose(workerId: string, reason: string): void {
     const place = this.#options.ledger.roster.get(workerId);
     if (place === undefined) return;
-    this.#end(place, place.slot, { type: 'worker.died', problem: reason, ...workDoneOf(place) }, reason);
+    this.#end(place, place.slot, [{ type: 'worker.died', problem: reason, ...workDoneOf(place) }], reason);
   }
 
   /** A remote worker has ended as it was asked to: what it still held is queued again. @param slot - Its place, if it had one. */
@@ -101,14 +101,15 @@ export class WorkerHealth {
     const place = this.#options.ledger.roster.get(workerId);
     if (place !== undefined) {
       const reason = `Worker ${workerId} ended, and had not finished it`;
-      this.#end(place, slot ?? place.slot, { type: 'worker.left', ...workDoneOf(place) }, reason);
+      const ended: WorkerEvent = { type: 'attempts.ended', ...workDoneOf(place) };
+      this.#end(place, slot ?? place.slot, [{ type: 'worker.drain' }, ended], reason);
     } else if (slot !== undefined) {
-      this.#options.tell(slot, { type: 'worker.left', taken: 0, completed: 0, failed: 0 });
+      this.#options.tell(slot, { type: 'worker.drain' });
     }
   }
 
-  /** @param slot - Whose actor is told with `event`. */
-  #end(place: Place, slot: string, event: WorkerEvent, reason: string): void {
+  /** @param slot - Whose actor is told with `events`. */
+  #end(place: Place, slot: string, events: readonly WorkerEvent[], reason: string): void {
     const { ledger, collect, tell } = this.#options;
     const { workerId } = place;
     this.#looks.delete(workerId);
@@ -116,7 +117,7 @@ export class WorkerHealth {
     const held: AttemptRef[] = [...place.attempts];
     for (const attempt of ledger.lingering.values()) if (attempt.workerId === workerId) held.push(attempt);
     ledger.roster.setAccepting(workerId, false);
-    tell(slot, event);
+    for (const event of events) tell(slot, event);
     for (const { seq, attempt } of held) collect({ type: 'attempt.lost', seq, attempt, reason });
   }
 

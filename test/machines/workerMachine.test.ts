@@ -50,7 +50,6 @@ const events = {
   'worker.retire': { type: 'worker.retire' },
   'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] },
   'worker.joined': { type: 'worker.joined', joining: joining(), isBusy: false },
-  'worker.left': { type: 'worker.left', taken: 1, completed: 2, failed: 3 },
   'attempts.begun': { type: 'attempts.begun' },
   'attempts.ended': ended(1),
   'heartbeat.missed': { type: 'heartbeat.missed' },
@@ -60,12 +59,11 @@ const events = {
 
 /** Where each state goes. An event that is not named keeps the state. */
 const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
-  spawning: { 'worker.drain': 'stopping', 'worker.left': 'stopping' },
+  spawning: { 'worker.drain': 'stopping' },
   idle: {
     'attempts.begun': 'busy',
     'worker.drain': 'stopping',
     'worker.retire': 'recycling',
-    'worker.left': 'stopping',
     'heartbeat.missed': 'unresponsive',
     'worker.died': 'error'
   },
@@ -73,7 +71,6 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
     'attempts.ended': 'idle',
     'worker.drain': 'draining',
     'worker.retire': 'retiring',
-    'worker.left': 'stopping',
     'heartbeat.missed': 'unresponsive',
     'worker.died': 'recycling'
   },
@@ -81,13 +78,11 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
     'heartbeat.heard': 'busy',
     'worker.drain': 'draining',
     'worker.retire': 'retiring',
-    'worker.left': 'stopping',
     'worker.died': 'recycling'
   },
   draining: {
     'attempts.ended': 'stopping',
     'worker.start': 'busy',
-    'worker.left': 'stopping',
     'worker.died': 'stopping'
   },
   retiring: { 'attempts.ended': 'recycling', 'worker.drain': 'draining', 'worker.died': 'recycling' },
@@ -97,8 +92,7 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
   error: {
     'worker.start': 'spawning',
     'worker.drain': 'stopped',
-    'worker.joined': 'idle',
-    'worker.left': 'stopping'
+    'worker.joined': 'idle'
   }
 };
 const cells = states.flatMap((from) =>
@@ -140,6 +134,7 @@ describe('workerMachine, whose worker has come by itself', () => {
     ['error', events['worker.drain'], 'draining'],
     ['idle', unfit(), 'error'],
     ['busy', unfit(), 'error'],
+    ['unresponsive', unfit(), 'error'],
     ['error', unfit(), 'error'],
     ['error', { ...events['worker.joined'], isBusy: true }, 'busy']
   ])('%s on $type goes to %s', (from, event, to) => {
@@ -166,18 +161,11 @@ describe('workerMachine, whose worker has come by itself', () => {
     expect(worker.getSnapshot()).toMatchObject({ value: 'idle', context: { problem: null } });
   });
 
-  it('that cannot take tasks any more is in error when it is heard', () => {
-    const silent = step('unresponsive', unfit(), { joined });
-    expect(silent.value).toBe('unresponsive');
-    const heard = transition(workerMachine, silent, { type: 'heartbeat.heard', isBusy: true })[0];
-    expect(heard.value).toBe('error');
-  });
-
   it('leaves the place to the next one', async () => {
     const { worker, reports, starts, stops, reached } = startWorker({ joining: joining() });
     starts[0]!.resolve({ at: now, tags: [] });
     await reached('idle');
-    worker.send(events['worker.left']);
+    worker.send(events['worker.drain']);
     stops[0]!.resolve();
     await reached('stopped');
     expect(reports().at(-1)).toMatchObject({ type: 'worker.stopped', workerId: 'host-a' });

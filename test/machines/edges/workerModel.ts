@@ -17,7 +17,6 @@ export const workerModel = modelOf(workerMachine, {
       { joining, isBusy: true },
       { joining: { ...joining, problem: 'too old' }, isBusy: false }
     ],
-    'worker.left': [{ taken: 1, completed: 1, failed: 0 }],
     'attempts.begun': [{}],
     'attempts.ended': [
       { taken: 1, completed: 1, failed: 0 },
@@ -36,7 +35,6 @@ export const workerModel = modelOf(workerMachine, {
     'worker.drain': ['spawning', 'idle', 'busy', 'unresponsive', 'retiring', 'recycling', 'error'],
     'worker.start': ['draining', 'stopping', 'stopped', 'error'],
     'worker.died': ['idle', 'busy', 'unresponsive', 'draining', 'retiring'],
-    'worker.left': ['spawning', 'idle', 'busy', 'unresponsive', 'draining', 'error'],
     'attempts.ended': ['busy', 'unresponsive', 'draining', 'retiring']
   }
 });
