@@ -54,7 +54,7 @@ export interface ExecutorReports {
 
   /** A remote worker has begun an attempt that it was given: its timeout is armed now. */
   started(attempt: AttemptRef): void;
-  /** A remote worker is there, or says something else of itself than before. */
+  /** A remote worker is there, or says something else of itself than before. @throws {ValidationError} for what none can say. */
   joined(worker: JoinedWorker): void;
   /** It takes nothing more; what it holds goes on. */
   draining(workerId: string): void;

@@ -38,7 +38,7 @@ export function stepTurn(turn: Turn, ledger: Ledger, inputs: readonly TurnInput[
 function takeIn(turn: Turn, ledger: Ledger, input: TurnInput): void {
   switch (input.type) {
     case 'attempt.started':
-      return void startAttempt(turn, input);
+      return startAttempt(turn, input);
     case 'attempt.settled':
       return settleAttempt(turn, ledger, input);
     case 'attempt.lost':
