@@ -63,6 +63,12 @@ export type FleetFact =
       readonly taskType: string;
     }
   | {
+      /** Tasks of this type and with these tags wait: no remote worker that is there can take them. Told once. */
+      readonly type: 'tasks.unroutable';
+      readonly taskType: string;
+      readonly tags: readonly string[];
+    }
+  | {
       /** `reason`: its queue was long, or workers had nothing to do; or somebody set the number, or the limits. */
       readonly type: 'workers.scaled';
       readonly from: number;
@@ -83,7 +89,9 @@ export type FleetFact =
   | { readonly type: 'worker.stopped'; readonly workerId: string }
   /** It has not answered for two heartbeats, and takes nothing new until it does. */
   | { readonly type: 'worker.unresponsive'; readonly workerId: string }
-  /** It died, stayed silent, or could not be made. Another one follows it; what it held is queued again. */
+  /** A remote worker is there and is given nothing, such as one that speaks another version of the protocol. */
+  | { readonly type: 'worker.unfit'; readonly workerId: string; readonly problem: string }
+  /** It died, stayed silent, or could not be made. Another one follows it, unless it is remote; what it held is queued again. */
   | { readonly type: 'worker.lost'; readonly workerId: string; readonly problem: string }
   | { readonly type: 'store.unavailable'; readonly code: string; readonly message: string }
   | { readonly type: 'store.recovered' }
@@ -106,6 +114,7 @@ export const factTypes = [
   'task.log',
   'task.detachedError',
   'handler.missing',
+  'tasks.unroutable',
   'workers.scaled',
   'schedule.fired',
   'schedule.skipped',
@@ -113,6 +122,7 @@ export const factTypes = [
   'worker.spawned',
   'worker.stopped',
   'worker.unresponsive',
+  'worker.unfit',
   'worker.lost',
   'store.unavailable',
   'store.recovered',

@@ -21,7 +21,7 @@ import type { FleetFact } from './fleetFact.ts';
 import { problemOf, type Problem } from './problem.ts';
 import { tagsOfSlot } from './tags.ts';
 import type { Json } from './task.ts';
-import { workerMachine, type WorkerContext, type WorkerReport } from './workerMachine.ts';
+import { workerMachine, type Joining, type WorkerContext, type WorkerReport } from './workerMachine.ts';
 import { planSlots, slotNumber, wantedSlots } from './workerSlots.ts';
 
 /** Persisted with the snapshot, so plain JSON only. Tasks and batches are rows of the ledger, not of this. */
@@ -75,6 +75,8 @@ export type FleetEvent =
   | { readonly type: 'deadline.changed'; readonly delayMs: number | null }
   /** `spare`: slots that hold nothing and are parked before any other, if some have to be. */
   | { readonly type: 'workers.adjust'; readonly spare?: readonly string[] }
+  /** Workers have come by themselves, and no place of others is empty: these are to be made for them. */
+  | { readonly type: 'workers.joined'; readonly workers: readonly JoinedPlace[] }
   | { readonly type: 'alarm.rang' }
   | { readonly type: 'journal.closed' }
   /** Another process owns the fleet, or may: nothing of this one counts any more. */
@@ -83,12 +85,20 @@ export type FleetEvent =
   | WorkerReport
   | AutoscalerReport;
 
+/** A place that is made for a worker that has come by itself. */
+export interface JoinedPlace {
+  readonly slot: string;
+  readonly joining: Joining;
+}
+
 /** What is left to do after a turn. */
 export interface TurnSummary {
   /** Inputs wait for another turn. */
   readonly more: boolean;
   /** Attempts that workers hold. */
   readonly held: number;
+  /** These workers are elsewhere, and go on without the fleet. */
+  readonly goesOn?: boolean;
 }
 
 /** Events of the alarm actor. */
@@ -140,6 +150,7 @@ export const fleetMachine = setup({
     wasPaused: (_, params: Recovered) => params.fleet?.paused === true,
     hasMore: (_, params: TurnSummary) => params.more,
     isDrained: (_, params: TurnSummary) => params.held === 0 && !params.more,
+    isLeaving: (_, params: TurnSummary) => params.goesOn === true && !params.more,
     isOpen: or([stateIn({ operation: 'running' }), stateIn({ operation: 'paused' })]),
     isTakingTasks: or([
       stateIn({ operation: 'recovering' }),
@@ -262,6 +273,20 @@ export const fleetMachine = setup({
         });
       }
       return { slots, parked, formerWorkers: former };
+    }),
+    /** Those that have come at once in one `assign`. */
+    spawnJoined: assign(({ context, spawn }, params: { workers: readonly JoinedPlace[] }) => {
+      const former = { ...context.formerWorkers };
+      for (const { slot, joining } of params.workers) {
+        const { concurrency, tags } = joining;
+        const restored = former[slot] ?? null;
+        delete former[slot];
+        spawn('worker', {
+          id: slot,
+          input: { slot, concurrency, tasksPerWorker: null, tags, restored, joining }
+        });
+      }
+      return { slots: context.slots + params.workers.length, formerWorkers: former };
     }),
     setAlarm: sendTo('alarm', (_, params: { delayMs: number | null }) => ({
       type: 'alarm.set',
@@ -435,6 +460,7 @@ export const fleetMachine = setup({
           'instructWorkers'
         ]
       },
+      'workers.joined': { actions: { type: 'spawnJoined', params: ({ event }) => event } },
       'scaling.decided': {
         description: 'The autoscaler wants another number of workers; it counts once it is durable.',
         guard: 'isOpen',
@@ -462,6 +488,12 @@ export const fleetMachine = setup({
         actions: [
           { type: 'recordReport', params: ({ event }) => ({ report: event }) },
           { type: 'emitFacts', params: ({ event }) => ({ facts: [unresponsive(event)] }) }
+        ]
+      },
+      'worker.unfit': {
+        actions: [
+          { type: 'recordReport', params: ({ event }) => ({ report: event }) },
+          { type: 'emitFacts', params: ({ event }) => ({ facts: [unfit(event)] }) }
         ]
       },
       'worker.lost': {
@@ -613,10 +645,14 @@ export const fleetMachine = setup({
               target: 'closing'
             },
             on: {
-              'turn.committed': {
-                guard: { type: 'isDrained', params: ({ event }) => event },
-                target: 'closing'
-              },
+              'turn.committed': [
+                { guard: { type: 'isDrained', params: ({ event }) => event }, target: 'closing' },
+                {
+                  description: 'What runs elsewhere goes on.',
+                  guard: { type: 'isLeaving', params: ({ event }) => event },
+                  target: 'closing'
+                }
+              ],
               'fleet.drain': { description: 'It is past draining.' },
               'fleet.stop': { description: 'It is stopping already.' }
             }
@@ -755,6 +791,10 @@ function stopped({ workerId }: WorkerReport): FleetFact {
 
 function unresponsive({ workerId }: WorkerReport): FleetFact {
   return { type: 'worker.unresponsive', workerId };
+}
+
+function unfit({ workerId, problem }: WorkerReport): FleetFact {
+  return { type: 'worker.unfit', workerId, problem: problem ?? 'unknown' };
 }
 
 function lost({ workerId, problem }: WorkerReport): FleetFact {

@@ -20,7 +20,27 @@ export interface WorkerContext {
   /** Attempts of this slot that completed, and that failed or timed out, up to when it was last idle. */
   readonly completed: number;
   readonly failed: number;
-  /** Why the worker could not be made, or died while it was idle; `null` outside `error`. */
+  /** The process elsewhere that has come to fill the place; `null`: the fleet makes its worker, or the place is empty. */
+  readonly joined: JoinedProcess | null;
+  /** Why the worker could not be made, died while it was idle, or takes nothing; `null` unless it is in `error`, or is about to be. */
+  readonly problem: string | null;
+}
+
+/** What a worker that has come by itself is known by, and what it can do. */
+export interface JoinedProcess {
+  readonly workerId: string;
+  /** Task types that it has handlers for. */
+  readonly types: readonly string[];
+}
+
+/** What a process elsewhere says of itself when it comes, and when something of that changes. */
+export interface Joining {
+  readonly workerId: string;
+  /** Attempts at once. Integer >= 1. */
+  readonly concurrency: number;
+  readonly tags: readonly string[];
+  readonly types: readonly string[];
+  /** Why it is given nothing; `null`: it takes tasks. */
   readonly problem: string | null;
 }
 
@@ -32,6 +52,8 @@ export interface WorkerInput {
   readonly tags: readonly string[];
   /** Context of the slot's last snapshot, from which it goes on as the next incarnation; `null`: a new slot. */
   readonly restored: WorkerContext | null;
+  /** The process that has come to fill the place; absent: the fleet makes its worker. */
+  readonly joining?: Joining;
 }
 
 export type WorkerEvent =
@@ -46,6 +68,8 @@ export type WorkerEvent =
       readonly tags: readonly string[];
     }
   // Facts, told to the worker
+  /** A process elsewhere has come to fill the place, or says something else of itself. `isBusy`: it holds an attempt. */
+  | { readonly type: 'worker.joined'; readonly joining: Joining; readonly isBusy: boolean }
   | { readonly type: 'attempts.begun' }
   /**
    * `successor`: the worker that follows if this was the last task of this one, where nothing has to be cleaned up or made.
@@ -72,13 +96,14 @@ export interface WorkDone {
 export interface WorkerReport {
   /**
    * `ready`: a worker was made. `offering`: it takes tasks, under these limits. `unresponsive`: it takes none until
-   * it offers room again. `lost`: it died.
+   * it offers room again. `unfit`: it is there, and takes none. `lost`: it died.
    */
   readonly type:
     | 'worker.ready'
     | 'worker.offering'
     | 'worker.withdrawn'
     | 'worker.unresponsive'
+    | 'worker.unfit'
     | 'worker.lost'
     | 'worker.stopped'
     | 'worker.broken';
@@ -89,9 +114,11 @@ export interface WorkerReport {
   readonly tasksPerWorker: number | null;
   /** What it offers in all: it takes tasks whose tags are all among these. */
   readonly tags: readonly string[];
+  /** Task types that it has handlers for; `null`: all that the fleet has. */
+  readonly types: readonly string[] | null;
   /** When it was ready, epoch ms; `null` before. */
   readonly spawnedAt: number | null;
-  /** Why it could not be made, or died; `null` unless broken or lost. */
+  /** Why it could not be made, died, or takes nothing; `null` unless broken, lost or unfit. */
   readonly problem: string | null;
 }
 
@@ -111,8 +138,9 @@ export function offeredTags({ slotTags, ownTags }: WorkerContext): readonly stri
   return unionOfTags(slotTags, ownTags);
 }
 
-/** The id that tasks and results carry: a replaced worker is another worker. */
-export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation'>): string {
+/** The id that tasks and results carry: a replaced worker is another worker, and one that came by itself brought its own. */
+export function workerIdOf(worker: Pick<WorkerContext, 'slot' | 'incarnation' | 'joined'>): string {
+  if (worker.joined !== null) return worker.joined.workerId;
   return worker.incarnation === 1 ? worker.slot : `${worker.slot}.${worker.incarnation}`;
 }
 
@@ -125,6 +153,7 @@ export function reportOf(context: WorkerContext, type: WorkerReport['type']): Wo
     concurrency: context.concurrency,
     tasksPerWorker: context.tasksPerWorker,
     tags: offeredTags(context),
+    types: context.joined?.types ?? null,
     spawnedAt: context.spawnedAt,
     problem: context.problem
   };
@@ -137,6 +166,9 @@ export function reportOf(context: WorkerContext, type: WorkerReport['type']): Wo
  * handler (the executor does) and never decides which task comes next (the turn does): it offers room, and is
  * told when it becomes busy and when it is idle again. A stopped worker is parked, not destroyed, because stopping an actor costs
  * its parent a copy of all its children.
+ *
+ * A process elsewhere fills a place when it joins and leaves it empty when it is gone: it is neither made nor replaced, and
+ * the place is the next one's.
  */
 export const workerMachine = setup({
   types: {} as { context: WorkerContext; events: WorkerEvent; input: WorkerInput },
@@ -153,7 +185,12 @@ export const workerMachine = setup({
   guards: {
     isSpent: ({ context }, params: WorkDone) => isSpent(context, params),
     isSucceeded: ({ context }, params: Ended) => params.successor !== undefined && isSpent(context, params),
-    isBusy: (_, params: { isBusy: boolean }) => params.isBusy
+    isBusy: (_, params: { isBusy: boolean }) => params.isBusy,
+    hasJoined: ({ context }) => context.joined !== null,
+    hasProblem: ({ context }) => context.problem !== null,
+    isUnfit: (_, params: { joining: Joining }) => params.joining.problem !== null,
+    isFitAndBusy: (_, params: { joining: Joining; isBusy: boolean }) =>
+      params.joining.problem === null && params.isBusy
   },
   actions: {
     recordWork: assign({
@@ -168,8 +205,10 @@ export const workerMachine = setup({
     recordSuccessor: assign({
       incarnation: ({ context }) => context.incarnation + 1,
       ownTags: noTags,
-      spawnedAt: null
+      spawnedAt: null,
+      joined: null
     }),
+    recordJoining: assign((_, params: { joining: Joining }) => joinedContext(params.joining)),
     recordSpawn: assign({
       spawnedAt: (_, params: WorkerSpawn) => params.at,
       ownTags: (_, params: WorkerSpawn) => params.tags
@@ -204,7 +243,9 @@ export const workerMachine = setup({
     spawnedAt: null,
     completed: input.restored?.completed ?? 0,
     failed: input.restored?.failed ?? 0,
-    problem: null
+    joined: null,
+    problem: null,
+    ...(input.joining && joinedContext(input.joining))
   }),
   initial: 'spawning',
   states: {
@@ -215,19 +256,28 @@ export const workerMachine = setup({
         id: 'startWorker',
         src: 'startWorker',
         input: ({ context }) => ({ workerId: workerIdOf(context) }),
-        onDone: {
-          target: 'idle',
-          actions: [
-            { type: 'recordSpawn', params: ({ event }) => event.output },
-            { type: 'report', params: { type: 'worker.ready' } }
-          ]
-        },
+        onDone: [
+          {
+            description: 'A process elsewhere is there, and says that it cannot take tasks.',
+            guard: 'hasProblem',
+            target: 'error',
+            actions: { type: 'recordSpawn', params: ({ event }) => event.output }
+          },
+          {
+            target: 'idle',
+            actions: [
+              { type: 'recordSpawn', params: ({ event }) => event.output },
+              { type: 'report', params: { type: 'worker.ready' } }
+            ]
+          }
+        ],
         onError: {
           target: 'error',
           actions: { type: 'recordProblem', params: ({ event }) => ({ error: event.error }) }
         }
       },
       on: {
+        'worker.joined': { actions: { type: 'recordJoining', params: ({ event }) => event } },
         'worker.drain': 'stopping',
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
@@ -237,18 +287,42 @@ export const workerMachine = setup({
       tags: ['accepting'],
       on: {
         'attempts.begun': 'busy',
+        'worker.joined': [
+          {
+            guard: { type: 'isUnfit', params: ({ event }) => event },
+            target: 'error',
+            actions: { type: 'recordJoining', params: ({ event }) => event }
+          },
+          {
+            actions: [
+              { type: 'recordJoining', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.offering' } }
+            ]
+          }
+        ],
         'heartbeat.missed': {
           target: 'unresponsive',
           actions: { type: 'report', params: { type: 'worker.unresponsive' } }
         },
-        'worker.died': {
-          description: 'No task took it down, so the next one may end as soon: made again after a pause.',
-          target: 'error',
-          actions: [
-            { type: 'recordWork', params: ({ event }) => event },
-            { type: 'recordProblem', params: ({ event }) => ({ error: event.problem }) }
-          ]
-        },
+        'worker.died': [
+          {
+            description: 'Nobody but itself can bring it back.',
+            guard: 'hasJoined',
+            target: 'stopping',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            ]
+          },
+          {
+            description: 'No task took it down, so the next one may end as soon: made again after a pause.',
+            target: 'error',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'recordProblem', params: ({ event }) => ({ error: event.problem }) }
+            ]
+          }
+        ],
         'worker.drain': {
           target: 'stopping',
           actions: { type: 'report', params: { type: 'worker.withdrawn' } }
@@ -288,18 +362,42 @@ export const workerMachine = setup({
           },
           { target: 'idle', actions: { type: 'recordWork', params: ({ event }) => event } }
         ],
+        'worker.joined': [
+          {
+            guard: { type: 'isUnfit', params: ({ event }) => event },
+            target: 'error',
+            actions: { type: 'recordJoining', params: ({ event }) => event }
+          },
+          {
+            actions: [
+              { type: 'recordJoining', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.offering' } }
+            ]
+          }
+        ],
         'heartbeat.missed': {
           target: 'unresponsive',
           actions: { type: 'report', params: { type: 'worker.unresponsive' } }
         },
-        'worker.died': {
-          description: 'Replaced at once.',
-          target: 'recycling',
-          actions: [
-            { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
-          ]
-        },
+        'worker.died': [
+          {
+            description: 'Nobody but itself can bring it back.',
+            guard: 'hasJoined',
+            target: 'stopping',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            ]
+          },
+          {
+            description: 'Replaced at once.',
+            target: 'recycling',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            ]
+          }
+        ],
         'worker.drain': {
           target: 'draining',
           actions: { type: 'report', params: { type: 'worker.withdrawn' } }
@@ -332,13 +430,32 @@ export const workerMachine = setup({
           description: 'By their timeouts: it has said nothing.',
           actions: { type: 'recordWork', params: ({ event }) => event }
         },
-        'worker.died': {
-          target: 'recycling',
-          actions: [
-            { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
-          ]
-        },
+        'worker.joined': [
+          {
+            guard: { type: 'isUnfit', params: ({ event }) => event },
+            target: 'error',
+            actions: { type: 'recordJoining', params: ({ event }) => event }
+          },
+          { actions: { type: 'recordJoining', params: ({ event }) => event } }
+        ],
+        'worker.died': [
+          {
+            description: 'Nobody but itself can bring it back.',
+            guard: 'hasJoined',
+            target: 'stopping',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            ]
+          },
+          {
+            target: 'recycling',
+            actions: [
+              { type: 'recordWork', params: ({ event }) => event },
+              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            ]
+          }
+        ],
         'worker.drain': {
           description: 'One that holds nothing is told at once that its attempts have ended.',
           target: 'draining',
@@ -440,25 +557,83 @@ export const workerMachine = setup({
       tags: ['parked'],
       on: {
         'worker.start': 'spawning',
+        'worker.joined': {
+          description: 'A process elsewhere has come.',
+          target: 'spawning',
+          actions: { type: 'recordJoining', params: ({ event }) => event }
+        },
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
     },
     error: {
-      description: 'The worker could not be made; the slot waits to be told to try again.',
+      description:
+        'The worker could not be made, and the slot waits to be told to try again; or a process elsewhere is there, takes nothing, and finishes what it holds.',
       tags: ['parked'],
-      entry: { type: 'report', params: { type: 'worker.broken' } },
+      entry: {
+        type: 'report',
+        params: ({ context }) => ({ type: context.joined === null ? 'worker.broken' : 'worker.unfit' })
+      },
       exit: 'clearProblem',
       on: {
+        'worker.joined': [
+          {
+            description: 'Still unfit, maybe for another reason.',
+            guard: { type: 'isUnfit', params: ({ event }) => event },
+            actions: [
+              { type: 'recordJoining', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.unfit' } }
+            ]
+          },
+          {
+            guard: { type: 'isFitAndBusy', params: ({ event }) => event },
+            target: 'busy',
+            actions: [
+              { type: 'recordJoining', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.offering' } }
+            ]
+          },
+          {
+            target: 'idle',
+            actions: [
+              { type: 'recordJoining', params: ({ event }) => event },
+              { type: 'report', params: { type: 'worker.offering' } }
+            ]
+          }
+        ],
+        'attempts.ended': {
+          description: 'What a process elsewhere held when it said that it cannot take more.',
+          actions: { type: 'recordWork', params: ({ event }) => event }
+        },
+        'worker.died': {
+          guard: 'hasJoined',
+          target: 'stopping',
+          actions: [
+            { type: 'recordWork', params: ({ event }) => event },
+            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+          ]
+        },
         'worker.start': {
           target: 'spawning',
           actions: 'recordSuccessor'
         },
-        'worker.drain': { target: 'stopped', actions: 'recordSuccessor' },
+        'worker.drain': [
+          {
+            guard: 'hasJoined',
+            target: 'draining',
+            actions: { type: 'report', params: { type: 'worker.withdrawn' } }
+          },
+          { target: 'stopped', actions: 'recordSuccessor' }
+        ],
         'worker.configure': { actions: { type: 'recordLimits', params: ({ event }) => event } }
       }
     }
   }
 });
+
+/** What a process elsewhere says of itself, as the context has it. */
+function joinedContext({ workerId, types, concurrency, tags, problem }: Joining) {
+  return { joined: { workerId, types }, concurrency, tasksPerWorker: null, slotTags: tags, problem };
+}
 
 function isSpent({ tasksPerWorker }: WorkerContext, { taken }: WorkDone): boolean {
   return tasksPerWorker !== null && taken >= tasksPerWorker;

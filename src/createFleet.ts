@@ -22,7 +22,7 @@ import { Journal } from './journal/journal.ts';
 import { ReadModelFeed } from './journal/readModelFeed.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
 import { newId } from './newId.ts';
-import { resolveConfig, type ConfigPatch } from './options.ts';
+import { assertNoWorkerConfig, resolveConfig, type ConfigPatch } from './options.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
 import { assertClock, assertExecutor, assertStore } from './validation/ports.ts';
@@ -147,6 +147,7 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
   if (executor !== undefined && (parts.workers ?? parts.before)) {
     refuse('options.executor', executor, 'absent where getWorkerInstance or onBeforeTask is overridden');
   }
+  if (executor?.isRemote) assertNoWorkerConfig('options.config', given.config);
   const clock = given.clock ?? systemClock;
   const registry = executor === undefined ? new HandlerRegistry(handlers) : null;
   return {
@@ -206,11 +207,14 @@ export function createFleet(
       worker: workerMachine.provide({
         actors: {
           startWorker: fromPromise(async ({ input: { workerId } }) => {
+            if (executor.isRemote) return { at: clock.now(), tags: noTags };
             const made = await executor.startWorker(workerId);
             const tags = made?.tags === undefined ? noTags : readTags('tags of the worker', made.tags);
             return { at: clock.now(), tags };
           }),
-          stopWorker: fromPromise(({ input: { workerId } }) => executor.stopWorker(workerId))
+          stopWorker: fromPromise(({ input: { workerId } }) =>
+            executor.isRemote ? Promise.resolve() : executor.stopWorker(workerId)
+          )
         }
       }),
       alarm: alarm(clock, journal),
@@ -226,7 +230,13 @@ export function createFleet(
       releaseAttempts: () => journal.collect({ type: 'attempts.released' }),
       recordReport: (_, { report }) => journal.recordReport(report),
       // Its workers come by themselves, with requests.
-      ...(executor.isSelfStaffed && { spawnWorkers: () => {} })
+      ...(executor.isSelfStaffed && { spawnWorkers: () => {} }),
+      // Its workers come by themselves, and what they hold outlives the fleet.
+      ...(executor.isRemote && {
+        spawnWorkers: () => {},
+        spawnAutoscaler: () => {},
+        releaseAttempts: () => {}
+      })
     }
   });
   return { machine, journal };

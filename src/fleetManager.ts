@@ -39,7 +39,7 @@ import type {
 import type { RegisterOptions } from './handlers/handlerRegistry.ts';
 import type { ReadModelStore } from './journal/readModel.ts';
 import { isHeld } from './ledger/ledger.ts';
-import { validateConfig, type ConfigPatch } from './options.ts';
+import { assertNoWorkerConfig, validateConfig, type ConfigPatch } from './options.ts';
 import type {
   ScheduleDetails,
   ScheduleFilter,
@@ -382,14 +382,23 @@ export class FleetManager<
     return this.#schedules.list(filter);
   }
 
-  /** Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold. */
+  /**
+   * Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold.
+   *
+   * @throws {ConflictError} where workers come by themselves: start or end worker processes instead.
+   */
   async scaleWorkers(count: number): Promise<void> {
     assertInteger('count', count, 1, 100_000);
+    if (this.#options.executor.isRemote) {
+      const reason = 'has workers that come by themselves; start or end worker processes instead';
+      throw new ConflictError('fleet', this.#options.name, reason);
+    }
     await this.#actor.send({ type: 'workers.scale', count });
   }
 
   /** Changes the config, live and durably. @throws {ValidationError} */
   async updateConfig(patch: ConfigPatch): Promise<void> {
+    if (this.#options.executor.isRemote) assertNoWorkerConfig('config', patch);
     await this.#actor.send({
       type: 'config.update',
       config: validateConfig(patch, this.#actor.configFor('updateConfig'))

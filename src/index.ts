@@ -34,7 +34,15 @@ export type { Frame, FrameFailure, FrameWorker } from './dashboard/frame.ts';
 export type { LivePage } from './dashboard/livePages.ts';
 export type { ServeOptions } from './dashboard/serveOptions.ts';
 export * from './errors.ts';
-export type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from './executor.ts';
+export type {
+  AbortCause,
+  Attempt,
+  Executor,
+  ExecutorReports,
+  HeldAttempt,
+  JoinedWorker,
+  Reattachment
+} from './executor.ts';
 export { inProcess, type DetachedErrorPolicy, type InProcessOptions } from './executors/inProcess.ts';
 export type { IsolatedOptions } from './executors/isolated.ts';
 export type { LeaseRef } from './executors/leases.ts';

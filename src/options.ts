@@ -65,6 +65,32 @@ export function validateConfig(patch: ConfigPatch, current: FleetConfig): Partia
   return given;
 }
 
+/** What is decided where a remote worker is started. */
+const workerFields = [
+  'maxConcurrentWorkers',
+  'workerConcurrency',
+  'tasksPerWorker',
+  'workerGroups',
+  'autoscale',
+  'maxStuck'
+] as const satisfies readonly (keyof FleetConfig)[];
+
+/**
+ * Refuses what a fleet whose workers come by themselves cannot decide.
+ *
+ * @param path - Of the config.
+ * @throws {ValidationError} naming the first field.
+ */
+export function assertNoWorkerConfig(path: string, config: ConfigPatch | undefined): void {
+  const fields = config === undefined ? {} : readFields(path, config);
+  for (const field of workerFields) {
+    if (fields[field] === undefined) continue;
+    const remedy =
+      'absent where workers come by themselves: say it where they are started, and start as many as you want';
+    refuse(`${path}.${field}`, fields[field], remedy);
+  }
+}
+
 function normalize(field: keyof FleetConfig, value: unknown, current: FleetConfig): unknown {
   const path = `config.${field}`;
   switch (field) {

@@ -9,6 +9,7 @@ const report = {
   concurrency: 1,
   tasksPerWorker: null,
   tags: [],
+  types: null,
   spawnedAt: null,
   problem: 'jammed'
 };

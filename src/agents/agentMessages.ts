@@ -59,6 +59,9 @@ export class AgentMessages {
     // Told with the next turn: it reports in the middle of a step of the fleet, and would be made to step within it.
     if (report.type === 'worker.offering') this.#spent.set(report.workerId, report.slot);
     if (report.type === 'worker.withdrawn') this.#endIfIdle(report);
+    // One that an earlier process of the fleet left running holds something when it comes.
+    if (report.type === 'worker.ready' && isHeldBy(this.#ledger.roster.get(report.workerId)))
+      this.#untold.add(report.workerId);
     if (report.type === 'worker.broken') {
       const pausedUntil = this.#options.active.now() + brokenWorkerPauseMs;
       this.#ledger.workerDeadlines.set(report.slot, pausedUntil);
@@ -199,6 +202,10 @@ export class AgentMessages {
     const { children } = this.#options.fleet().getSnapshot();
     return (children as Readonly<Record<string, AnyActorRef | undefined>>)[id];
   }
+}
+
+function isHeldBy(place: Place | undefined): boolean {
+  return place !== undefined && isHolding(place);
 }
 
 /** Whether a worker has taken its last task. */

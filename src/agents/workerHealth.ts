@@ -22,12 +22,13 @@ export interface WorkerHealthOptions {
 type HeartbeatConfig = Pick<FleetConfig, 'heartbeatMs' | 'heartbeatTimeoutMs'>;
 
 /**
- * Finds the workers that died or went silent, and gives what they held back to the queue.
+ * Finds the workers that died, left or went silent, and gives what they held back to the queue.
  *
  * Each is asked for a heartbeat every `heartbeatMs`. What counts is how long it has owed the answer, in active
  * time: no pause of this process, of the machine or of the store is held against it. From `2 * heartbeatMs` on it
  * is unresponsive, from `heartbeatTimeoutMs` on lost. An unresponsive worker is lost at once when the time of an
- * attempt in it is over: an abort does not reach the handler.
+ * attempt in it is over: an abort does not reach the handler. Not a remote one, which nothing can replace: the others of its
+ * attempts go on.
  */
 export class WorkerHealth {
   readonly #options: WorkerHealthOptions;
@@ -49,10 +50,16 @@ export class WorkerHealth {
     if (this.#options.executor.probe === undefined) return;
     const place = this.#options.ledger.roster.get(workerId);
     if (place === undefined) return this.#looks.delete(workerId);
-    if (type !== 'worker.ready' && type !== 'worker.offering') return;
+    if (type !== 'worker.ready' && type !== 'worker.offering' && type !== 'worker.unfit') return;
     // One that is wanted again while it is silent is told so anew.
     place.isUnresponsive = false;
     this.#looks.set(workerId, this.#options.active.now());
+  }
+
+  /** Has all workers that hold something asked: those that an earlier process of the fleet left behind may be gone. */
+  watchAll(): void {
+    const { ledger, active } = this.#options;
+    for (const { workerId } of ledger.roster.all()) this.#looks.set(workerId, active.now());
   }
 
   heard(workerId: string): void {
@@ -78,21 +85,39 @@ export class WorkerHealth {
     }
     for (const place of this.#unresponsive) {
       if (ledger.roster.get(place.workerId) !== place) this.#unresponsive.delete(place);
-      else if (this.#hasOverdue(place)) this.#loseSilent(place, now);
+      else if (!this.#isRemote && this.#hasOverdue(place)) this.#loseSilent(place, now);
     }
   }
 
   /** A worker is gone: what it held is queued again, and another one takes its place. */
   lose(workerId: string, reason: string): void {
-    const { ledger, collect, tell } = this.#options;
-    const place = ledger.roster.get(workerId);
+    const place = this.#options.ledger.roster.get(workerId);
     if (place === undefined) return;
+    this.#end(place, place.slot, [{ type: 'worker.died', problem: reason, ...workDoneOf(place) }], reason);
+  }
+
+  /** A remote worker has ended as it was asked to: what it still held is queued again. @param slot - Its place, if it had one. */
+  leave(workerId: string, slot: string | undefined): void {
+    const place = this.#options.ledger.roster.get(workerId);
+    if (place !== undefined) {
+      const reason = `Worker ${workerId} ended, and had not finished it`;
+      const ended: WorkerEvent = { type: 'attempts.ended', ...workDoneOf(place) };
+      this.#end(place, slot ?? place.slot, [{ type: 'worker.drain' }, ended], reason);
+    } else if (slot !== undefined) {
+      this.#options.tell(slot, { type: 'worker.drain' });
+    }
+  }
+
+  /** @param slot - Whose actor is told with `events`. */
+  #end(place: Place, slot: string, events: readonly WorkerEvent[], reason: string): void {
+    const { ledger, collect, tell } = this.#options;
+    const { workerId } = place;
     this.#looks.delete(workerId);
     this.#unresponsive.delete(place);
     const held: AttemptRef[] = [...place.attempts];
     for (const attempt of ledger.lingering.values()) if (attempt.workerId === workerId) held.push(attempt);
     ledger.roster.setAccepting(workerId, false);
-    tell(place.slot, { type: 'worker.died', problem: reason, ...workDoneOf(place) });
+    for (const event of events) tell(slot, event);
     for (const { seq, attempt } of held) collect({ type: 'attempt.lost', seq, attempt, reason });
   }
 
@@ -118,6 +143,10 @@ export class WorkerHealth {
       place.workerId,
       `Worker ${place.workerId} has not answered for ${Math.round(now - place.askedAt!)} ms`
     );
+  }
+
+  get #isRemote(): boolean {
+    return this.#options.executor.isRemote === true;
   }
 
   /** Whether the time of an attempt in it is over while its handler still runs. */

@@ -10,7 +10,11 @@ export class WorkerHistory {
   readonly #ended: WorkerInfo[] = [];
 
   /** Takes in what a worker said of itself. @param place - As it is before. @param at - Epoch ms. */
-  record({ type, workerId, tags, spawnedAt }: WorkerReport, place: Place | undefined, at: number): void {
+  record(
+    { type, workerId, tags, types, concurrency, spawnedAt }: WorkerReport,
+    place: Place | undefined,
+    at: number
+  ): void {
     if (type !== 'worker.stopped' && type !== 'worker.broken') return;
     this.#ended.push({
       id: workerId,
@@ -20,6 +24,8 @@ export class WorkerHistory {
       spawnedAt,
       completedAt: at,
       tags,
+      concurrency,
+      ...(types !== null && { types }),
       completed: place?.completed ?? 0,
       failed: place?.failed ?? 0,
       lastHeartbeatAt: place?.lastHeartbeatAt ?? null

@@ -12,10 +12,11 @@ export type WorkerStatus = 'spawning' | 'idle' | 'busy' | 'draining' | 'stopped'
 
 /**
  * What a worker of a fleet is doing: being made, waiting for a task, holding one, owing a sign of life, or finishing what
- * it holds to be stopped or replaced. `completed`: it was stopped or replaced. `failed`: it could not be made.
+ * it holds to be stopped or replaced. `unfit`: it is elsewhere, and is given nothing. `completed`: it was stopped or replaced.
+ * `failed`: it could not be made.
  */
 export type WorkerInfoStatus =
-  'spawning' | 'idle' | 'active' | 'unresponsive' | 'draining' | 'completed' | 'failed';
+  'spawning' | 'idle' | 'active' | 'unresponsive' | 'unfit' | 'draining' | 'completed' | 'failed';
 
 /** A worker of a fleet. */
 export interface WorkerInfo {
@@ -29,6 +30,12 @@ export interface WorkerInfo {
   /** When it ended, epoch ms. */
   readonly completedAt?: number;
   readonly tags: readonly string[];
+  /** Tasks at once. */
+  readonly concurrency: number;
+  /** Task types that it has handlers for; absent: all that the fleet has. */
+  readonly types?: readonly string[];
+  /** Why it is given nothing; absent unless it is `unfit`. */
+  readonly problem?: string;
   /** Attempts that completed, and that failed or timed out. */
   readonly completed: number;
   readonly failed: number;
@@ -56,7 +63,14 @@ const workerStates = {
   error: ['error', 'failed']
 } as const satisfies Record<WorkerState, readonly [alone: WorkerStatus, inFleet: WorkerInfoStatus]>;
 
-const liveStatuses: readonly WorkerInfoStatus[] = ['spawning', 'idle', 'active', 'unresponsive', 'draining'];
+const liveStatuses: readonly WorkerInfoStatus[] = [
+  'spawning',
+  'idle',
+  'active',
+  'unresponsive',
+  'unfit',
+  'draining'
+];
 const infoStatuses = [...liveStatuses, 'completed', 'failed'] as const;
 
 export function workerStatusOf({ value }: SnapshotFrom<typeof workerMachine>): WorkerStatus {
@@ -106,12 +120,20 @@ function infoOf(worker: ActorRefFrom<typeof workerMachine>, { roster, tasks }: L
     id,
     taskId: taskIds[0] ?? '',
     taskIds,
-    // The actor hears a little later than the roster what the turn has given it.
-    status: taskIds.length > 0 && value === 'idle' ? 'active' : workerStates[value][1],
+    status: infoStatusOf(value, taskIds.length > 0, context.joined !== null),
     spawnedAt: context.spawnedAt,
     tags: offeredTags(context),
+    concurrency: context.concurrency,
+    ...(context.joined !== null && { types: context.joined.types }),
+    ...(context.joined !== null && context.problem !== null && { problem: context.problem }),
     completed: place?.completed ?? 0,
     failed: place?.failed ?? 0,
     lastHeartbeatAt: place?.lastHeartbeatAt ?? null
   };
+}
+
+function infoStatusOf(state: WorkerState, isHolding: boolean, hasJoined: boolean): WorkerInfoStatus {
+  // The actor hears a little later than the roster what the turn has given it.
+  if (state === 'idle' && isHolding) return 'active';
+  return state === 'error' && hasJoined ? 'unfit' : workerStates[state][1];
 }

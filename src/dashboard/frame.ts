@@ -54,6 +54,9 @@ export interface FrameWorker {
   readonly state: string;
   readonly taskIds: readonly string[];
   readonly tags: readonly string[];
+  /** Of a remote one: the task types that it has handlers for, and why it is given nothing. */
+  readonly types?: readonly string[];
+  readonly problem?: string;
   readonly completed: number;
   readonly failed: number;
 }

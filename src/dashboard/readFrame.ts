@@ -15,6 +15,8 @@ const maxBatches = 50;
 const maxWorkers = 200;
 /** Of a worker that has more at once, those that it has held longest. */
 const maxTaskIds = 5;
+/** Task types that a remote worker is shown with. */
+const maxTypes = 5;
 
 /** What a frame is made of. */
 export interface FrameParts {
@@ -103,6 +105,8 @@ function frameWorkerOf(worker: ActorRefFrom<typeof workerMachine>, ledger: Ledge
     state: workerStateOf(worker, ledger),
     taskIds,
     tags: offeredTags(context),
+    ...(context.joined !== null && { types: context.joined.types.slice(0, maxTypes) }),
+    ...(context.joined !== null && context.problem !== null && { problem: context.problem }),
     completed: place?.completed ?? 0,
     failed: place?.failed ?? 0
   };

@@ -1,6 +1,7 @@
 import { activeTasks, type BatchStatus } from '../../machines/batch.ts';
 import type { Json, TaskResult, TaskStatus } from '../../machines/task.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { QueuedKind } from '../ledger/queuedKinds.ts';
 import { batchLifecycle } from '../ledger/lifecycles.ts';
 import type { BatchRow, StoredResult, StoredTask } from '../store.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
@@ -132,8 +133,10 @@ export interface FleetStatistics {
   /** Tasks that are ready, or scheduled for later. */
   readonly queuedTasks: number;
   readonly backingOffTasks: number;
-  /** Queued tasks that wait for a worker with tags that none has now. */
+  /** Queued tasks that wait for a worker with tags, or where workers are remote with a handler, that none has now. */
   readonly unroutableTasks: number;
+  /** The same by type and tags, the first 100 of these. */
+  readonly unroutableKinds: readonly QueuedKind[];
   readonly runningTasks: number;
   readonly workerCount: number;
   /** Workers that hold a task. */
@@ -142,8 +145,12 @@ export interface FleetStatistics {
   readonly stuckWorkers: number;
 }
 
+/** Kinds that statistics name. */
+const mostKinds = 100;
+
 export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
-  const { head, roster, queuedKinds, givenUp, overdue } = ledger;
+  const { head, roster, givenUp, overdue } = ledger;
+  const unroutable = ledger.unroutable();
   const { stats } = head;
   const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = stats;
   let activeWorkers = 0;
@@ -161,7 +168,8 @@ export function fleetStatisticsOf(ledger: Ledger): FleetStatistics {
     blockedTasks: counts.blocked,
     queuedTasks: counts.queued + counts.scheduled,
     backingOffTasks: counts.backingOff,
-    unroutableTasks: queuedKinds.unserved(roster.offers),
+    unroutableTasks: unroutable.reduce((sum, { tasks }) => sum + tasks, 0),
+    unroutableKinds: unroutable.slice(0, mostKinds),
     runningTasks: activeTasks(counts),
     workerCount: roster.size,
     activeWorkers,

@@ -1,5 +1,6 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { AttemptRef, TaskStatus } from '../../machines/task.ts';
+import type { JoinedWorkers } from '../agents/joinedWorkers.ts';
 import type { WorkerHealth } from '../agents/workerHealth.ts';
 import type { Clock } from '../clock.ts';
 import type { ExecutorReports } from '../executor.ts';
@@ -13,6 +14,7 @@ export interface ReportTaker {
   readonly notes: AttemptNotes;
   readonly replies: Replies;
   readonly health: WorkerHealth;
+  readonly joined: JoinedWorkers;
   readonly clock: Clock;
   /** Puts an input into the next turn. */
   readonly collect: (input: TurnInput) => void;
@@ -24,7 +26,7 @@ export interface ReportTaker {
 
 /** What becomes of an executor's reports: outcomes are the next turn's, progress and lines are told as they come. */
 export function executorReports(taker: ReportTaker): ExecutorReports {
-  const { ledger, notes, replies, health, clock, collect, lookForClaims, tell } = taker;
+  const { ledger, notes, replies, health, joined, clock, collect, lookForClaims, tell } = taker;
   /** What a handler tells while its attempt runs is not durable. `null`: it is kept, and not told. */
   const tellOfAttempt = ({ seq, attempt }: AttemptRef, factOf: (task: TaskOfFact) => FleetFact | null) => {
     const context = ledger.tasks.get(seq)?.context;
@@ -56,8 +58,16 @@ export function executorReports(taker: ReportTaker): ExecutorReports {
       collect({ type: 'attempt.lost', seq, attempt, reason });
     },
     workerLost: (workerId, reason) => health.lose(workerId, reason),
-    heartbeat: (workerId) => health.heard(workerId),
+    heartbeat: (workerId) => {
+      health.heard(workerId);
+      joined.heard(workerId);
+    },
+    started: ({ seq, attempt }) => collect({ type: 'attempt.started', seq, attempt }),
+    joined: (worker) => joined.joined(worker),
+    draining: (workerId) => joined.draining(workerId),
+    left: (workerId) => joined.left(workerId),
     confirm: ({ seq, attempt }, outcome) => {
+      notes.forget({ seq, attempt });
       const { commandId, reply } = replies.expect<TaskStatus | null>();
       collect({ type: 'attempt.settled', seq, attempt, outcome, commandId });
       return reply;

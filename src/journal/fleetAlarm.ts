@@ -1,4 +1,5 @@
 import type { Autoscaling } from '../agents/autoscaling.ts';
+import type { UnroutableTasks } from '../agents/unroutableTasks.ts';
 import type { WorkerHealth } from '../agents/workerHealth.ts';
 import type { Clock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -15,6 +16,7 @@ export interface FleetAlarmOptions {
   readonly ledger: Ledger;
   readonly autoscaling: Pick<Autoscaling, 'nextAt'>;
   readonly health: Pick<WorkerHealth, 'nextAt'>;
+  readonly unroutable: Pick<UnroutableTasks, 'nextAt'>;
   readonly removals: Pick<Removals, 'nextAt'>;
   /** Has the alarm actor ring after a delay; `null`: not at all. */
   readonly onChanged: (delayMs: number | null) => void;
@@ -71,7 +73,7 @@ export class FleetAlarm {
 
   /** The earliest deadline in active time. */
   #activeAt(isDispatching: boolean, activeNow: number): number {
-    const { ledger, autoscaling, health } = this.#options;
+    const { ledger, autoscaling, health, unroutable } = this.#options;
     const { attemptDeadlines, lingerDeadlines, workerDeadlines, typeUse, queue } = ledger;
     return Math.min(
       attemptDeadlines.nextAt ?? Infinity,
@@ -79,7 +81,8 @@ export class FleetAlarm {
       workerDeadlines.nextAt ?? Infinity,
       isDispatching ? typeUse.nextStartAt(activeNow, (type) => queue.hasType(type)) : Infinity,
       autoscaling.nextAt ?? Infinity,
-      health.nextAt ?? Infinity
+      health.nextAt ?? Infinity,
+      unroutable.nextAt ?? Infinity
     );
   }
 

@@ -9,6 +9,8 @@ import type { WorkerReport } from '../../machines/workerMachine.ts';
 import { AgentMessages } from '../agents/agentMessages.ts';
 import { AgentSnapshots } from '../agents/agentSnapshots.ts';
 import { Autoscaling } from '../agents/autoscaling.ts';
+import { JoinedWorkers } from '../agents/joinedWorkers.ts';
+import { UnroutableTasks } from '../agents/unroutableTasks.ts';
 import { WorkerHealth } from '../agents/workerHealth.ts';
 import { WorkerHistory } from '../agents/workerHistory.ts';
 import type { Clock } from '../clock.ts';
@@ -19,7 +21,7 @@ import type { FleetTraces } from '../fleetTelemetry.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
 import { Ledger, type AttemptLimits } from '../ledger/ledger.ts';
 import { emptyPlan, planSchedules, type SchedulePlan } from '../schedules/schedulePlan.ts';
-import type { LedgerHead, Payload, Store, StoredResult } from '../store.ts';
+import type { LedgerHead, Payload, Store, StoredResult, TaskRow } from '../store.ts';
 import { refusalOf } from '../turn/commandReplies.ts';
 import { Turn } from '../turn/turn.ts';
 import type { CommandInput, Found, TurnInput } from '../turn/turnInput.ts';
@@ -80,7 +82,7 @@ interface Attempted {
  * under load turns grow and the cost of a commit is shared, and idle a turn is one task.
  */
 export class Journal {
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly replies = new Replies();
   readonly waiters = new Waiters();
   readonly notes = new AttemptNotes();
@@ -100,6 +102,8 @@ export class Journal {
   readonly #autoscaling: Autoscaling;
   readonly #removals: Removals;
   readonly #health: WorkerHealth;
+  readonly #joined: JoinedWorkers;
+  readonly #unroutable: UnroutableTasks;
   readonly #alarm: FleetAlarm;
   readonly #ownership: Ownership;
   #fleet: FleetRef | null = null;
@@ -116,6 +120,7 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.ledger = new Ledger(this.#isRemote);
     this.#active = new ActiveClock(options.clock);
     this.#agents = new AgentMessages({
       ledger: this.ledger,
@@ -134,6 +139,16 @@ export class Journal {
       tell: (slot, event) => this.#agents.tellWorker(slot, event),
       collect: (input) => this.collect(input)
     });
+    this.#joined = new JoinedWorkers({
+      ledger: this.ledger,
+      health: this.#health,
+      tell: (slot, event) => this.#agents.tellWorker(slot, event),
+      spawn: (event) => this.#send(event),
+      wake: () => this.#wake()
+    });
+    this.#unroutable = new UnroutableTasks(this.ledger, this.#active, (facts) =>
+      this.#send({ type: 'facts.released', facts })
+    );
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -151,6 +166,7 @@ export class Journal {
       ledger: this.ledger,
       autoscaling: this.#autoscaling,
       health: this.#health,
+      unroutable: this.#unroutable,
       removals: this.#removals,
       onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
     });
@@ -194,6 +210,7 @@ export class Journal {
     this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
     this.#health.record(report);
+    if (this.#isRemote) this.#joined.record(report);
     this.#snapshots.markWorker(report.slot);
     this.lookForClaims();
   }
@@ -239,6 +256,7 @@ export class Journal {
           notes: this.notes,
           replies: this.replies,
           health: this.#health,
+          joined: this.#joined,
           clock: this.#options.clock,
           collect: (input) => this.collect(input),
           lookForClaims: () => this.lookForClaims(),
@@ -253,6 +271,7 @@ export class Journal {
       const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
         this.collect(input)
       );
+      if (this.#isRemote) this.#health.watchAll();
       const { recovered } = restored;
       this.statistics = restored.statistics;
       const { stats } = this.ledger.head;
@@ -340,6 +359,9 @@ export class Journal {
       if (decided !== 'refused') return;
     }
     if (this.#isHalted) return;
+    this.#joined.apply();
+    // Who looks on at the workers may have stopped the actor.
+    if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
     this.#isCalled = false;
     let turn: Turn | null = null;
@@ -396,7 +418,8 @@ export class Journal {
       config: context.config,
       isDispatching: value.operation === 'running',
       types: executor.types,
-      canEndHandlers: executor.probe !== undefined,
+      canEndHandlers: executor.probe !== undefined && !this.#isRemote,
+      isRemote: this.#isRemote,
       tellsTasks: this.#options.hasTaskListeners(),
       keepsSteps: !this.#options.observers.isEmpty,
       found
@@ -452,10 +475,11 @@ export class Journal {
     // Who looks on, at rows or workers, may have stopped the actor: then no time begins, and no handler.
     if (this.#isHalted) return;
     // Before any time begins: the process may be stopped at any point from here on.
-    if (turn.started.length + turn.aborts.length > 0) this.#active.watch(true);
+    if (turn.started.length + turn.begun.length + turn.aborts.length > 0) this.#active.watch(true);
     // Their time begins now, as does that of what is started: that of the commit is not charged to them.
     if (turn.aborts.length > 0) this.ledger.armGraces(turn.aborts, this.#limits());
     for (const { cause, ...attempt } of turn.aborts) executor.abort(attempt, cause);
+    if (turn.begun.length > 0) this.ledger.armTimeouts(this.#rowsOf(turn.begun), this.#limits());
     if (turn.started.length > 0) {
       this.ledger.arm(turn.started, this.#limits());
       const { attempts, unreadable } = startedAttempts(turn, payloads, traces !== null);
@@ -471,8 +495,11 @@ export class Journal {
     // So may who listens.
     if (this.#isHalted) return;
     const { config } = turn.context;
-    this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
-    this.#autoscaling.look(turn);
+    if (this.#isRemote) this.#unroutable.look(config);
+    else {
+      this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
+      this.#autoscaling.look(turn);
+    }
     this.#health.look(config);
     this.#removals.take(turn);
     this.#end(turn);
@@ -516,7 +543,8 @@ export class Journal {
     this.#agents.tellResults();
     this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
     this.#isAwake = this.#isCalled;
-    this.#send({ type: 'turn.committed', more: this.#isCalled, held: activeTasks(head.stats.counts) });
+    const held = activeTasks(head.stats.counts);
+    this.#send({ type: 'turn.committed', more: this.#isCalled, held, goesOn: this.#isRemote });
   }
 
   /** After what is under way: lets input gather, and lets input and output through. */
@@ -647,6 +675,15 @@ export class Journal {
 
   #snapshot(): FleetSnapshot {
     return this.#fleet!.getSnapshot();
+  }
+
+  #rowsOf(seqs: readonly number[]): TaskRow[] {
+    return seqs.flatMap((seq) => this.ledger.tasks.get(seq) ?? []);
+  }
+
+  /** Whether workers are processes elsewhere. */
+  get #isRemote(): boolean {
+    return this.#options.executor.isRemote === true;
   }
 
   #limits(): AttemptLimits {

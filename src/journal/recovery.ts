@@ -18,6 +18,8 @@ import { LiveCounts } from './liveCounts.ts';
 const pageSize = 1_000;
 /** Results that are read at once: each may hold a megabyte. */
 const missedAtOnce = 100;
+/** What an attempt that ran on without the fleet has left at least of its time, ms. */
+const leastTimeLeftMs = 10_000;
 
 interface RecoveryOptions {
   readonly scope: string;
@@ -56,6 +58,7 @@ export async function recover(
     for (const row of rows) {
       counts.add(row);
       ledger.load(row, limits);
+      if (executor.isRemote) resumeTimeout(ledger, row, limits, clock.now());
       startedBy = Math.max(startedBy, lastStartOf(row));
     }
     attempts.push(...(await reattach(executor, rows)));
@@ -97,18 +100,38 @@ async function settleAwaited(store: Store, scope: string, { tasks, dependents }:
   }
 }
 
+/** A handler elsewhere ran on while no process of the fleet did: its time has passed, but for some in which its end may come in. */
+function resumeTimeout(
+  { attemptDeadlines }: Ledger,
+  { state, context: { seq, timeoutMs, startedAt } }: TaskRow,
+  { activeNow, workerTimeout }: AttemptLimits,
+  now: number
+): void {
+  if (state !== 'running') return;
+  const timeout = timeoutMs ?? workerTimeout;
+  // The clock may have been set back.
+  const passed = Math.max(0, now - (startedAt ?? now));
+  attemptDeadlines.set(seq, activeNow + Math.max(timeout - passed, Math.min(timeout, leastTimeLeftMs)));
+}
+
 /** Asks the executor about attempts that were running; those that it still runs go on. */
 async function reattach(executor: Executor, rows: readonly TaskRow[]): Promise<TurnInput[]> {
-  const held = rows.filter(({ state }) => isHeld(state)).map(({ context }) => context);
+  const held = rows.filter(({ state }) => isHeld(state));
   if (held.length === 0) return [];
-  const reattachments = await executor.reattach(held.map(({ seq, attempt }) => ({ seq, attempt })));
+  const reattachments = await executor.reattach(
+    held.map(({ context: { seq, attempt, workerId } }) => ({ seq, attempt, workerId: workerId! }))
+  );
   const inputs: TurnInput[] = [];
   for (const [index, reattachment] of reattachments.entries()) {
-    const { seq, attempt } = held[index]!;
+    const { state, context } = held[index]!;
+    const { seq, attempt } = context;
     if (reattachment.status === 'lost') {
       inputs.push({ type: 'attempt.lost', seq, attempt, reason: 'The process that ran it ended' });
     } else if (reattachment.status === 'settled') {
       inputs.push({ type: 'attempt.settled', seq, attempt, outcome: reattachment.outcome });
+    } else if (state === 'cancelling') {
+      // The earlier process may have ended before it could.
+      executor.abort({ seq, attempt }, { kind: 'cancelled', message: context.error!.message });
     }
   }
   return inputs;

@@ -12,18 +12,26 @@ export interface DispatchEntry {
   readonly tags: readonly string[];
 }
 
-/** What workers with the same tags take. */
+/** What workers with the same tags and handlers take. */
 export interface Offer {
-  /** Names it: the {@link tagsKey} of its tags. */
+  /** Names it: its {@link offerKey}. */
   readonly key: string;
   readonly tags: ReadonlySet<string>;
+  /** Task types that they have handlers for; `null`: any. */
+  readonly types: ReadonlySet<string> | null;
+}
+
+/** Names what workers offer. @param tags, types - Sorted. */
+export function offerKey(tags: readonly string[], types: readonly string[] | null): string {
+  // No id is empty, and none holds a line end.
+  return types === null ? tagsKey(tags) : `${tagsKey(tags)}\n\n${types.join('\n')}`;
 }
 
 /** Tasks that the same workers may take, and that the same limit holds back. */
 export interface DispatchLane {
   readonly key: string;
   readonly tags: readonly string[];
-  /** The limited type that they all have; `null`: they have any type that had no limit when they came. */
+  /** The type that they all have, if it is limited or types are kept apart; `null`: they have any type that had no limit when they came. */
   readonly type: string | null;
   readonly tasks: PriorityQueue;
 }
@@ -40,10 +48,7 @@ const maxOffers = 1_000;
 export class DispatchQueue {
   /** None is empty. */
   readonly #lanes = new Map<string, DispatchLane>();
-  readonly #lanesOfOffer = new Map<
-    string,
-    { readonly tags: ReadonlySet<string>; readonly lanes: Set<DispatchLane> }
-  >();
+  readonly #lanesOfOffer = new Map<string, { readonly offer: Offer; readonly lanes: Set<DispatchLane> }>();
   /** How many lanes each limited type has. */
   readonly #lanesOfType = new Map<string, number>();
   #ageingMs: number | null = null;
@@ -51,6 +56,12 @@ export class DispatchQueue {
   #limitedTypes: ReadonlySet<string> = new Set();
   #size = 0;
   #latestReadyAt = -Infinity;
+  readonly #keepsTypesApart: boolean;
+
+  /** @param keepsTypesApart - Workers differ in the types that they have handlers for: each type has lanes of its own. */
+  constructor(keepsTypesApart = false) {
+    this.#keepsTypesApart = keepsTypesApart;
+  }
 
   /** Entries, those included whose task is queued no more. */
   get size(): number {
@@ -74,7 +85,7 @@ export class DispatchQueue {
   }
 
   push(entry: DispatchEntry): void {
-    const type = this.#limitedTypes.has(entry.type) ? entry.type : null;
+    const type = this.#keepsTypesApart || this.#limitedTypes.has(entry.type) ? entry.type : null;
     const isPlain = type === null && entry.tags.length === 0;
     // No id is empty, and none holds a line end.
     const key = isPlain ? '' : `${type ?? ''}\n${tagsKey(entry.tags)}`;
@@ -129,8 +140,8 @@ export class DispatchQueue {
     let served = this.#lanesOfOffer.get(offer.key);
     if (served === undefined) {
       if (this.#lanesOfOffer.size >= maxOffers) this.#lanesOfOffer.clear();
-      const lanes = [...this.#lanes.values()].filter(({ tags }) => covers(offer.tags, tags));
-      served = { tags: offer.tags, lanes: new Set(lanes) };
+      const lanes = [...this.#lanes.values()].filter((lane) => isServed(offer, lane));
+      served = { offer, lanes: new Set(lanes) };
       this.#lanesOfOffer.set(offer.key, served);
     }
     return served.lanes;
@@ -140,7 +151,7 @@ export class DispatchQueue {
     const lane: DispatchLane = { key, tags, type, tasks: new PriorityQueue(this.#ageingMs) };
     this.#lanes.set(key, lane);
     if (type !== null) this.#lanesOfType.set(type, (this.#lanesOfType.get(type) ?? 0) + 1);
-    for (const served of this.#lanesOfOffer.values()) if (covers(served.tags, tags)) served.lanes.add(lane);
+    for (const { offer, lanes } of this.#lanesOfOffer.values()) if (isServed(offer, lane)) lanes.add(lane);
     return lane;
   }
 
@@ -153,4 +164,9 @@ export class DispatchQueue {
     }
     for (const { lanes } of this.#lanesOfOffer.values()) lanes.delete(lane);
   }
+}
+
+/** A lane of any type is served by those alone who have a handler for any. */
+function isServed({ tags, types }: Offer, lane: DispatchLane): boolean {
+  return covers(tags, lane.tags) && (types === null || (lane.type !== null && types.has(lane.type)));
 }

@@ -6,7 +6,7 @@ import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
 import { DueQueue } from './dueQueue.ts';
-import { QueuedKinds } from './queuedKinds.ts';
+import { QueuedKinds, type QueuedKind } from './queuedKinds.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
 import { TaskRequests } from './taskRequests.ts';
@@ -53,7 +53,7 @@ export class Ledger {
   /** Last number given to a task of a turn that was undone: what is left of it in the queues names no other. */
   undoneSeq = 0;
 
-  readonly queue = new DispatchQueue();
+  readonly queue: DispatchQueue;
   readonly queuedKinds = new QueuedKinds();
   readonly due = new DueQueue();
   readonly dependents = new Dependents();
@@ -85,6 +85,13 @@ export class Ledger {
 
   readonly #payloads = new Map<number, Payload>();
   #payloadLength = 0;
+  readonly #areTypesApart: boolean;
+
+  /** @param areTypesApart - Workers differ in the types that they have handlers for. */
+  constructor(areTypesApart = false) {
+    this.#areTypesApart = areTypesApart;
+    this.queue = new DispatchQueue(areTypesApart);
+  }
 
   /** Puts a row in that is committed already. */
   load(row: TaskRow, limits: AttemptLimits): void {
@@ -127,11 +134,22 @@ export class Ledger {
     } else if (after.context.dueAt !== null) this.due.push(seq, after.context.dueAt);
   }
 
+  /** Queued tasks that no worker that is there can take, by type and tags. O(kinds in use). */
+  unroutable(): QueuedKind[] {
+    return this.queuedKinds.unservedKinds(this.roster.offers, this.#areTypesApart);
+  }
+
   /** Begins the time of attempts that are about to start: that of their limits, and of their type's rate. */
-  arm(rows: readonly TaskRow[], { activeNow, workerTimeout }: AttemptLimits): void {
-    for (const { context } of rows) {
+  arm(rows: readonly TaskRow[], limits: AttemptLimits): void {
+    this.armTimeouts(rows, limits);
+    for (const { context } of rows) this.typeUse.start(context.type, limits.activeNow);
+  }
+
+  /** Begins the time of attempts that run. One that waits in its worker has none yet. */
+  armTimeouts(rows: readonly TaskRow[], { activeNow, workerTimeout }: AttemptLimits): void {
+    for (const { state, context } of rows) {
+      if (state !== 'running') continue;
       this.attemptDeadlines.set(context.seq, activeNow + (context.timeoutMs ?? workerTimeout));
-      this.typeUse.start(context.type, activeNow);
     }
   }
 

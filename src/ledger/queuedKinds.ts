@@ -1,8 +1,17 @@
+import { noTags } from '../../machines/tags.ts';
 import { covers, tagsKey } from '../validation/tags.ts';
 import type { DispatchEntry, Offer } from './dispatchQueue.ts';
 
 /** Who may take tasks, as far as this asks. */
 type Tagged = Pick<Offer, 'tags'>;
+
+/** Queued tasks that wait for the same: a type, and tags. */
+export interface QueuedKind {
+  readonly type: string;
+  /** Sorted. */
+  readonly tags: readonly string[];
+  readonly tasks: number;
+}
 
 /** Queued tasks of one type. */
 interface KindsOfType {
@@ -14,13 +23,22 @@ interface KindsOfType {
 /** How many queued tasks there are of each type, with each set of tags. */
 export class QueuedKinds {
   readonly #types = new Map<string, KindsOfType>();
+  #version = 0;
+
+  /** Another number whenever there are other kinds. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** @param change - 1: a task is queued. -1: it is no more. */
   count({ type, tags }: Pick<DispatchEntry, 'type' | 'tags'>, change: 1 | -1): void {
     let kinds = this.#types.get(type);
     if (kinds === undefined) this.#types.set(type, (kinds = { untagged: 0, tagged: new Map() }));
+    const { untagged } = kinds;
+    const { size } = kinds.tagged;
     if (tags.length === 0) kinds.untagged += change;
     else countTagged(kinds.tagged, tags, change);
+    if (size !== kinds.tagged.size || (untagged === 0) !== (kinds.untagged === 0)) this.#version += 1;
     if (kinds.untagged === 0 && kinds.tagged.size === 0) this.#types.delete(type);
   }
 
@@ -35,6 +53,24 @@ export class QueuedKinds {
   unserved(offers: readonly Tagged[]): number {
     let unserved = 0;
     for (const kinds of this.#types.values()) unserved += taggedOf(kinds, (tags) => !isServed(tags, offers));
+    return unserved;
+  }
+
+  /**
+   * The kinds that none of these offers serves. O(kinds in use).
+   *
+   * @param areTypesApart - Workers differ in the types that they have handlers for: without tags, too, a task may find nobody.
+   */
+  unservedKinds(offers: readonly Omit<Offer, 'key'>[], areTypesApart: boolean): QueuedKind[] {
+    const unserved: QueuedKind[] = [];
+    for (const [type, { untagged, tagged }] of this.#types) {
+      const able = offers.filter(({ types }) => types === null || types.has(type));
+      if (areTypesApart && untagged > 0 && able.length === 0)
+        unserved.push({ type, tags: noTags, tasks: untagged });
+      for (const { tags, count } of tagged.values()) {
+        if (!isServed(tags, able)) unserved.push({ type, tags, tasks: count });
+      }
+    }
     return unserved;
   }
 

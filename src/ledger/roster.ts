@@ -1,20 +1,19 @@
 import type { AttemptRef } from '../../machines/task.ts';
 import type { WorkDone, WorkerReport } from '../../machines/workerMachine.ts';
 import type { TaskRow } from '../store.ts';
-import { tagsKey } from '../validation/tags.ts';
-import type { Offer } from './dispatchQueue.ts';
+import { offerKey, type Offer } from './dispatchQueue.ts';
 import { HeldAttempts } from './heldAttempts.ts';
 import { ReadyPlaces, type Ready } from './readyPlaces.ts';
 
 /** A worker as the turn sees it: what it offers, what it holds, what it did. */
 export interface Place extends Ready<Place> {
   /** Name among the fleet's own workers; empty for a guest, behind which no actor of the fleet stands. */
-  readonly slot: string;
+  slot: string;
   readonly workerId: string;
   concurrency: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
-  /** What it offers, and who offers the same: it takes tasks whose tags are all among these. */
+  /** What it offers, and who offers the same: it takes tasks of these types, whose tags are all among these. */
   offer: PlacesOfOffer;
   accepting: boolean;
   /** Running rows of this worker. Derived from the rows, never counted up and down. */
@@ -40,7 +39,7 @@ export interface Place extends Ready<Place> {
   isUnresponsive: boolean;
 }
 
-/** Workers that offer the same tags. */
+/** Workers that offer the same tags and have handlers for the same types. */
 export interface PlacesOfOffer extends Offer {
   /** All of them, and those with room, least recently given a task first. */
   readonly places: Set<Place>;
@@ -58,12 +57,14 @@ export class Roster {
   readonly #nothing: PlacesOfOffer = {
     key: 'nothing\n',
     tags: new Set(),
+    types: null,
     places: new Set(),
     ready: new ReadyPlaces()
   };
   readonly #offers = new Map<string, PlacesOfOffer>();
   /** The same, fewest tags first: workers that can do more are kept for what only they can do. */
   #offersInOrder: readonly PlacesOfOffer[] = [];
+  #offersVersion = 0;
   #busy = 0;
 
   /** Takes in what a worker said of itself. */
@@ -75,10 +76,13 @@ export class Roster {
       case 'worker.withdrawn':
       case 'worker.unresponsive':
         return this.setAccepting(report.workerId, false);
+      case 'worker.unfit':
+        this.#admit(report);
+        return this.setAccepting(report.workerId, false);
       case 'worker.lost':
       case 'worker.stopped':
       case 'worker.broken':
-        return this.#dismiss(report.workerId);
+        return this.#dismiss(report);
     }
   }
 
@@ -99,7 +103,12 @@ export class Roster {
     return this.#places.values();
   }
 
-  /** What the workers offer, fewest tags first. Giving a task to a place puts it behind the others that are ready. */
+  /** Another number whenever {@link Roster.offers} are others. */
+  get offersVersion(): number {
+    return this.#offersVersion;
+  }
+
+  /** What the workers offer, fewest tags first, then fewest types. Giving a task to a place puts it behind the others that are ready. */
   get offers(): readonly PlacesOfOffer[] {
     return this.#offersInOrder;
   }
@@ -156,10 +165,15 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, tasksPerWorker, tags }: WorkerReport): void {
-    const offer = this.#offerOf(tags);
+  #admit({ slot, workerId, concurrency, tasksPerWorker, tags, types }: WorkerReport): void {
+    const offer = this.#offerOf(tags, types);
     const place = this.#places.get(workerId) ?? newPlace(slot, workerId, offer);
     this.#places.set(workerId, place);
+    if (place.slot !== slot) {
+      // A guest has become one of the fleet's own: the actor of its place has heard of nothing yet.
+      place.slot = slot;
+      place.isBusy = false;
+    }
     if (place.offer !== offer) this.#leaveOffer(place);
     place.offer = offer;
     offer.places.add(place);
@@ -175,9 +189,10 @@ export class Roster {
     return place;
   }
 
-  #dismiss(workerId: string): void {
+  /** One that has come back in another place stays. */
+  #dismiss({ workerId, slot }: WorkerReport): void {
     const place = this.#places.get(workerId);
-    if (place === undefined) return;
+    if (place?.slot !== slot) return;
     this.#places.delete(workerId);
     this.#leaveOffer(place);
     if (place.isHolding) this.#busy -= 1;
@@ -202,11 +217,17 @@ export class Roster {
     else ready.delete(place);
   }
 
-  #offerOf(tags: readonly string[]): PlacesOfOffer {
-    const key = tagsKey(tags);
+  #offerOf(tags: readonly string[], types: readonly string[] | null): PlacesOfOffer {
+    const key = offerKey(tags, types);
     let offer = this.#offers.get(key);
     if (offer === undefined) {
-      offer = { key, tags: new Set(tags), places: new Set(), ready: new ReadyPlaces() };
+      offer = {
+        key,
+        tags: new Set(tags),
+        types: types === null ? null : new Set(types),
+        places: new Set(),
+        ready: new ReadyPlaces()
+      };
       this.#offers.set(key, offer);
       this.#orderOffers();
     }
@@ -223,8 +244,15 @@ export class Roster {
   }
 
   #orderOffers(): void {
-    this.#offersInOrder = [...this.#offers.values()].sort((left, right) => left.tags.size - right.tags.size);
+    this.#offersVersion += 1;
+    this.#offersInOrder = [...this.#offers.values()].sort(
+      (left, right) => left.tags.size - right.tags.size || typeCount(left) - typeCount(right)
+    );
   }
+}
+
+function typeCount({ types }: Offer): number {
+  return types?.size ?? Number.MAX_SAFE_INTEGER;
 }
 
 /** No actor has this name. */

@@ -24,6 +24,8 @@ export const factLevels = {
   'worker.stopped': 'debug',
   'worker.unresponsive': 'warn',
   'worker.lost': 'error',
+  'worker.unfit': 'warn',
+  'tasks.unroutable': 'warn',
   'store.unavailable': 'error',
   'store.recovered': 'info',
   'standby.began': 'info',
@@ -51,5 +53,7 @@ export const boundedFacts: ReadonlySet<FleetFact['type']> = new Set([
   'worker.spawned',
   'worker.stopped',
   'worker.unresponsive',
-  'worker.lost'
+  'worker.lost',
+  'worker.unfit',
+  'tasks.unroutable'
 ]);

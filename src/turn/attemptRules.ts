@@ -7,12 +7,22 @@ import { attemptKey, type Place } from '../ledger/roster.ts';
 import type { TaskRow } from '../store.ts';
 import { Everything } from './everything.ts';
 import type { Turn } from './turn.ts';
-import type { AttemptLost, AttemptReturned, AttemptSettled } from './turnInput.ts';
+import type { AttemptLost, AttemptReturned, AttemptSettled, AttemptStarted } from './turnInput.ts';
+
+/** Takes in that a remote worker has begun an attempt, whose time begins with that. */
+export function startAttempt(turn: Turn, { seq, attempt }: Pick<AttemptStarted, 'seq' | 'attempt'>): void {
+  const row = turn.task(seq);
+  if (row?.state !== 'dispatched') return;
+  const after = turn.stepTask(row, { type: 'attempt.started', attempt, at: turn.context.at });
+  if (after !== row) turn.begun.push(seq);
+}
 
 /** Takes in how a handler ended. An attempt that is not the current one any more changes nothing. */
 export function settleAttempt(turn: Turn, ledger: Ledger, input: AttemptSettled): void {
   const { seq, attempt, outcome, commandId } = input;
   endLate(turn, ledger, input);
+  // That it began may have been told to nobody.
+  startAttempt(turn, input);
   const row = turn.task(seq);
   const { at } = turn.context;
   const after =
@@ -38,6 +48,8 @@ export function loseAttempt(turn: Turn, ledger: Ledger, { seq, attempt, reason }
   const error: TaskError = { name: 'LostAttemptError', message: reason, retryable: true };
   if (turn.stepTask(row, failure(turn, 'attempt.lost', attempt, error)) === row) return;
   turn.stats.lostAttempts += 1;
+  // Where nobody hears it, it may run on, or be about to begin: it is told when it is heard again.
+  if (turn.context.isRemote) turn.aborts.push({ seq, attempt, cause: { kind: 'lost', message: reason } });
   if (row.context.workerId !== null) turn.worker(row.context.workerId);
 }
 
@@ -89,14 +101,14 @@ export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
 
 /** Gives queued tasks to workers with room or a request, by priority and age, until either runs out. */
 export function claimTasks(turn: Turn, ledger: Ledger, budget: number): void {
-  const { activeNow, config, types } = turn.context;
+  const { activeNow, config, types, isRemote } = turn.context;
   const { queue, typeUse } = ledger;
   queue.configure(config.ageingMs, config.typeLimits);
   typeUse.configure(config.typeLimits);
   ledger.queueHandled(types);
   const isOpen = (type: string): boolean => typeUse.isOpen(type, activeNow);
   queueWanted(turn, ledger);
-  const most = config.maxConcurrentWorkers * config.workerConcurrency;
+  const most = isRemote ? Infinity : config.maxConcurrentWorkers * config.workerConcurrency;
   for (let left = budget; left > 0; left--) {
     // Draining workers count too: after scaling down, what still runs has to end before more begins.
     if (turn.held + ledger.lingering.size >= most) return;
@@ -132,7 +144,7 @@ interface Match {
 }
 
 /** Whoever asks for tasks says himself which ones. */
-const anything: Offer = { key: 'anything\n', tags: new Everything() };
+const anything: Offer = { key: 'anything\n', tags: new Everything(), types: null };
 
 /** The task that goes first of those that anybody with room can take, and who of these can do least besides. */
 function nextMatch({ queue, roster, requests }: Ledger, isOpen: (type: string) => boolean): Match | null {
@@ -208,10 +220,12 @@ function endGrace(turn: Turn, row: TaskRow): void {
 
 /**
  * A handler ignored its abort for the whole grace: its worker is replaced. Where that does not end the handler,
- * only as long as few of them hang: beyond that it keeps its place until it ends, or until one of the others does.
+ * only as long as few of them hang: beyond that it keeps its place until it ends, or until one of the others does. In a
+ * process elsewhere, which nobody can replace, it keeps it all that time.
  */
 function giveUp(turn: Turn, ledger: Ledger, key: string): void {
-  const { config, canEndHandlers } = turn.context;
+  const { config, canEndHandlers, isRemote } = turn.context;
+  if (isRemote) return;
   const { maxStuck, maxConcurrentWorkers } = config;
   if (canEndHandlers || ledger.givenUp.size < (maxStuck ?? maxConcurrentWorkers))
     turn.giveUp(ledger.lingering.get(key)!);
@@ -234,7 +248,7 @@ function failure(
   attempt: number,
   error: TaskError
 ): TaskEvent {
-  const { at, random, config, canEndHandlers } = turn.context;
+  const { at, random, config, canEndHandlers, isRemote } = turn.context;
   return {
     type,
     attempt,
@@ -244,7 +258,7 @@ function failure(
       maxRetries: config.maxRetries,
       maxRecoveries: config.maxRecoveries,
       retry: config.retry,
-      isIsolated: canEndHandlers
+      isIsolated: canEndHandlers || isRemote
     },
     error: config.retryFailedTasks ? error : { ...error, retryable: false }
   };

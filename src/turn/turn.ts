@@ -69,6 +69,8 @@ export class Turn {
 
   /** Effects. None of these happens before the commit. */
   readonly started: TaskRow[] = [];
+  /** Attempts that remote workers have begun, by the numbers of their tasks. */
+  readonly begun: number[] = [];
   /** Requests that tasks were claimed for, by the task's `seq`. */
   readonly requests = new Map<number, TaskRequest>();
   readonly aborts: Abort[] = [];
@@ -227,11 +229,15 @@ export class Turn {
   }
 
   /**
-   * Claims a queued task for a worker that starts what it is given: one in this process. (A remote one would report the
-   * start itself.) The two steps are staged as one.
+   * Claims a queued task for a worker, which is given it after the commit. One in this process starts what it is given: the
+   * two steps are staged as one. A remote one tells when it does.
    */
   startTask(row: TaskRow, workerId: string): void {
     const claim: TaskEvent = { type: 'task.claim', workerId };
+    if (this.context.isRemote) {
+      this.started.push(this.stepTask(row, claim));
+      return;
+    }
     const start: TaskEvent = {
       type: 'attempt.started',
       attempt: row.context.attempt + 1,
@@ -449,8 +455,9 @@ export class Turn {
     this.#follow(before, after);
   }
 
-  /** One that has come was taken out already. */
-  #deadlineOf({ context }: TaskRow): number {
+  /** One that has come was taken out already; one that waits in its worker has none. */
+  #deadlineOf({ state, context }: TaskRow): number | null {
+    if (state === 'dispatched') return null;
     return this.#ledger.attemptDeadlines.get(context.seq) ?? this.context.activeNow;
   }
 

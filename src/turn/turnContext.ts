@@ -16,6 +16,8 @@ export interface TurnContext {
   readonly canEndHandlers: boolean;
   /** Whether facts about single tasks are wanted. */
   readonly tellsTasks: boolean;
+  /** Whether workers are processes elsewhere, which begin an attempt when they get to it. */
+  readonly isRemote: boolean;
   /** Whether somebody follows the rows step by step. */
   readonly keepsSteps: boolean;
   readonly found: Found;

@@ -5,6 +5,7 @@ import type { BatchRow, ExpiredBatch, StoredTask, TaskRow } from '../store.ts';
 /** What comes in between two turns. */
 export type TurnInput =
   | CommandInput
+  | AttemptStarted
   | AttemptSettled
   | AttemptLost
   | AttemptReturned
@@ -21,6 +22,11 @@ export interface CommandInput {
   readonly admitted?: number;
   /** A schedule submits what was looked at when it was put in: what has no handler here waits for one. */
   readonly isScheduled?: true;
+}
+
+/** A remote worker has begun an attempt. */
+export interface AttemptStarted extends AttemptRef {
+  readonly type: 'attempt.started';
 }
 
 /** A handler ended. */

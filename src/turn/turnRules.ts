@@ -8,7 +8,8 @@ import {
   queueDue,
   releaseAttempts,
   returnAttempt,
-  settleAttempt
+  settleAttempt,
+  startAttempt
 } from './attemptRules.ts';
 import { expireBatches, sweepCancelled } from './batchRules.ts';
 import { carryOut } from './commandRules.ts';
@@ -36,6 +37,8 @@ export function stepTurn(turn: Turn, ledger: Ledger, inputs: readonly TurnInput[
 
 function takeIn(turn: Turn, ledger: Ledger, input: TurnInput): void {
   switch (input.type) {
+    case 'attempt.started':
+      return startAttempt(turn, input);
     case 'attempt.settled':
       return settleAttempt(turn, ledger, input);
     case 'attempt.lost':

@@ -12,6 +12,7 @@ const ready = {
   concurrency: 1,
   tasksPerWorker: null,
   tags: [],
+  types: null,
   spawnedAt: 0,
   problem: null
 } as const;

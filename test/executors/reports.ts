@@ -1,5 +1,5 @@
-import type { Attempt, ExecutorReports } from '../../src/executor.ts';
-import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
+import type { Attempt, ExecutorReports, JoinedWorker } from '../../src/executor.ts';
+import type { AttemptRef, Json, Outcome, TaskError, TaskStatus } from '../../machines/task.ts';
 
 export type Told =
   | { readonly type: 'settled'; readonly seq: number; readonly attempt: number; readonly outcome: Outcome }
@@ -13,7 +13,11 @@ export type Told =
     }
   | { readonly type: 'lost'; readonly seq: number; readonly attempt: number; readonly reason: string }
   | { readonly type: 'workerLost'; readonly workerId: string; readonly reason: string }
-  | { readonly type: 'heartbeat'; readonly workerId: string };
+  | { readonly type: 'heartbeat'; readonly workerId: string }
+  | { readonly type: 'started'; readonly seq: number; readonly attempt: number }
+  | { readonly type: 'returned'; readonly seq: number; readonly attempt: number }
+  | { readonly type: 'joined'; readonly worker: JoinedWorker }
+  | { readonly type: 'draining' | 'left'; readonly workerId: string };
 
 type ToldOf<TType extends Told['type']> = Extract<Told, { type: TType }>;
 
@@ -28,9 +32,23 @@ export class RecordedReports implements ExecutorReports {
   }
 
   /** The first of a kind, of one task where that is given: it may have been told already. */
-  async first<TType extends Told['type']>(type: TType, seq?: number): Promise<ToldOf<TType>> {
+  first<TType extends Told['type']>(type: TType, seq?: number): Promise<ToldOf<TType>> {
+    return this.until(type, (told) => seq === undefined || ('seq' in told && told.seq === seq));
+  }
+
+  /** The first of a kind that is meant: it may have been told already. */
+  async until<TType extends Told['type']>(
+    type: TType,
+    isMeant: (told: ToldOf<TType>) => boolean
+  ): Promise<ToldOf<TType>> {
+    const isOfType = (told: Told): told is ToldOf<TType> => told.type === type;
+    return (await this.untilAny((told) => isOfType(told) && isMeant(told))) as ToldOf<TType>;
+  }
+
+  /** The first of any kind that is meant: it may have been told already. */
+  async untilAny(isMeant: (told: Told) => boolean): Promise<Told> {
     for (;;) {
-      const found = this.of(type).find((told) => seq === undefined || ('seq' in told && told.seq === seq));
+      const found = this.all.find(isMeant);
       if (found) return found;
       await new Promise<void>((resolve) => this.#listeners.add(resolve));
     }
@@ -64,9 +82,33 @@ export class RecordedReports implements ExecutorReports {
     this.#record({ type: 'heartbeat', workerId });
   }
 
-  // None of these executors has workers that come by themselves.
-  readonly confirm = unexpected;
-  readonly returned = unexpected;
+  started({ seq, attempt }: AttemptRef): void {
+    this.#record({ type: 'started', seq, attempt });
+  }
+
+  /** As a fleet that has committed it at once. */
+  confirm(attempt: AttemptRef, outcome: Outcome): Promise<TaskStatus | null> {
+    this.settled(attempt, outcome);
+    return Promise.resolve(outcome.status === 'completed' ? 'completed' : 'failed');
+  }
+
+  returned({ seq, attempt }: AttemptRef): void {
+    this.#record({ type: 'returned', seq, attempt });
+  }
+
+  joined(worker: JoinedWorker): void {
+    this.#record({ type: 'joined', worker });
+  }
+
+  draining(workerId: string): void {
+    this.#record({ type: 'draining', workerId });
+  }
+
+  left(workerId: string): void {
+    this.#record({ type: 'left', workerId });
+  }
+
+  // None of these executors has workers that ask for tasks.
   readonly request = unexpected;
   readonly withdraw = unexpected;
   readonly nextTurn = unexpected;

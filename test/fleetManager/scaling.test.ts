@@ -127,6 +127,7 @@ describe('workers', () => {
         status: 'active',
         spawnedAt: clock.now(),
         tags: [],
+        concurrency: 1,
         completed: 0,
         failed: 0,
         lastHeartbeatAt: null

@@ -23,6 +23,7 @@ describe('getWorkers', () => {
         status: 'idle',
         spawnedAt,
         tags: [],
+        concurrency: 1,
         completed: 2,
         failed: 0,
         lastHeartbeatAt: null
@@ -34,6 +35,7 @@ describe('getWorkers', () => {
         status: 'active',
         spawnedAt,
         tags: [],
+        concurrency: 1,
         completed: 0,
         failed: 1,
         lastHeartbeatAt: null

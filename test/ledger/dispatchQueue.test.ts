@@ -96,7 +96,7 @@ function queueOf(entries: readonly Partial<DispatchEntry>[]): DispatchQueue {
 }
 
 function offerOf(tags: readonly string[]): Offer {
-  return { key: tagsKey(tags), tags: new Set(tags) };
+  return { key: tagsKey(tags), tags: new Set(tags), types: null };
 }
 
 function popAll(queue: DispatchQueue, tags: readonly string[], isOpen = (_: string) => true): number[] {

@@ -118,12 +118,13 @@ const ready: WorkerReport = {
   concurrency: 1,
   tasksPerWorker: null,
   tags: [],
+  types: null,
   spawnedAt: now,
   problem: null
 };
 
 function popNext({ queue }: Ledger): number {
-  return queue.pop(queue.best({ key: '', tags: new Set() }, () => true)!);
+  return queue.pop(queue.best({ key: '', tags: new Set(), types: null }, () => true)!);
 }
 
 /** Takes a turn. */
@@ -144,6 +145,7 @@ function turnOf(ledger: Ledger, context: Partial<TurnContext> = {}): Turn {
     isDispatching: true,
     types: new Set(['work']),
     canEndHandlers: false,
+    isRemote: false,
     tellsTasks: false,
     keepsSteps: false,
     found: nothingFound,

@@ -343,6 +343,7 @@ describe('fleetMachine starting', () => {
       spawnedAt: now,
       completed: 5,
       failed: 6,
+      joined: null,
       problem: null
     };
     const { fleet, workers } = await fleetIn(
@@ -647,6 +648,7 @@ describe('fleetMachine workers', () => {
       spawnedAt: null,
       completed: 0,
       failed: 0,
+      joined: null,
       problem: null
     };
     const { fleet, workers } = await fleetIn(

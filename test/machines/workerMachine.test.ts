@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import {
   workerIdOf,
   workerMachine,
+  type Joining,
   type WorkerContext,
   type WorkerEvent,
   type WorkerInput,
@@ -48,6 +49,7 @@ const events = {
   'worker.drain': { type: 'worker.drain' },
   'worker.retire': { type: 'worker.retire' },
   'worker.configure': { type: 'worker.configure', concurrency: 4, tasksPerWorker: 9, tags: ['gpu'] },
+  'worker.joined': { type: 'worker.joined', joining: joining(), isBusy: false },
   'attempts.begun': { type: 'attempts.begun' },
   'attempts.ended': ended(1),
   'heartbeat.missed': { type: 'heartbeat.missed' },
@@ -78,12 +80,20 @@ const chart: Record<State, Partial<Record<WorkerEvent['type'], State>>> = {
     'worker.retire': 'retiring',
     'worker.died': 'recycling'
   },
-  draining: { 'attempts.ended': 'stopping', 'worker.start': 'busy', 'worker.died': 'stopping' },
+  draining: {
+    'attempts.ended': 'stopping',
+    'worker.start': 'busy',
+    'worker.died': 'stopping'
+  },
   retiring: { 'attempts.ended': 'recycling', 'worker.drain': 'draining', 'worker.died': 'recycling' },
   recycling: { 'worker.drain': 'stopping' },
   stopping: { 'worker.start': 'recycling' },
-  stopped: { 'worker.start': 'spawning' },
-  error: { 'worker.start': 'spawning', 'worker.drain': 'stopped' }
+  stopped: { 'worker.start': 'spawning', 'worker.joined': 'spawning' },
+  error: {
+    'worker.start': 'spawning',
+    'worker.drain': 'stopped',
+    'worker.joined': 'idle'
+  }
 };
 const cells = states.flatMap((from) =>
   Object.values(events).map((event) => [from, event.type, chart[from][event.type] ?? 'same'] as const)
@@ -110,6 +120,60 @@ describe('workerMachine transitions', () => {
     [1, 1, 'recycling']
   ])('busy, with tasksPerWorker %s and %d taken, goes to %s', (tasksPerWorker, taken, to) => {
     expect(step('busy', ended(taken), { tasksPerWorker }).value).toBe(to);
+  });
+});
+
+describe('workerMachine, whose worker has come by itself', () => {
+  const joined = { workerId: 'host-a', types: ['work'] };
+
+  it.each<[from: State, event: WorkerEvent, to: State]>([
+    ['idle', events['worker.died'], 'stopping'],
+    ['busy', events['worker.died'], 'stopping'],
+    ['unresponsive', events['worker.died'], 'stopping'],
+    ['error', events['worker.died'], 'stopping'],
+    ['error', events['worker.drain'], 'draining'],
+    ['idle', unfit(), 'error'],
+    ['busy', unfit(), 'error'],
+    ['unresponsive', unfit(), 'error'],
+    ['error', unfit(), 'error'],
+    ['error', { ...events['worker.joined'], isBusy: true }, 'busy']
+  ])('%s on $type goes to %s', (from, event, to) => {
+    expect(step(from, event, { joined }).value).toBe(to);
+  });
+
+  it('is known by its own id, offers what it said, and is made by nobody', async () => {
+    const { worker, reports, starts, reached } = startWorker({ joining: joining() });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    expect(reports()).toEqual([
+      report('worker.ready', { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'] })
+    ]);
+    worker.send({ type: 'worker.joined', joining: joining({ concurrency: 9 }), isBusy: false });
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.offering', concurrency: 9 });
+  });
+
+  it('is in error while it has a problem, which is forgotten with that', async () => {
+    const { worker, reports, starts, reached } = startWorker({ joining: joining({ problem: 'too old' }) });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('error');
+    expect(reports()).toMatchObject([{ type: 'worker.unfit', workerId: 'host-a', problem: 'too old' }]);
+    worker.send({ type: 'worker.joined', joining: joining(), isBusy: false });
+    expect(worker.getSnapshot()).toMatchObject({ value: 'idle', context: { problem: null } });
+  });
+
+  it('leaves the place to the next one', async () => {
+    const { worker, reports, starts, stops, reached } = startWorker({ joining: joining() });
+    starts[0]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    worker.send(events['worker.drain']);
+    stops[0]!.resolve();
+    await reached('stopped');
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.stopped', workerId: 'host-a' });
+    expect(worker.getSnapshot().context.joined).toBeNull();
+    worker.send({ type: 'worker.joined', joining: joining({ workerId: 'host-b' }), isBusy: false });
+    starts[1]!.resolve({ at: now, tags: [] });
+    await reached('idle');
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.ready', slot: 'worker-1', workerId: 'host-b' });
   });
 });
 
@@ -398,6 +462,7 @@ describe('workerMachine', () => {
       spawnedAt: null,
       completed: 10,
       failed: 3,
+      joined: null,
       problem: null
     });
     expect(starts[0]!.workerId).toBe('worker-1.5');
@@ -450,9 +515,17 @@ describe('workerIdOf', () => {
     [2, 'worker-1.2'],
     [10, 'worker-1.10']
   ])('names incarnation %d of a slot %s', (incarnation, id) => {
-    expect(workerIdOf({ slot: 'worker-1', incarnation })).toBe(id);
+    expect(workerIdOf({ slot: 'worker-1', incarnation, joined: null })).toBe(id);
   });
 });
+
+function joining(changes: Partial<Joining> = {}): Joining {
+  return { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'], problem: null, ...changes };
+}
+
+function unfit(): WorkerEvent {
+  return { type: 'worker.joined', joining: joining({ problem: 'too old' }), isBusy: false };
+}
 
 function ended(taken: number) {
   return { type: 'attempts.ended', taken, completed: 1, failed: 0 } as const;
@@ -469,6 +542,7 @@ function contextIn(state: State): WorkerContext {
     spawnedAt: state === 'spawning' ? null : now,
     completed: 0,
     failed: 0,
+    joined: null,
     problem: state === 'error' ? 'Error: no' : null
   };
 }
@@ -486,6 +560,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     concurrency: 1,
     tasksPerWorker: null,
     tags: [],
+    types: null,
     spawnedAt: spawn.at,
     problem: null,
     ...changes

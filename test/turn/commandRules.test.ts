@@ -70,6 +70,7 @@ function turnOver(ledger: Ledger): Turn {
     isDispatching: true,
     types: new Set(),
     canEndHandlers: false,
+    isRemote: false,
     tellsTasks: false,
     keepsSteps: false,
     found: { ...nothingFound, batches: new Map([['b', settledBatchOf('b')]]) }

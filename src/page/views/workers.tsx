@@ -21,7 +21,8 @@ export function Workers({ workers }: { workers: readonly FrameWorker[] }) {
   );
 }
 
-function Worker({ worker: { id, state, taskIds, tags, completed, failed } }: { worker: FrameWorker }) {
+function Worker({ worker }: { worker: FrameWorker }) {
+  const { id, state, taskIds, tags, types = [], problem, completed, failed } = worker;
   return (
     <li class="cell">
       <div class="row-title">
@@ -37,6 +38,8 @@ function Worker({ worker: { id, state, taskIds, tags, completed, failed } }: { w
         <span>{compact(completed)} done</span>
         {failed > 0 && <span class="bad-text">{compact(failed)} failed</span>}
         {tags.length > 0 && <Name text={tags.join(' ')} />}
+        {types.length > 0 && <Name text={types.join(' ')} />}
+        {problem !== undefined && <span class="bad-text">{problem}</span>}
       </div>
     </li>
   );

@@ -39,6 +39,7 @@ const report: Omit<WorkerReport, 'type'> = {
   concurrency: 1,
   tasksPerWorker: null,
   tags: [],
+  types: null,
   spawnedAt: null,
   problem: null
 };
@@ -59,7 +60,8 @@ export const fleetModel = modelOf(fleetMachine, {
     'turn.committed': [
       { more: false, held: 0 },
       { more: true, held: 1 },
-      { more: false, held: 1 }
+      { more: false, held: 1 },
+      { more: false, held: 1, goesOn: true }
     ],
     'commit.failed': [{ problem: { code: 'ERR_STORE_FULL', message: 'no space' } }],
     'alarm.rang': [{}],
@@ -67,6 +69,16 @@ export const fleetModel = modelOf(fleetMachine, {
     'facts.released': [{ facts: [{ type: 'store.recovered' }] }],
     'workers.adjust': [{}],
     'ownership.lost': [{ problem: { code: 'ERR_FENCED', message: 'another process owns it' } }],
+    'workers.joined': [
+      {
+        workers: [
+          {
+            slot: 'worker-1',
+            joining: { workerId: 'host-a', concurrency: 1, tags: [], types: [], problem: null }
+          }
+        ]
+      }
+    ],
     'workers.scale': [{ count: 1 }],
     'scaling.decided': [{ from: 1, to: 1 }],
     'config.update': [{ config: { maxRetries: 9 } }],
@@ -78,6 +90,7 @@ export const fleetModel = modelOf(fleetMachine, {
     'worker.withdrawn': [report],
     'worker.stopped': [report],
     'worker.unresponsive': [report],
+    'worker.unfit': [report],
     'worker.lost': [report],
     'worker.broken': [report],
     'batch.submit': [

@@ -2,6 +2,7 @@ import { workerMachine } from '../../../machines/workerMachine.ts';
 import { modelOf } from './model.ts';
 
 const now = Date.UTC(2026, 0, 1);
+const joining = { workerId: 'host-a', concurrency: 2, tags: ['gpu'], types: ['work'], problem: null };
 
 export const workerModel = modelOf(workerMachine, {
   input: { slot: 'worker-1', concurrency: 1, tasksPerWorker: 2, tags: [], restored: null },
@@ -11,6 +12,11 @@ export const workerModel = modelOf(workerMachine, {
     'worker.drain': [{}],
     'worker.retire': [{}],
     'worker.configure': [{ concurrency: 4, tasksPerWorker: 2, tags: ['gpu'] }],
+    'worker.joined': [
+      { joining, isBusy: false },
+      { joining, isBusy: true },
+      { joining: { ...joining, problem: 'too old' }, isBusy: false }
+    ],
     'attempts.begun': [{}],
     'attempts.ended': [
       { taken: 1, completed: 1, failed: 0 },
@@ -22,7 +28,7 @@ export const workerModel = modelOf(workerMachine, {
     'worker.died': [{ problem: 'gone', taken: 1, completed: 0, failed: 0 }]
   },
   // Which worker of its slot it is, and what it has done, decides nothing.
-  serializeState: ({ context: { concurrency, problem } }) => [concurrency, problem],
+  serializeState: ({ context: { concurrency, problem, joined } }) => [concurrency, problem, joined !== null],
   restingStates: ['idle'],
   requiredEvents: {
     'worker.configure': ['*'],
