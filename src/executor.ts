@@ -16,6 +16,21 @@ export interface Attempt extends AttemptRef {
   readonly workerId: string;
   /** The request that it was claimed for; absent where a worker of the fleet has it. */
   readonly requestId?: string;
+  /** W3C `traceparent` that its spans belong to; absent: none. */
+  readonly traceparent?: string;
+}
+
+/** A worker that has come by itself: a process somewhere else. */
+export interface JoinedWorker {
+  /** Names the process for good: one that starts anew comes under a new id. 1 to 128 characters of [A-Za-z0-9._-]. */
+  readonly workerId: string;
+  /** Attempts that may be dispatched to it at once, those that it fetches ahead included. Integer >= 1. */
+  readonly concurrency: number;
+  readonly tags: readonly string[];
+  /** Task types that it has handlers for. */
+  readonly types: readonly string[];
+  /** Why it is given nothing, such as another version of the protocol; `null`: it takes tasks. */
+  readonly problem: string | null;
 }
 
 /** What an executor reports. Each attempt is settled or lost exactly once, even after an abort. */
@@ -37,6 +52,15 @@ export interface ExecutorReports {
   /** A worker has answered {@link Executor.probe}. */
   heartbeat(workerId: string): void;
 
+  /** A remote worker has begun an attempt that it was given: its timeout is armed now. */
+  started(attempt: AttemptRef): void;
+  /** A remote worker is there, or says something else of itself than before. */
+  joined(worker: JoinedWorker): void;
+  /** It takes nothing more; what it holds goes on. */
+  draining(workerId: string): void;
+  /** It has ended as it was asked to. What it still held is lost. */
+  left(workerId: string): void;
+
   /**
    * As `settled`, for somebody who waits until it is durable.
    *
@@ -54,7 +78,12 @@ export interface ExecutorReports {
   nextTurn(): Promise<void>;
 }
 
-/** What became of an attempt that was running when its fleet stopped or died. */
+/** An attempt that a worker held when its fleet stopped or died. */
+export interface HeldAttempt extends AttemptRef {
+  readonly workerId: string;
+}
+
+/** What became of an attempt that was held when its fleet stopped or died. `running`: it may also wait in its worker yet. */
 export type Reattachment =
   | { readonly status: 'running' }
   | { readonly status: 'settled'; readonly outcome: Outcome }
@@ -62,7 +91,7 @@ export type Reattachment =
 
 /** Why an attempt is aborted. It becomes the reason of the handler's signal. */
 export interface AbortCause {
-  readonly kind: 'timeout' | 'cancelled' | 'stopped' | 'failed';
+  readonly kind: 'timeout' | 'cancelled' | 'stopped' | 'failed' | 'lost';
   readonly message: string;
 }
 
@@ -83,6 +112,17 @@ export interface Executor {
    */
   readonly isSelfStaffed?: boolean;
   /**
+   * Whether its workers are processes elsewhere: they come by themselves with {@link ExecutorReports.joined} (the fleet makes
+   * none, and calls neither startWorker nor stopWorker), begin attempts when they get to them ({@link ExecutorReports.started};
+   * until then the task is `dispatched`), and go on when the fleet stops or dies: `stop` leaves attempts running, their
+   * rows stay as they are, and `reattach` finds them again. Defaults to `false`.
+   *
+   * It has {@link Executor.probe}. A worker that the fleet calls lost is taken back when it answers or joins again; what
+   * it held is aborted with the cause `lost`, so that what it has not begun is not run. An outcome is safe when the
+   * promise of {@link ExecutorReports.confirm} resolves: until then it is what `reattach` is to find.
+   */
+  readonly isRemote?: boolean;
+  /**
    * Whether a worker is nothing but an id: `startWorker` and `stopWorker` have nothing to do, and the fleet leaves them out
    * where a worker has taken its last task and the next one follows. Whoever wraps an executor and does something in them
    * leaves this out. Defaults to `false`.
@@ -101,14 +141,15 @@ export interface Executor {
   /** Asks the handler to stop. An attempt that has settled is ignored. */
   abort(attempt: AttemptRef, cause: AbortCause): void;
   /** Says of each attempt what became of it, in order. */
-  reattach(attempts: readonly AttemptRef[]): Promise<readonly Reattachment[]>;
+  reattach(attempts: readonly HeldAttempt[]): Promise<readonly Reattachment[]>;
 
   /**
    * Asks a worker for a heartbeat. Only executors have it whose workers are threads, processes or machines of their
-   * own, whose {@link Executor.stopWorker} really ends what hangs: the fleet replaces those that do not answer.
+   * own, whose {@link Executor.stopWorker} really ends what hangs: the fleet replaces those that do not answer. A remote
+   * one has it too, and nobody is replaced.
    */
   probe?(workerId: string): void;
 
-  /** Gives up what still runs. */
+  /** Gives up what still runs; a remote one leaves it running, and tells nothing more. */
   stop(): Promise<void>;
 }

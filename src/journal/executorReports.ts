@@ -57,6 +57,10 @@ export function executorReports(taker: ReportTaker): ExecutorReports {
     },
     workerLost: (workerId, reason) => health.lose(workerId, reason),
     heartbeat: (workerId) => health.heard(workerId),
+    started: () => {},
+    joined: () => {},
+    draining: () => {},
+    left: () => {},
     confirm: ({ seq, attempt }, outcome) => {
       const { commandId, reply } = replies.expect<TaskStatus | null>();
       collect({ type: 'attempt.settled', seq, attempt, outcome, commandId });

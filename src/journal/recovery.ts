@@ -101,7 +101,9 @@ async function settleAwaited(store: Store, scope: string, { tasks, dependents }:
 async function reattach(executor: Executor, rows: readonly TaskRow[]): Promise<TurnInput[]> {
   const held = rows.filter(({ state }) => isHeld(state)).map(({ context }) => context);
   if (held.length === 0) return [];
-  const reattachments = await executor.reattach(held.map(({ seq, attempt }) => ({ seq, attempt })));
+  const reattachments = await executor.reattach(
+    held.map(({ seq, attempt, workerId }) => ({ seq, attempt, workerId: workerId! }))
+  );
   const inputs: TurnInput[] = [];
   for (const [index, reattachment] of reattachments.entries()) {
     const { seq, attempt } = held[index]!;

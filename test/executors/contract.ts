@@ -177,8 +177,8 @@ export function describeExecutor(
     it('calls attempts of another process lost, in order', async () => {
       expect(
         await executor.reattach([
-          { seq: 1, attempt: 1 },
-          { seq: 2, attempt: 9 }
+          { seq: 1, attempt: 1, workerId: 'w1' },
+          { seq: 2, attempt: 9, workerId: 'w2' }
         ])
       ).toEqual([{ status: 'lost' }, { status: 'lost' }]);
     });

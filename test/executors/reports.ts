@@ -1,4 +1,4 @@
-import type { Attempt, ExecutorReports } from '../../src/executor.ts';
+import type { Attempt, ExecutorReports, JoinedWorker } from '../../src/executor.ts';
 import type { AttemptRef, Json, Outcome, TaskError } from '../../machines/task.ts';
 
 export type Told =
@@ -13,7 +13,12 @@ export type Told =
     }
   | { readonly type: 'lost'; readonly seq: number; readonly attempt: number; readonly reason: string }
   | { readonly type: 'workerLost'; readonly workerId: string; readonly reason: string }
-  | { readonly type: 'heartbeat'; readonly workerId: string };
+  | { readonly type: 'heartbeat'; readonly workerId: string }
+  | { readonly type: 'started'; readonly seq: number; readonly attempt: number }
+  | { readonly type: 'returned'; readonly seq: number; readonly attempt: number }
+  | { readonly type: 'joined'; readonly worker: JoinedWorker }
+  | { readonly type: 'draining'; readonly workerId: string }
+  | { readonly type: 'left'; readonly workerId: string };
 
 type ToldOf<TType extends Told['type']> = Extract<Told, { type: TType }>;
 
@@ -32,8 +37,13 @@ export class RecordedReports implements ExecutorReports {
     for (;;) {
       const found = this.of(type).find((told) => seq === undefined || ('seq' in told && told.seq === seq));
       if (found) return found;
-      await new Promise<void>((resolve) => this.#listeners.add(resolve));
+      await this.#next();
     }
+  }
+
+  /** Resolves when something holds, which is looked at with each report. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#next();
   }
 
   settled({ seq, attempt }: AttemptRef, outcome: Outcome): void {
@@ -64,12 +74,39 @@ export class RecordedReports implements ExecutorReports {
     this.#record({ type: 'heartbeat', workerId });
   }
 
-  // None of these executors has workers that come by themselves.
+  started({ seq, attempt }: AttemptRef): void {
+    this.#record({ type: 'started', seq, attempt });
+  }
+
+  joined(worker: JoinedWorker): void {
+    this.#record({ type: 'joined', worker });
+  }
+
+  draining(workerId: string): void {
+    this.#record({ type: 'draining', workerId });
+  }
+
+  left(workerId: string): void {
+    this.#record({ type: 'left', workerId });
+  }
+
+  returned({ seq, attempt }: AttemptRef): void {
+    this.#record({ type: 'returned', seq, attempt });
+  }
+
+  /** What was told is safe at once here. */
+  nextTurn(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  // None of these executors asks for tasks.
   readonly confirm = unexpected;
-  readonly returned = unexpected;
   readonly request = unexpected;
   readonly withdraw = unexpected;
-  readonly nextTurn = unexpected;
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => this.#listeners.add(resolve));
+  }
 
   #record(told: Told): void {
     this.all.push(told);
@@ -80,7 +117,7 @@ export class RecordedReports implements ExecutorReports {
 }
 
 function unexpected(): never {
-  throw new Error('An executor whose workers are made by the fleet asks for no task');
+  throw new Error('An executor whose workers are given tasks asks for none');
 }
 
 /** An attempt of a task in no batch, on worker `w1` unless it says otherwise. */

@@ -1,0 +1,152 @@
+import { FlowProducer, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { AttemptRef, Outcome } from '../../../machines/task.ts';
+import { attemptKey } from '../../ledger/roster.ts';
+import type { FleetKeys } from './fleetKeys.ts';
+import type { Given } from './givenAttempts.ts';
+import { readOutcome } from './outcomeText.ts';
+import { attemptOfJob, type JobData } from './protocol.ts';
+
+/** What a job is found to be. */
+export type FoundJob =
+  | { readonly status: 'missing' }
+  | { readonly status: 'waiting' }
+  | { readonly status: 'active'; readonly isLocked: boolean }
+  | { readonly status: 'settled'; readonly outcome: Outcome }
+  /** BullMQ has given it up. */
+  | { readonly status: 'failed'; readonly reason: string };
+
+/** A job by its worker. */
+export interface JobRef {
+  readonly workerId: string;
+  readonly jobId: string;
+}
+
+/** How long what is left of a worker stays in Redis, ms: a zombie may still end what it had. */
+export const leftoverMs = 10 * 60 * 1_000;
+
+/** Parts of a queue that BullMQ makes in our use of it. */
+const queueParts = ['id', 'meta', 'wait', 'active', 'completed', 'failed', 'marker', 'events', 'stalled'];
+
+/** The queues of the workers, of which each has its own, as the fleet uses them. */
+export class WorkerQueues {
+  readonly #redis: Redis;
+  readonly #keys: FleetKeys;
+  readonly #resultTtlMs: number;
+  readonly #producer: FlowProducer;
+  readonly #queues = new Map<string, Queue>();
+
+  constructor(redis: Redis, keys: FleetKeys, resultTtlMs: number) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#resultTtlMs = resultTtlMs;
+    this.#producer = new FlowProducer({ connection: redis, prefix: keys.queuePrefix });
+    // What fails is told to whoever asked.
+    this.#producer.on('error', () => {});
+  }
+
+  /** Adds jobs to all their queues in one round trip, all or none. One that is there already stays as it is. */
+  async add(givens: readonly Given[]): Promise<void> {
+    const age = Math.ceil(this.#resultTtlMs / 1_000);
+    await this.#producer.addBulk(
+      givens.map(({ jobId, workerId, attempt }) => ({
+        name: attempt!.type,
+        queueName: workerId,
+        data: attempt satisfies JobData | null,
+        opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
+      }))
+    );
+  }
+
+  /** Takes a job out that nobody has begun. @returns `false`: it was begun. */
+  async remove({ workerId, jobId }: JobRef): Promise<boolean> {
+    return (await this.#queue(workerId).remove(jobId)) === 1;
+  }
+
+  /** What became of jobs, in order, in one round trip. */
+  async look(jobs: readonly JobRef[]): Promise<readonly FoundJob[]> {
+    if (jobs.length === 0) return [];
+    const pipeline = this.#redis.pipeline();
+    for (const { workerId, jobId } of jobs) {
+      const key = this.#keys.ofQueue(workerId, jobId);
+      pipeline.hmget(key, 'timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'failedReason');
+      pipeline.exists(`${key}:lock`);
+    }
+    const answers = (await pipeline.exec())!;
+    return jobs.map((_, index) => {
+      const [[problem, fields], [, locks]] = [answers[2 * index]!, answers[2 * index + 1]!];
+      if (problem) throw problem;
+      return foundJob(fields as (string | null)[], locks === 1);
+    });
+  }
+
+  /** Ids of the jobs of some attempts, by {@link attemptKey}, of whatever executor they were dispatched. */
+  async jobIdsOf(workerId: string, attempts: readonly AttemptRef[]): Promise<ReadonlyMap<string, string>> {
+    const part = (name: string): string => this.#keys.ofQueue(workerId, name);
+    const wanted = new Set(attempts.map(attemptKey));
+    const lists = await Promise.all([
+      this.#redis.zrange(part('completed'), 0, -1),
+      this.#redis.zrange(part('failed'), 0, -1),
+      this.#redis.lrange(part('wait'), 0, -1),
+      this.#redis.lrange(part('active'), 0, -1)
+    ]);
+    const found = new Map<string, string>();
+    for (const jobId of lists.flat()) {
+      const ref = attemptOfJob(jobId);
+      if (ref !== null && wanted.has(attemptKey(ref))) found.set(attemptKey(ref), jobId);
+    }
+    return found;
+  }
+
+  /** Removes the results of jobs that the fleet has, and what the events told up to an entry of the stream. */
+  async forget(workerId: string, jobIds: readonly string[], upToEventId: string | null): Promise<void> {
+    const pipeline = this.#redis.pipeline();
+    pipeline.zrem(this.#keys.ofQueue(workerId, 'completed'), ...jobIds);
+    pipeline.unlink(...jobIds.map((jobId) => this.#keys.ofQueue(workerId, jobId)));
+    if (upToEventId !== null) pipeline.xtrim(this.#keys.ofQueue(workerId, 'events'), 'MINID', '~', upToEventId);
+    await pipeline.exec();
+  }
+
+  /** Removes what waits in the queue of a worker that has ended, and lets the rest go by itself. */
+  async abandon(workerId: string): Promise<void> {
+    const queue = this.#queue(workerId);
+    await queue.drain();
+    const active = await this.#redis.lrange(this.#keys.ofQueue(workerId, 'active'), 0, -1);
+    const pipeline = this.#redis.pipeline();
+    for (const part of [...queueParts, ...active]) pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
+    pipeline.unlink(this.#keys.aborts(workerId));
+    await pipeline.exec();
+    this.#queues.delete(workerId);
+    void queue.close().catch(() => {});
+  }
+
+  /** Lets go of what BullMQ holds; the connection is closed by whoever made it. */
+  close(): void {
+    for (const queue of this.#queues.values()) void queue.close().catch(() => {});
+    this.#queues.clear();
+    void this.#producer.close().catch(() => {});
+  }
+
+  #queue(workerId: string): Queue {
+    let queue = this.#queues.get(workerId);
+    if (queue === undefined) {
+      const prefix = this.#keys.queuePrefix;
+      queue = new Queue(workerId, { connection: this.#redis, prefix, skipMetasUpdate: true });
+      queue.on('error', () => {});
+      this.#queues.set(workerId, queue);
+    }
+    return queue;
+  }
+}
+
+function foundJob(
+  [timestamp, processedOn, finishedOn, returnvalue, failedReason]: readonly (string | null | undefined)[],
+  isLocked: boolean
+): FoundJob {
+  if (timestamp == null) return { status: 'missing' };
+  if (finishedOn != null) {
+    if (returnvalue != null) return { status: 'settled', outcome: readOutcome(returnvalue) };
+    return { status: 'failed', reason: failedReason ?? 'BullMQ gave it up' };
+  }
+  return processedOn == null ? { status: 'waiting' } : { status: 'active', isLocked };
+}
