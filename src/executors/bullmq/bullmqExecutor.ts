@@ -29,6 +29,8 @@ import { WorkerRoster, type RosterNews } from './workerRoster.ts';
 const lookedAtOnce = 1_000;
 /** How long an order to abort stays in Redis, ms: a worker reads it with its next heartbeat. */
 const orderMs = 60 * 60 * 1_000;
+/** How long Redis may leave a command unanswered, ms: then the connection is made anew. */
+const socketTimeoutMs = 15_000;
 /** How long a stop waits for what it told Redis last, ms. */
 const lastWordMs = 1_000;
 
@@ -70,7 +72,7 @@ class BullmqExecutor implements Executor {
       // What fails is tried again by whoever knows whether it still matters.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
-      socketTimeout: readBlocksMs + this.#options.pollMs
+      socketTimeout: socketTimeoutMs
     });
     try {
       await assertFit(redis, address, connectTimeoutMs);
@@ -157,7 +159,7 @@ class Session {
     this.#clock = clock;
     this.#redis = redis;
     this.#reports = reports;
-    this.#blocked = connect(options.address, { maxRetriesPerRequest: 0, socketTimeout: 3 * readBlocksMs });
+    this.#blocked = connect(options.address, { maxRetriesPerRequest: 0, socketTimeout: readBlocksMs + socketTimeoutMs });
     this.#queues = new WorkerQueues(redis, keys, options.resultTtlMs);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);

@@ -33,34 +33,38 @@ export class WorkerQueues {
   readonly #redis: Redis;
   readonly #keys: FleetKeys;
   readonly #resultTtlMs: number;
-  readonly #producer: FlowProducer;
+  #producer: FlowProducer | null = null;
   readonly #queues = new Map<string, Queue>();
 
   constructor(redis: Redis, keys: FleetKeys, resultTtlMs: number) {
     this.#redis = redis;
     this.#keys = keys;
     this.#resultTtlMs = resultTtlMs;
-    this.#producer = new FlowProducer({ connection: redis, prefix: keys.queuePrefix });
-    // What fails is told to whoever asked.
-    this.#producer.on('error', () => {});
   }
 
   /** Adds jobs to all their queues in one round trip, all or none. One that is there already stays as it is. */
   async add(givens: readonly Given[]): Promise<void> {
     const age = Math.ceil(this.#resultTtlMs / 1_000);
-    await this.#producer.addBulk(
-      givens.map(({ jobId, workerId, attempt }) => ({
-        name: attempt!.type,
-        queueName: workerId,
-        data: attempt satisfies JobData | null,
-        opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
-      }))
-    );
+    const jobs = givens.map(({ jobId, workerId, attempt }) => ({
+      name: attempt!.type,
+      queueName: workerId,
+      data: attempt satisfies JobData | null,
+      opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
+    }));
+    const producer = (this.#producer ??= this.#newProducer());
+    try {
+      await producer.addBulk(jobs);
+    } catch (error) {
+      // One whose first command failed, as Redis went away, fails for ever.
+      this.#producer = null;
+      close(producer);
+      throw error;
+    }
   }
 
   /** Takes a job out that nobody has begun. @returns `false`: it was begun. */
   async remove({ workerId, jobId }: JobRef): Promise<boolean> {
-    return (await this.#queue(workerId).remove(jobId)) === 1;
+    return (await this.#ask(workerId, (queue) => queue.remove(jobId))) === 1;
   }
 
   /** What became of jobs, in order, in one round trip. */
@@ -109,35 +113,57 @@ export class WorkerQueues {
 
   /** Removes what waits in the queue of a worker that has ended, and lets the rest go by itself. */
   async abandon(workerId: string): Promise<void> {
-    const queue = this.#queue(workerId);
-    await queue.drain();
+    await this.#ask(workerId, (queue) => queue.drain());
     const active = await this.#redis.lrange(this.#keys.ofQueue(workerId, 'active'), 0, -1);
     const pipeline = this.#redis.pipeline();
     for (const part of [...queueParts, ...active]) pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
     pipeline.unlink(this.#keys.aborts(workerId));
     await pipeline.exec();
-    this.#queues.delete(workerId);
-    void queue.close().catch(() => {});
+    this.#drop(workerId);
   }
 
   /** Lets go of what BullMQ holds; the connection is closed by whoever made it. */
   close(): void {
-    for (const queue of this.#queues.values()) void queue.close().catch(() => {});
-    this.#queues.clear();
-    void this.#producer.close().catch(() => {});
+    for (const workerId of [...this.#queues.keys()]) this.#drop(workerId);
+    if (this.#producer !== null) close(this.#producer);
   }
 
-  #queue(workerId: string): Queue {
+  async #ask<T>(workerId: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
     let queue = this.#queues.get(workerId);
     if (queue === undefined) {
       const prefix = this.#keys.queuePrefix;
       queue = new Queue(workerId, { connection: this.#redis, prefix, skipMetasUpdate: true });
-      queue.on('error', () => {});
+      queue.on('error', tellNobody);
       this.#queues.set(workerId, queue);
     }
-    return queue;
+    try {
+      return await ask(queue);
+    } catch (error) {
+      // As with the producer.
+      this.#drop(workerId);
+      throw error;
+    }
+  }
+
+  #drop(workerId: string): void {
+    const queue = this.#queues.get(workerId);
+    this.#queues.delete(workerId);
+    if (queue) close(queue);
+  }
+
+  #newProducer(): FlowProducer {
+    const producer = new FlowProducer({ connection: this.#redis, prefix: this.#keys.queuePrefix });
+    producer.on('error', tellNobody);
+    return producer;
   }
 }
+
+function close(part: Queue | FlowProducer): void {
+  void part.close().catch(tellNobody);
+}
+
+/** What fails is told to whoever asked. */
+function tellNobody(): void {}
 
 function foundJob(
   [timestamp, processedOn, finishedOn, returnvalue, failedReason]: readonly (string | null | undefined)[],
