@@ -96,7 +96,10 @@ program
   .option('--prefix <name>', 'what keys in Redis begin with (default: xstate-fleet)')
   .option('--concurrency <n>', 'tasks at once (default: 1)', integer(1, 10_000))
   .option('--tags <tags>', 'what it offers: gpu,fast', (text: string) => text.split(','))
-  .addHelpText('after', '\nExit codes: 0 drained, 2 wrong usage or no Redis, 130 ended before it was drained.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 drained, 2 wrong usage or no Redis, 130 ended before it was drained.'
+  )
   .action(async (options: WorkerOptions) => exit(await (await import('./cli/worker.ts')).worker(options)));
 
 program

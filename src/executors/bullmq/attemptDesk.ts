@@ -96,7 +96,9 @@ export class AttemptDesk {
 }
 
 function refusal(type: string, issues: readonly StandardSchemaV1.Issue[]) {
-  const told = issues.slice(0, 10).map(({ message, path = [] }) => `${path.map(String).join('.')}: ${message}`);
+  const told = issues
+    .slice(0, 10)
+    .map(({ message, path = [] }) => `${path.map(String).join('.')}: ${message}`);
   const message = `The schema of ${quote(type)} does not take the data: ${told.join('; ')}`;
   return {
     name: 'ValidationError',

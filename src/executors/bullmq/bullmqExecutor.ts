@@ -12,7 +12,11 @@ import type {
 } from '../../executor.ts';
 import { attemptKey } from '../../ledger/roster.ts';
 import { Backoff } from './backoff.ts';
-import { resolveBullmqOptions, type BullmqExecutorOptions, type ResolvedBullmqOptions } from './bullmqOptions.ts';
+import {
+  resolveBullmqOptions,
+  type BullmqExecutorOptions,
+  type ResolvedBullmqOptions
+} from './bullmqOptions.ts';
 import { FleetKeys } from './fleetKeys.ts';
 import { GivenAttempts, type Given } from './givenAttempts.ts';
 import { JobSender } from './jobSender.ts';
@@ -159,7 +163,10 @@ class Session {
     this.#clock = clock;
     this.#redis = redis;
     this.#reports = reports;
-    this.#blocked = connect(options.address, { maxRetriesPerRequest: 0, socketTimeout: readBlocksMs + socketTimeoutMs });
+    this.#blocked = connect(options.address, {
+      maxRetriesPerRequest: 0,
+      socketTimeout: readBlocksMs + socketTimeoutMs
+    });
     this.#queues = new WorkerQueues(redis, keys, options.resultTtlMs);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
@@ -178,7 +185,10 @@ class Session {
       take: (workerId, entries) => this.#read(workerId, entries),
       onRegistryChanged: () => this.#pollSoon()
     });
-    this.#known = new KnownResults((workerId, jobIds, upTo) => this.#queues.forget(workerId, jobIds, upTo), reports);
+    this.#known = new KnownResults(
+      (workerId, jobIds, upTo) => this.#queues.forget(workerId, jobIds, upTo),
+      reports
+    );
   }
 
   begin(): void {
@@ -405,7 +415,11 @@ class Session {
     if (news.type !== 'unlocked') this.#begun(given);
     if (news.type === 'progress') this.#reports()?.progress(given.ref, news.value);
     else if (news.type === 'log') this.#reports()?.log(given.ref, String(news.line));
-    else this.#lose(given, `Worker ${given.workerId} lost its lock: Redis was away, or the process stood still, for too long`);
+    else
+      this.#lose(
+        given,
+        `Worker ${given.workerId} lost its lock: Redis was away, or the process stood still, for too long`
+      );
   }
 
   #pollSoon(): void {

@@ -1,5 +1,10 @@
 import { assertInteger, readOptions } from '../../validation/validation.ts';
-import { addressOptionNames, resolveAddress, type AddressOptions, type ResolvedAddress } from './addressOptions.ts';
+import {
+  addressOptionNames,
+  resolveAddress,
+  type AddressOptions,
+  type ResolvedAddress
+} from './addressOptions.ts';
 
 /** How a fleet has its handlers run by remote workers. */
 export interface BullmqExecutorOptions extends AddressOptions {
@@ -48,7 +53,12 @@ const longestMs = 2 ** 31 - 1;
 export function resolveBullmqOptions(options: BullmqExecutorOptions): ResolvedBullmqOptions {
   const given = readOptions('options', options, optionNames);
   const address = resolveAddress('options', given);
-  const { prefetch = null, pollMs, resultTtlMs, connectTimeoutMs } = { ...defaults, ...withoutUndefined(given) };
+  const {
+    prefetch = null,
+    pollMs,
+    resultTtlMs,
+    connectTimeoutMs
+  } = { ...defaults, ...withoutUndefined(given) };
   if (prefetch !== null) assertInteger('options.prefetch', prefetch, 0, 10_000);
   assertInteger('options.pollMs', pollMs, 10, 60_000);
   assertInteger('options.resultTtlMs', resultTtlMs, 1_000, Number.MAX_SAFE_INTEGER);

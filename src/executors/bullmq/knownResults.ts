@@ -5,7 +5,11 @@ import type { JobRef } from './workerQueues.ts';
  * Has results removed from Redis once the fleet has committed them. What cannot be removed goes by its age.
  */
 export class KnownResults {
-  readonly #forget: (workerId: string, jobIds: readonly string[], upToEventId: string | null) => Promise<void>;
+  readonly #forget: (
+    workerId: string,
+    jobIds: readonly string[],
+    upToEventId: string | null
+  ) => Promise<void>;
   readonly #reports: () => ExecutorReports | null;
   #jobs = new Map<string, string[]>();
   readonly #readUpTo = new Map<string, string>();

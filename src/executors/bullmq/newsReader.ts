@@ -47,20 +47,21 @@ export class NewsReader {
     void this.#read();
   }
 
-  /** Reads the streams of more workers, from now on. @throws what the connection throws; none is followed then. */
+  /** Reads the streams of more workers, from now on. @throws what the connection throws. */
   async follow(workerIds: readonly string[]): Promise<void> {
     const { redis, keys } = this.#options;
     const added = workerIds.filter((workerId) => !this.#positions.has(workerId));
     if (added.length === 0) return;
     const pipeline = redis.pipeline();
     for (const workerId of added) pipeline.xrevrange(keys.ofQueue(workerId, 'events'), '+', '-', 'COUNT', 1);
-    pipeline.xadd(keys.wake, 'MAXLEN', '~', 100, '*', 'followed', String(added.length));
     const answers = (await pipeline.exec())!;
     for (const [index, workerId] of added.entries()) {
       const [problem, last] = answers[index]!;
       if (problem) throw problem;
       this.#positions.set(workerId, (last as [string][])[0]?.[0] ?? '0-0');
     }
+    // Only now: a read that ends earlier would wait again without them.
+    await redis.xadd(keys.wake, 'MAXLEN', '~', 100, '*', 'followed', String(added.length));
   }
 
   unfollow(workerId: string): void {
@@ -100,7 +101,10 @@ export class NewsReader {
         if (entries.some(([, [field]]) => field === 'worker')) onRegistryChanged();
       } else if (this.#positions.has(workerId)) {
         this.#positions.set(workerId, lastId);
-        take(workerId, entries.map(([id, fields]) => ({ id, fields: recordOf(fields) })));
+        take(
+          workerId,
+          entries.map(([id, fields]) => ({ id, fields: recordOf(fields) }))
+        );
       }
     }
   }

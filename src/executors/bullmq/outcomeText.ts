@@ -12,7 +12,8 @@ export function readOutcome(text: string): Outcome {
     if (outcome.status === 'completed' && isResult(outcome.result)) {
       return { status: 'completed', result: outcome.result };
     }
-    if (outcome.status === 'failed' && isError(outcome.error)) return { status: 'failed', error: readError(outcome.error) };
+    if (outcome.status === 'failed' && isError(outcome.error))
+      return { status: 'failed', error: readError(outcome.error) };
   } catch {
     // It is none.
   }
@@ -30,7 +31,9 @@ function isResult(result: unknown): result is string | null {
 }
 
 function isError(error: unknown): error is TaskError {
-  const { name, message, stack, code, retryable } = (error ?? {}) as Partial<Record<keyof TaskError, unknown>>;
+  const { name, message, stack, code, retryable } = (error ?? {}) as Partial<
+    Record<keyof TaskError, unknown>
+  >;
   return (
     typeof name === 'string' &&
     typeof message === 'string' &&

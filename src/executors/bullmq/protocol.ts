@@ -48,7 +48,12 @@ export const newsEvent = 'xstate-fleet';
 export type WorkerNews =
   | { readonly type: 'progress'; readonly value: Json }
   | { readonly type: 'log'; readonly line: string }
-  | { readonly type: 'detached'; readonly error: TaskError; readonly hasFailed: boolean; readonly of: Attempt }
+  | {
+      readonly type: 'detached';
+      readonly error: TaskError;
+      readonly hasFailed: boolean;
+      readonly of: Attempt;
+    }
   /** Its lock is gone: BullMQ takes no outcome of it any more. */
   | { readonly type: 'unlocked' };
 

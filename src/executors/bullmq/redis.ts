@@ -57,7 +57,8 @@ export async function assertFit(redis: Redis, address: RedisAddress, timeoutMs: 
 
 /** Where it is, without user and password. */
 export function serverOf({ url, connection }: RedisAddress): string {
-  if (url === undefined) return `Redis at ${connection.path ?? `${connection.host ?? '127.0.0.1'}:${connection.port ?? 6379}`}`;
+  if (url === undefined)
+    return `Redis at ${connection.path ?? `${connection.host ?? '127.0.0.1'}:${connection.port ?? 6379}`}`;
   const { protocol, host, pathname } = new URL(url);
   return `Redis at ${protocol}//${host}${pathname}`;
 }
@@ -76,7 +77,9 @@ async function answerWithin(redis: Redis, server: string, timeoutMs: number): Pr
     ]);
   } catch (error) {
     const reason = lastError ?? error;
-    throw new UnfitServerError(server, `${errorText(reason)}; start it, or pass another url`, { cause: reason });
+    throw new UnfitServerError(server, `${errorText(reason)}; start it, or pass another url`, {
+      cause: reason
+    });
   } finally {
     clearTimeout(timer);
     redis.off('error', keep);

@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../clock.ts';
 import { Backoff } from './backoff.ts';
 import { assertFit, connect } from './redis.ts';
-import { resolveWorkerOptions, type RemoteWorkerOptions, type ResolvedWorkerOptions } from './remoteWorkerOptions.ts';
+import {
+  resolveWorkerOptions,
+  type RemoteWorkerOptions,
+  type ResolvedWorkerOptions
+} from './remoteWorkerOptions.ts';
 import { WorkerSession } from './workerSession.ts';
 
 /** What becomes of a remote worker. */

@@ -5,7 +5,12 @@ import type { ShouldRetry } from '../../handlers/outcome.ts';
 import { readTags } from '../../validation/tags.ts';
 import { assertFunction, assertInteger, assertOneOf, readOptions } from '../../validation/validation.ts';
 import type { DetachedErrorPolicy } from '../inProcess.ts';
-import { addressOptionNames, resolveAddress, type AddressOptions, type ResolvedAddress } from './addressOptions.ts';
+import {
+  addressOptionNames,
+  resolveAddress,
+  type AddressOptions,
+  type ResolvedAddress
+} from './addressOptions.ts';
 
 /** How a process serves a fleet. */
 export interface RemoteWorkerOptions extends AddressOptions {
@@ -81,7 +86,8 @@ export function resolveWorkerOptions(options: RemoteWorkerOptions): ResolvedWork
   assertInteger('options.connectTimeoutMs', connectTimeoutMs, 1, longestMs);
   assertFunction('options.shouldRetry', shouldRetry);
   assertOneOf('options.onDetachedError', onDetachedError, ['isolate', 'exit']);
-  const handlers = given.handlers instanceof HandlerRegistry ? given.handlers : new HandlerRegistry(given.handlers);
+  const handlers =
+    given.handlers instanceof HandlerRegistry ? given.handlers : new HandlerRegistry(given.handlers);
   return {
     ...address,
     handlers,
@@ -92,6 +98,9 @@ export function resolveWorkerOptions(options: RemoteWorkerOptions): ResolvedWork
     shouldRetry,
     onDetachedError,
     connectTimeoutMs,
-    host: hostname().replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 64) || 'host'
+    host:
+      hostname()
+        .replace(/[^A-Za-z0-9._-]/g, '-')
+        .slice(0, 64) || 'host'
   };
 }

@@ -107,7 +107,8 @@ export class WorkerQueues {
     const pipeline = this.#redis.pipeline();
     pipeline.zrem(this.#keys.ofQueue(workerId, 'completed'), ...jobIds);
     pipeline.unlink(...jobIds.map((jobId) => this.#keys.ofQueue(workerId, jobId)));
-    if (upToEventId !== null) pipeline.xtrim(this.#keys.ofQueue(workerId, 'events'), 'MINID', '~', upToEventId);
+    if (upToEventId !== null)
+      pipeline.xtrim(this.#keys.ofQueue(workerId, 'events'), 'MINID', '~', upToEventId);
     await pipeline.exec();
   }
 
@@ -116,7 +117,8 @@ export class WorkerQueues {
     await this.#ask(workerId, (queue) => queue.drain());
     const active = await this.#redis.lrange(this.#keys.ofQueue(workerId, 'active'), 0, -1);
     const pipeline = this.#redis.pipeline();
-    for (const part of [...queueParts, ...active]) pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
+    for (const part of [...queueParts, ...active])
+      pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
     pipeline.unlink(this.#keys.aborts(workerId));
     await pipeline.exec();
     this.#drop(workerId);

@@ -51,7 +51,9 @@ export class WorkerRoster {
   /** Whether it was heard of late enough that there is nothing to ask. */
   isFresh(workerId: string): boolean {
     const known = this.#workers.get(workerId);
-    return known !== undefined && this.#watchedMs - known.heardAt < 2 * known.entry.heartbeatMs + this.#usualGapMs;
+    return (
+      known !== undefined && this.#watchedMs - known.heardAt < 2 * known.entry.heartbeatMs + this.#usualGapMs
+    );
   }
 
   /** @param monotonicNow - When the survey was made, ms. */

@@ -5,7 +5,14 @@ import type { Clock } from '../../clock.ts';
 import type { AbortCause } from '../../executor.ts';
 import { AttemptDesk } from './attemptDesk.ts';
 import { FleetKeys } from './fleetKeys.ts';
-import { newsEvent, protocolVersion, type AbortOrder, type JobData, type WorkerEntry, type WorkerNews } from './protocol.ts';
+import {
+  newsEvent,
+  protocolVersion,
+  type AbortOrder,
+  type JobData,
+  type WorkerEntry,
+  type WorkerNews
+} from './protocol.ts';
 import { connect } from './redis.ts';
 import { Registry } from './registry.ts';
 import type { ResolvedWorkerOptions } from './remoteWorkerOptions.ts';
@@ -50,7 +57,10 @@ export class WorkerSession {
     this.#options = options;
     this.#keys = new FleetKeys(prefix, fleet);
     // Commands wait while Redis is away: outcomes have to get through.
-    this.#redis = connect(address, { maxRetriesPerRequest: null, socketTimeout: Math.max(20_000, 4 * heartbeatMs) });
+    this.#redis = connect(address, {
+      maxRetriesPerRequest: null,
+      socketTimeout: Math.max(20_000, 4 * heartbeatMs)
+    });
     this.#orders = connect(address, { maxRetriesPerRequest: null });
     this.#registry = new Registry(this.#redis, this.#keys);
     this.#desk = new AttemptDesk({ ...options, tell: (attempt, news) => this.#tellOf(attempt, news) });
@@ -136,7 +146,10 @@ export class WorkerSession {
     for (const jobId of jobIds) {
       const attempt = this.#running.get(jobId);
       if (attempt === undefined) continue;
-      this.#desk.abort(attempt, { kind: 'lost', message: 'The lock of the attempt is gone, and with it its outcome' });
+      this.#desk.abort(attempt, {
+        kind: 'lost',
+        message: 'The lock of the attempt is gone, and with it its outcome'
+      });
       this.#tell(jobId, { type: 'unlocked' });
     }
   }

@@ -93,7 +93,9 @@ describe('a fleet with remote workers', () => {
     expect(side.reports.all.map(({ type }) => type)).toEqual(['joined', 'started', 'progress', 'settled']);
   });
 
-  it('aborts a handler also where the message is missed: its worker reads it with its heartbeat', async ({ skip }) => {
+  it('aborts a handler also where the message is missed: its worker reads it with its heartbeat', async ({
+    skip
+  }) => {
     const side = await started(redis.url(skip));
     const client = connected(side);
     const worker = await side.join();
@@ -164,7 +166,10 @@ describe('a fleet with remote workers', () => {
     const side = await started(url.href);
     const worker = await side.join();
     dispatch(side, worker, 1, 'echo', 'seen');
-    expect((await side.reports.first('settled', 1)).outcome).toEqual({ status: 'completed', result: '"seen"' });
+    expect((await side.reports.first('settled', 1)).outcome).toEqual({
+      status: 'completed',
+      result: '"seen"'
+    });
   });
 
   it('goes on when all connections are cut', async ({ skip }) => {
@@ -226,10 +231,17 @@ describe('a fleet with remote workers', () => {
     await side.reports.first('started', 2);
     file.write();
     await Promise.all([2, 3, 4].map((seq) => side.reports.first('settled', seq)));
-    expect(side.reports.of('settled').map(({ seq }) => seq).toSorted()).toEqual([2, 3, 4]);
+    expect(
+      side.reports
+        .of('settled')
+        .map(({ seq }) => seq)
+        .toSorted()
+    ).toEqual([2, 3, 4]);
   });
 
-  it('hands back what a draining worker has not begun, hears the rest, and then that it has left', async ({ skip }) => {
+  it('hands back what a draining worker has not begun, hears the rest, and then that it has left', async ({
+    skip
+  }) => {
     const side = await started(redis.url(skip));
     const [worker, file] = [await side.join(), new File()];
     dispatch(side, worker, 1, 'untilFile', file.path);
@@ -249,13 +261,27 @@ describe('a fleet with remote workers', () => {
   it('gives no task to a worker of another version, and says why', async ({ skip }) => {
     const side = new RemoteSide(redis.url(skip));
     const client = connected(side);
-    const entry = { workerId: 'old', protocol: 99, state: 'ready', concurrency: 1, heartbeatMs: 60_000, tags: [], types: [] };
+    const entry = {
+      workerId: 'old',
+      protocol: 99,
+      state: 'ready',
+      concurrency: 1,
+      heartbeatMs: 60_000,
+      tags: [],
+      types: []
+    };
     await client.hset(`xstate-fleet:${side.fleet}:@workers`, 'old', JSON.stringify(entry));
     const [seconds, micros] = await client.time();
-    await client.zadd(`xstate-fleet:${side.fleet}:@beats`, Number(seconds) * 1_000 + Number(micros) / 1_000, 'old');
+    await client.zadd(
+      `xstate-fleet:${side.fleet}:@beats`,
+      Number(seconds) * 1_000 + Number(micros) / 1_000,
+      'old'
+    );
     await side.executor.start(side.reports);
     const { worker } = await side.reports.first('joined');
-    expect(worker.problem).toBe('It speaks version 99 of the protocol, the fleet version 1: update the older one');
+    expect(worker.problem).toBe(
+      'It speaks version 99 of the protocol, the fleet version 1: update the older one'
+    );
   });
 
   it('answers a question for a heartbeat by what was heard of the worker', async ({ skip }) => {
@@ -285,7 +311,11 @@ describe('an executor over BullMQ', () => {
   });
 
   it('says that no Redis answers, and never with its password', async () => {
-    const executor = bullmqExecutor({ url: 'redis://me:secret@127.0.0.1:1', fleet: 'f', connectTimeoutMs: 200 });
+    const executor = bullmqExecutor({
+      url: 'redis://me:secret@127.0.0.1:1',
+      fleet: 'f',
+      connectTimeoutMs: 200
+    });
     const failure = await executor.start(new RecordedReports()).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'ERR_UNFIT_SERVER', server: 'Redis at redis://127.0.0.1:1' });
     expect(String(failure)).not.toContain('secret');
@@ -309,7 +339,13 @@ async function started(url: string): Promise<RemoteSide> {
   return side;
 }
 
-function dispatch(side: RemoteSide, { workerId }: WorkerProcess, seq: number, type: string, data: unknown = null): void {
+function dispatch(
+  side: RemoteSide,
+  { workerId }: WorkerProcess,
+  seq: number,
+  type: string,
+  data: unknown = null
+): void {
   side.executor.dispatch([attemptOf(seq, type, data as null, { workerId })]);
 }
 

@@ -21,7 +21,9 @@ export const doubled = withSchema(
       version: 1,
       vendor: 'test',
       validate: (data) =>
-        typeof data === 'string' ? { value: Number(data) } : { issues: [{ message: 'is no text', path: ['n'] }] }
+        typeof data === 'string'
+          ? { value: Number(data) }
+          : { issues: [{ message: 'is no text', path: ['n'] }] }
     }
   } as const,
   (data) => (data as number) * 2

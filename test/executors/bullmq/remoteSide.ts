@@ -54,7 +54,9 @@ export class RemoteSide {
   }
 }
 
-export type WorkerSettings = Partial<Omit<RemoteWorkerOptions, 'handlers'>> & { readonly types?: readonly string[] };
+export type WorkerSettings = Partial<Omit<RemoteWorkerOptions, 'handlers'>> & {
+  readonly types?: readonly string[];
+};
 
 /** A process of `workerProcess.ts`, which ends with the test. */
 export class WorkerProcess {

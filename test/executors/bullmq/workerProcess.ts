@@ -4,7 +4,9 @@ import type { Handlers } from '../../../src/handlers/handler.ts';
 import * as handlers from '../handlers.ts';
 import * as remoteHandlers from './handlers.ts';
 
-const options = JSON.parse(process.argv[2]!) as Omit<RemoteWorkerOptions, 'handlers'> & { readonly types?: string[] };
+const options = JSON.parse(process.argv[2]!) as Omit<RemoteWorkerOptions, 'handlers'> & {
+  readonly types?: string[];
+};
 const { types, ...rest } = options;
 const all: Handlers = { ...handlers, ...remoteHandlers };
 const own = types === undefined ? all : Object.fromEntries(types.map((type) => [type, all[type]!]));
