@@ -43,14 +43,13 @@ export async function worker(options: WorkerOptions): Promise<number> {
 /** What it needs is loaded only now, and may not be installed. */
 async function remoteWorker(options: WorkerOptions, handlers: Handlers): Promise<RemoteWorker> {
   const { redis: url, fleet, prefix, concurrency, tags } = options;
-  let module: typeof import('../executors/bullmq/remoteWorker.ts');
   try {
-    module = await import('../executors/bullmq/remoteWorker.ts');
+    const { bullmqWorker } = await import('../executors/bullmq/remoteWorker.ts');
+    return bullmqWorker({ url, fleet, prefix, handlers, concurrency, tags });
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new UsageError(`${errorText(error)}; run npm install bullmq ioredis`);
   }
-  return module.bullmqWorker({ url, fleet, prefix, handlers, concurrency, tags });
 }
 
 /** Says what becomes of the worker, a line for each change. */

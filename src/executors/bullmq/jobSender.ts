@@ -9,7 +9,7 @@ const dataAtOnce = 4 * 1024 * 1024;
 
 export interface JobSenderOptions {
   readonly clock: Clock;
-  /** Adds jobs, all or none; where it rejects nobody knows which. Those that are there already stay as they are. */
+  /** Adds jobs; where it rejects nobody knows which. Those that are there already stay as they are. */
   readonly add: (givens: readonly Given[]) => Promise<void>;
   /** Whether an end of it is still waited for. */
   readonly isOpen: (given: Given) => boolean;

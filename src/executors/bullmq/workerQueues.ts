@@ -1,4 +1,4 @@
-import { FlowProducer, Queue } from 'bullmq';
+import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import { attemptKey } from '../../ledger/roster.ts';
@@ -15,6 +15,12 @@ export type FoundJob =
   | { readonly status: 'settled'; readonly outcome: Outcome }
   /** BullMQ has given it up. */
   | { readonly status: 'failed'; readonly reason: string };
+
+interface JobToAdd {
+  readonly name: string;
+  readonly data: JobData;
+  readonly opts: JobsOptions;
+}
 
 /** A job by its worker. */
 export interface JobRef {
@@ -33,7 +39,6 @@ export class WorkerQueues {
   readonly #redis: Redis;
   readonly #keys: FleetKeys;
   readonly #resultTtlMs: number;
-  #producer: FlowProducer | null = null;
   readonly #queues = new Map<string, Queue>();
 
   constructor(redis: Redis, keys: FleetKeys, resultTtlMs: number) {
@@ -42,24 +47,28 @@ export class WorkerQueues {
     this.#resultTtlMs = resultTtlMs;
   }
 
-  /** Adds jobs to all their queues in one round trip, all or none. One that is there already stays as it is. */
+  /**
+   * Adds jobs to all their queues: a pipeline for each, written together, so that it takes one round trip. Those that are
+   * there already stay as they are.
+   *
+   * @throws what fails. Nobody knows then which are there.
+   */
   async add(givens: readonly Given[]): Promise<void> {
     const age = Math.ceil(this.#resultTtlMs / 1_000);
-    const jobs = givens.map(({ jobId, workerId, attempt }) => ({
-      name: attempt!.type,
-      queueName: workerId,
-      data: attempt satisfies JobData | null,
-      opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
-    }));
-    const producer = (this.#producer ??= this.#newProducer());
-    try {
-      await producer.addBulk(jobs);
-    } catch (error) {
-      // One whose first command failed, as Redis went away, fails for ever.
-      this.#producer = null;
-      close(producer);
-      throw error;
+    const byWorker = new Map<string, JobToAdd[]>();
+    for (const { jobId, workerId, attempt } of givens) {
+      const job: JobToAdd = {
+        name: attempt!.type,
+        data: attempt!,
+        opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
+      };
+      const others = byWorker.get(workerId);
+      if (others === undefined) byWorker.set(workerId, [job]);
+      else others.push(job);
     }
+    await Promise.all(
+      Array.from(byWorker, ([workerId, jobs]) => this.#ask(workerId, (queue) => queue.addBulk(jobs)))
+    );
   }
 
   /** Takes a job out that nobody has begun. @returns `false`: it was begun. */
@@ -127,7 +136,6 @@ export class WorkerQueues {
   /** Lets go of what BullMQ holds; the connection is closed by whoever made it. */
   close(): void {
     for (const workerId of [...this.#queues.keys()]) this.#drop(workerId);
-    if (this.#producer !== null) close(this.#producer);
   }
 
   async #ask<T>(workerId: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
@@ -141,7 +149,7 @@ export class WorkerQueues {
     try {
       return await ask(queue);
     } catch (error) {
-      // As with the producer.
+      // One whose first command failed, as Redis went away, fails for ever.
       this.#drop(workerId);
       throw error;
     }
@@ -150,18 +158,8 @@ export class WorkerQueues {
   #drop(workerId: string): void {
     const queue = this.#queues.get(workerId);
     this.#queues.delete(workerId);
-    if (queue) close(queue);
+    void queue?.close().catch(tellNobody);
   }
-
-  #newProducer(): FlowProducer {
-    const producer = new FlowProducer({ connection: this.#redis, prefix: this.#keys.queuePrefix });
-    producer.on('error', tellNobody);
-    return producer;
-  }
-}
-
-function close(part: Queue | FlowProducer): void {
-  void part.close().catch(tellNobody);
 }
 
 /** What fails is told to whoever asked. */

@@ -89,7 +89,7 @@ export class WorkerSession {
     this.#orders.on('message', (_, text) => this.#obey(JSON.parse(text) as AbortOrder));
     await this.#orders.subscribe(this.#keys.aborts(workerId));
     await this.#registry.enter(this.#entry());
-    void this.#worker.run().catch((error: Error) => this.#options.onError(error));
+    void this.#worker.run().catch((error: unknown) => this.#options.onError(error as Error));
     this.#renewLater();
     this.#announce();
   }

@@ -57,7 +57,11 @@ describe('a fleet with remote workers', () => {
     expect((await side.reports.first('settled', 5)).outcome).toEqual({ status: 'completed', result: '42' });
     dispatch(side, worker, 6, 'doubled', 21);
     expect((await side.reports.first('settled', 6)).outcome).toMatchObject({
-      error: { code: 'ERR_VALIDATION', message: expect.stringContaining('n: is no text'), retryable: false }
+      error: {
+        code: 'ERR_VALIDATION',
+        message: expect.stringContaining('n: is no text') as string,
+        retryable: false
+      }
     });
   });
 
