@@ -239,7 +239,7 @@ describe('a fleet with remote workers', () => {
       side.reports
         .of('settled')
         .map(({ seq }) => seq)
-        .toSorted()
+        .toSorted((left, right) => left - right)
     ).toEqual([2, 3, 4]);
   });
 
