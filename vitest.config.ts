@@ -9,6 +9,7 @@ const resolve = {
   // The same names as `paths` in tsconfig.json: tests and examples run the sources, not `dist`.
   alias: [
     { find: /^xstate-fleet$/, replacement: source('./src/index.ts') },
+    { find: /^xstate-fleet\/bullmq$/, replacement: source('./src/executors/bullmq.ts') },
     { find: /^xstate-fleet\/machines$/, replacement: source('./machines/index.ts') },
     { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') },
     { find: /^xstate-fleet\/telemetry$/, replacement: source('./src/telemetry.ts') },

@@ -11,6 +11,7 @@ import type { SubmitOptions } from './cli/submit.ts';
 import type { RunOptions } from './cli/run.ts';
 import type { StoreOptions } from './cli/openedStore.ts';
 import type { VisualizeOptions } from './cli/visualize.ts';
+import type { WorkerOptions } from './cli/worker.ts';
 import { guardOutput, printableLines } from './cli/terminal.ts';
 
 // Commands are imported when they are called, so that `--help` is there at once.
@@ -105,6 +106,33 @@ program
   .action(async (input: string, options: SubmitOptions) =>
     exit(await (await import('./cli/submit.ts')).submit(input, options))
   );
+
+program
+  .command('worker')
+  .summary('serve a fleet that is somewhere else, over Redis')
+  .description(
+    'Run tasks of a fleet that is somewhere else: its executor is a bullmqExecutor of the same Redis, fleet and prefix. ' +
+      'Interrupted, it takes nothing more and ends what it runs; interrupted again, it ends at once. Needs bullmq and ' +
+      'ioredis installed.'
+  )
+  .requiredOption(
+    '--handlers <module>',
+    'TypeScript or JavaScript module that exports a function per task type'
+  )
+  .addOption(
+    new Option('--redis <url>', 'where the fleet dispatches to, such as redis://127.0.0.1:6379')
+      .env('REDIS_URL')
+      .makeOptionMandatory()
+  )
+  .option('--fleet <name>', 'name of the fleet in Redis', 'cli')
+  .option('--prefix <name>', 'what keys in Redis begin with (default: xstate-fleet)')
+  .option('--concurrency <n>', 'tasks at once (default: 1)', integer(1, 10_000))
+  .option('--tags <tags>', 'what it offers: gpu,fast', (text: string) => text.split(','))
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 drained, 2 wrong usage or no Redis, 130 ended before it was drained.'
+  )
+  .action(async (options: WorkerOptions) => exit(await (await import('./cli/worker.ts')).worker(options)));
 
 program
   .command('status')

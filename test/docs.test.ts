@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { AnyStateMachine } from 'xstate';
 import { compiledFolder } from '../reliability/compiled.ts';
 import * as machines from '../machines/index.ts';
+import type * as remote from '../src/executors/bullmq.ts';
 import * as library from '../src/index.ts';
 import * as testing from '../src/testing.ts';
 import * as visualize from '../src/visualize.ts';
@@ -107,6 +108,24 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     types: true,
     ids: true
   } satisfies Names<library.TaskSample & library.RowSample>,
+  'docs/remote-workers.md': {
+    url: true,
+    connection: true,
+    fleet: true,
+    prefix: true,
+    backend: true,
+    connectTimeoutMs: true,
+    prefetch: true,
+    pollMs: true,
+    resultTtlMs: true,
+    handlers: true,
+    concurrency: true,
+    tags: true,
+    heartbeatMs: true,
+    lockDurationMs: true,
+    shouldRetry: true,
+    onDetachedError: true
+  } satisfies Names<remote.BullmqExecutorOptions & remote.RemoteWorkerOptions>,
   'docs/model-based-testing.md': {
     events: true,
     input: true,

@@ -50,8 +50,13 @@ export class RecordedReports implements ExecutorReports {
     for (;;) {
       const found = this.all.find(isMeant);
       if (found) return found;
-      await new Promise<void>((resolve) => this.#listeners.add(resolve));
+      await this.#next();
     }
+  }
+
+  /** Resolves when something holds, which is looked at with each report. */
+  async untilHolds(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#next();
   }
 
   settled({ seq, attempt }: AttemptRef, outcome: Outcome): void {
@@ -108,10 +113,18 @@ export class RecordedReports implements ExecutorReports {
     this.#record({ type: 'left', workerId });
   }
 
+  /** What was told is safe at once here. */
+  nextTurn(): Promise<void> {
+    return Promise.resolve();
+  }
+
   // None of these executors has workers that ask for tasks.
   readonly request = unexpected;
   readonly withdraw = unexpected;
-  readonly nextTurn = unexpected;
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => this.#listeners.add(resolve));
+  }
 
   #record(told: Told): void {
     this.all.push(told);
@@ -122,7 +135,7 @@ export class RecordedReports implements ExecutorReports {
 }
 
 function unexpected(): never {
-  throw new Error('An executor whose workers are made by the fleet asks for no task');
+  throw new Error('An executor whose workers are given tasks asks for none');
 }
 
 /** An attempt of a task in no batch, on worker `w1` unless it says otherwise. */

@@ -1,0 +1,113 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { AttemptRef, Outcome } from '../../../machines/task.ts';
+import type { AbortCause, Attempt, Executor } from '../../executor.ts';
+import { attemptKey } from '../../ledger/roster.ts';
+import { parseJson } from '../../validation/jsonText.ts';
+import { limits } from '../../validation/limits.ts';
+import { quote } from '../../validation/show.ts';
+import { inProcess } from '../inProcess.ts';
+import { answerOf } from '../schemaAnswer.ts';
+import type { WorkerNews } from './protocol.ts';
+import type { ResolvedWorkerOptions } from './remoteWorkerOptions.ts';
+
+export interface AttemptDeskOptions extends Pick<
+  ResolvedWorkerOptions,
+  'handlers' | 'shouldRetry' | 'onDetachedError'
+> {
+  readonly tell: (attempt: AttemptRef, news: WorkerNews) => void;
+}
+
+/** Runs the attempts that jobs bring, with the code that runs them in a fleet's own process. */
+export class AttemptDesk {
+  readonly #options: AttemptDeskOptions;
+  readonly #executor: Executor;
+  readonly #waiting = new Map<string, (outcome: Outcome) => void>();
+
+  constructor(options: AttemptDeskOptions) {
+    const { handlers, shouldRetry, onDetachedError } = options;
+    this.#options = options;
+    // By its code: the handlers may have the class from another copy of the library.
+    const isWorthIt = (error: unknown): boolean =>
+      (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE' && shouldRetry(error);
+    this.#executor = inProcess(handlers, { shouldRetry: isWorthIt, onDetachedError });
+  }
+
+  async start(): Promise<void> {
+    const { tell } = this.#options;
+    await this.#executor.start({
+      settled: (attempt, outcome) => this.#settle(attempt, outcome),
+      progress: (attempt, value) => tell(attempt, { type: 'progress', value }),
+      log: (attempt, line) => tell(attempt, { type: 'log', line }),
+      detached: (of, error, hasFailed) => tell(of, { type: 'detached', of, error, hasFailed }),
+      lost: unused,
+      workerLost: unused,
+      heartbeat: unused,
+      started: unused,
+      joined: unused,
+      draining: unused,
+      left: unused,
+      confirm: unused,
+      returned: unused,
+      request: unused,
+      withdraw: unused,
+      nextTurn: unused
+    });
+  }
+
+  /** Resolves when it has ended, whatever it does. */
+  async run(attempt: Attempt): Promise<Outcome> {
+    const read = await this.#read(attempt);
+    if ('status' in read) return read;
+    return new Promise((resolve) => {
+      this.#waiting.set(attemptKey(attempt), resolve);
+      this.#executor.dispatch([read]);
+    });
+  }
+
+  abort(attempt: AttemptRef, cause: AbortCause): void {
+    this.#executor.abort(attempt, cause);
+  }
+
+  async stop(): Promise<void> {
+    await this.#executor.stop();
+  }
+
+  /** The fleet has no handlers, so that it has not asked their schemas: the data is read here. */
+  async #read(attempt: Attempt): Promise<Attempt | Outcome> {
+    const schema = this.#options.handlers.schemaOf(attempt.type);
+    if (schema === undefined) return attempt;
+    const answer = await answerOf(schema, parseJson(attempt.data));
+    switch (answer.status) {
+      case 'taken':
+        return { ...attempt, data: answer.json };
+      case 'failed':
+        return { status: 'failed', error: { ...answer.error, retryable: false } };
+      case 'refused':
+        return { status: 'failed', error: refusal(attempt.type, answer.issues) };
+    }
+  }
+
+  /** The second outcome of one is what its detached code threw, which is told as such. */
+  #settle(attempt: AttemptRef, outcome: Outcome): void {
+    const key = attemptKey(attempt);
+    this.#waiting.get(key)?.(outcome);
+    this.#waiting.delete(key);
+  }
+}
+
+function refusal(type: string, issues: readonly StandardSchemaV1.Issue[]) {
+  const told = issues
+    .slice(0, 10)
+    .map(({ message, path = [] }) => `${path.map(String).join('.')}: ${message}`);
+  const message = `The schema of ${quote(type)} does not take the data: ${told.join('; ')}`;
+  return {
+    name: 'ValidationError',
+    message: message.slice(0, limits.errorMessage),
+    code: 'ERR_VALIDATION',
+    retryable: false
+  };
+}
+
+function unused(): never {
+  throw new Error('Handlers in their own process are neither lost nor asked for heartbeats');
+}

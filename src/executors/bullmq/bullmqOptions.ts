@@ -1,0 +1,71 @@
+import { assertInteger, readOptions } from '../../validation/validation.ts';
+import {
+  addressOptionNames,
+  resolveAddress,
+  type AddressOptions,
+  type ResolvedAddress
+} from './addressOptions.ts';
+
+/** How a fleet has its handlers run by remote workers. */
+export interface BullmqExecutorOptions extends AddressOptions {
+  /**
+   * Attempts that a worker is given beyond those that it runs at once, so that it never waits for the fleet. Integer from
+   * 0 to 10,000. What a worker was given ahead no other one runs, even if idle. Defaults to each worker's concurrency.
+   */
+  readonly prefetch?: number | undefined;
+  /** How often it is looked who is there, and what became of attempts of which no event came, ms. Integer >= 10. Defaults to 1,000. */
+  readonly pollMs?: number | undefined;
+  /**
+   * How long Redis keeps a result that no fleet has taken, ms: a fleet that is down for longer runs those tasks again.
+   * Integer >= 1,000. Defaults to a day.
+   */
+  readonly resultTtlMs?: number | undefined;
+  /** How long Redis may take to answer for the first time, ms. Integer >= 1. Defaults to 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+}
+
+export interface ResolvedBullmqOptions extends ResolvedAddress {
+  /** `null`: as many as each worker runs at once. */
+  readonly prefetch: number | null;
+  readonly pollMs: number;
+  readonly resultTtlMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+const defaults = {
+  pollMs: 1_000,
+  resultTtlMs: 24 * 60 * 60 * 1_000,
+  connectTimeoutMs: 10_000
+} as const satisfies Partial<BullmqExecutorOptions>;
+
+const optionNames = [
+  ...addressOptionNames,
+  'prefetch',
+  'pollMs',
+  'resultTtlMs',
+  'connectTimeoutMs'
+] satisfies (keyof BullmqExecutorOptions)[];
+
+/** The longest time that a timer takes, ms. */
+const longestMs = 2 ** 31 - 1;
+
+/** @throws {ValidationError} */
+export function resolveBullmqOptions(options: BullmqExecutorOptions): ResolvedBullmqOptions {
+  const given = readOptions('options', options, optionNames);
+  const address = resolveAddress('options', given);
+  const {
+    prefetch = null,
+    pollMs,
+    resultTtlMs,
+    connectTimeoutMs
+  } = { ...defaults, ...withoutUndefined(given) };
+  if (prefetch !== null) assertInteger('options.prefetch', prefetch, 0, 10_000);
+  assertInteger('options.pollMs', pollMs, 10, 60_000);
+  assertInteger('options.resultTtlMs', resultTtlMs, 1_000, Number.MAX_SAFE_INTEGER);
+  assertInteger('options.connectTimeoutMs', connectTimeoutMs, 1, longestMs);
+  return { ...address, prefetch, pollMs, resultTtlMs, connectTimeoutMs };
+}
+
+function withoutUndefined<T extends object>(options: T): { [TKey in keyof T]: Exclude<T[TKey], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}

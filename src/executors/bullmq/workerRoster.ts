@@ -1,0 +1,124 @@
+import type { JoinedWorker } from '../../executor.ts';
+import { heartbeatsUntilGone, protocolVersion, type WorkerEntry } from './protocol.ts';
+import type { RegisteredEntry, Survey } from './registry.ts';
+
+/** What a look at the registry showed. */
+export type RosterNews =
+  | { readonly type: 'joined'; readonly worker: JoinedWorker }
+  | { readonly type: 'draining'; readonly workerId: string }
+  | { readonly type: 'heard'; readonly workerId: string }
+  /** It has ended as it was asked to. */
+  | { readonly type: 'left'; readonly workerId: string }
+  /** It is not renewing its entry any more, or the entry is not there. */
+  | { readonly type: 'gone'; readonly workerId: string; readonly reason: string };
+
+/**
+ * What the fleet knows of its workers, from one look at the registry to the next.
+ *
+ * A worker is gone when it was not heard for {@link heartbeatsUntilGone} of its heartbeats, counted only while the registry
+ * could be read: the time between two looks counts for at most twice what is usual, so that neither a Redis that was away
+ * nor a fleet that stood still makes all workers vanish at once.
+ */
+export class WorkerRoster {
+  readonly #prefetch: number | null;
+  readonly #usualGapMs: number;
+  readonly #workers = new Map<string, Known>();
+  /** Ms for which the registry could be read. */
+  #watchedMs = 0;
+  #lookedAt: number | null = null;
+
+  /** @param prefetch - Attempts beyond its concurrency that a worker is given; `null`: as many as it runs at once. */
+  constructor(prefetch: number | null, usualGapMs: number) {
+    this.#prefetch = prefetch;
+    this.#usualGapMs = usualGapMs;
+  }
+
+  /** Those that are there, whatever they say of themselves. */
+  get ids(): IterableIterator<string> {
+    return this.#workers.keys();
+  }
+
+  has(workerId: string): boolean {
+    return this.#workers.has(workerId);
+  }
+
+  /** Whether it takes attempts. */
+  isReady(workerId: string): boolean {
+    const known = this.#workers.get(workerId);
+    return known?.isJoined === true && known.entry.state === 'ready';
+  }
+
+  /** Whether it was heard of late enough that there is nothing to ask. */
+  isFresh(workerId: string): boolean {
+    const known = this.#workers.get(workerId);
+    return (
+      known !== undefined && this.#watchedMs - known.heardAt < 2 * known.entry.heartbeatMs + this.#usualGapMs
+    );
+  }
+
+  /** @param monotonicNow - When the survey was made, ms. */
+  take({ now, workers }: Survey, monotonicNow: number): RosterNews[] {
+    const gapMs = monotonicNow - (this.#lookedAt ?? monotonicNow);
+    this.#watchedMs += Math.min(gapMs, 2 * this.#usualGapMs);
+    this.#lookedAt = monotonicNow;
+    const news: RosterNews[] = [];
+    for (const [workerId, registered] of workers) this.#look(workerId, registered, now, news);
+    for (const [workerId, { isJoined }] of this.#workers) {
+      if (workers.has(workerId)) continue;
+      this.#workers.delete(workerId);
+      const reason = `Worker ${workerId} is not in the registry any more: Redis lost it, or another manager crossed it out`;
+      if (isJoined) news.push({ type: 'gone', workerId, reason });
+    }
+    return news;
+  }
+
+  #look(workerId: string, { entry, beatAt }: RegisteredEntry, now: number, news: RosterNews[]): void {
+    const known = this.#workers.get(workerId);
+    if (entry.state === 'left') {
+      this.#workers.delete(workerId);
+      news.push({ type: 'left', workerId });
+      return;
+    }
+    if (known === undefined) {
+      // One whose entry is old may have died while no fleet was there: it is waited for.
+      const isJoined = now - beatAt < entry.heartbeatMs * heartbeatsUntilGone;
+      this.#workers.set(workerId, { entry, beatAt, heardAt: this.#watchedMs, isJoined });
+      if (isJoined) this.#tellOf(entry, news);
+      return;
+    }
+    if (beatAt !== known.beatAt) {
+      const isOther = !known.isJoined || JSON.stringify(known.entry) !== JSON.stringify(entry);
+      Object.assign(known, { entry, beatAt, heardAt: this.#watchedMs, isJoined: true });
+      if (isOther) this.#tellOf(entry, news);
+      else news.push({ type: 'heard', workerId });
+      return;
+    }
+    const silentMs = this.#watchedMs - known.heardAt;
+    if (silentMs < known.entry.heartbeatMs * heartbeatsUntilGone) return;
+    this.#workers.delete(workerId);
+    const reason = `Worker ${workerId} (process ${entry.pid} of ${entry.host}) was not heard for ${Math.round(silentMs)} ms`;
+    news.push({ type: 'gone', workerId, reason });
+  }
+
+  #tellOf(entry: WorkerEntry, news: RosterNews[]): void {
+    const { workerId, concurrency, tags, types, protocol, state } = entry;
+    const problem =
+      protocol === protocolVersion
+        ? null
+        : `It speaks version ${protocol} of the protocol, the fleet version ${protocolVersion}: update the older one`;
+    news.push({
+      type: 'joined',
+      worker: { workerId, concurrency: concurrency + (this.#prefetch ?? concurrency), tags, types, problem }
+    });
+    if (state === 'draining') news.push({ type: 'draining', workerId });
+  }
+}
+
+interface Known {
+  entry: WorkerEntry;
+  beatAt: number;
+  /** In {@link WorkerRoster}'s watched time. */
+  heardAt: number;
+  /** Whether the fleet was told of it. */
+  isJoined: boolean;
+}
