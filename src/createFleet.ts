@@ -157,6 +157,8 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
 export interface Audience {
   /** Whether facts about single tasks are wanted: each costs a microsecond. */
   readonly hasTaskListeners: () => boolean;
+  /** Whether facts about workers are wanted that are replaced after each task. */
+  readonly hasWorkerListeners: () => boolean;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
   /** Told of committed turns, with every step of their rows: each step that is kept costs a little. */
@@ -167,6 +169,7 @@ export interface Audience {
 
 const anybody = (): Audience => ({
   hasTaskListeners: () => true,
+  hasWorkerListeners: () => true,
   onListenerError: () => {},
   observers: new TurnObservers(),
   onReleased: () => {}

@@ -29,10 +29,10 @@ export class FleetEvents {
     return fleet.on('*', (fact) => this.#tell(fact));
   }
 
-  /** Whether anybody may want facts about single tasks. */
-  get hasTaskListeners(): boolean {
+  /** Whether anybody may want facts about single tasks, or single workers. */
+  hasListeners(kind: 'task' | 'worker'): boolean {
     for (const [type, { size }] of this.#listeners) {
-      if (size > 0 && (type === '*' || type.startsWith('task.'))) return true;
+      if (size > 0 && (type === '*' || type.startsWith(`${kind}.`))) return true;
     }
     return false;
   }
