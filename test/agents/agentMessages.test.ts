@@ -29,7 +29,7 @@ describe('workers that take one task each', () => {
     const facts: string[] = [];
     actor.on('*', ({ type }) => facts.push(type));
 
-    actor.send(submitBatchEvent('b', [{ id: 'a', type: 'work' }]));
+    actor.send(submitBatchEvent('b', [{ id: 'a', type: 'work', data: null }]));
     await settled();
 
     expect(facts).toEqual(expect.arrayContaining(['batch.settled', ...told]));

@@ -1,7 +1,7 @@
 import { createActor, fromPromise } from 'xstate';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
-import { workerMachine } from '../../machines/workerMachine.ts';
+import { workerMachine, type WorkerSpawn } from '../../machines/workerMachine.ts';
 import { AgentSnapshots, restoreAgents } from '../../src/agents/agentSnapshots.ts';
 import { ResultStatistics } from '../../src/coordinator/resultStatistics.ts';
 import { FleetError, memoryStore, type Json } from '../../src/index.ts';
@@ -14,7 +14,9 @@ describe('the snapshots of workers', () => {
   it('are what XState persists of them, whatever state they are in, and have been in', async () => {
     const machine = workerMachine.provide({
       actors: {
-        startWorker: fromPromise(() => Promise.resolve({ at: 1, tags: ['gpu'] })),
+        startWorker: fromPromise<WorkerSpawn, { workerId: string }>(() =>
+          Promise.resolve({ at: 1, tags: ['gpu'] })
+        ),
         stopWorker: fromPromise(() => Promise.resolve())
       }
     });
