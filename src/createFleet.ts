@@ -1,4 +1,5 @@
 import { fromCallback, fromPromise, type ActorLogic, type ActorSystem, type ActorSystemInfo } from 'xstate';
+import { coordinatorMachine } from '../machines/coordinatorMachine.ts';
 import type { FleetConfig } from '../machines/fleetConfig.ts';
 import type { FleetFact } from '../machines/fleetFact.ts';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../machines/fleetMachine.ts';
 import { noTags } from '../machines/tags.ts';
 import { workerMachine } from '../machines/workerMachine.ts';
+import { withKnownSteps } from './charts/knownSteps.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
 import { handlerSource, withBefore, type AttemptSource } from './executors/attemptSource.ts';
@@ -167,6 +169,8 @@ export function resolveOptions(options: FleetOptions, parts: AttemptParts = {}):
 export interface Audience {
   /** Whether facts about single tasks are wanted: each costs a microsecond. */
   readonly hasTaskListeners: () => boolean;
+  /** Whether facts about workers are wanted that are replaced after each task. */
+  readonly hasWorkerListeners: () => boolean;
   /** Told what a subscriber threw, so that it disturbs nobody else. */
   readonly onListenerError: (error: unknown) => void;
   /** Told of committed turns, with every step of their rows: each step that is kept costs a little. */
@@ -179,6 +183,7 @@ export interface Audience {
 
 const anybody = (): Audience => ({
   hasTaskListeners: () => true,
+  hasWorkerListeners: () => true,
   onListenerError: () => {},
   observers: new TurnObservers(),
   onReleased: () => {}
@@ -202,21 +207,23 @@ export function createFleet(
     readModel,
     ...audience
   });
+  const worker = workerMachine.provide({
+    actors: {
+      startWorker: fromPromise(async ({ input: { workerId } }) => {
+        if (executor.isRemote) return { at: clock.now(), tags: noTags };
+        const made = await executor.startWorker(workerId);
+        const tags = made?.tags === undefined ? noTags : readTags('tags of the worker', made.tags);
+        return { at: clock.now(), tags };
+      }),
+      stopWorker: fromPromise(({ input: { workerId } }) =>
+        executor.isRemote ? Promise.resolve() : executor.stopWorker(workerId)
+      )
+    }
+  });
   const machine = fleetMachine.provide({
     actors: {
-      worker: workerMachine.provide({
-        actors: {
-          startWorker: fromPromise(async ({ input: { workerId } }) => {
-            if (executor.isRemote) return { at: clock.now(), tags: noTags };
-            const made = await executor.startWorker(workerId);
-            const tags = made?.tags === undefined ? noTags : readTags('tags of the worker', made.tags);
-            return { at: clock.now(), tags };
-          }),
-          stopWorker: fromPromise(({ input: { workerId } }) =>
-            executor.isRemote ? Promise.resolve() : executor.stopWorker(workerId)
-          )
-        }
-      }),
+      worker: withKnownSteps(worker, ['attempts.begun', 'attempts.ended']),
+      coordinator: withKnownSteps(coordinatorMachine, ['results.added']),
       alarm: alarm(clock, journal),
       standBy: fromPromise(({ signal }) => journal.standBy(signal)),
       recover: fromPromise(() => journal.recover()),
@@ -239,7 +246,7 @@ export function createFleet(
       })
     }
   });
-  return { machine, journal };
+  return { machine: withKnownSteps(machine, ['turn.due', 'turn.committed', 'task.submit']), journal };
 }
 
 /**
@@ -250,18 +257,23 @@ export function createFleet(
  */
 export function fleetLogic({ name, config, standby }: ResolvedOptions, create: () => Fleet): FleetLogic {
   type Scope = Parameters<typeof fleetMachine.getInitialSnapshot>[0];
+  const machines = new WeakMap<object, typeof fleetMachine>();
   const begin = (scope: Scope): FleetSnapshot => {
     const { machine, journal } = create();
+    machines.set(scope.self, machine);
     journal.attach(scope.self as FleetRef);
     return machine.getInitialSnapshot(scope, { name, config, standby });
   };
   return Object.assign(Object.create(fleetMachine) as FleetLogic, {
     getInitialSnapshot: begin,
-    transition: endingAtOnce,
+    transition: (snapshot: FleetSnapshot, event: FleetEvent, scope: FleetScope) =>
+      endingAtOnce(machines.get(scope.self) ?? fleetMachine, snapshot, event, scope),
     restoreSnapshot: (_: unknown, scope: Scope) => begin(scope),
     getPersistedSnapshot: () => ({ status: 'active', output: undefined, error: undefined, name, version: 1 })
   });
 }
+
+type FleetScope = Parameters<typeof fleetMachine.transition>[2];
 
 /** Events with which the fleet's actor ends, and with it its children. */
 const lastEvents: ReadonlySet<string> = new Set([
@@ -276,14 +288,15 @@ const lastEvents: ReadonlySet<string> = new Set([
  * 1,000 workers. It is shown none of them here, and they are stopped as it stops them, one after the other.
  */
 function endingAtOnce(
+  machine: typeof fleetMachine,
   snapshot: FleetSnapshot,
   event: FleetEvent,
-  scope: Parameters<typeof fleetMachine.transition>[2]
+  scope: FleetScope
 ): FleetSnapshot {
-  if (!lastEvents.has(event.type)) return fleetMachine.transition(snapshot, event, scope);
+  if (!lastEvents.has(event.type)) return machine.transition(snapshot, event, scope);
   const { children } = snapshot;
   const childless = { ...snapshot, children: {} } as FleetSnapshot;
-  const ended = fleetMachine.transition(childless, event, scope);
+  const ended = machine.transition(childless, event, scope);
   // After it has ended, as XState does it.
   scope.defer(() => {
     for (const child of Object.values(children)) if (child !== undefined) scope.stopChild(child);

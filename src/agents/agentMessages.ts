@@ -27,6 +27,8 @@ export interface AgentMessagesOptions {
   readonly active: ActiveClock;
   /** Whether a worker is nothing but an id: the one that follows is there at once. */
   readonly workersAreIds: boolean;
+  /** Whether facts about workers are wanted. */
+  readonly hasWorkerListeners: () => boolean;
   readonly fleet: () => FleetRef;
   /** Takes in what a worker would have said of itself. */
   readonly record: (report: WorkerReport) => void;
@@ -76,7 +78,8 @@ export class AgentMessages {
   /**
    * A worker hears when it becomes busy and when it is idle again, not of each task in between.
    *
-   * @returns What to tell of those that were replaced at once, which do not report it: a turn may replace hundreds.
+   * @returns What to tell of those that were replaced at once, which do not report it: a turn may replace hundreds. Nothing
+   * where nobody listens.
    */
   tellWorkers(turn: Turn): readonly FleetFact[] {
     const facts: FleetFact[] = [];
@@ -188,6 +191,7 @@ export class AgentMessages {
     const ready = reportOf(after, 'worker.ready');
     this.#options.record(stopped);
     this.#options.record(ready);
+    if (!this.#options.hasWorkerListeners()) return;
     facts.push(
       { type: 'worker.stopped', workerId: stopped.workerId },
       { type: 'worker.spawned', workerId: ready.workerId }

@@ -41,6 +41,8 @@ export class AgentSnapshots {
   #autoscalerContext: unknown = null;
   /** The same: the autoscaler may be told something meanwhile. */
   #offeredAutoscaler: unknown = null;
+  /** Persisted snapshots of workers, by state: they differ in nothing but their context. */
+  readonly #workers = new Map<unknown, StoredAgent>();
   readonly #changedSlots = new Set<string>();
   /** Slots whose snapshots are with the store. */
   #offeredSlots: readonly string[] = [];
@@ -89,9 +91,21 @@ export class AgentSnapshots {
     this.#changedSlots.clear();
     for (const slot of this.#offeredSlots) {
       const worker = snapshotOf(fleet, slot);
-      if (worker) agents.push(persist(slot, workerMachine, worker));
+      if (worker) agents.push(this.#persistWorker(slot, worker));
     }
     return agents;
+  }
+
+  /** XState's copies of copies are 1,400 bytes, and there is a worker for each task where each takes one. */
+  #persistWorker(slot: string, worker: AnyMachineSnapshot): StoredAgent {
+    const { status, value, context } = worker as unknown as PersistedParts;
+    let pattern = this.#workers.get(value);
+    if (pattern === undefined || status !== 'active') {
+      pattern = persist(slot, workerMachine, worker);
+      if (status === 'active') this.#workers.set(value, pattern);
+    }
+    const { machine, schemaVersion, snapshot } = pattern;
+    return { id: slot, machine, schemaVersion, snapshot: { ...(snapshot as object), context } as Json };
   }
 
   committed(fleet: FleetSnapshot): void {
@@ -188,6 +202,12 @@ function saysMore(context: CoordinatorContext, stored: CoordinatorContext | null
     context.removedSeq !== stored.removedSeq ||
     context.degradedAt !== stored.degradedAt
   );
+}
+
+interface PersistedParts {
+  readonly status: string;
+  readonly value: unknown;
+  readonly context: Json;
 }
 
 type Persistable = Pick<typeof fleetMachine, 'id'> & { getPersistedSnapshot(snapshot: never): unknown };

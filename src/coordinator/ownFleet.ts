@@ -86,6 +86,7 @@ export class OwnFleet {
     const { machine, journal } = createFleet(options, new ReadModelFeed(), {
       observers: new TurnObservers(),
       hasTaskListeners: () => false,
+      hasWorkerListeners: () => false,
       onReleased: (results) => this.#coordination.deliver(results),
       onListenerError: (error) => events.report(error)
     });

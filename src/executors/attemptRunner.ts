@@ -4,6 +4,7 @@ import type { AbortCause, Attempt, ExecutorReports } from '../executor.ts';
 import { outsideAttempts, runInAttempt, type CurrentAttempt } from '../handlers/currentAttempt.ts';
 import type { Handler, HandlerContext, HandlerTask } from '../handlers/handler.ts';
 import { failedOutcome, outcomeOf, type ShouldRetry } from '../handlers/outcome.ts';
+import { NumberedMap } from '../ledger/numberedMap.ts';
 import { parseJson } from '../validation/jsonText.ts';
 import { limits } from '../validation/limits.ts';
 import { quote, show } from '../validation/show.ts';
@@ -38,7 +39,7 @@ export interface AttemptRunnerOptions {
  */
 export class AttemptRunner {
   readonly #options: AttemptRunnerOptions;
-  readonly #running = new Map<number, RunningAttempt>();
+  readonly #running = new NumberedMap<RunningAttempt>();
   /** Types of tasks whose detached errors were warned of. */
   readonly #warnedOf = new Set<string>();
   #host: AttemptHost | null = null;

@@ -5,8 +5,11 @@ import { assertFunction, assertOneOf } from '../validation/validation.ts';
 import { warnOf } from '../validation/warning.ts';
 import { EventStream, type EventFilter } from './eventStream.ts';
 
-/** Facts about single tasks that turns make, if somebody may want them. The others about tasks are told as they come. */
-const toldByTurns: ReadonlySet<string> = new Set<FleetFact['type']>(['task.settled', 'task.retrying']);
+/** Facts about single tasks and workers that are made only if somebody may want them. The others are told as they come. */
+const toldOnDemand: Readonly<Record<'task' | 'worker', ReadonlySet<string>>> = {
+  task: new Set<FleetFact['type']>(['task.settled', 'task.retrying']),
+  worker: new Set<FleetFact['type']>(['worker.spawned', 'worker.stopped'])
+};
 
 export type FactOf<TType extends FleetFact['type']> = Extract<FleetFact, { type: TType }>;
 
@@ -32,10 +35,10 @@ export class FleetEvents {
     return fleet.on('*', (fact) => this.#tell(fact));
   }
 
-  /** Whether anybody may want facts about single tasks. */
-  get hasTaskListeners(): boolean {
+  /** Whether anybody may want facts about single tasks, or single workers. */
+  hasListeners(kind: 'task' | 'worker'): boolean {
     for (const [type, { size }] of this.#listeners) {
-      if (size > 0 && (type === '*' || toldByTurns.has(type))) return true;
+      if (size > 0 && (type === '*' || toldOnDemand[kind].has(type))) return true;
     }
     return false;
   }

@@ -200,7 +200,9 @@ export class ManagerParts {
   #createFleet(): Fleet {
     return createFleet(this.options, this.readModel, {
       hasTaskListeners: () =>
-        this.#inspection !== null || this.#hooks.wantsTaskFacts || this.events.hasTaskListeners,
+        this.#inspection !== null || this.#hooks.wantsTaskFacts || this.events.hasListeners('task'),
+      hasWorkerListeners: () =>
+        this.#inspection !== null || this.#recorder !== null || this.events.hasListeners('worker'),
       onListenerError: (error) => this.events.report(error),
       observers: this.#observers,
       onReleased: (results, facts) => {

@@ -54,6 +54,8 @@ export interface JournalOptions {
   readonly readModel: ReadModelFeed;
   /** Whether anybody listens to single tasks: if not, what happens to them need not be told. */
   readonly hasTaskListeners: () => boolean;
+  /** Whether anybody listens to workers: if not, a worker that is replaced at once need not be told of. */
+  readonly hasWorkerListeners: () => boolean;
   /** Told what a subscriber of the read model threw. */
   readonly onListenerError: (error: unknown) => void;
   /** Told of committed turns, with every step of their rows. */
@@ -127,6 +129,7 @@ export class Journal {
       clock: options.clock,
       active: this.#active,
       workersAreIds: options.executor.workersAreIds === true,
+      hasWorkerListeners: options.hasWorkerListeners,
       fleet: () => this.#fleet!,
       record: (report) => this.recordReport(report)
     });

@@ -6,6 +6,7 @@ import { Deadlines } from './deadlines.ts';
 import { Dependents } from './dependents.ts';
 import { DispatchQueue, type DispatchEntry } from './dispatchQueue.ts';
 import { DueQueue } from './dueQueue.ts';
+import { NumberedMap } from './numberedMap.ts';
 import { QueuedKinds, type QueuedKind } from './queuedKinds.ts';
 import { attemptKey, Roster } from './roster.ts';
 import { noStats } from './stats.ts';
@@ -83,7 +84,7 @@ export class Ledger {
   /** Settled batches that are being removed: their ids are not free yet. */
   readonly removing = new Map<string, RemovalState>();
 
-  readonly #payloads = new Map<number, Payload>();
+  readonly #payloads = new NumberedMap<Payload>();
   #payloadLength = 0;
   readonly #areTypesApart: boolean;
 

@@ -8,6 +8,7 @@ import type {
   SnapshotFrom,
   StateValueFrom
 } from 'xstate';
+import { compileAssignment, namedReference, paramsOf, type ChartStep } from '../charts/assignment.ts';
 import { LifecycleError } from '../errors.ts';
 import type { Row } from '../store.ts';
 
@@ -124,10 +125,10 @@ export function compileLifecycle<TMachine extends AnyStateMachine>(
 /** Beyond this, `always` transitions run in a circle. */
 const maxMicrosteps = 1_000;
 
-type Context = Record<string, unknown>;
-type Event = { readonly type: string };
+type Context = ChartStep['context'];
+type Event = ChartStep['event'];
 /** A step under way, as guards and actions are given it: one object for all of them. */
-interface Step {
+interface Step extends ChartStep {
   /** The row's own, until a transition is taken; then a copy, which the actions change. */
   context: Context;
   event: Event;
@@ -240,7 +241,7 @@ function compileTransition(
 
 function compileGuard(machine: AnyStateMachine, node: AnyStateNode, guard: unknown): Guard {
   const refuse = refuser(machine, `state "${node.key}"`);
-  const { type, params } = named(guard) ?? refuse('a guard is inline; name it in setup()');
+  const { type, params } = namedReference(guard) ?? refuse('a guard is inline; name it in setup()');
   const implementation: Implementation =
     machine.implementations.guards[type] ?? refuse(`guard "${type}" is not provided`);
   if ('check' in implementation) refuse(`guard "${type}" is composed (and, or, not, stateIn); write it out`);
@@ -249,52 +250,16 @@ function compileGuard(machine: AnyStateMachine, node: AnyStateNode, guard: unkno
 
 function compileAction(machine: AnyStateMachine, node: AnyStateNode, action: unknown): Action {
   const refuse = refuser(machine, `state "${node.key}"`);
-  const { type, params } = named(action) ?? refuse('an action is inline; name it in setup()');
-  const implementation = (machine.implementations.actions[type] ??
-    refuse(`action "${type}" is not provided`)) as Partial<Assign>;
-  if (implementation.type !== 'xstate.assign') {
+  const { type, params } = namedReference(action) ?? refuse('an action is inline; name it in setup()');
+  const implementation: unknown =
+    machine.implementations.actions[type] ?? refuse(`action "${type}" is not provided`);
+  const assign =
+    compileAssignment<Step>(implementation) ??
     refuse(`action "${type}" is not an assign(); a row's step has no effects`);
-  }
-
-  const { assignment } = implementation;
-  if (typeof assignment === 'function') {
-    return (step) => {
-      Object.assign(step.context, (assignment as Implementation)(step, paramsOf(params, step)));
-    };
-  }
-  const fields = Object.entries(assignment as Record<string, unknown>);
-  // Of the step under way. One array for all of them: no assigner steps a row.
-  const values: unknown[] = fields.map(() => null);
-  return (step) => {
-    const given = paramsOf(params, step);
-    for (let index = 0; index < fields.length; index++) {
-      const value = fields[index]![1];
-      values[index] = typeof value === 'function' ? (value as Implementation)(step, given) : value;
-    }
-    // Written last: all values come from the context as it was before this action.
-    for (let index = 0; index < fields.length; index++) step.context[fields[index]![0]] = values[index];
-  };
-}
-
-/** What `assign()` returns. */
-interface Assign {
-  readonly type: 'xstate.assign';
-  readonly assignment: unknown;
+  return (step) => assign(step, paramsOf(params, step));
 }
 
 type Implementation = (step: Step, params: unknown) => unknown;
-
-function paramsOf(params: unknown, step: Step): unknown {
-  return typeof params === 'function' ? (params as (step: Step) => unknown)(step) : params;
-}
-
-function named(reference: unknown): { readonly type: string; readonly params?: unknown } | null {
-  if (typeof reference === 'string') return { type: reference };
-  if (typeof reference === 'object' && reference !== null && 'type' in reference) {
-    return reference as { type: string; params?: unknown };
-  }
-  return null;
-}
 
 function refuser(machine: AnyStateMachine, where: string): (reason: string) => never {
   return (reason) => {

@@ -1,10 +1,65 @@
+import { createActor, fromPromise } from 'xstate';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { restoreAgents } from '../../src/agents/agentSnapshots.ts';
+import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
+import { workerMachine, type WorkerSpawn } from '../../machines/workerMachine.ts';
+import { AgentSnapshots, restoreAgents } from '../../src/agents/agentSnapshots.ts';
+import { ResultStatistics } from '../../src/coordinator/resultStatistics.ts';
 import { FleetError, memoryStore, type Json } from '../../src/index.ts';
 import type { StoredAgent } from '../../src/store.ts';
-import { startFleet } from '../harness.ts';
+import { settled, startFleet } from '../harness.ts';
 
 const where = 'fleet.db';
+
+describe('the snapshots of workers', () => {
+  it('are what XState persists of them, whatever state they are in, and have been in', async () => {
+    const machine = workerMachine.provide({
+      actors: {
+        startWorker: fromPromise<WorkerSpawn, { workerId: string }>(() =>
+          Promise.resolve({ at: 1, tags: ['gpu'] })
+        ),
+        stopWorker: fromPromise(() => Promise.resolve())
+      }
+    });
+    const [first, second] = ['worker-1', 'worker-2'].map((slot) => {
+      const input = { slot, concurrency: 1, tasksPerWorker: null, tags: [], restored: null };
+      return createActor(machine, { id: slot, input });
+    });
+    const children = { 'worker-1': first!, 'worker-2': second! };
+    const fleet = { context: { slots: 2 }, children } as unknown as FleetSnapshot;
+    const snapshots = new AgentSnapshots(() => new ResultStatistics());
+    snapshots.committed(fleet);
+    const states = new Set<unknown>();
+    const check = (): void => {
+      snapshots.markAllWorkers(fleet);
+      for (const { id, snapshot } of snapshots.changed(fleet, false)) {
+        const worker = children[id as keyof typeof children].getSnapshot();
+        states.add(worker.value);
+        // Of what it invokes nothing is kept: the next start makes another worker.
+        expect(snapshot).toEqual({ ...machine.getPersistedSnapshot(worker), children: {} });
+      }
+    };
+    check();
+    for (const worker of [first!, second!, first!]) {
+      worker.start();
+      await settled();
+      check();
+      for (let round = 1; round < 3; round++) {
+        worker.send({ type: 'attempts.begun' });
+        check();
+        worker.send({ type: 'attempts.ended', taken: round, completed: 1, failed: 0 });
+        check();
+      }
+      worker.send({ type: 'worker.drain' });
+      check();
+      await settled();
+      check();
+      worker.send({ type: 'worker.start' });
+    }
+    first!.stop();
+    check();
+    expect(states).toEqual(new Set(['spawning', 'idle', 'busy', 'stopping', 'stopped']));
+  });
+});
 
 describe('the snapshot of an agent', () => {
   let agents: readonly StoredAgent[];

@@ -14,6 +14,7 @@ async function observedFleet(options: FleetOptions, observers: TurnObservers) {
   const resolved = resolveOptions({ clock, random: () => 0.5, newId: countingIds(), ...options });
   const { machine, journal } = createFleet(resolved, new ReadModelFeed(), {
     hasTaskListeners: () => false,
+    hasWorkerListeners: () => false,
     onListenerError: () => {},
     observers,
     onReleased: () => {}
