@@ -20,7 +20,7 @@ import type { ShouldRetry } from './handlers/outcome.ts';
 import { Journal } from './journal/journal.ts';
 import { ReadModelFeed } from './journal/readModelFeed.ts';
 import { TurnObservers } from './journal/turnObserver.ts';
-import { newId } from './newId.ts';
+import { loadIds, newId } from './newId.ts';
 import { resolveConfig, type ConfigPatch } from './options.ts';
 import type { Store, StoredResult } from './store.ts';
 import { memoryStore } from './stores/memory.ts';
@@ -201,7 +201,10 @@ export function createFleet(
         }
       }),
       alarm: alarm(clock, journal),
-      recover: fromPromise(() => journal.recover()),
+      recover: fromPromise(async () => {
+        const [recovered] = await Promise.all([journal.recover(), options.newId === newId && loadIds()]);
+        return recovered;
+      }),
       awaitStore: fromPromise(({ signal }) => journal.awaitStore(signal)),
       close: fromPromise(() => journal.close())
     },

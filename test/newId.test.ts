@@ -1,8 +1,14 @@
 import { validate, version } from 'uuid';
-import { describe, expect, it } from 'vitest';
-import { newId } from '../src/newId.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadIds, newId } from '../src/newId.ts';
+
+it('is a UUID even before what mints ids was loaded', () => {
+  expect(validate(newId())).toBe(true);
+});
 
 describe('an id that is minted', () => {
+  beforeAll(loadIds);
+
   it('is a UUID v7', () => {
     const id = newId();
     expect([validate(id), version(id)]).toEqual([true, 7]);

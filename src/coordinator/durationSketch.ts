@@ -1,4 +1,4 @@
-import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
+import type { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import type { Json } from '../../machines/task.ts';
 import { assertDuration, assertInteger, assertObject, readItems } from '../validation/validation.ts';
 
@@ -19,9 +19,21 @@ const binLimit = 2_500;
 /** A bin's number is the logarithm of its value. */
 const maxBin = 1_000_000;
 
-/** Percentiles of durations in bounded memory, whatever is added: a DDSketch, kept as its bins. */
+let library: typeof import('@datadog/sketches-js') | null = null;
+
+/** Loads the library of sketches: 17 modules, which an import of the package need not wait for. */
+export async function loadSketches(): Promise<void> {
+  library ??= await import('@datadog/sketches-js');
+}
+
+/**
+ * Percentiles of durations in bounded memory, whatever is added: a DDSketch, kept as its bins.
+ *
+ * It takes up durations once {@link loadSketches} has resolved.
+ */
 export class DurationSketch {
-  readonly #sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy, binLimit });
+  /** From the first duration on. */
+  #sketch: LogCollapsingLowestDenseDDSketch | null = null;
 
   /** @param value - JSON of an earlier sketch. @throws {ValidationError} */
   static restore(path: string, value: unknown): DurationSketch {
@@ -31,7 +43,7 @@ export class DurationSketch {
     assertDuration(`${path}.sum`, sum, 0);
     assertDuration(`${path}.max`, max, 0);
     const restored = new DurationSketch();
-    const sketch = restored.#sketch;
+    const sketch = restored.#begun();
     sketch.count = sketch.zeroCount = zeros;
     for (const [index, bin] of readItems(`${path}.bins`, bins, binLimit).entries()) {
       const [key, count] = readItems(`${path}.bins[${index}]`, bin, 2);
@@ -47,23 +59,31 @@ export class DurationSketch {
 
   /** @param durationMs - Finite, >= 0. */
   add(durationMs: number): void {
-    this.#sketch.accept(durationMs);
+    this.#begun().accept(durationMs);
   }
 
   percentiles(): DurationPercentiles {
-    const { count, sum, max } = this.#sketch;
-    if (count === 0) return { count: 0, mean: 0, max: 0, p50: 0, p90: 0, p95: 0, p99: 0 };
+    const sketch = this.#sketch;
+    if (sketch === null || sketch.count === 0) {
+      return { count: 0, mean: 0, max: 0, p50: 0, p90: 0, p95: 0, p99: 0 };
+    }
+    const { count, sum, max } = sketch;
     // A bin has one value for all that is in it: that of the last one may be beyond the longest duration.
-    const at = (quantile: number) => Math.min(max, this.#sketch.getValueAtQuantile(quantile));
+    const at = (quantile: number) => Math.min(max, sketch.getValueAtQuantile(quantile));
     return { count, mean: sum / count, max, p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99) };
   }
 
   toJson(): Json {
+    if (this.#sketch === null) return { zeros: 0, sum: 0, max: 0, bins: [] };
     const { store, zeroCount, sum, max, count } = this.#sketch;
     const bins: Json[] = [];
     store.bins.forEach((weight, index) => {
       if (weight > 0) bins.push([index + store.offset, weight]);
     });
     return { zeros: zeroCount, sum, max: count === 0 ? 0 : max, bins };
+  }
+
+  #begun(): LogCollapsingLowestDenseDDSketch {
+    return (this.#sketch ??= new library!.LogCollapsingLowestDenseDDSketch({ relativeAccuracy, binLimit }));
   }
 }

@@ -10,7 +10,7 @@ import { readInspection, type Inspection } from '../inspection/inspection.ts';
 import { inspectedBy } from '../inspection/inspector.ts';
 import { ReadModelFeed } from '../journal/readModelFeed.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
-import { Recorder } from '../recording/recorder.ts';
+import type { Recorder } from '../recording/recorder.ts';
 import { Schedules } from '../schedules/schedules.ts';
 import { Submissions } from '../submission/submissions.ts';
 import { assertFunction, assertId, assertPath } from '../validation/validation.ts';
@@ -45,7 +45,8 @@ export class ManagerParts {
 
   readonly #hooks: FleetHooks;
   readonly #inspection: Inspection | null;
-  readonly #recorder: Recorder | null;
+  /** Where the fleet is recorded, from its first start on. */
+  #recorder: Recorder | null = null;
   readonly #observers: TurnObservers;
 
   /** @param manager - Whom pages and other processes command. @throws {ValidationError} */
@@ -71,20 +72,18 @@ export class ManagerParts {
       })
     });
     const { store, name, clock, executor } = this.options;
-    this.#recorder =
-      record === undefined
-        ? null
-        : new Recorder({ path: record, fleet: name, clock, observers: this.#observers });
     this.actor = new FleetActor({
       options: this.options,
       create: () => this.#createFleet(),
       events: this.events,
       actorOptions: {
-        ...this.#inspectOption(),
+        ...this.#inspectOption(record !== undefined),
         ...(logger && { logger }),
         ...(systemId !== undefined && { systemId })
       },
-      onStarting: async () => this.#recorder?.open(),
+      onStarting: async () => {
+        if (record !== undefined) await this.#record(record);
+      },
       onStarted: () => {
         this.#showRows();
         return obeyInbox(store, name, manager);
@@ -153,9 +152,18 @@ export class ManagerParts {
     });
   }
 
-  #inspectOption(): Pick<FleetActorOptions['actorOptions'], 'inspect'> {
+  /** Begins a session of the recording. What writes it is loaded by those who record. */
+  async #record(path: string): Promise<void> {
+    const { Recorder } = await import('../recording/recorder.ts');
+    const { name, clock } = this.options;
+    this.#recorder ??= new Recorder({ path, fleet: name, clock, observers: this.#observers });
+    await this.#recorder.open();
+  }
+
+  #inspectOption(isRecorded: boolean): Pick<FleetActorOptions['actorOptions'], 'inspect'> {
     // The recorder comes first: it throws nothing.
-    const inspectors = [this.#recorder?.inspect, this.#inspection?.inspect].filter(
+    const recorded: Inspection['inspect'] = (event) => this.#recorder?.inspect(event);
+    const inspectors = [isRecorded ? recorded : undefined, this.#inspection?.inspect].filter(
       (each) => each !== undefined
     );
     return inspectors.length === 0 ? {} : { inspect: inspectedBy(inspectors) };

@@ -11,6 +11,7 @@ import { Autoscaling } from '../agents/autoscaling.ts';
 import { WorkerHealth } from '../agents/workerHealth.ts';
 import { WorkerHistory } from '../agents/workerHistory.ts';
 import type { Clock } from '../clock.ts';
+import { loadSketches } from '../coordinator/durationSketch.ts';
 import { ResultStatistics } from '../coordinator/resultStatistics.ts';
 import { NotRunningError, StoreError } from '../errors.ts';
 import type { Executor } from '../executor.ts';
@@ -222,8 +223,11 @@ export class Journal {
         })
       );
       const { store, scope, owner } = this.#options;
+      // While the store opens.
+      const libraries = loadSketches();
       const stored = await store.open(scope, owner);
       this.#ownsStore = true;
+      await libraries;
       this.ledger.schedules.openedAt = this.#options.clock.now();
       if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
       const limits = this.#limits();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { loadSketches } from '../coordinator/durationSketch.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertOneOf, assertPath, readOptions } from '../validation/validation.ts';
 import { requireStorable } from './sqlite/cells.ts';
@@ -146,7 +147,7 @@ export async function checkStore(path: string): Promise<StoreReport> {
   const thread = new StoreThread(resolveOptions(path, {}));
   try {
     const { agents, ...report } = await thread.call('check');
-    const { agentFindings } = await import('./sqlite/agentCheck.ts');
+    const [{ agentFindings }] = await Promise.all([import('./sqlite/agentCheck.ts'), loadSketches()]);
     const findings = [...report.findings, ...agentFindings(report.path, agents)];
     return { ...report, findings, isSound: findings.length === 0 && report.moreFindings === 0 };
   } finally {

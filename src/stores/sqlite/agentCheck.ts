@@ -4,7 +4,7 @@ import { remedies } from './findings.ts';
 import { decodeAgent } from './fleetRows.ts';
 import type { RawReport, StoreFinding } from './storeReport.ts';
 
-/** What keeps agents from being restored, each by itself. */
+/** What keeps agents from being restored, each by itself. Call `loadSketches` before. */
 export function agentFindings(path: string, agents: RawReport['agents']): StoreFinding[] {
   return agents.flatMap(({ fleet, rows }) =>
     rows.flatMap((cells): StoreFinding[] => {

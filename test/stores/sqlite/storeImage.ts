@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { restoreAgents } from '../../../src/agents/agentSnapshots.ts';
+import { loadSketches } from '../../../src/coordinator/durationSketch.ts';
 import { FleetManager } from '../../../src/index.ts';
 import { LiveCounts } from '../../../src/journal/liveCounts.ts';
 import { sqliteStore } from '../../../src/stores/sqlite.ts';
@@ -15,6 +16,8 @@ import { decodeStoredTask, decodeTaskPage } from '../../../src/stores/sqlite/tas
 import { gate } from '../../harness.ts';
 import { cancel } from '../contract.ts';
 import { temporaryPath } from '../directory.ts';
+
+await loadSketches();
 
 const scope = 'images';
 const suffixes = ['', '-wal', '-mark'] as const;
