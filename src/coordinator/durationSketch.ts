@@ -19,11 +19,11 @@ const binLimit = 2_500;
 /** A bin's number is the logarithm of its value. */
 const maxBin = 1_000_000;
 
-let library: typeof import('@datadog/sketches-js') | null = null;
+let Sketch: typeof LogCollapsingLowestDenseDDSketch | null = null;
 
 /** Loads the library of sketches: 17 modules, which an import of the package need not wait for. */
 export async function loadSketches(): Promise<void> {
-  library ??= await import('@datadog/sketches-js');
+  Sketch ??= (await import('@datadog/sketches-js')).LogCollapsingLowestDenseDDSketch;
 }
 
 /**
@@ -84,6 +84,6 @@ export class DurationSketch {
   }
 
   #begun(): LogCollapsingLowestDenseDDSketch {
-    return (this.#sketch ??= new library!.LogCollapsingLowestDenseDDSketch({ relativeAccuracy, binLimit }));
+    return (this.#sketch ??= new Sketch!({ relativeAccuracy, binLimit }));
   }
 }
