@@ -1,5 +1,5 @@
 import { assign, enqueueActions, setup } from 'xstate';
-import type { FinalTaskStatus } from './task.ts';
+import { maxHealthWindow } from './outcomes.ts';
 
 /** Aggregates over all results. Kept in O(1): a result is added once and never looked at again. */
 export interface ResultSummary {
@@ -31,9 +31,6 @@ export const defaultHealthPolicy: HealthPolicy = {
   degradeBelow: 50,
   recoverAt: 80
 };
-
-/** The widest window of a {@link HealthPolicy}. */
-export const maxHealthWindow = 1_000;
 
 /** How the last results went. */
 export interface ResultHealth {
@@ -133,15 +130,6 @@ export function healthOf({ recent, degradedAt }: CoordinatorContext): ResultHeal
     results: recent.length,
     degradedAt
   };
-}
-
-/** What became of the last results: `+` and `-` for each of at most {@link maxHealthWindow}, the last one last. */
-export function outcomesOf(results: readonly { readonly status: FinalTaskStatus }[]): string {
-  let outcomes = '';
-  for (const { status } of results.slice(-maxHealthWindow)) {
-    if (status !== 'cancelled') outcomes += status === 'completed' ? '+' : '-';
-  }
-  return outcomes;
 }
 
 /**

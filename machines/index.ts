@@ -6,6 +6,7 @@ export type * from './fleetCommand.ts';
 export * from './fleetConfig.ts';
 export * from './fleetFact.ts';
 export * from './fleetMachine.ts';
+export * from './outcomes.ts';
 export * from './problem.ts';
 export * from './retryPolicy.ts';
 export * from './schedule.ts';

@@ -1,4 +1,4 @@
-import { maxHealthWindow, type HealthPolicy } from '../machines/coordinatorMachine.ts';
+import type { HealthPolicy } from '../machines/coordinatorMachine.ts';
 import {
   defaultAutoscale,
   defaultFleetConfig,
@@ -9,6 +9,7 @@ import {
   type TypeLimit,
   type WorkerGroup
 } from '../machines/fleetConfig.ts';
+import { maxHealthWindow } from '../machines/outcomes.ts';
 import type { RetryPolicy } from '../machines/retryPolicy.ts';
 import { limits } from './validation/limits.ts';
 import { showKey } from './validation/show.ts';

@@ -338,7 +338,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts of the process that died are not given back',
     file: 'src/journal/recovery.ts',
-    find: '  for (const input of attempts) collect(input);\n',
+    find: '  for (const input of loaded.attempts) collect(input);\n',
     replace: '',
     tests: recovery
   },
@@ -511,7 +511,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'rows that an index hides are not missed',
     file: 'src/journal/recovery.ts',
-    find: 'const problem = counts.problem(stored.head, stored.batches);',
+    find: 'const problem = counts.problem(head, batches);',
     replace: 'const problem = null as string | null;',
     tests: ['test/fleetManager/damagedRows.test.ts']
   },

@@ -113,14 +113,14 @@ export const toolMutants: readonly Mutant[] = [
   },
   {
     name: 'when a step is due is not compared',
-    file: 'src/recording/checkRecording.ts',
+    file: 'src/recording/recordingChecks.ts',
     find: 'return dueAt === null ? state : `${state}, due at ${dueAt}`;',
     replace: 'return state;',
     tests: checks
   },
   {
     name: 'a step from where nothing was is sound',
-    file: 'src/recording/checkRecording.ts',
+    file: 'src/recording/recordingChecks.ts',
     find: 'const expected = isContinued ? moveOf(moves, step) : null;',
     replace: 'const expected = moveOf(moves, step);',
     tests: checks

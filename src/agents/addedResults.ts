@@ -1,4 +1,5 @@
-import { outcomesOf, type ResultsAdded } from '../../machines/coordinatorMachine.ts';
+import type { ResultsAdded } from '../../machines/coordinatorMachine.ts';
+import { outcomesOf } from '../../machines/outcomes.ts';
 import type { Turn } from '../turn/turn.ts';
 
 /** The results of a turn added up, on top of those that the coordinator has not heard of; `null`: there are none. */

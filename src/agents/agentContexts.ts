@@ -1,7 +1,8 @@
 import type { RestoredAutoscaler } from '../../machines/autoscalerMachine.ts';
-import { maxHealthWindow, type CoordinatorContext } from '../../machines/coordinatorMachine.ts';
+import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
 import { defaultFleetConfig, type FleetConfig } from '../../machines/fleetConfig.ts';
 import type { FleetContext } from '../../machines/fleetMachine.ts';
+import { maxHealthWindow } from '../../machines/outcomes.ts';
 import type { WorkerContext } from '../../machines/workerMachine.ts';
 import { validateConfig } from '../options.ts';
 import {

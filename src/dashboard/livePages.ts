@@ -1,4 +1,3 @@
-import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import type { Clock } from '../clock.ts';
 import type { FleetActor } from '../fleet/fleetActor.ts';
 import type { FleetHealth } from '../fleet/fleetHealth.ts';
@@ -6,14 +5,9 @@ import type { MetricsPage } from '../fleetTelemetry.ts';
 import type { ReadModelStore } from '../journal/readModel.ts';
 import type { TurnObservers } from '../journal/turnObserver.ts';
 import type { Store, StoredResult } from '../store.ts';
-import { Access } from './access.ts';
-import { EdgeCounter } from './edgeCounter.ts';
-import { EventStreams } from './eventStreams.ts';
-import type { Frame } from './frame.ts';
-import { readFrame } from './readFrame.ts';
 import { RecentFailures } from './recentFailures.ts';
 import type { ServedFleet } from './servedFleet.ts';
-import { resolveServeOptions, type ServeOptions } from './serveOptions.ts';
+import type { ServeOptions } from './serveOptions.ts';
 
 /** A page that shows a fleet while it runs. */
 export interface LivePage extends AsyncDisposable {
@@ -25,7 +19,7 @@ export interface LivePage extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-interface LivePagesOptions {
+export interface LivePagesOptions {
   readonly name: string;
   readonly store: Store;
   readonly clock: Clock;
@@ -53,67 +47,16 @@ export class LivePages {
 
   /** Serves a page, until it or the fleet ends. @throws {NotRunningError} @throws {ValidationError} @throws {ListenError} */
   async open(options: ServeOptions): Promise<LivePage> {
-    const { actor, clock, fleet, health, metrics, observers, onError } = this.#options;
-    const running = actor.require('serve');
-    const resolved = resolveServeOptions(options);
-    // Its libraries are loaded when they are needed.
-    const [{ startPageServer }, { readPageAssets }] = await Promise.all([
-      import('./pageServer.ts'),
-      import('./pageAssets.ts')
-    ]);
-    const [assets, failures] = await Promise.all([readPageAssets(), this.#loadFailures()]);
-    actor.require('serve');
-    const counter = new EdgeCounter();
-    const streams = new EventStreams({
-      clock,
-      readFrame: () => ({ ...this.#readFrame(running.getSnapshot(), failures), edges: counter.edges }),
-      onChange: (listener) => {
-        const subscription = running.subscribe(listener);
-        const observation = observers.add(counter);
-        return {
-          [Symbol.dispose]: () => {
-            subscription.unsubscribe();
-            observation[Symbol.dispose]();
-          }
-        };
-      },
-      onError
+    this.#options.actor.require('serve');
+    // What serves it, libraries included, is loaded when it is needed.
+    const { openPage } = await import('./openPage.ts');
+    return openPage({
+      ...this.#options,
+      options,
+      loadFailures: () => this.#loadFailures(),
+      onOpened: (page) => this.#pages.add(page),
+      onClosed: (page) => this.#pages.delete(page)
     });
-    const access = new Access(resolved.token, clock);
-    const server = await startPageServer({
-      fleet,
-      health,
-      metrics,
-      clock,
-      assets,
-      access,
-      streams,
-      options: resolved,
-      onError
-    });
-    const close = async (): Promise<void> => {
-      ended.unsubscribe();
-      await server.close();
-      this.#pages.delete(page);
-    };
-    const page: LivePage = {
-      url: urlOf(resolved.host, server.port),
-      token: resolved.token,
-      close,
-      [Symbol.asyncDispose]: close
-    };
-    try {
-      // It may have stopped while the server began to listen.
-      actor.require('serve');
-    } catch (error) {
-      await server.close();
-      throw error;
-    }
-    this.#pages.add(page);
-    const end = (): void => void close();
-    // However it ends. A page that is closed before is forgotten by it.
-    const ended = running.subscribe({ complete: end, error: end });
-    return page;
   }
 
   /** Takes the results of a committed turn. */
@@ -133,21 +76,4 @@ export class LivePages {
     await failures.load(store, name, actor.journal.ledger.head.settledSeq);
     return failures;
   }
-
-  #readFrame(fleet: FleetSnapshot, { newestFirst }: RecentFailures): Frame {
-    const { actor, clock, readModel } = this.#options;
-    return readFrame({
-      at: clock.now(),
-      fleet,
-      journal: actor.journal,
-      readModel: readModel.getSnapshot().context,
-      failures: newestFirst
-    });
-  }
-}
-
-/** Whoever listens on all addresses of this machine is found under its own. */
-function urlOf(host: string, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}/`;
 }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Outcome, TaskError } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
-import { ValidationError } from '../errors.ts';
+import { HandlerModuleError, ValidationError } from '../errors.ts';
 import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
 import { attemptKey } from '../ledger/roster.ts';
 import { show } from '../validation/show.ts';
@@ -57,7 +57,10 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   /** Known while it runs: another start may find another module. */
   types: ReadonlySet<string> = new Set();
   readonly #setup: IsolateSetup;
-  readonly #open: OpenChannel;
+  readonly #load: () => Promise<(maxOldGenerationSizeMb?: number) => OpenChannel>;
+  readonly #maxOldGenerationSizeMb: number | undefined;
+  /** From the first start on. */
+  #open: OpenChannel | null = null;
   readonly #shouldRetry: (error: TaskError) => boolean;
   readonly #isolates = new Set<Isolate>();
   readonly #workers = new Map<string, Isolate>();
@@ -74,11 +77,11 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   });
   #reports: ExecutorReports | null = null;
 
-  /** @param open - Opens a thread or process, given the limit of its heap. */
+  /** @param load - Loads what opens a thread or process, given the limit of its heap: nobody needs it before a start. */
   constructor(
     argument: string,
     options: IsolatedOptions,
-    open: (maxOldGenerationSizeMb?: number) => OpenChannel
+    load: () => Promise<(maxOldGenerationSizeMb?: number) => OpenChannel>
   ) {
     const { module, shouldRetry, onDetachedError, maxOldGenerationSizeMb } = readIsolated(argument, options);
     this.#setup = {
@@ -87,12 +90,17 @@ export class IsolatedExecutor implements Executor, IsolateListener {
       parent: process.pid
     };
     this.#shouldRetry = shouldRetry ?? (() => true);
-    this.#open = open(maxOldGenerationSizeMb);
+    this.#load = load;
+    this.#maxOldGenerationSizeMb = maxOldGenerationSizeMb;
   }
 
   /** @throws {HandlerModuleError} when the module cannot be used. */
   async start(reports: ExecutorReports): Promise<void> {
     this.#reports = reports;
+    this.#open ??= (await this.#load())(this.#maxOldGenerationSizeMb);
+    if (this.#reports === null) {
+      throw new HandlerModuleError(this.#setup.module, 'it was stopped before it was loaded');
+    }
     const isolate = (this.#spare ??= this.#isolate());
     const { types, schemaTypes } = await isolate.ready;
     // A stop came meanwhile.
@@ -194,7 +202,7 @@ export class IsolatedExecutor implements Executor, IsolateListener {
   }
 
   #isolate(): Isolate {
-    const isolate = new Isolate(this.#open, this.#setup, this);
+    const isolate = new Isolate(this.#open!, this.#setup, this);
     this.#isolates.add(isolate);
     return isolate;
   }

@@ -12,7 +12,7 @@ import { inspectedBy } from '../inspection/inspector.ts';
 import { ReadModelFeed } from '../journal/readModelFeed.ts';
 import { TurnObservers } from '../journal/turnObserver.ts';
 import { FleetLog, readLog } from '../logging/fleetLog.ts';
-import { Recorder } from '../recording/recorder.ts';
+import type { Recorder } from '../recording/recorder.ts';
 import { Schedules } from '../schedules/schedules.ts';
 import { Submissions } from '../submission/submissions.ts';
 import { assertTelemetry } from '../validation/ports.ts';
@@ -50,7 +50,8 @@ export class ManagerParts {
 
   readonly #hooks: FleetHooks;
   readonly #inspection: Inspection | null;
-  readonly #recorder: Recorder | null;
+  /** Where the fleet is recorded, from its first start on. */
+  #recorder: Recorder | null = null;
   readonly #observers: TurnObservers;
   readonly #log: FleetLog | null;
   readonly #instruments: FleetInstruments | null;
@@ -82,22 +83,18 @@ export class ManagerParts {
     const { store, name, clock, executor } = this.options;
     this.#log = log === null ? null : new FleetLog({ ...log, fleet: name, clock, events: this.events });
     this.#instruments = telemetry?.attach(this.#observed()) ?? null;
-    this.#recorder =
-      record === undefined
-        ? null
-        : new Recorder({ path: record, fleet: name, clock, observers: this.#observers });
     this.actor = new FleetActor({
       options: this.options,
       create: () => this.#createFleet(),
       events: this.events,
       actorOptions: {
-        ...this.#inspectOption(),
+        ...this.#inspectOption(record !== undefined),
         ...(typeof logger === 'function' && { logger }),
         ...(systemId !== undefined && { systemId })
       },
       onStarting: async () => {
         this.#instruments?.starting();
-        await this.#recorder?.open();
+        if (record !== undefined) await this.#record(record);
       },
       onStarted: () => {
         this.#log?.started(this.actor.journal.ledger.head.stats);
@@ -215,9 +212,18 @@ export class ManagerParts {
     });
   }
 
-  #inspectOption(): Pick<FleetActorOptions['actorOptions'], 'inspect'> {
+  /** Begins a session of the recording. What writes it is loaded by those who record. */
+  async #record(path: string): Promise<void> {
+    const { Recorder } = await import('../recording/recorder.ts');
+    const { name, clock } = this.options;
+    this.#recorder ??= new Recorder({ path, fleet: name, clock, observers: this.#observers });
+    await this.#recorder.open();
+  }
+
+  #inspectOption(isRecorded: boolean): Pick<FleetActorOptions['actorOptions'], 'inspect'> {
     // The recorder comes first: it throws nothing.
-    const inspectors = [this.#recorder?.inspect, this.#inspection?.inspect].filter(
+    const recorded: Inspection['inspect'] = (event) => this.#recorder?.inspect(event);
+    const inspectors = [isRecorded ? recorded : undefined, this.#inspection?.inspect].filter(
       (each) => each !== undefined
     );
     return inspectors.length === 0 ? {} : { inspect: inspectedBy(inspectors) };

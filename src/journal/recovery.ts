@@ -1,9 +1,5 @@
-import {
-  maxHealthWindow,
-  nothingCollected,
-  sumsAfter,
-  type CoordinatorContext
-} from '../../machines/coordinatorMachine.ts';
+import { nothingCollected, sumsAfter, type CoordinatorContext } from '../../machines/coordinatorMachine.ts';
+import { maxHealthWindow } from '../../machines/outcomes.ts';
 import { restoreAgents, type RestoredAgents } from '../agents/agentSnapshots.ts';
 import type { Clock } from '../clock.ts';
 import type { ResultStatistics } from '../coordinator/resultStatistics.ts';
@@ -51,10 +47,45 @@ export async function recover(
   }
   for (const row of stored.batches) ledger.loadBatch(row);
   for (const row of stored.schedules) ledger.schedules.set(row);
+  // The store looks for results while the rows that it has found are taken in.
+  const [loaded, coordinator] = await allOf(
+    loadTasks(stored, { store, scope, executor, clock }, ledger, limits),
+    catchUp(store, scope, ledger, recovered.coordinator),
+    countMissed(store, scope, ledger, statistics)
+  );
+  for (const input of loaded.attempts) collect(input);
+  await settleAwaited(store, scope, ledger);
+  const startedBy = Math.max(loaded.startedBy, lastResultOf(coordinator));
+  ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
+  return { recovered: { ...recovered, coordinator }, statistics };
+}
+
+/** Waits for the end of all of them. @throws what the first of those that failed threw, in their order. */
+async function allOf<T extends readonly Promise<unknown>[]>(
+  ...all: T
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  // A store that is given up after a failure is still asked nothing.
+  await Promise.allSettled(all);
+  return Promise.all(all);
+}
+
+interface LoadedTasks {
+  /** What became of attempts that were running. */
+  readonly attempts: readonly TurnInput[];
+  /** Up to when the last attempt may have been started, epoch ms; -Infinity: there was none. */
+  readonly startedBy: number;
+}
+
+async function loadTasks(
+  { head, batches, tasks }: StoredFleet,
+  { store, executor, clock }: RecoveryOptions,
+  ledger: Ledger,
+  limits: AttemptLimits
+): Promise<LoadedTasks> {
   const counts = new LiveCounts();
   const attempts: TurnInput[] = [];
   let startedBy = -Infinity;
-  for await (const rows of stored.tasks) {
+  for await (const rows of tasks) {
     for (const row of rows) {
       counts.add(row);
       ledger.load(row, limits);
@@ -63,15 +94,9 @@ export async function recover(
     }
     attempts.push(...(await reattach(executor, rows)));
   }
-  const problem = counts.problem(stored.head, stored.batches);
+  const problem = counts.problem(head, batches);
   if (problem !== null) throw new CorruptStoreError(store.location, problem);
-  for (const input of attempts) collect(input);
-  await settleAwaited(store, scope, ledger);
-  const coordinator = await catchUp(store, scope, ledger, recovered.coordinator);
-  startedBy = Math.max(startedBy, lastResultOf(coordinator));
-  ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
-  await countMissed(store, scope, ledger, statistics);
-  return { recovered: { ...recovered, coordinator }, statistics };
+  return { attempts, startedBy };
 }
 
 /** Up to when the last attempt of a task may have been started, epoch ms: its row says when it was claimed. */

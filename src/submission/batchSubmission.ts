@@ -12,7 +12,7 @@ import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
 /** Tasks that are submitted together. */
-export const maxChunkTasks = 1_000;
+export const maxChunkTasks = 500;
 /** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
 const chunkDependencies = 4_000;
 /** Of a task on its way, besides its data and metadata. */
@@ -129,6 +129,8 @@ export class BatchSubmission {
         this.#armTimer();
         if (!this.#isChunkFull) continue;
         await this.#flushing;
+        // In memory all that a turn sets off follows from it without a pause, and the next chunk would be read with it.
+        await this.#loopTurn();
         if (this.#isChunkFull) this.#flush();
       }
     } finally {

@@ -5,12 +5,12 @@ import {
   coordinatorMachine,
   defaultHealthPolicy,
   healthOf,
-  outcomesOf,
   summaryOf,
   type HealthFact,
   type HealthPolicy,
   type ResultsAdded
 } from '../../machines/coordinatorMachine.ts';
+import { outcomesOf } from '../../machines/outcomes.ts';
 
 describe('coordinatorMachine', () => {
   it('begins with nothing', () => {

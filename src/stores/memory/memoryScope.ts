@@ -1,5 +1,5 @@
 import type { BatchState } from '../../../machines/batch.ts';
-import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
+import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
 import type { TaskStatus } from '../../../machines/task.ts';
 import { FencedError, StoreError } from '../../errors.ts';
 import { ShardedMap } from '../../ledger/shardedMap.ts';

@@ -1,4 +1,4 @@
-import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
+import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
 import type {
   BatchQuery,
   BatchRow,

@@ -7,7 +7,7 @@ import type {
   TaskQuery,
   TaskSelection
 } from '../../store.ts';
-import { maxHealthWindow, outcomesOf } from '../../../machines/coordinatorMachine.ts';
+import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
 import type { FinalTaskStatus } from '../../../machines/task.ts';
 import { type Cell } from '../cells.ts';
 import { damaged } from './damage.ts';
