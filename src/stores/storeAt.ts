@@ -31,7 +31,11 @@ function isDatabase(place: string): boolean {
   assertPath('location', place);
   if (isPostgresUrl(place)) return true;
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(place)) {
-    refuse('location', shownPlace(place), 'the path of a SQLite file, or postgres://…; for any other store pass the store');
+    refuse(
+      'location',
+      shownPlace(place),
+      'the path of a SQLite file, or postgres://…; for any other store pass the store'
+    );
   }
   return false;
 }
