@@ -3,7 +3,7 @@ import type { TaskCounts } from '../../src/index.ts';
 import type { Counts } from '../counts.ts';
 import { carryOut, resubmit } from './carryOut.ts';
 import type { Finding } from './findings.ts';
-import type { Plants } from './fleetProcess.ts';
+import type { Plants, SimulatedFleet } from './fleetProcess.ts';
 import type { Plan } from './plan.ts';
 import { withoutStacks, World } from './world.ts';
 
@@ -122,8 +122,7 @@ function tidy(world: World): void {
   const { fleet, isUp, calls, witness, submissions } = world;
   if (fleet === null || !isUp || calls.open.some((name) => name.startsWith('tidy'))) return;
   // Nothing more than is needed: each command would wake a fleet that has missed its alarm.
-  if (fleet.actor.getSnapshot().value.operation === 'paused')
-    calls.track('tidy resume', () => fleet.resume());
+  if (fleet.state === 'paused') calls.track('tidy resume', () => fleet.resume());
   // A stream of delayed tasks comes in an hour at a time where the queue is short.
   if (fleet.config.maxQueueSize !== null) {
     calls.track('tidy queue', () => fleet.updateConfig({ maxQueueSize: null }));
@@ -156,16 +155,8 @@ async function audit(world: World): Promise<void> {
   await clock.rest();
   submissions.check();
   for (const id of witness.batches.keys()) witness.checkBatch(id);
-  if (fleet === null || !world.isUp) return;
-  const { counts } = witness;
-  const stats = await fleet.getStats();
-  const said = [stats.completedTasks, stats.failedTasks, stats.cancelledTasks, stats.totalTasks];
-  const counted = [counts.completed, counts.failed + counts.timedOut, counts.cancelled, witness.tried];
-  if (said.join() !== counted.join())
-    findings.add('count', `stats say ${said.join()}, not ${counted.join()}`);
-  const summary = JSON.stringify(await fleet.coordinator.getSummary());
-  const expected = JSON.stringify(witness.summary());
-  if (summary !== expected) findings.add('count', `the coordinator says ${summary}, not ${expected}`);
+  if (fleet === null) return;
+  if (world.isUp) await auditFigures(world, fleet);
   let after = 0;
   let listed = 0;
   for (;;) {
@@ -180,6 +171,19 @@ async function audit(world: World): Promise<void> {
     after = page.at(-1)!.row.context.seq;
   }
   if (listed !== witness.rows.size) findings.add('lost', `${listed} tasks are read of ${witness.rows.size}`);
+}
+
+/** What the fleet has counted is what was seen. */
+async function auditFigures({ witness, findings }: World, fleet: SimulatedFleet): Promise<void> {
+  const { counts } = witness;
+  const stats = await fleet.getStats();
+  const said = [stats.completedTasks, stats.failedTasks, stats.cancelledTasks, stats.totalTasks];
+  const counted = [counts.completed, counts.failed + counts.timedOut, counts.cancelled, witness.tried];
+  if (said.join() !== counted.join())
+    findings.add('count', `stats say ${said.join()}, not ${counted.join()}`);
+  const summary = JSON.stringify(await fleet.coordinator.getSummary());
+  const expected = JSON.stringify(witness.summary());
+  if (summary !== expected) findings.add('count', `the coordinator says ${summary}, not ${expected}`);
 }
 
 /** A stop leaves nothing behind. */

@@ -73,7 +73,7 @@ export class World {
 
   /** Whether the fleet takes commands. */
   get isUp(): boolean {
-    return this.fleet !== null && this.#isStarted;
+    return this.fleet !== null && this.#isStarted && this.fleet.state !== 'failed';
   }
 
   /** Starts a process. */

@@ -27,7 +27,7 @@ import { workerModel } from '../machines/edges/workerModel.ts';
 const models = [
   { ...workerModel, spawning: [] },
   { ...coordinatorModel, spawning: [] },
-  { ...fleetModel, spawning: ['workers.adjust'] },
+  { ...fleetModel, spawning: ['workers.adjust', 'workers.joined'] },
   { ...autoscalerModel, spawning: [] },
   { ...taskModel, spawning: [] },
   { ...batchModel, spawning: [] },

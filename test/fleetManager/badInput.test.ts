@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FleetManager, ValidationError, inProcess, memoryStore, submitBatchEvent } from '../../src/index.ts';
+import { maxChunkTasks } from '../../src/submission/batchSubmission.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
 import { cyclic, nested, unreadable } from '../hostileValues.ts';
 
@@ -212,9 +213,9 @@ describe('a stream of tasks is cancelled', () => {
 
   it.each([
     ['at once', 0, 0],
-    ['in its first chunk', 999, 0],
-    ['where a chunk ends', 1_000, 1_000],
-    ['far behind', 2_345, 2_000]
+    ['in its first chunk', maxChunkTasks - 1, 0],
+    ['where a chunk ends', maxChunkTasks, maxChunkTasks],
+    ['far behind', 2 * maxChunkTasks + 345, 2 * maxChunkTasks]
   ])('at a bad item %s, and says which it was', async (_, index, submitted) => {
     const { fleet } = await echoFleet();
     let isClosed = false;
@@ -237,9 +238,9 @@ describe('a stream of tasks is cancelled', () => {
 
   it.each([
     ['at once', 0, 0],
-    ['in its first chunk', 999, 0],
-    ['where a chunk ends', 1_000, 1_000],
-    ['far behind', 2_345, 2_000]
+    ['in its first chunk', maxChunkTasks - 1, 0],
+    ['where a chunk ends', maxChunkTasks, maxChunkTasks],
+    ['far behind', 2 * maxChunkTasks + 345, 2 * maxChunkTasks]
   ])('when it throws %s, and rejects with what it threw', async (_, index, submitted) => {
     const { fleet } = await echoFleet();
     const broken = new Error('The source is gone');

@@ -72,7 +72,7 @@ describe('checkStore', () => {
     ['with a template whose schedule is gone', 'DELETE FROM schedules', { kind: 'link' }],
     [
       'with rows of a fleet that is between two others',
-      "INSERT INTO payloads VALUES (3 * 8796093022208 + 1, '1', NULL, NULL, NULL, 0); INSERT INTO dropped VALUES (2), (4)",
+      "INSERT INTO payloads VALUES (3 * 8796093022208 + 1, '1', NULL, NULL, NULL, NULL, 0); INSERT INTO dropped VALUES (2), (4)",
       { kind: 'link' }
     ],
     ['with another table', 'CREATE TABLE more (a)', { kind: 'schema' }]
