@@ -83,8 +83,8 @@ describe.skipIf(server === null)('postgresStore behind a bad link', () => {
   it('is closed while nothing passes', async () => {
     const { store, link } = await opened(hasty);
     await store.listTasks(fleet, { limit: 1 }); // its second connection
-    link.drop('toServer');
-    link.drop('toClient');
+    link.hold('toServer');
+    link.hold('toClient');
 
     await expect(store.close()).resolves.toBeUndefined();
     await expect(store.readHead(fleet)).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED' });
