@@ -37,6 +37,8 @@ export const goals: readonly Goal[] = [
   ),
   faster('the same', 'SQLite, 100 workers', ['raw SQLite, 100 rows per commit'], 0.5),
   faster('durable, 10 workers', 'SQLite, 10 workers', graphile10, 1),
+  faster('in PostgreSQL, 100 workers', 'PostgreSQL, 100 workers', graphile100, 2),
+  faster('the same', 'PostgreSQL, 100 workers', ['SQLite, 100 workers'], 0.5),
   {
     work: '1,000,000 tasks, each',
     of: 'memory, a stream of 1,000,000',

@@ -4,6 +4,7 @@ import { requireStorable } from './cells.ts';
 import { readAddress } from './postgres/address.ts';
 import { Inbox } from './postgres/inbox.ts';
 import { Owners } from './postgres/owners.ts';
+import { Patience } from './postgres/patience.ts';
 import { Remover } from './postgres/remover.ts';
 import { RowReader } from './postgres/rowReader.ts';
 import { Session, type SessionOptions } from './postgres/session.ts';
@@ -65,6 +66,7 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
   const inbox = new Inbox(schema, channel, queries);
   const owners = new Owners({ location, schema, leaseMs, session, rows });
   const remover = new Remover(schema, session);
+  const patience = new Patience(leaseMs);
   let isListening = false;
   /** What is read for a turn: after what was committed before, whatever became of it. */
   const settled = async (scope: string): Promise<Session> => {
@@ -72,26 +74,35 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
     if (lease?.isUncertain) await owners.settle(lease);
     return session;
   };
+  const read = <T>(scope: string, rowsOf: (session: Session) => Promise<T>): Promise<T> =>
+    // What became of a commit is asked again each time: one may have been cut off with what is read.
+    patience.read(async () => rowsOf(await settled(scope)));
   return {
-    ...readerOf({ rows, inbox, session, queries, settled }),
+    ...readerOf({ rows, inbox, session, queries, patience, read }),
     location,
 
     // Nothing is there before the first `open`.
-    listScopes: async () => ((await session.exists()) ? rows.scopes(session) : []),
-    readOwner: async (scope) => ((await session.exists()) ? rows.owner(session, scope) : null),
+    listScopes: () => patience.read(async () => ((await session.exists()) ? rows.scopes(session) : [])),
+    readOwner: (scope) =>
+      patience.read(async () => ((await session.exists()) ? rows.owner(session, scope) : null)),
     async open(scope, owner) {
       requireStorable('scope', scope);
       await session.create();
       await owners.take(scope, owner);
       try {
-        const [head, agents, batches, schedules, removing] = await Promise.all([
-          rows.head(session, scope),
-          rows.agents(session, scope),
-          rows.liveBatches(session, scope),
-          rows.schedules(session, scope),
-          rows.removing(session, scope)
-        ]);
-        return { head, agents, batches, schedules, removing, tasks: pagesOf(rows, session, scope) };
+        const [head, agents, batches, schedules, removing] = await patience.read(() =>
+          Promise.all([
+            rows.head(session, scope),
+            rows.agents(session, scope),
+            rows.liveBatches(session, scope),
+            rows.schedules(session, scope),
+            rows.removing(session, scope)
+          ])
+        );
+        const tasks = pagesOf((after) =>
+          patience.read(() => rows.liveTasks(session, scope, after, pageSize))
+        );
+        return { head, agents, batches, schedules, removing, tasks };
       } catch (error) {
         await owners.release(scope).catch(() => undefined);
         throw error;
@@ -99,15 +110,16 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
     },
     commit: (commit) => owners.commit(commit),
     removeBatch: async (scope, batchId) => remover.removeBatch(owners.lease(scope), batchId),
-    listExpiredBatches: (scope, query) => rows.expiredBatches(queries, scope, query),
+    listExpiredBatches: (scope, query) => patience.read(() => rows.expiredBatches(queries, scope, query)),
     removeExpiredResults: async (scope, query) => remover.removeExpiredResults(owners.lease(scope), query),
     removeOutsideResults: async (scope, upToSettledSeq) =>
       remover.removeOutsideResults(owners.lease(scope), upToSettledSeq),
-    readPayloads: async (scope, seqs) => rows.payloads(await settled(scope), scope, seqs),
-    readKeyHolders: async (scope, keys) => rows.keyHolders(await settled(scope), scope, keys),
-    readTemplates: async (scope, ids) => rows.templates(await settled(scope), scope, ids),
-    sumResults: (scope, afterSettledSeq) => rows.sumResults(queries, scope, afterSettledSeq),
-    hasResults: async (scope, refs) => rows.hasResults(await settled(scope), scope, refs),
+    readPayloads: (scope, seqs) => read(scope, (session) => rows.payloads(session, scope, seqs)),
+    readKeyHolders: (scope, keys) => read(scope, (session) => rows.keyHolders(session, scope, keys)),
+    readTemplates: (scope, ids) => read(scope, (session) => rows.templates(session, scope, ids)),
+    sumResults: (scope, afterSettledSeq) =>
+      patience.read(() => rows.sumResults(queries, scope, afterSettledSeq)),
+    hasResults: (scope, refs) => read(scope, (session) => rows.hasResults(session, scope, refs)),
 
     watchOwnership: (scope, onLost) => owners.lease(scope).watch(onLost),
     watchCommands(scope, onCommand) {
@@ -142,6 +154,7 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
       await owners.release(scope);
     },
     async close() {
+      patience.end();
       inbox.unwatch();
       await owners.releaseAll();
       await Promise.all([session.close(), queries.close()]);
@@ -156,11 +169,13 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
  * @throws {ValidationError} when the URL or an option is not allowed.
  */
 export function postgresReader(url: string, options: Omit<PostgresOptions, 'leaseMs'> = {}): StoreReader {
-  const { schema, channel, session: sessionOptions } = resolveOptions(url, options);
+  const { schema, channel, leaseMs, session: sessionOptions } = resolveOptions(url, options);
   const rows = new RowReader(schema);
   const session = new Session(sessionOptions);
   const inbox = new Inbox(schema, channel, session);
-  return readerOf({ rows, inbox, session, queries: session, settled: async () => session });
+  const patience = new Patience(leaseMs);
+  const read: ReaderParts['read'] = (_, rowsOf) => patience.read(() => rowsOf(session));
+  return readerOf({ rows, inbox, session, queries: session, patience, read });
 }
 
 interface ReaderParts {
@@ -169,43 +184,45 @@ interface ReaderParts {
   readonly session: Session;
   /** The session that takes a call which may look through many rows. */
   readonly queries: Session;
-  /** The session once it is known what became of a scope's commits. */
-  readonly settled: (scope: string) => Promise<Session>;
+  readonly patience: Patience;
+  /** Reads, once it is known what became of a scope's commits. */
+  readonly read: <T>(scope: string, rowsOf: (session: Session) => Promise<T>) => Promise<T>;
 }
 
-function readerOf({ rows, inbox, session, queries, settled }: ReaderParts): StoreReader {
+function readerOf({ rows, inbox, session, queries, patience, read }: ReaderParts): StoreReader {
   return {
-    readBatch: async (scope, batchId) => rows.batch(await settled(scope), scope, batchId),
-    listBatches: async (scope, query) => rows.listBatches(await settled(scope), scope, query),
-    readTasks: async (scope, keys) => rows.tasks(await settled(scope), scope, keys),
-    readTaskRows: async (scope, selection) => rows.taskRows(await settled(scope), scope, selection),
-    listTasks: (scope, query) => rows.listTasks(queries, scope, query),
-    readResults: (scope, query) => rows.results(queries, scope, query),
-    readResult: async (scope, key) => rows.result(await settled(scope), scope, key),
-    readSchedule: async (scope, id) => rows.schedule(await settled(scope), scope, id),
-    listSchedules: (scope, query) => rows.listSchedules(queries, scope, query),
-    readHead: async (scope) => rows.head(await settled(scope), scope),
-    listScopes: () => rows.scopes(session),
-    readOwner: (scope) => rows.owner(session, scope),
+    readBatch: (scope, batchId) => read(scope, (session) => rows.batch(session, scope, batchId)),
+    listBatches: (scope, query) => read(scope, (session) => rows.listBatches(session, scope, query)),
+    readTasks: (scope, keys) => read(scope, (session) => rows.tasks(session, scope, keys)),
+    readTaskRows: (scope, selection) => read(scope, (session) => rows.taskRows(session, scope, selection)),
+    listTasks: (scope, query) => patience.read(() => rows.listTasks(queries, scope, query)),
+    readResults: (scope, query) => patience.read(() => rows.results(queries, scope, query)),
+    readResult: (scope, key) => read(scope, (session) => rows.result(session, scope, key)),
+    readSchedule: (scope, id) => read(scope, (session) => rows.schedule(session, scope, id)),
+    listSchedules: (scope, query) => patience.read(() => rows.listSchedules(queries, scope, query)),
+    readHead: (scope) => read(scope, (session) => rows.head(session, scope)),
+    listScopes: () => patience.read(() => rows.scopes(session)),
+    readOwner: (scope) => patience.read(() => rows.owner(session, scope)),
     sendCommand: (scope, command) => inbox.send(session, scope, command),
-    readReply: (scope, commandId) => inbox.reply(session, scope, commandId),
-    close: () => session.close()
+    readReply: (scope, commandId) => patience.read(() => inbox.reply(session, scope, commandId)),
+    async close() {
+      patience.end();
+      await session.close();
+    }
   };
 }
 
-/** Asks for a page while the one before is taken in. */
+/** Asks for a page while the one before is taken in. @param pageAfter - The tasks after a number. */
 async function* pagesOf(
-  rows: RowReader,
-  session: Session,
-  scope: string
+  pageAfter: (seq: number) => Promise<readonly TaskRow[]>
 ): AsyncGenerator<readonly TaskRow[], void, undefined> {
-  let next = rows.liveTasks(session, scope, 0, pageSize);
+  let next = pageAfter(0);
   while (true) {
     const page = await next;
     if (page.length === 0) return;
     const isLast = page.length < pageSize;
     if (!isLast) {
-      next = rows.liveTasks(session, scope, page.at(-1)!.context.seq, pageSize);
+      next = pageAfter(page.at(-1)!.context.seq);
       // Nobody may come back for it; who does gets its error from `await`.
       next.catch(() => undefined);
     }

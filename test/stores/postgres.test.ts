@@ -235,6 +235,14 @@ describe.skipIf(server === null)('on a PostgreSQL server', () => {
       expect(await reader.readReply(fleet, 'c1')).toEqual({ ok: true, value: null });
     });
 
+    it('keeps nothing of what was asked once it is answered', async () => {
+      const { store, schema, sql } = await opened();
+      await store.sendCommand(fleet, cancel('c1'));
+      await store.answerCommand(fleet, 'c1', { ok: true, value: null });
+
+      expect(await sql(`SELECT command FROM ${schema}.commands`)).toEqual([{ command: '{}' }]);
+    });
+
     it('is looked into without a notification', async () => {
       const { store, schema, sql } = await opened();
       const inbox = watch(store, fleet);

@@ -48,6 +48,13 @@ export function connectFailureOf(error: unknown, location: string): FleetError {
   return failureOf(error, location, 'reads');
 }
 
+/** Whether what failed may do by itself after a while, because the server, or the way to it, was gone. */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.code === 'ERR_STORE_CLOSED' || error.cause === undefined)
+    return false;
+  return !isServerError(error.cause) || passing.has(error.cause.code) || error.cause.code.startsWith('08');
+}
+
 function storeError(
   code: StoreError['code'],
   text: string,
@@ -93,3 +100,6 @@ const sorts: Readonly<Record<string, readonly [StoreError['code'], advice: strin
   '57P02': ['ERR_STORE_IO', 'the server crashed and starts anew; try again'],
   '57P03': [busy, 'the server starts or ends; try again']
 };
+
+/** Of a server that ends, starts, or has no connection left. */
+const passing: ReadonlySet<string> = new Set(['53300', '57P01', '57P02', '57P03']);

@@ -46,11 +46,12 @@ export class Inbox {
     await session.run({ text: sql }, values, 'writes');
   }
 
+  /** What was asked is needed no more, and may be a thousand tasks. */
   async answer(session: Session, scope: string, id: string, reply: CommandReply): Promise<void> {
     const sql =
       `WITH pruned AS (DELETE FROM ${this.#schema}.commands WHERE scope = $1 AND reply IS NOT NULL ` +
       `AND answered_at < clock_timestamp() - ${keptMs} * interval '1 ms') ` +
-      `UPDATE ${this.#schema}.commands SET reply = $3, answered_at = clock_timestamp() ` +
+      `UPDATE ${this.#schema}.commands SET command = '{}', reply = $3, answered_at = clock_timestamp() ` +
       'WHERE scope = $1 AND id = $2 AND reply IS NULL';
     await session.run({ text: sql }, [scope, id, JSON.stringify(reply)], 'writes');
   }

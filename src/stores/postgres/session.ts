@@ -124,8 +124,7 @@ export class Session {
     this.#isClosed = true;
     const client = this.#client ?? (await this.#connecting?.catch(() => null));
     this.#client = null;
-    client?.ref();
-    await client?.end();
+    if (client) await this.#end(client);
   }
 
   async #connect(): Promise<PostgresClient> {
@@ -138,7 +137,7 @@ export class Session {
         application_name: 'xstate-fleet',
         connectionTimeoutMillis: connectTimeoutMs,
         statement_timeout: statementTimeoutMs,
-        query_timeout: statementTimeoutMs + silenceMs,
+        query_timeout: this.#answerMs,
         keepAlive: true,
         keepAliveInitialDelayMillis: keepAliveMs,
         pipeline: true,
@@ -159,9 +158,25 @@ export class Session {
       this.#client = made;
       return made;
     } catch (error) {
-      await client?.end().catch(() => undefined);
+      if (client) await this.#end(client);
       throw connectFailureOf(error, location);
     }
+  }
+
+  /** Says goodbye, and does not wait for ever for a server that may be cut off: its answer may never come. */
+  async #end(client: PostgresClient): Promise<void> {
+    client.ref();
+    const goodbye = setTimeout(
+      () => client.connection.stream.destroy(),
+      this.#pending === 0 ? silenceMs : this.#answerMs
+    );
+    await client.end().catch(() => undefined);
+    clearTimeout(goodbye);
+  }
+
+  /** How long an answer is waited for. */
+  get #answerMs(): number {
+    return this.#options.statementTimeoutMs + silenceMs;
   }
 
   /** The process is kept alive until an answer has come. */
