@@ -2,11 +2,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A worker and its process. */
+/** A worker process. */
 export interface Member {
-  /** As the fleet knows it. */
-  readonly workerId: string;
   readonly pid: number;
+  /** As the fleet knows it: more than one where it stood still for so long that it was taken for gone, and came back. */
+  readonly workerIds: readonly string[];
 }
 
 const script = fileURLToPath(new URL('worker.ts', import.meta.url));
@@ -18,9 +18,9 @@ export class Crew implements AsyncDisposable {
   readonly #processes: readonly ChildProcess[];
   readonly members: readonly Member[];
 
-  private constructor(processes: readonly ChildProcess[], workerIds: readonly string[]) {
+  private constructor(processes: readonly ChildProcess[]) {
     this.#processes = processes;
-    this.members = processes.map(({ pid }, index) => ({ workerId: workerIds[index]!, pid: pid! }));
+    this.members = processes.map(memberOf);
   }
 
   /**
@@ -30,7 +30,14 @@ export class Crew implements AsyncDisposable {
    */
   static async start(count: number, redis: string, fleet: string): Promise<Crew> {
     const processes = Array.from({ length: count }, () => fork(script, ['--redis', redis, '--fleet', fleet]));
-    return new Crew(processes, await Promise.all(processes.map(joined)));
+    const crew = new Crew(processes);
+    await Promise.all(processes.map(joined));
+    return crew;
+  }
+
+  /** The process that the fleet knows under an id. */
+  memberOf(workerId: string): Member | undefined {
+    return this.members.find(({ workerIds }) => workerIds.includes(workerId));
   }
 
   /** As the kernel does where memory runs out: the process has no time to tell anybody. */
@@ -44,10 +51,18 @@ export class Crew implements AsyncDisposable {
   }
 }
 
-async function joined(child: ChildProcess): Promise<string> {
-  const message = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => null)]);
-  if (message === null) throw new Error('A worker ended before it had joined');
-  return message[0] as string;
+function memberOf(child: ChildProcess): Member {
+  const workerIds: string[] = [];
+  child.on('message', (workerId) => workerIds.push(workerId as string));
+  return { pid: child.pid!, workerIds };
+}
+
+async function joined(child: ChildProcess): Promise<void> {
+  const hasJoined = await Promise.race([
+    once(child, 'message').then(() => true),
+    once(child, 'exit').then(() => false)
+  ]);
+  if (!hasJoined) throw new Error('A worker ended before it had joined');
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -5,39 +5,45 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { sharedRedis } from '../../test/executors/bullmq/redisServer.ts';
-import { makeFolder, mitText } from '../license-audit/fixtures.ts';
+import { makeFolder, mitText, type Files } from '../license-audit/fixtures.ts';
 
-const packageCount = 40;
+const packageCount = 24;
+/** Four processes that compile what they load take long where all cores are busy. */
+const limitMs = 300_000;
 const redis = sharedRedis();
 
-it('audits every package once on three processes, one of which is killed half way', async ({ skip }) => {
-  const url = redis.url(skip);
-  await using project = await makeProject();
+it(
+  'audits every package once on three processes, one of which is killed half way',
+  async ({ skip }) => {
+    const url = redis.url(skip);
+    await using project = await makeProject();
 
-  const { code, stdout, stderr } = await run(project.path, '--redis', url);
+    const { code, stdout, stderr } = await run(project.path, '--redis', url);
 
-  expect([code, stderr]).toEqual([0, expect.stringMatching(/Killed process \d+, worker /)]);
-  expect(stderr).toMatch(/ 40 of 40 /);
-  expect(stdout).toContain('40 packages: 40 audited, 0 failed');
-  expect(stdout).toContain('40 packages in 40 results;');
-  const rows = [...stdout.matchAll(/^\S+ +\d+ +(\d+)(  killed half way)?$/gm)];
-  expect(rows.filter(([, , killed]) => killed !== undefined)).toHaveLength(1);
-  expect(rows.reduce((sum, [, packages]) => sum + Number(packages), 0)).toBe(packageCount);
-  // What the killed worker had been given.
-  expect(stdout).toMatch(/^node_modules\/p\d\d +2 +\S+$/m);
-});
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/Killed process \d+/)]);
+    expect(stderr).toMatch(/ 24 of 24 /);
+    expect(stdout).toContain('24 packages: 24 audited, 0 failed');
+    expect(stdout).toContain('24 packages in 24 results;');
+    const rows = [...stdout.matchAll(/^\d+ +\S+ +(\d+)(  killed half way)?$/gm)];
+    expect(rows.filter(([, , killed]) => killed !== undefined)).toHaveLength(1);
+    expect(rows.reduce((sum, [, packages]) => sum + Number(packages), 0)).toBe(packageCount);
+    // What the killed worker had been given.
+    expect(stdout).toMatch(/^node_modules\/p\d\d +\d +\S+$/m);
+  },
+  limitMs
+);
 
 /** Packages large enough that a worker is killed while it reads one. */
 async function makeProject() {
   const names = Array.from({ length: packageCount }, (_, index) => `p${String(index).padStart(2, '0')}`);
-  const project = await makeFolder(
-    Object.fromEntries(
-      names.flatMap((name) => [
-        [`node_modules/${name}/package.json`, { name, version: '1.0.0', license: 'MIT' }],
-        [`node_modules/${name}/LICENSE`, mitText]
-      ])
-    )
-  );
+  const files: Files = Object.assign(
+    {},
+    ...names.map((name) => ({
+      [`node_modules/${name}/package.json`]: { name, version: '1.0.0', license: 'MIT' },
+      [`node_modules/${name}/LICENSE`]: mitText
+    }))
+  ) as Files;
+  const project = await makeFolder(files);
   for (const name of names) {
     const file = join(project.path, 'node_modules', name, 'large.bin');
     await writeFile(file, '');

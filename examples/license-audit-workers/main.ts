@@ -22,6 +22,9 @@ const program = new Command(name)
   .action(async ({ redis }: { readonly redis?: string }) => {
     if (redis !== undefined) return main(redis);
     await using server = await startRedis();
+    // The ledger is durable, and the workers end with this process: only Redis has to be ended by somebody.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => void server.stop().finally(() => process.exit(130)));
     await main(server.url);
   });
 
@@ -64,7 +67,7 @@ async function main(redis: string): Promise<void> {
     if (results.length === Math.ceil(packages.length / 2)) {
       killed = await busiest(fleet, crew);
       crew.kill(killed);
-      console.error(`  Killed process ${killed.pid}, worker ${killed.workerId}.`);
+      console.error(`  Killed process ${killed.pid}`);
     }
   }
   progress.end();
@@ -93,7 +96,7 @@ async function busiest(fleet: FleetManager, crew: Crew): Promise<Member> {
   const [first] = (await fleet.getWorkers()).toSorted(
     (left, right) => right.taskIds.length - left.taskIds.length
   );
-  return crew.members.find(({ workerId }) => workerId === first?.id) ?? crew.members[0]!;
+  return crew.memberOf(first?.id ?? '') ?? crew.members[0]!;
 }
 
 /** Waits for whoever sits before a terminal, and for nobody else. */

@@ -15,12 +15,13 @@ const { name, kind, folder, postgres, redis, workers, prefetch, tasks, data } = 
 ) as FleetRun;
 
 const sockets = new Set<Socket>();
-const connect = Socket.prototype.connect;
 // Clients of servers offer no count of their bytes.
-Socket.prototype.connect = function (this: Socket, ...args: Parameters<typeof connect>) {
-  sockets.add(this);
-  return connect.apply(this, args);
-} as typeof connect;
+Socket.prototype.connect = new Proxy(Reflect.get(Socket.prototype, 'connect'), {
+  apply(connect, socket: Socket, args) {
+    sockets.add(socket);
+    return Reflect.apply(connect, socket, args) as Socket;
+  }
+});
 
 await using fleet = new FleetManager({
   name,
