@@ -12,9 +12,9 @@ import { measuredPostgres, measuredRedis } from './servers.ts';
 /**
  * What a task costs each part of a fleet, for docs/scale.md. Linux, with a Redis and a PostgreSQL of its own.
  *
- * `--only <text>`: the kinds whose name has it. `--tasks <n>`: of each, 20,000 unless it is said, with `--bytes <n>` of data and
- * of result, 100 unless it is said. `--workers <n>`: instead,
- * what so many workers cost that only are there; a multiple of 4.
+ * `--only <text>`: the kinds whose name has it. `--tasks <n>`: of each, 20,000 unless it is said, with `--bytes <n>` of data and of
+ * result, 100 unless it is said. `--workers <n>`: instead, what so many workers cost that only are there, and a task that is spread
+ * over them; a multiple of 4.
  */
 const { values } = parseArgs({
   options: {
