@@ -1,5 +1,6 @@
 import type { TaskResult } from 'xstate-fleet';
 import type { PackageAudit } from './audit.ts';
+import { table } from './table.ts';
 import { licenceFamilies } from './licences.ts';
 
 export type AuditResult = TaskResult<PackageAudit>;
@@ -91,23 +92,6 @@ function failureTable(failures: readonly AuditResult[]): string {
     ['failed', 'why'],
     failures.map(({ taskId, error, status }) => [taskId, error ?? status])
   );
-}
-
-/** @param heads - `>` in front of one aligns its column to the right. */
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return '';
-  const titles = heads.map((head) => head.replace('>', ''));
-  const widths = titles.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length))
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) =>
-        heads[column]!.startsWith('>') ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
-      )
-      .join('  ')
-      .trimEnd();
-  return [line(titles), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
 function totalOf(audits: readonly PackageAudit[]): { readonly files: number; readonly bytes: number } {

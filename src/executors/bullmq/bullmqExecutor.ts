@@ -502,21 +502,27 @@ class Session {
   async #bury(workerId: string, reason: string | null): Promise<void> {
     const why = reason ?? `Worker ${workerId} has ended`;
     this.#asked.delete(workerId);
+    const removed = new Set<Given>();
+    let verdicts: (() => void)[] = [];
     await this.#untilDone(async () => {
       // Before anything else: a worker that only stood still begins nothing more once it looks.
       await this.#registry.crossOut(workerId);
       const givens = this.#given.ofWorker(workerId);
       const looks = await this.#queues.look(givens);
-      for (const [index, given] of givens.entries()) {
+      for (const [index, given] of givens.entries())
+        if (looks[index]!.status === 'waiting' && (await this.#queues.remove(given))) removed.add(given);
+      verdicts = givens.map((given, index) => {
         const job = looks[index]!;
-        if (job.status === 'settled') this.#settle(given, job.outcome);
-        else if (given.state === 'waiting') this.#return(given);
-        else if (job.status === 'waiting' && (await this.#queues.remove(given))) this.#return(given);
-        else this.#lose(given, why);
-      }
+        if (job.status === 'settled') return () => this.#settle(given, job.outcome);
+        if (given.state === 'waiting' || removed.has(given)) return () => this.#return(given);
+        return () => this.#lose(given, why);
+      });
       await this.#queues.abandon(workerId);
     });
     if (this.#hasEnded) return;
+    // At one go: a turn in between would give the worker again what it has just lost.
+    for (const tell of verdicts) tell();
+    for (const given of this.#given.ofWorker(workerId)) this.#return(given);
     if (reason === null) this.#reports()?.left(workerId);
     else this.#reports()?.workerLost(workerId, reason);
     this.#leftovers.set(workerId, this.#clock.monotonic() + leftoverMs);
