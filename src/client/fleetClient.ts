@@ -14,11 +14,13 @@ import { Settlements, type StreamOptions } from '../fleet/settlements.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { readWaitOptions, type WaitOptions } from '../fleet/waiting.ts';
 import type { TaskFor } from '../fleetManager.ts';
+import type { SubmissionTraces } from '../fleetTelemetry.ts';
 import type { DataOf, Handlers, ResultOf } from '../handlers/handler.ts';
 import { noStats, type FleetStats } from '../ledger/stats.ts';
 import type { StoreReader } from '../store.ts';
 import { remoteTaskOf } from '../submission/remoteTasks.ts';
 import { asItIs } from '../submission/schema.ts';
+import { endingSpan } from '../submission/submissionSpans.ts';
 import { submitTasks, type BatchOptions, type SubmissionTarget } from '../submission/submitTasks.ts';
 import { prepareSingleTask, type SingleTaskOptions } from '../submission/task.ts';
 import { limits } from '../validation/limits.ts';
@@ -31,6 +33,8 @@ export interface FleetClientOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly newId: () => string;
+  /** `null`: nobody traces here. */
+  readonly traces: SubmissionTraces | null;
   /** How long an owner may take to answer where a call does not say it, ms; `undefined`: as long as it likes. */
   readonly timeoutMs: number | undefined;
   /** Whether the store is the client's, and closed with it. */
@@ -257,7 +261,15 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const task = prepareSingleTask(type, data, options, newId(), clock.now());
-    return (await this.#send({ type: 'task.submit', task: remoteTaskOf(task) }, bounds)) as string;
+    const command = { type: 'task.submit', task: remoteTaskOf(task) } as const;
+    const span = this.#options.traces?.submit({ kind: 'task', type: task.type });
+    if (span === undefined) return (await this.#send(command, bounds)) as string;
+    const { traceparent } = span;
+    const traced = traceparent === undefined ? command : { ...command, traceparent };
+    return endingSpan(span, async () => {
+      const key = (await this.#send(traced, bounds)) as string;
+      return [key, { key }];
+    });
   }
 
   #target(bounds: WaitOptions): SubmissionTarget {
@@ -267,7 +279,7 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return {
       clock,
       newId,
-      traces: null,
+      traces: this.#options.traces,
       types: () => null,
       maxQueueSize: () => null,
       chunkBytes: limits.chunkBytes,
@@ -289,7 +301,8 @@ function chunkOf({
   seal,
   total,
   exclusive,
-  announced
+  announced,
+  traceparent
 }: LedgerCommandOf<'batch.submit'>) {
   return {
     type: 'batch.submit',
@@ -299,7 +312,8 @@ function chunkOf({
     seal,
     total,
     exclusive,
-    announced
+    announced,
+    ...(traceparent !== undefined && { traceparent })
   } as const;
 }
 
