@@ -38,10 +38,14 @@ program
       '"startAfter", "delayMs", "metadata".'
   )
   .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
-  .requiredOption(
-    '--handlers <module>',
-    'TypeScript or JavaScript module that exports a function per task type'
+  .option('--handlers <module>', 'TypeScript or JavaScript module that exports a function per task type')
+  .option(
+    '--redis <url>',
+    'instead of --handlers: workers elsewhere have them, started by xstate-fleet worker with the same --redis, ' +
+      '--fleet and --prefix'
   )
+  .option('--prefix <name>', 'what keys in Redis begin with (default: xstate-fleet)')
+  .option('--type <type>', 'with --redis: type of the tasks that name none')
   .option(
     '--store <file|url>',
     'where progress is kept: a file, or postgres://… (default: .fleet/<name of the input>.db)'

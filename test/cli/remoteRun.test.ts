@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { sharedRedis } from '../executors/bullmq/redisServer.ts';
+import { Folder, jsonLines, numberedTasks } from './command.ts';
+
+const redis = sharedRedis();
+const module = `import { existsSync } from 'node:fs';
+export const double = ({ n }) => n * 2;
+export async function wait(_, { log }) {
+  log('waiting');
+  while (!existsSync('go')) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+`;
+
+function folderWith(tasks: readonly unknown[]): Folder {
+  const folder = new Folder();
+  folder.write('h.mjs', module);
+  folder.write('tasks.jsonl', tasks);
+  return folder;
+}
+
+describe('run --redis', () => {
+  test('has its tasks run by a worker that joins later, and says who comes and goes', async ({ skip }) => {
+    const url = redis.url(skip);
+    const folder = folderWith(numberedTasks(20));
+    const place = ['--redis', url, '--fleet', 'doubled', '--prefix', 'p1'];
+    const options = ['--type', 'double', '--store', 's.db', '--out', 'out.jsonl'];
+    const run = folder.start(['run', 'tasks.jsonl', ...place, ...options]);
+    const shown = await run.printed(/(?<=To start one: xstate-fleet ).*(?= --handlers <module>)/);
+    const worker = folder.start([...shown.split(' '), '--handlers', 'h.mjs']);
+    await run.printed(/Worker \S+ joined\./);
+    const { code, stdout } = await run.exit;
+    expect(stdout).toContain('20 of 20 completed');
+    expect(code).toBe(0);
+    const results = jsonLines<{ result: number }>(folder.read('out.jsonl'));
+    expect(results.map(({ result }) => result).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, index) => (index + 1) * 2)
+    );
+    worker.kill('SIGTERM');
+    expect((await worker.exit).code).toBe(0);
+  });
+
+  test('leaves what runs to its worker when it is interrupted, and finds it again', async ({ skip }) => {
+    const url = redis.url(skip);
+    const folder = folderWith([{ type: 'wait', data: null }]);
+    const place = ['--redis', url, '--fleet', 'left'];
+    folder.start(['worker', ...place, '--handlers', 'h.mjs']);
+    const command = ['run', 'tasks.jsonl', ...place, '--store', 's.db'];
+    const first = folder.start(command);
+    await first.printed(/waiting/);
+    first.kill('SIGINT');
+    await first.printed(/Interrupt again to leave them to their workers/);
+    first.kill('SIGINT');
+    expect((await first.exit).code).toBe(130);
+    const second = folder.start(command);
+    await second.printed(/To start one/);
+    folder.write('go', '');
+    const { code, stderr, stdout } = await second.exit;
+    expect(stdout).toContain('1 of 1 completed');
+    expect(stderr).not.toContain('waiting\n');
+    expect(code).toBe(0);
+    const results = await folder.run(['results', '--store', 's.db', '--fleet', 'left']);
+    expect(jsonLines(results.stdout)).toMatchObject([{ attempts: 1 }]);
+  });
+
+  test('refuses what does not go with it, before anything is written', async () => {
+    const folder = folderWith([{ data: null }]);
+    const near = ['--redis', 'redis://127.0.0.1:1'];
+    const refusals: [readonly string[], string][] = [
+      [[], 'pass --handlers <module>'],
+      [[...near, '--handlers', 'h.mjs'], '--handlers does not go with --redis'],
+      [[...near, '--workers', '3'], '--workers goes with --handlers alone'],
+      [[...near, '--group', 'gpu=1'], '--group goes with --handlers alone'],
+      [['--handlers', 'h.mjs', '--type', 'double'], '--type goes with --redis alone'],
+      [[...near], 'tasks.jsonl:1: task.type'],
+      [['--redis', 'http://u:secret@h', '--type', 'double'], 'a URL such as redis://127.0.0.1:6379'],
+      [[...near, '--type', 'double', '--fleet', 'a b'], 'options.fleet is "a b"']
+    ];
+    for (const [options, message] of refusals) {
+      const { code, stderr } = await folder.run(['run', 'tasks.jsonl', ...options]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+      expect(stderr).not.toContain('secret');
+    }
+    expect(folder.lines('.fleet/tasks.db')).toEqual([]);
+  });
+});
+
+test('a store at a URL that is no database is refused without its password', async () => {
+  const folder = folderWith([{ type: 'double', data: { n: 1 } }]);
+  const { code, stderr } = await folder.run([
+    'run',
+    'tasks.jsonl',
+    '--handlers',
+    'h.mjs',
+    '--store',
+    'redis://u:secret@h'
+  ]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('redis://u@h')]);
+  expect(stderr).not.toContain('secret');
+});
