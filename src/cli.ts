@@ -140,11 +140,15 @@ program
 
 program
   .command('status')
-  .summary('show batches and how far they are, also while they run')
-  .description('Show batches and how far they are, also while another process runs them.')
+  .summary('show who owns a fleet, and batches and how far they are, also while they run')
+  .description(
+    'Show who owns a fleet, and its batches and how far they are, also while another process runs them. With --workers, ' +
+      'show its workers instead, those in other processes too, as the owner sees them.'
+  )
   .addOption(storeOption())
   .addOption(fleetOption())
-  .option('--batch <id>', 'only this batch')
+  .addOption(new Option('--batch <id>', 'only this batch').conflicts('workers'))
+  .option('--workers', 'the workers instead: what each does, takes and offers')
   .option('--json', 'one JSON object a line instead of a table')
   .action(async (options: StatusOptions) => exit(await (await import('./cli/status.ts')).status(options)));
 

@@ -21,18 +21,13 @@ export interface ConnectOptions {
   readonly telemetry?: FleetTelemetry;
 }
 
-const optionNames = [
-  'name',
-  'timeoutMs',
-  'clock',
-  'newId',
-  'telemetry'
-] satisfies (keyof ConnectOptions)[];
+const optionNames = ['name', 'timeoutMs', 'clock', 'newId', 'telemetry'] satisfies (keyof ConnectOptions)[];
 
 /**
  * Reaches a fleet that another process runs, or will run: its owner need not be there.
  *
- * @param location - The fleet's store: the path of a SQLite file, which has to exist by the first call, or a store's
+ * @param location - The fleet's store: the path of a SQLite file, which has to exist by the first call, the URL of a PostgreSQL
+ * database, or a store's
  * reader, which the caller closes.
  * @throws {ValidationError} @throws {StoreError} later, by the calls, where there is no store.
  */

@@ -231,6 +231,8 @@ export type RemoteCommand =
   | { readonly type: 'task.cancel'; readonly key: string }
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
   | { readonly type: 'workers.scale'; readonly count: number }
+  /** Changes nothing. Answered with the first `limits.listedWorkers` that match. */
+  | { readonly type: 'workers.list'; readonly filter: Json }
   | { readonly type: 'fleet.pause' }
   | { readonly type: 'fleet.resume' };
 

@@ -297,6 +297,8 @@ function answerText(command: RemoteCommand, reply: CommandReply): string | null 
       return `Retrying batch ${command.batchId} as batch ${command.newBatchId}.`;
     case 'task.retry':
       return `Retrying task ${command.key} as task ${command.newKey}.`;
+    case 'workers.list':
+      return null;
     case 'workers.scale':
       return `Scaled to ${command.count} workers.`;
     case 'fleet.pause':

@@ -1,6 +1,7 @@
 import type { BatchStatus } from '../../machines/batch.ts';
-import type { TaskResult } from '../../machines/task.ts';
+import type { Json, TaskResult } from '../../machines/task.ts';
 import type { LedgerCommandOf } from '../../machines/fleetCommand.ts';
+import type { WorkerFilter, WorkerInfo } from '../agents/workerViews.ts';
 import type { Clock } from '../clock.ts';
 import {
   FleetReader,
@@ -23,8 +24,9 @@ import { asItIs } from '../submission/schema.ts';
 import { endingSpan } from '../submission/submissionSpans.ts';
 import { submitTasks, type BatchOptions, type SubmissionTarget } from '../submission/submitTasks.ts';
 import { prepareSingleTask, type SingleTaskOptions } from '../submission/task.ts';
+import { parseJson } from '../validation/jsonText.ts';
 import { limits } from '../validation/limits.ts';
-import { assertIdWithoutSlash, assertInteger, readFields } from '../validation/validation.ts';
+import { assertIdWithoutSlash, assertInteger, jsonTextOf, readFields } from '../validation/validation.ts';
 import { CommandSender } from './commandSender.ts';
 import { PolledNews } from './polledNews.ts';
 
@@ -211,6 +213,16 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     const { id: newKey = this.#options.newId(), ...bounds } = readFields('options', options);
     assertIdWithoutSlash('id', newKey);
     return (await this.#send({ type: 'task.retry', key: keyOf(ref), newKey }, bounds)) as string;
+  }
+
+  /**
+   * The workers of the fleet, as its owner sees them: the first 1,000 that match.
+   *
+   * @throws {ValidationError}
+   */
+  async getWorkers(filter: WorkerFilter = {}, options?: WaitOptions): Promise<WorkerInfo[]> {
+    const asked = parseJson(jsonTextOf('filter', filter)) as Json;
+    return (await this.#send({ type: 'workers.list', filter: asked }, options)) as unknown as WorkerInfo[];
   }
 
   /** Sets the fleet-wide number of workers. */

@@ -159,7 +159,8 @@ export class FleetTracing implements FleetTraces, TurnObserver {
     span.setAttribute('xstate_fleet.task.state', state);
     if (context.dueAt !== null) span.setAttribute('xstate_fleet.retry.delay_ms', context.dueAt - at);
     const isFailure = outcome === 'failed' || outcome === 'timedOut' || outcome === 'lost';
-    if (isFailure && context.error !== null) failSpan(this.#api, span, context.error, this.#fleet.clock.now());
+    if (isFailure && context.error !== null)
+      failSpan(this.#api, span, context.error, this.#fleet.clock.now());
     this.#end(span, outcome, at);
   }
 
