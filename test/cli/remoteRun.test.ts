@@ -1,8 +1,13 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { runPlaceOf } from '../../src/cli/runPlace.ts';
 import { sharedRedis } from '../executors/bullmq/redisServer.ts';
 import { Folder, jsonLines, numberedTasks } from './command.ts';
 
 const redis = sharedRedis();
+/** Where nobody answers. */
+const near = { redis: 'redis://127.0.0.1:1' };
 const module = `import { existsSync } from 'node:fs';
 export const double = ({ n }) => n * 2;
 export async function wait(_, { log }) {
@@ -68,25 +73,49 @@ describe('run --redis', () => {
     expect(jsonLines(results.stdout)).toMatchObject([{ attempts: 1 }]);
   });
 
-  test('refuses what does not go with it, before anything is written', async () => {
+  test.each([
+    ['neither handlers nor workers', {}, 'pass --handlers <module>'],
+    ['handlers beside workers that have them', { ...near, handlers: 'h.mjs' }, '--handlers does not go with'],
+    ['a number of workers', { ...near, workers: 3 }, '--workers goes with --handlers alone'],
+    [
+      'groups of workers',
+      { ...near, group: [{ tags: ['gpu'], workers: 1 }] },
+      '--group goes with --handlers'
+    ],
+    ['isolation', { ...near, isolate: 'threads' as const }, '--isolate goes with --handlers alone'],
+    [
+      'a type where handlers are here',
+      { handlers: 'h.mjs', type: 'double' },
+      '--type goes with --redis alone'
+    ],
+    ['a prefix where no Redis is', { handlers: 'h.mjs', prefix: 'p' }, '--prefix goes with --redis alone'],
+    ['a name that is none in Redis', { ...near, fleet: 'a b' }, 'options.fleet is "a b"'],
+    ['another URL, which it does not show', { redis: 'http://u:secret@h' }, 'options.url is another text']
+  ])('refuses %s', async (_, options, message) => {
+    const asked = { fleet: 'cli', group: [], durability: 'full' as const, ...options };
+    await expect(runPlaceOf(asked)).rejects.toThrow(message);
+  });
+
+  test('names the line whose task has no type, before anything is written', async () => {
     const folder = folderWith([{ data: null }]);
-    const near = ['--redis', 'redis://127.0.0.1:1'];
-    const refusals: [readonly string[], string][] = [
-      [[], 'pass --handlers <module>'],
-      [[...near, '--handlers', 'h.mjs'], '--handlers does not go with --redis'],
-      [[...near, '--workers', '3'], '--workers goes with --handlers alone'],
-      [[...near, '--group', 'gpu=1'], '--group goes with --handlers alone'],
-      [['--handlers', 'h.mjs', '--type', 'double'], '--type goes with --redis alone'],
-      [[...near], 'tasks.jsonl:1: task.type'],
-      [['--redis', 'http://u:secret@h', '--type', 'double'], 'a URL such as redis://127.0.0.1:6379'],
-      [[...near, '--type', 'double', '--fleet', 'a b'], 'options.fleet is "a b"']
-    ];
-    for (const [options, message] of refusals) {
-      const { code, stderr } = await folder.run(['run', 'tasks.jsonl', ...options]);
-      expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
-      expect(stderr).not.toContain('secret');
-    }
-    expect(folder.lines('.fleet/tasks.db')).toEqual([]);
+    const { code, stderr } = await folder.run(['run', 'tasks.jsonl', '--redis', near.redis]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('tasks.jsonl:1: task.type')]);
+    expect(existsSync(join(folder.path, '.fleet'))).toBe(false);
+  });
+
+  test('says that it cannot reach Redis, without its password', async () => {
+    const folder = folderWith([{ type: 'double', data: null }]);
+    const { code, stderr } = await folder.run([
+      'run',
+      'tasks.jsonl',
+      '--redis',
+      'redis://u:secret@127.0.0.1:1'
+    ]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('Redis at redis://127.0.0.1:1 cannot be used')
+    ]);
+    expect(stderr).not.toContain('secret');
   });
 });
 

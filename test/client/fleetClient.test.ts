@@ -199,6 +199,15 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     expect(await client.listTasks({ batchId: 'c' })).toMatchObject([{ status: 'failed' }]);
   });
 
+  it('lists the workers as their fleet does, and refuses a filter that is none', async () => {
+    const { client, fleet } = await running();
+    await client.submitBatch([{ id: 'a', type: 'hang', data: 1 }], { batchId: 'b' });
+    await expect.poll(() => client.getWorkers({ status: 'active' })).toMatchObject([{ taskIds: ['b/a'] }]);
+    expect(await client.getWorkers()).toEqual(await fleet.getWorkers());
+    await expect(client.getWorkers({ status: 'nope' as never })).rejects.toThrow(ValidationError);
+    await client.cancelBatch('b');
+  });
+
   it('a submission that waits for room holds nobody up, and is ended by the cancellation of its batch', async () => {
     const { client } = await running({ maxQueueSize: 2, maxConcurrentWorkers: 1 });
     const hanging = Array.from({ length: 5 }, (_, n) => ({ id: `h${n}`, type: 'hang', data: n }));

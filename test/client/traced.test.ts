@@ -83,6 +83,10 @@ it('a command whose traceparent is none is refused by the owner, before anything
   await store.sendCommand('traced', { id: 'c', command, sentAt: 0 });
   await expect
     .poll(() => store.readReply('traced', 'c'))
-    .toMatchObject({ ok: false, code: 'ERR_VALIDATION', message: expect.stringContaining('traceparent') });
+    .toMatchObject({
+      ok: false,
+      code: 'ERR_VALIDATION',
+      message: expect.stringContaining('traceparent') as string
+    });
   await expect(fleet.getTask('x')).rejects.toThrow('There is no task "x"');
 });
