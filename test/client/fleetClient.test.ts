@@ -39,6 +39,9 @@ const handlers = {
   half: withSchema(positive, (n) => Number(n) / 2)
 };
 
+/** For what comes at once where nothing else runs. */
+const patience = { timeout: 60_000 };
+
 afterAll(removePaths);
 
 interface Place {
@@ -202,7 +205,9 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
   it('lists the workers as their fleet does, and refuses a filter that is none', async () => {
     const { client, fleet } = await running();
     await client.submitBatch([{ id: 'a', type: 'hang', data: 1 }], { batchId: 'b' });
-    await expect.poll(() => client.getWorkers({ status: 'active' })).toMatchObject([{ taskIds: ['b/a'] }]);
+    await expect
+      .poll(() => client.getWorkers({ status: 'active' }), patience)
+      .toMatchObject([{ taskIds: ['b/a'] }]);
     expect(await client.getWorkers()).toEqual(await fleet.getWorkers());
     await expect(client.getWorkers({ status: 'nope' as never })).rejects.toThrow(ValidationError);
     await client.cancelBatch('b');
@@ -213,7 +218,7 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     const hanging = Array.from({ length: 5 }, (_, n) => ({ id: `h${n}`, type: 'hang', data: n }));
     const submitted = client.submitBatch(hanging, { batchId: 'b' });
     const ended = submitted.catch((error: unknown) => error);
-    await expect.poll(async () => (await client.listBatches()).length).toBe(1);
+    await expect.poll(async () => (await client.listBatches()).length, patience).toBe(1);
     expect(await client.cancelBatch('b')).toBe(true);
     expect(await ended).toMatchObject({ code: 'ERR_CONFLICT', id: 'b' });
   });

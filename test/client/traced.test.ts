@@ -82,7 +82,7 @@ it('a command whose traceparent is none is refused by the owner, before anything
   const command: RemoteCommand = { type: 'task.submit', task, traceparent: 'none' };
   await store.sendCommand('traced', { id: 'c', command, sentAt: 0 });
   await expect
-    .poll(() => store.readReply('traced', 'c'))
+    .poll(() => store.readReply('traced', 'c'), { timeout: 60_000 })
     .toMatchObject({
       ok: false,
       code: 'ERR_VALIDATION',
