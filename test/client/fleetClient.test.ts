@@ -254,7 +254,9 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     await next.start();
     expect(await submitted).toBe('b');
     expect(await client.waitForBatch('b')).toMatchObject({ status: 'completed', totalTasks: 3 });
-    await expect.poll(() => client.getTask('late').catch(() => null)).toMatchObject({ status: 'completed' });
+    await expect
+      .poll(() => client.getTask('late').catch(() => null), patience)
+      .toMatchObject({ status: 'completed' });
     expect((await client.getStatus()).owner).toContain('"f"');
   });
 
