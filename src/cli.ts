@@ -38,10 +38,14 @@ program
       '"startAfter", "delayMs", "metadata".'
   )
   .argument('<tasks.jsonl|->', 'the tasks; - reads them from standard input')
-  .requiredOption(
-    '--handlers <module>',
-    'TypeScript or JavaScript module that exports a function per task type'
+  .option('--handlers <module>', 'TypeScript or JavaScript module that exports a function per task type')
+  .option(
+    '--redis <url>',
+    'instead of --handlers: workers elsewhere have them, started by xstate-fleet worker with the same --redis, ' +
+      '--fleet and --prefix'
   )
+  .option('--prefix <name>', 'what keys in Redis begin with (default: xstate-fleet)')
+  .option('--type <type>', 'with --redis: type of the tasks that name none')
   .option(
     '--store <file|url>',
     'where progress is kept: a file, or postgres://… (default: .fleet/<name of the input>.db)'
@@ -136,11 +140,15 @@ program
 
 program
   .command('status')
-  .summary('show batches and how far they are, also while they run')
-  .description('Show batches and how far they are, also while another process runs them.')
+  .summary('show who owns a fleet, and batches and how far they are, also while they run')
+  .description(
+    'Show who owns a fleet, and its batches and how far they are, also while another process runs them. With --workers, ' +
+      'show its workers instead, those in other processes too, as the owner sees them.'
+  )
   .addOption(storeOption())
   .addOption(fleetOption())
-  .option('--batch <id>', 'only this batch')
+  .addOption(new Option('--batch <id>', 'only this batch').conflicts('workers'))
+  .option('--workers', 'the workers instead: what each does, takes and offers')
   .option('--json', 'one JSON object a line instead of a table')
   .action(async (options: StatusOptions) => exit(await (await import('./cli/status.ts')).status(options)));
 

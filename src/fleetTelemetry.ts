@@ -10,6 +10,12 @@ import type { FleetFact } from '../machines/fleetFact.ts';
 export interface FleetTelemetry {
   /** Begins to follow a fleet; one of the same name, which ran before, is followed no more. */
   attach(fleet: ObservedFleet): FleetInstruments;
+  /**
+   * What traces the submissions to a fleet that another process runs; `null`: nothing does.
+   *
+   * @param fleet - Its name.
+   */
+  tracesTo(fleet: string, clock: Clock): SubmissionTraces | null;
   /** What Prometheus reads; `null`: it is not measured for Prometheus. */
   metrics(): Promise<MetricsPage | null>;
 }
@@ -43,10 +49,14 @@ export interface FleetInstruments {
   ended(): void;
 }
 
-/** The spans of a fleet. Nothing here throws. */
-export interface FleetTraces {
+/** The spans of submissions. Nothing here throws. */
+export interface SubmissionTraces {
   /** Begins the span of a submission, as part of what its caller traces. */
   submit(submitted: Submitted): SubmissionSpan;
+}
+
+/** The spans of a fleet. Nothing here throws. */
+export interface FleetTraces extends SubmissionTraces {
   /**
    * Begins the span of each attempt.
    *

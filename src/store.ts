@@ -221,14 +221,18 @@ export type RemoteCommand =
       readonly exclusive: boolean;
       /** Tasks that a queue that rejects must have room for, all of the batch's; 0: they were let in before. */
       readonly announced: number;
+      /** W3C `traceparent` of the submission; absent: it is not traced. */
+      readonly traceparent?: string;
     }
   /** A single task, with its id. Answered with its key. */
-  | { readonly type: 'task.submit'; readonly task: Json }
+  | { readonly type: 'task.submit'; readonly task: Json; readonly traceparent?: string }
   | { readonly type: 'batch.cancel'; readonly batchId: string }
   | { readonly type: 'batch.retry'; readonly batchId: string; readonly newBatchId: string }
   | { readonly type: 'task.cancel'; readonly key: string }
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }
   | { readonly type: 'workers.scale'; readonly count: number }
+  /** Changes nothing. Answered with the first `limits.listedWorkers` that match. */
+  | { readonly type: 'workers.list'; readonly filter: Json }
   | { readonly type: 'fleet.pause' }
   | { readonly type: 'fleet.resume' };
 

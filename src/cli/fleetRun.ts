@@ -1,13 +1,7 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import type { BatchStatus } from '../../machines/batch.ts';
 import { ConflictError, FencedError, NotFoundError, TaskCancelledError, TaskFailedError } from '../errors.ts';
-import { processes } from '../executors/processes.ts';
-import { threads } from '../executors/threads.ts';
-import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
 import { FleetManager } from '../fleetManager.ts';
-import type { Handlers } from '../handlers/handler.ts';
 import type { CommandReply, RemoteCommand, Store } from '../store.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { durationText } from './duration.ts';
@@ -16,6 +10,7 @@ import type { Interrupts } from './interrupts.ts';
 import { showProgress, type Counts, type Progress } from './progress.ts';
 import { retriesOf } from './retries.ts';
 import type { RunOptions } from './run.ts';
+import type { RunPlace } from './runPlace.ts';
 import type { Finished } from './summary.ts';
 import { openPage } from './openPage.ts';
 import type { TaskFile } from './taskFile.ts';
@@ -27,7 +22,7 @@ const drainMs = 30_000;
 const abortMs = 2_000;
 
 interface FleetRunOptions {
-  readonly handlers: Handlers;
+  readonly place: RunPlace;
   readonly tasks: TaskFile;
   readonly batchId: string;
   readonly store: Store;
@@ -43,6 +38,8 @@ export class FleetRun {
   readonly #tasks: TaskFile;
   readonly #batchId: string;
   readonly #options: RunOptions;
+  /** What starts a worker elsewhere; `null`: the workers are the run's own. */
+  readonly #workerCommand: string | null;
   /** The batch as the run found it. */
   #found: BatchStatus | null = null;
   /** Its retries, as the run found them. */
@@ -52,8 +49,9 @@ export class FleetRun {
   readonly #telemetry: Telemetry | null;
   #metrics: Disposable | null = null;
 
-  constructor({ handlers, tasks, batchId, store, telemetry, options }: FleetRunOptions) {
+  constructor({ place, tasks, batchId, store, telemetry, options }: FleetRunOptions) {
     this.#telemetry = telemetry;
+    this.#workerCommand = place.workerCommand;
     this.#tasks = tasks;
     this.#batchId = batchId;
     this.#options = options;
@@ -63,7 +61,7 @@ export class FleetRun {
     });
     this.#fleet = new FleetManager({
       name: options.fleet,
-      ...placeOf(handlers, options),
+      ...place.fleet,
       store: this.#inbox.store,
       standby: options.standby ?? false,
       config: configOf(options),
@@ -78,6 +76,7 @@ export class FleetRun {
       this.#note(`The store is unavailable, what runs goes on: ${message}`)
     );
     this.#fleet.on('store.recovered', () => this.#note('The store is available again.'));
+    if (this.#workerCommand !== null) this.#tellOfWorkers();
     this.#fleet.on('task.log', ({ key, line }) => this.#note(`${key}: ${line}`));
   }
 
@@ -141,6 +140,9 @@ export class FleetRun {
       );
     }
     await this.#fleet.start();
+    if (this.#workerCommand !== null) {
+      this.#note(`Workers elsewhere run the tasks. To start one: ${this.#workerCommand}`);
+    }
     if (this.#options.ui !== undefined) {
       await openPage(this.#fleet, this.#options.ui, (line) => this.#note(line));
       this.#hasPage = true;
@@ -151,6 +153,22 @@ export class FleetRun {
     await this.#noteOtherBatches();
     // Whoever runs it wants it to run, even if the fleet was paused when it was stopped.
     await this.#fleet.resume();
+  }
+
+  /** Those of other processes come and go by themselves. */
+  #tellOfWorkers(): void {
+    this.#fleet.on('worker.spawned', ({ workerId }) => this.#note(`Worker ${workerId} joined.`));
+    this.#fleet.on('worker.stopped', ({ workerId }) => this.#note(`Worker ${workerId} has left.`));
+    this.#fleet.on('worker.lost', ({ workerId, problem }) =>
+      this.#note(`Worker ${workerId} is lost, what it ran is queued again: ${problem}`)
+    );
+    this.#fleet.on('worker.unfit', ({ workerId, problem }) =>
+      this.#note(`Worker ${workerId} is given nothing: ${problem}`)
+    );
+    this.#fleet.on('tasks.unroutable', ({ taskType, tags }) => {
+      const wanted = tags.length === 0 ? '' : ` with tags ${tags.join(',')}`;
+      this.#note(`Tasks of type ${taskType}${wanted} wait: no worker that is there takes them.`);
+    });
   }
 
   async #submit(): Promise<void> {
@@ -177,7 +195,7 @@ export class FleetRun {
     const stopped = this.#fleet.stop({ timeoutMs: this.#drainMs });
     const isStopped = await Promise.race([stopped.then(() => true), interrupts.second.then(() => false)]);
     if (isStopped) return;
-    this.#note('Aborting what runs.');
+    this.#note(this.#workerCommand === null ? 'Aborting what runs.' : 'Leaving what runs to its workers.');
     await Promise.race([this.#fleet.stop({ graceful: false }), sleep(abortMs)]);
   }
 
@@ -220,7 +238,7 @@ export class FleetRun {
       running === 0
         ? 'Stopping.'
         : `Stopping: tasks that run (${running}) may finish, for ${durationText(this.#drainMs)} at most. ` +
-            'Interrupt again to abort them.'
+            `Interrupt again to ${this.#workerCommand === null ? 'abort them' : 'leave them to their workers'}.`
     );
   }
 
@@ -251,22 +269,9 @@ export class FleetRun {
   }
 }
 
-/** Where the handlers run. */
-function placeOf(handlers: Handlers, { handlers: path, isolate }: RunOptions): FleetManagerOptions {
-  if (isolate !== undefined) {
-    const make = isolate === 'threads' ? threads : processes;
-    return { executor: make({ module: pathToFileURL(resolve(path)) }) };
-  }
-  return {
-    handlers,
-    // By its code: the handlers may have the class from another copy of the library.
-    shouldRetry: (error) => (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE'
-  };
-}
-
 function configOf({ workers, group, concurrency, retries, timeout }: RunOptions) {
   return {
-    workerGroups: group,
+    ...(group.length > 0 && { workerGroups: group }),
     ...(workers !== undefined && { maxConcurrentWorkers: workers }),
     ...(concurrency !== undefined && { workerConcurrency: concurrency }),
     ...(retries !== undefined && { maxRetries: retries }),
@@ -292,6 +297,8 @@ function answerText(command: RemoteCommand, reply: CommandReply): string | null 
       return `Retrying batch ${command.batchId} as batch ${command.newBatchId}.`;
     case 'task.retry':
       return `Retrying task ${command.key} as task ${command.newKey}.`;
+    case 'workers.list':
+      return null;
     case 'workers.scale':
       return `Scaled to ${command.count} workers.`;
     case 'fleet.pause':

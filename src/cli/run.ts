@@ -1,21 +1,16 @@
-import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
-import { systemClock } from '../clock.ts';
+import type { WorkerGroup } from '../../machines/fleetConfig.ts';
 import { MissingPeerError } from '../errors.ts';
-import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
 import type { SqliteOptions } from '../stores/sqlite.ts';
-import { dataReader } from '../submission/schema.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
-import { showKey } from '../validation/show.ts';
-import { readTags } from '../validation/tags.ts';
 import { assertId, assertIdWithoutSlash } from '../validation/validation.ts';
 import { UsageError } from './failure.ts';
 import { FleetRun } from './fleetRun.ts';
-import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
 import type { MetricsAddress } from './openMetrics.ts';
 import { assertResultFile, writeResultFile } from './resultFile.ts';
 import { finalResultLines } from './resultLines.ts';
 import { retriesOf } from './retries.ts';
+import { runPlaceOf } from './runPlace.ts';
 import { shownPlace, storeAt } from '../stores/storeAt.ts';
 import { storePathFor } from './storePath.ts';
 import { interruption, summarize } from './summary.ts';
@@ -23,7 +18,13 @@ import { openTaskFile } from './taskFile.ts';
 import { print, shellWord } from './terminal.ts';
 
 export interface RunOptions {
-  readonly handlers: string;
+  /** Either this or `redis`. */
+  readonly handlers?: string;
+  /** Where the workers that have the handlers join, and what the keys there begin with. */
+  readonly redis?: string;
+  readonly prefix?: string;
+  /** Of tasks that name none, where the workers have the handlers. */
+  readonly type?: string;
   readonly store?: string;
   readonly fleet: string;
   readonly workers?: number;
@@ -56,12 +57,11 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   const { fleet: scope, out } = options;
   assertId('--fleet', scope);
   if (options.batch !== undefined) assertIdWithoutSlash('--batch', options.batch);
-  assertGroups(options);
-  const handlers = await loadHandlers(options.handlers);
-  const schemas = schemasOf(handlers);
-  const readData = dataReader({ schemaOf: (type) => schemas.get(type), clock: systemClock });
-  await using tasks = await openTaskFile(input, new Set(schemas.keys()), readData, options.group);
-  if (out !== undefined) await assertResultFile(out, [input, options.handlers]);
+  const place = await runPlaceOf(options);
+  const { types, readData, groups } = place;
+  await using tasks = await openTaskFile(input, types, readData, groups);
+  if (out !== undefined)
+    await assertResultFile(out, [input, ...(options.handlers === undefined ? [] : [options.handlers])]);
 
   const batchId = options.batch ?? `${tasks.name}-${tasks.digest.slice(0, 12)}`;
   const address = options.store ?? storePathFor(tasks.name);
@@ -71,7 +71,7 @@ export async function run(input: string, options: RunOptions): Promise<number> {
   using interrupts = new Interrupts();
   try {
     const telemetry = options.metrics === undefined ? null : await telemetryOf();
-    const fleetRun = new FleetRun({ handlers, tasks, batchId, store, telemetry, options });
+    const fleetRun = new FleetRun({ place, tasks, batchId, store, telemetry, options });
     const isFinished = await fleetRun.finish(interrupts);
     const ran = { store, storePath, scope, batchId, ms: performance.now() - startedAt };
     if (!isFinished) {
@@ -99,24 +99,4 @@ async function telemetryOf(): Promise<Telemetry> {
     if (error instanceof MissingPeerError) throw new UsageError(error.message);
     throw error;
   }
-}
-
-/** The fleet would take them, with fewer workers in the last ones: tasks could wait for tags for ever. */
-function assertGroups({ group, workers = defaultFleetConfig.maxConcurrentWorkers }: RunOptions): void {
-  for (const { tags } of group) readTags('--group', tags);
-  const grouped = group.reduce((sum, { workers: some }) => sum + some, 0);
-  if (grouped <= workers) return;
-  throw new UsageError(
-    `--group asks for ${grouped} workers of ${workers}; pass --workers ${grouped} or more`
-  );
-}
-
-/** The schema of each type; `undefined`: it has none. */
-function schemasOf(handlers: Handlers): ReadonlyMap<string, ReadHandler['schema']> {
-  return new Map(
-    Object.entries(handlers).map(([type, handler]) => [
-      type,
-      readHandler(`handlers${showKey(type)}`, handler).schema
-    ])
-  );
 }

@@ -1,22 +1,45 @@
 import type { BatchStatus } from '../../machines/batch.ts';
+import { connectFleet } from '../connectFleet.ts';
 import { pageSize } from '../fleet/fleetReader.ts';
 import { table } from '../validation/table.ts';
 import { openStore, type OpenedStore, type StoreOptions } from './openedStore.ts';
 import { jsonLine, print, printable } from './terminal.ts';
+import { workerTable } from './workerTable.ts';
 
 export interface StatusOptions extends StoreOptions {
   readonly batch?: string;
+  /** Instead of the batches. */
+  readonly workers?: boolean;
   readonly json?: boolean;
 }
 
-/** `status`: prints the batches of a fleet, in order of creation. */
-export async function status({ batch, json, ...options }: StatusOptions): Promise<number> {
+/** How long the owner may take to tell of its workers. */
+const answerMs = 10_000;
+
+/** `status`: prints the batches of a fleet, in order of creation; or its workers, as its owner sees them. */
+export async function status({ batch, workers, json, ...options }: StatusOptions): Promise<number> {
   await using opened = await openStore(options);
+  const owner = await opened.store.readOwner(opened.scope);
+  if (json !== true) process.stderr.write(`${ownerText(owner)}\n`);
+  // The store is open until it is answered.
+  if (workers) return await showWorkers(opened, owner, json);
   const batches =
     batch === undefined ? await allBatches(opened) : [await opened.reader.getBatchStatus(batch)];
   if (json) await print(batches.map(jsonLine).join(''));
   else if (batches.length > 0) await print(table([header, ...batches.map(row)], (column) => column >= 2));
   else await print('There are no batches.\n');
+  return 0;
+}
+
+function ownerText(owner: string | null): string {
+  return owner === null ? 'Nobody owns the fleet.' : `The fleet is owned by ${printable(owner)}.`;
+}
+
+async function showWorkers(opened: OpenedStore, owner: string | null, json?: boolean): Promise<number> {
+  await using client = await connectFleet(opened.store, { name: opened.scope, timeoutMs: answerMs });
+  // Of a fleet that nobody runs there are none; and nobody would answer.
+  const workers = owner === null ? [] : await client.getWorkers();
+  await print(json ? workers.map(jsonLine).join('') : workerTable(workers));
   return 0;
 }
 

@@ -57,7 +57,7 @@ export async function openTaskFile(
   }
 }
 
-type TaskTypes = ReadonlySet<string> | { readonly default: string } | null;
+export type TaskTypes = ReadonlySet<string> | { readonly default: string } | null;
 
 /** What a line is good by. */
 interface Requirements {

@@ -1,9 +1,9 @@
 import { errorText } from '../executors/bullmq/errorText.ts';
 import type { RemoteWorker, RemoteWorkerEvent } from '../executors/bullmq/remoteWorker.ts';
 import type { Handlers } from '../handlers/handler.ts';
-import { UsageError } from './failure.ts';
 import { loadHandlers } from './handlerModule.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
+import { withPeers } from './openRedis.ts';
 import { printable } from './terminal.ts';
 
 export interface WorkerOptions {
@@ -43,13 +43,8 @@ export async function worker(options: WorkerOptions): Promise<number> {
 /** What it needs is loaded only now, and may not be installed. */
 async function remoteWorker(options: WorkerOptions, handlers: Handlers): Promise<RemoteWorker> {
   const { redis: url, fleet, prefix, concurrency, tags } = options;
-  try {
-    const { bullmqWorker } = await import('../executors/bullmq/remoteWorker.ts');
-    return bullmqWorker({ url, fleet, prefix, handlers, concurrency, tags });
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new UsageError(`${errorText(error)}; run npm install bullmq ioredis`);
-  }
+  const { bullmqWorker } = await withPeers(() => import('../executors/bullmq/remoteWorker.ts'));
+  return bullmqWorker({ url, fleet, prefix, handlers, concurrency, tags });
 }
 
 /** Says what becomes of the worker, a line for each change. */

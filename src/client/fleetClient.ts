@@ -1,6 +1,7 @@
 import type { BatchStatus } from '../../machines/batch.ts';
-import type { TaskResult } from '../../machines/task.ts';
+import type { Json, TaskResult } from '../../machines/task.ts';
 import type { LedgerCommandOf } from '../../machines/fleetCommand.ts';
+import type { WorkerFilter, WorkerInfo } from '../agents/workerViews.ts';
 import type { Clock } from '../clock.ts';
 import {
   FleetReader,
@@ -14,15 +15,18 @@ import { Settlements, type StreamOptions } from '../fleet/settlements.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { readWaitOptions, type WaitOptions } from '../fleet/waiting.ts';
 import type { TaskFor } from '../fleetManager.ts';
+import type { SubmissionTraces } from '../fleetTelemetry.ts';
 import type { DataOf, Handlers, ResultOf } from '../handlers/handler.ts';
 import { noStats, type FleetStats } from '../ledger/stats.ts';
 import type { StoreReader } from '../store.ts';
 import { remoteTaskOf } from '../submission/remoteTasks.ts';
 import { asItIs } from '../submission/schema.ts';
+import { endingSpan } from '../submission/submissionSpans.ts';
 import { submitTasks, type BatchOptions, type SubmissionTarget } from '../submission/submitTasks.ts';
 import { prepareSingleTask, type SingleTaskOptions } from '../submission/task.ts';
+import { parseJson } from '../validation/jsonText.ts';
 import { limits } from '../validation/limits.ts';
-import { assertIdWithoutSlash, assertInteger, readFields } from '../validation/validation.ts';
+import { assertIdWithoutSlash, assertInteger, jsonTextOf, readFields } from '../validation/validation.ts';
 import { CommandSender } from './commandSender.ts';
 import { PolledNews } from './polledNews.ts';
 
@@ -31,6 +35,8 @@ export interface FleetClientOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly newId: () => string;
+  /** `null`: nobody traces here. */
+  readonly traces: SubmissionTraces | null;
   /** How long an owner may take to answer where a call does not say it, ms; `undefined`: as long as it likes. */
   readonly timeoutMs: number | undefined;
   /** Whether the store is the client's, and closed with it. */
@@ -209,6 +215,16 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return (await this.#send({ type: 'task.retry', key: keyOf(ref), newKey }, bounds)) as string;
   }
 
+  /**
+   * The workers of the fleet, as its owner sees them: the first 1,000 that match.
+   *
+   * @throws {ValidationError}
+   */
+  async getWorkers(filter: WorkerFilter = {}, options?: WaitOptions): Promise<WorkerInfo[]> {
+    const asked = parseJson(jsonTextOf('filter', filter)) as Json;
+    return (await this.#send({ type: 'workers.list', filter: asked }, options)) as unknown as WorkerInfo[];
+  }
+
   /** Sets the fleet-wide number of workers. */
   async scaleWorkers(count: number, options?: WaitOptions): Promise<void> {
     assertInteger('count', count, 1, 100_000);
@@ -257,7 +273,15 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
   ): Promise<string> {
     const { clock, newId } = this.#options;
     const task = prepareSingleTask(type, data, options, newId(), clock.now());
-    return (await this.#send({ type: 'task.submit', task: remoteTaskOf(task) }, bounds)) as string;
+    const command = { type: 'task.submit', task: remoteTaskOf(task) } as const;
+    const span = this.#options.traces?.submit({ kind: 'task', type: task.type });
+    if (span === undefined) return (await this.#send(command, bounds)) as string;
+    const { traceparent } = span;
+    const traced = traceparent === undefined ? command : { ...command, traceparent };
+    return endingSpan(span, async () => {
+      const key = (await this.#send(traced, bounds)) as string;
+      return [key, { key }];
+    });
   }
 
   #target(bounds: WaitOptions): SubmissionTarget {
@@ -267,7 +291,7 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return {
       clock,
       newId,
-      traces: null,
+      traces: this.#options.traces,
       types: () => null,
       maxQueueSize: () => null,
       chunkBytes: limits.chunkBytes,
@@ -289,7 +313,8 @@ function chunkOf({
   seal,
   total,
   exclusive,
-  announced
+  announced,
+  traceparent
 }: LedgerCommandOf<'batch.submit'>) {
   return {
     type: 'batch.submit',
@@ -299,7 +324,8 @@ function chunkOf({
     seal,
     total,
     exclusive,
-    announced
+    announced,
+    ...(traceparent !== undefined && { traceparent })
   } as const;
 }
 

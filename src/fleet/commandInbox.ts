@@ -1,9 +1,11 @@
 import type { Json } from '../../machines/task.ts';
+import type { WorkerFilter, WorkerInfo } from '../agents/workerViews.ts';
 import { pause } from '../client/pause.ts';
 import type { Clock } from '../clock.ts';
 import { FencedError, NotRunningError } from '../errors.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';
 import type { Submissions } from '../submission/submissions.ts';
+import { limits } from '../validation/limits.ts';
 import { readFields, refuse } from '../validation/validation.ts';
 import { refusalOf } from './commandErrors.ts';
 
@@ -14,6 +16,7 @@ export interface Commandable {
   cancelTask(key: string): Promise<boolean>;
   retryTask(key: string, options: { readonly id: string }): Promise<string>;
   scaleWorkers(count: number): Promise<void>;
+  getWorkers(filter: WorkerFilter): Promise<WorkerInfo[]>;
   pause(): Promise<void>;
   resume(): Promise<void>;
 }
@@ -118,6 +121,8 @@ function carryOut({ fleet, submissions }: OpenInbox, received: RemoteCommand): P
       return fleet.retryTask(command.key, { id: command.newKey });
     case 'workers.scale':
       return fleet.scaleWorkers(command.count);
+    case 'workers.list':
+      return firstWorkers(fleet, command.filter as WorkerFilter);
     case 'fleet.pause':
       return fleet.pause();
     case 'fleet.resume':
@@ -125,4 +130,9 @@ function carryOut({ fleet, submissions }: OpenInbox, received: RemoteCommand): P
     default:
       return refuse('command.type', (command as { type: unknown }).type, 'a command that this version knows');
   }
+}
+
+/** As many as one answer may hold. */
+async function firstWorkers(fleet: Commandable, filter: WorkerFilter): Promise<WorkerInfo[]> {
+  return (await fleet.getWorkers(filter)).slice(0, limits.listedWorkers);
 }

@@ -20,7 +20,7 @@ export async function readerAt(place: string): Promise<StoreReader> {
 
 /** A place as it may be shown: a URL without its password. */
 export function shownPlace(place: string): string {
-  if (!isPostgresUrl(place) || !URL.canParse(place)) return place;
+  if (!isUrl(place) || !URL.canParse(place)) return place;
   const url = new URL(place);
   url.password = '';
   url.search = '';
@@ -30,7 +30,7 @@ export function shownPlace(place: string): string {
 function isDatabase(place: string): boolean {
   assertPath('location', place);
   if (isPostgresUrl(place)) return true;
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(place)) {
+  if (isUrl(place)) {
     refuse(
       'location',
       shownPlace(place),
@@ -38,4 +38,8 @@ function isDatabase(place: string): boolean {
     );
   }
   return false;
+}
+
+function isUrl(place: string): boolean {
+  return /^[a-z][a-z\d+.-]+:\/\//i.test(place);
 }

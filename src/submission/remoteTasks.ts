@@ -16,6 +16,8 @@ import { maxChunkTasks } from './batchSubmission.ts';
 import type { DataReader } from './schema.ts';
 import { prepareSingleTask, prepareTask } from './task.ts';
 
+const traceparentPattern = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+
 /** By what the tasks of another process are read. */
 export interface RemoteTaskRules {
   /** `null`: any. */
@@ -54,12 +56,16 @@ export async function readRemoteChunk(
   command: RemoteCommandOf<'batch.submit'>,
   rules: RemoteTaskRules
 ): Promise<LedgerCommandOf<'batch.submit'>> {
-  const { batchId, metadata, tasks, seal, total, exclusive, announced } = readFields('command', command);
+  const { batchId, metadata, tasks, seal, total, exclusive, announced, traceparent } = readFields(
+    'command',
+    command
+  );
   assertIdWithoutSlash('batchId', batchId);
   assertBoolean('command.seal', seal);
   assertBoolean('command.exclusive', exclusive);
   assertInteger('command.announced', announced, 0, Number.MAX_SAFE_INTEGER);
   if (total !== null) assertInteger('command.total', total, 0, Number.MAX_SAFE_INTEGER);
+  assertTraceparent(traceparent);
   const prepared: NewTask[] = [];
   for (const [index, task] of readItems('tasks', tasks, maxChunkTasks).entries()) {
     const begun = prepareTask(task, `tasks[${index}]`, batchId, rules.nowMs, rules);
@@ -77,7 +83,8 @@ export async function readRemoteChunk(
     // It may be carried out again after a crash.
     fresh: false,
     exclusive,
-    announced
+    announced,
+    traceparent
   };
 }
 
@@ -86,14 +93,21 @@ export async function readRemoteTask(
   command: RemoteCommandOf<'task.submit'>,
   rules: RemoteTaskRules
 ): Promise<NewTask> {
-  const fields = readFields('command', command);
-  const { type, data, ...options } = readFields('task', fields.task as Record<string, unknown>);
+  const { task: fields, traceparent } = readFields('command', command);
+  const { type, data, ...options } = readFields('task', fields as Record<string, unknown>);
+  assertTraceparent(traceparent);
   assertIdWithoutSlash('options.id', options.id);
   const task = await prepareSingleTask(type, data, options, options.id, rules.nowMs, rules.readData);
   assertType(task, 'type', rules);
-  return task;
+  return traceparent === undefined ? task : { ...task, traceparent };
 }
 
 function assertType({ type }: NewTask, argument: string, { types }: RemoteTaskRules): void {
   if (types !== null && !types.has(type)) refuse(argument, type, oneOf(types));
+}
+
+/** It is kept with the rows, and handed to whoever runs the tasks. */
+function assertTraceparent(value: unknown): asserts value is string | undefined {
+  if (value === undefined || (typeof value === 'string' && traceparentPattern.test(value))) return;
+  refuse('command.traceparent', value, 'a traceparent of W3C Trace Context');
 }

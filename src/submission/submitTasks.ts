@@ -3,7 +3,7 @@ import type { LedgerCommand } from '../../machines/fleetCommand.ts';
 import type { Json } from '../../machines/task.ts';
 import type { Clock } from '../clock.ts';
 import { FencedError, NotRunningError, StoreError, TimeoutError } from '../errors.ts';
-import type { FleetTraces } from '../fleetTelemetry.ts';
+import type { SubmissionTraces } from '../fleetTelemetry.ts';
 import type { SubmitReply } from '../turn/batchRules.ts';
 import { parseJson } from '../validation/jsonText.ts';
 import { assertIdWithoutSlash, jsonTextOf, readOptions, refuse } from '../validation/validation.ts';
@@ -24,7 +24,7 @@ export interface SubmissionTarget {
   readonly clock: Clock;
   readonly newId: () => string;
   /** `null`: nobody traces here. */
-  readonly traces: FleetTraces | null;
+  readonly traces: SubmissionTraces | null;
   /** `null`: any, or nobody knows here. */
   types(): ReadonlySet<string> | null;
   /** What the queue can ever hold; `null`: anything, or nobody knows here. */

@@ -1,5 +1,11 @@
+import type * as otelApi from '@opentelemetry/api';
+import type { Context, Span } from '@opentelemetry/api';
+import type { Outcome } from '../../machines/task.ts';
 import type { Attempt } from '../executor.ts';
-import { callInTrace, contextOf, openTelemetryApi } from '../executors/attemptTrace.ts';
+import { callInTrace, contextOf, keepSpan, openTelemetryApi } from '../executors/attemptTrace.ts';
+import { failSpan, reportTracer } from './spanFields.ts';
+
+type Api = typeof otelApi;
 
 /** What of an attempt its span says. */
 export type TracedAttempt = Pick<Attempt, 'traceparent' | 'key' | 'type' | 'attempt' | 'workerId'>;
@@ -17,26 +23,9 @@ export function inAttemptTrace<TResult>(attempt: Pick<Attempt, 'traceparent'>, r
  * in which the way here and back is. What it throws or rejects with fails the span, and is thrown on.
  */
 export function withAttemptSpan<TResult>(attempt: TracedAttempt, run: () => TResult): TResult {
-  const { traceparent, key, type, workerId } = attempt;
-  const api = traceparent === undefined ? null : openTelemetryApi();
-  const parent = api === null ? null : contextOf(api, traceparent!);
-  if (api === null || parent === null) return run();
-  const span = api.trace.getTracer('xstate-fleet').startSpan(
-    `run ${type}`,
-    {
-      kind: api.SpanKind.CONSUMER,
-      attributes: {
-        'messaging.system': 'xstate_fleet',
-        'messaging.operation.type': 'process',
-        'messaging.operation.name': 'run',
-        'messaging.destination.name': type,
-        'messaging.message.id': key,
-        'xstate_fleet.worker.id': workerId,
-        'xstate_fleet.attempt': attempt.attempt
-      }
-    },
-    parent
-  );
+  const begun = beginSpan(attempt);
+  if (begun === null) return run();
+  const { api, span, context } = begun;
   const fail = (error: unknown): never => {
     span.recordException(error instanceof Error ? error : String(error));
     span.setStatus({ code: api.SpanStatusCode.ERROR });
@@ -45,7 +34,7 @@ export function withAttemptSpan<TResult>(attempt: TracedAttempt, run: () => TRes
   };
   let returned: TResult;
   try {
-    returned = api.context.with(api.trace.setSpan(parent, span), run);
+    returned = api.context.with(context, run);
   } catch (error) {
     return fail(error);
   }
@@ -58,4 +47,58 @@ export function withAttemptSpan<TResult>(attempt: TracedAttempt, run: () => TRes
     return value;
   }, fail);
   return ended as TResult;
+}
+
+/** The span of an attempt that a worker runs for a fleet elsewhere. */
+export interface AttemptSpan {
+  /** Has the span be the active one in the code of the attempt. */
+  cover(attempt: Attempt): void;
+  end(outcome: Outcome): void;
+}
+
+/** The same span where whoever runs the attempt has its outcome, and nothing is thrown. `null`: it is not traced. */
+export function beginAttemptSpan(attempt: TracedAttempt): AttemptSpan | null {
+  const begun = beginSpan(attempt);
+  if (begun === null) return null;
+  const { api, span, context } = begun;
+  return {
+    cover: (covered) => keepSpan(covered, context),
+    end: (outcome) => {
+      if (outcome.status === 'failed') failSpan(api, span, outcome.error);
+      span.setAttribute('xstate_fleet.outcome', outcome.status);
+      span.end();
+    }
+  };
+}
+
+interface BegunSpan {
+  readonly api: Api;
+  readonly span: Span;
+  /** In which the span is active. */
+  readonly context: Context;
+}
+
+/** A tracer that throws keeps no attempt from running. */
+function beginSpan({ traceparent, key, type, attempt, workerId }: TracedAttempt): BegunSpan | null {
+  const api = traceparent === undefined ? null : openTelemetryApi();
+  const parent = api === null ? null : contextOf(api, traceparent!);
+  if (api === null || parent === null) return null;
+  const attributes = {
+    'messaging.system': 'xstate_fleet',
+    'messaging.operation.type': 'process',
+    'messaging.operation.name': 'run',
+    'messaging.destination.name': type,
+    'messaging.message.id': key,
+    'xstate_fleet.worker.id': workerId,
+    'xstate_fleet.attempt': attempt
+  };
+  try {
+    const { CONSUMER } = api.SpanKind;
+    const tracer = api.trace.getTracer('xstate-fleet');
+    const span = tracer.startSpan(`run ${type}`, { kind: CONSUMER, attributes }, parent);
+    return { api, span, context: api.trace.setSpan(parent, span) };
+  } catch (error) {
+    reportTracer(api, error);
+    return null;
+  }
 }

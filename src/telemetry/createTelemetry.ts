@@ -10,6 +10,7 @@ import { OpenTelemetryMetrics } from './openTelemetryMetrics.ts';
 import { requireOpenTelemetry, requirePromClient } from './peers.ts';
 import { probes } from './probes.ts';
 import { PrometheusMetrics } from './prometheus.ts';
+import { SubmissionTracing } from './submissionTracing.ts';
 import { FleetTracing } from './tracing.ts';
 
 /** What is told of a fleet, and to whom. All default to `false`: of such a fleet, health alone is told. */
@@ -22,7 +23,7 @@ export interface TelemetryOptions {
   readonly prometheus?: boolean | { readonly registry: Registry };
 }
 
-/** Measures and traces fleets: pass it as their option `telemetry`. One of these serves all fleets of a process. */
+/** Measures and traces fleets: pass it as their option `telemetry`, or as that of `connectFleet`. One of these serves all fleets of a process. */
 export interface Telemetry extends FleetTelemetry {
   /** Answers `GET` of `/metrics`, `/healthz` and `/readyz`, below any prefix, to mount in a server of yours. */
   readonly handler: (request: Request) => Promise<Response>;
@@ -99,6 +100,8 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
   const page: Telemetry['metrics'] = async () => (prom === null ? null : prom.page());
   return {
     attach,
+    tracesTo: (fleet, clock) =>
+      tracer === null ? null : new SubmissionTracing({ api: api!, tracer, fleet, clock }),
     metrics: page,
     handler: probes({
       health: () => Array.from(followed.values(), ({ fleet }) => fleet.health()),

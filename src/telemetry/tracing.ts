@@ -1,7 +1,6 @@
 import type * as otelApi from '@opentelemetry/api';
-import type { Attributes, Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
+import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import type { FinalBatchState } from '../../machines/batch.ts';
-import type { TaskError } from '../../machines/task.ts';
 import type { TaskContext } from '../../machines/taskMachine.ts';
 import type { Attempt } from '../executor.ts';
 import { contextOf, keepSpan } from '../executors/attemptTrace.ts';
@@ -10,6 +9,8 @@ import type { ObservedTurn, RowStep, TurnObserver } from '../journal/turnObserve
 import type { BatchRow, TaskRow } from '../store.ts';
 import { taskIdOf } from '../submission/taskKey.ts';
 import { attemptOutcomeOf, type AttemptOutcome } from './attemptOutcome.ts';
+import { commonAttributes, failSpan, reportTracer, traceparentOf } from './spanFields.ts';
+import { SubmissionTracing } from './submissionTracing.ts';
 
 type Api = typeof otelApi;
 type TaskStep = Extract<RowStep, { kind: 'task' }>;
@@ -43,8 +44,10 @@ export class FleetTracing implements FleetTraces, TurnObserver {
   readonly #open = new Map<number, OpenSpan>();
   /** Epoch ms: attempts from before were begun by another process, or by an earlier run. */
   #startedAt: number;
+  readonly #submissions: SubmissionTracing;
 
   constructor({ api, tracer, fleet }: FleetTracingOptions) {
+    this.#submissions = new SubmissionTracing({ api, tracer, fleet: fleet.name, clock: fleet.clock });
     this.#api = api;
     this.#tracer = tracer;
     this.#fleet = fleet;
@@ -62,12 +65,7 @@ export class FleetTracing implements FleetTraces, TurnObserver {
   }
 
   submit(submitted: Submitted): SubmissionSpan {
-    try {
-      return this.#submit(submitted);
-    } catch (error) {
-      this.#report(error);
-      return { traceparent: undefined, end: () => {} };
-    }
+    return this.#submissions.submit(submitted);
   }
 
   begin(attempts: readonly Attempt[]): readonly Attempt[] {
@@ -89,39 +87,12 @@ export class FleetTracing implements FleetTraces, TurnObserver {
     }
   }
 
-  #submit(submitted: Submitted): SubmissionSpan {
-    const { kind } = submitted;
-    const span = this.#tracer.startSpan(
-      kind === 'task' ? `send ${submitted.type}` : 'send batch',
-      {
-        kind: this.#api.SpanKind.PRODUCER,
-        startTime: this.#fleet.clock.now(),
-        attributes: {
-          ...this.#common('send'),
-          ...(kind === 'task'
-            ? { 'messaging.destination.name': submitted.type }
-            : { 'messaging.message.conversation_id': submitted.batchId })
-        }
-      },
-      this.#api.context.active()
-    );
-    return {
-      traceparent: traceparentOf(this.#api, span.spanContext()),
-      end: ({ key, tasks, error }) => {
-        if (key !== undefined) span.setAttribute('messaging.message.id', key);
-        if (tasks !== undefined) span.setAttribute('messaging.batch.message_count', tasks);
-        if (error !== undefined) this.#fail(span, errorOf(error));
-        span.end(this.#fleet.clock.now());
-      }
-    };
-  }
-
   /** A tracer that throws keeps no attempt from running. */
   #beginSafely(attempt: Attempt): Attempt {
     try {
       return this.#begin(attempt);
     } catch (error) {
-      this.#report(error);
+      reportTracer(this.#api, error);
       return attempt;
     }
   }
@@ -188,7 +159,8 @@ export class FleetTracing implements FleetTraces, TurnObserver {
     span.setAttribute('xstate_fleet.task.state', state);
     if (context.dueAt !== null) span.setAttribute('xstate_fleet.retry.delay_ms', context.dueAt - at);
     const isFailure = outcome === 'failed' || outcome === 'timedOut' || outcome === 'lost';
-    if (isFailure && context.error !== null) this.#fail(span, context.error);
+    if (isFailure && context.error !== null)
+      failSpan(this.#api, span, context.error, this.#fleet.clock.now());
     this.#end(span, outcome, at);
   }
 
@@ -227,15 +199,9 @@ export class FleetTracing implements FleetTraces, TurnObserver {
     span.end(settledAt);
   }
 
-  #fail(span: Span, { name, message, stack, code }: Omit<TaskError, 'retryable'>): void {
-    span.recordException({ name, message, ...(stack !== undefined && { stack }) }, this.#fleet.clock.now());
-    span.setAttribute('error.type', code ?? name);
-    span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message });
-  }
-
   #attributesOf(task: Pick<TaskContext, 'key' | 'batchId' | 'type' | 'workerId' | 'attempt'>): Attributes {
     return {
-      ...this.#common('process'),
+      ...commonAttributes('process', this.#fleet.name),
       'messaging.destination.name': task.type,
       'messaging.message.id': task.key,
       ...(task.batchId !== null && { 'messaging.message.conversation_id': task.batchId }),
@@ -243,19 +209,6 @@ export class FleetTracing implements FleetTraces, TurnObserver {
       'xstate_fleet.task.id': taskIdOf(task.key, task.batchId),
       'xstate_fleet.attempt': task.attempt
     };
-  }
-
-  #common(operation: 'send' | 'process'): Attributes {
-    return {
-      'messaging.system': 'xstate_fleet',
-      'messaging.operation.type': operation,
-      'messaging.operation.name': operation,
-      'xstate_fleet.fleet': this.#fleet.name
-    };
-  }
-
-  #report(error: unknown): void {
-    this.#api.diag.error('xstate-fleet: a span could not be made', error);
   }
 
   #isSampled(context: Context): boolean {
@@ -267,23 +220,4 @@ export class FleetTracing implements FleetTraces, TurnObserver {
 function batchOf(steps: readonly RowStep[], batchId: string | null): BatchRow | undefined {
   const step = steps.find(({ kind, after }) => kind === 'batch' && after.context.id === batchId);
   return step?.after as BatchRow | undefined;
-}
-
-/** `undefined`: nothing collects spans. */
-function traceparentOf(api: Api, context: SpanContext): string | undefined {
-  if (!api.isSpanContextValid(context)) return undefined;
-  const flags = context.traceFlags.toString(16).padStart(2, '0');
-  return `00-${context.traceId}-${context.spanId}-${flags}`;
-}
-
-function errorOf(thrown: unknown): Omit<TaskError, 'retryable'> {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: String(thrown) };
-  const { name, message, stack } = thrown;
-  const { code } = thrown as { readonly code?: unknown };
-  return {
-    name,
-    message,
-    ...(stack !== undefined && { stack }),
-    ...(typeof code === 'string' && { code })
-  };
 }

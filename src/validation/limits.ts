@@ -21,6 +21,8 @@ export const limits = {
   arrayTasks: 1_000_000,
   /** Bytes of a command to a fleet elsewhere beyond which no task is added to it: it has one more at most. */
   chunkBytes: 1_048_576,
+  /** Workers that the owner of a fleet tells another process of in one answer. */
+  listedWorkers: 1_000,
   /** Tasks of its batch that one task depends on. */
   dependencies: 1_000,
   /** How long a schema may take over the data of one task, ms. */

@@ -78,7 +78,7 @@ const storeMethods = [
 
 const clockMethods = ['now', 'monotonic', 'setAlarm', 'setSoon'] satisfies (keyof Clock)[];
 
-const telemetryMethods = ['attach', 'metrics'] satisfies (keyof FleetTelemetry)[];
+const telemetryMethods = ['attach', 'tracesTo', 'metrics'] satisfies (keyof FleetTelemetry)[];
 
 const loggerMethods = ['debug', 'info', 'warn', 'error'] satisfies (keyof FleetLogger)[];
 

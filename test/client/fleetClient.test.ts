@@ -39,6 +39,9 @@ const handlers = {
   half: withSchema(positive, (n) => Number(n) / 2)
 };
 
+/** For what comes at once where nothing else runs. */
+const patience = { timeout: 60_000 };
+
 afterAll(removePaths);
 
 interface Place {
@@ -199,12 +202,23 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     expect(await client.listTasks({ batchId: 'c' })).toMatchObject([{ status: 'failed' }]);
   });
 
+  it('lists the workers as their fleet does, and refuses a filter that is none', async () => {
+    const { client, fleet } = await running();
+    await client.submitBatch([{ id: 'a', type: 'hang', data: 1 }], { batchId: 'b' });
+    await expect
+      .poll(() => client.getWorkers({ status: 'active' }), patience)
+      .toMatchObject([{ taskIds: ['b/a'] }]);
+    expect(await client.getWorkers()).toEqual(await fleet.getWorkers());
+    await expect(client.getWorkers({ status: 'nope' as never })).rejects.toThrow(ValidationError);
+    await client.cancelBatch('b');
+  });
+
   it('a submission that waits for room holds nobody up, and is ended by the cancellation of its batch', async () => {
     const { client } = await running({ maxQueueSize: 2, maxConcurrentWorkers: 1 });
     const hanging = Array.from({ length: 5 }, (_, n) => ({ id: `h${n}`, type: 'hang', data: n }));
     const submitted = client.submitBatch(hanging, { batchId: 'b' });
     const ended = submitted.catch((error: unknown) => error);
-    await expect.poll(async () => (await client.listBatches()).length).toBe(1);
+    await expect.poll(async () => (await client.listBatches()).length, patience).toBe(1);
     expect(await client.cancelBatch('b')).toBe(true);
     expect(await ended).toMatchObject({ code: 'ERR_CONFLICT', id: 'b' });
   });
@@ -240,7 +254,9 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     await next.start();
     expect(await submitted).toBe('b');
     expect(await client.waitForBatch('b')).toMatchObject({ status: 'completed', totalTasks: 3 });
-    await expect.poll(() => client.getTask('late').catch(() => null)).toMatchObject({ status: 'completed' });
+    await expect
+      .poll(() => client.getTask('late').catch(() => null), patience)
+      .toMatchObject({ status: 'completed' });
     expect((await client.getStatus()).owner).toContain('"f"');
   });
 

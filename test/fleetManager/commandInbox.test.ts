@@ -54,6 +54,17 @@ describe('a command from another process is carried out and answered', () => {
     expect(await fleet.getStats()).toMatchObject({ workerCount: 3 });
   });
 
+  it('workers.list', async () => {
+    const { fleet, store } = await workFleet();
+
+    const answer = await send(store, { type: 'workers.list', filter: { status: 'idle' } });
+    expect(answer).toEqual({ ok: true, value: await fleet.getWorkers() });
+    expect(await send(store, { type: 'workers.list', filter: { status: 'draining' } })).toEqual({
+      ok: true,
+      value: []
+    });
+  });
+
   it('fleet.pause and fleet.resume', async () => {
     const { fleet, store } = await workFleet();
 
@@ -106,6 +117,12 @@ describe('a command that cannot be carried out is answered with a code', () => {
     ],
     ['to scale to no workers', { type: 'workers.scale', count: 0 }, 'ERR_VALIDATION', /count is 0/],
     ['to scale to text', { type: 'workers.scale', count: '3' }, 'ERR_VALIDATION', /count is "3"/],
+    [
+      'to list by a status that is none',
+      { type: 'workers.list', filter: { status: 'x' } },
+      'ERR_VALIDATION',
+      /filter\.status is "x"/
+    ],
     ['to scale to nothing', { type: 'workers.scale' }, 'ERR_VALIDATION', /count is undefined/],
     ['to cancel a batch without its id', { type: 'batch.cancel' }, 'ERR_VALIDATION', /batchId is undefined/],
     ['to cancel a task by a number', { type: 'task.cancel', key: 5 }, 'ERR_VALIDATION', /task is 5/],

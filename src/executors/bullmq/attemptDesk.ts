@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { AbortCause, Attempt, Executor } from '../../executor.ts';
 import { attemptKey } from '../../ledger/roster.ts';
+import { beginAttemptSpan, type AttemptSpan } from '../../telemetry/attemptSpan.ts';
 import { parseJson } from '../../validation/jsonText.ts';
 import { limits } from '../../validation/limits.ts';
 import { quote } from '../../validation/show.ts';
@@ -56,12 +57,10 @@ export class AttemptDesk {
 
   /** Resolves when it has ended, whatever it does. */
   async run(attempt: Attempt): Promise<Outcome> {
-    const read = await this.#read(attempt);
-    if ('status' in read) return read;
-    return new Promise((resolve) => {
-      this.#waiting.set(attemptKey(attempt), resolve);
-      this.#executor.dispatch([read]);
-    });
+    const span = beginAttemptSpan(attempt);
+    const outcome = await this.#run(attempt, span);
+    span?.end(outcome);
+    return outcome;
   }
 
   abort(attempt: AttemptRef, cause: AbortCause): void {
@@ -70,6 +69,16 @@ export class AttemptDesk {
 
   async stop(): Promise<void> {
     await this.#executor.stop();
+  }
+
+  async #run(attempt: Attempt, span: AttemptSpan | null): Promise<Outcome> {
+    const read = await this.#read(attempt);
+    if ('status' in read) return read;
+    span?.cover(read);
+    return new Promise((resolve) => {
+      this.#waiting.set(attemptKey(attempt), resolve);
+      this.#executor.dispatch([read]);
+    });
   }
 
   /** The fleet has no handlers, so that it has not asked their schemas: the data is read here. */
