@@ -36,6 +36,12 @@ export const goals: readonly Goal[] = [
     6
   ),
   faster('the same', 'SQLite, 100 workers', ['raw SQLite, 100 rows per commit'], 0.5),
+  faster(
+    'through BullMQ, 100 at once',
+    'bullmqExecutor, 1 worker × 100',
+    ['BullMQ, once a second, 100 at once'],
+    0.8
+  ),
   faster('durable, 10 workers', 'SQLite, 10 workers', graphile10, 1),
   {
     work: '1,000,000 tasks, each',
