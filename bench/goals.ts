@@ -36,6 +36,12 @@ export const goals: readonly Goal[] = [
     6
   ),
   faster('the same', 'SQLite, 100 workers', ['raw SQLite, 100 rows per commit'], 0.5),
+  faster(
+    'through BullMQ, 100 at once',
+    'bullmqExecutor, 1 worker × 100',
+    ['BullMQ, once a second, 100 at once'],
+    0.8
+  ),
   faster('durable, 10 workers', 'SQLite, 10 workers', graphile10, 1),
   faster('in PostgreSQL, 100 workers', 'PostgreSQL, 100 workers', graphile100, 2),
   faster('the same', 'PostgreSQL, 100 workers', ['SQLite, 100 workers'], 0.5),

@@ -9,6 +9,7 @@ import { pQueue, pQueueAlone } from '../peers/pQueue.ts';
 import { oneRawCommit, rawSqlite } from '../peers/rawSqlite.ts';
 import { rawXState } from '../peers/rawXState.ts';
 import { besideBackoff, besideTimeouts } from './besideOthers.ts';
+import { overBullMq } from './bullmqExecutor.ts';
 import { calibration } from './calibration.ts';
 import { ephemeral } from './ephemeral.ts';
 import { inMemory, streamed } from './inMemory.ts';
@@ -70,6 +71,12 @@ export const cases = {
   'BullMQ, synced, 500 at once': bullMq({ appendfsync: 'always', concurrency: 500, tasks: durableTasks }),
   'BullMQ, once a second, 100 at once': bullMq({
     appendfsync: 'everysec',
+    concurrency: 100,
+    tasks: durableTasks
+  }),
+  'bullmqExecutor, 1 worker × 100': overBullMq({ store: 'memory', concurrency: 100, tasks: durableTasks }),
+  'bullmqExecutor on SQLite, 1 worker × 100': overBullMq({
+    store: 'SQLite',
     concurrency: 100,
     tasks: durableTasks
   }),

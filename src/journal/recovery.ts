@@ -48,14 +48,13 @@ export async function recover(
   for (const row of stored.batches) ledger.loadBatch(row);
   for (const row of stored.schedules) ledger.schedules.set(row);
   // The store looks for results while the rows that it has found are taken in.
-  const [loaded, coordinator] = await allOf(
-    loadTasks(stored, { store, scope, executor, clock }, ledger, limits),
+  const [lastStartedBy, coordinator] = await allOf(
+    loadTasks(stored, { store, scope, executor, clock }, ledger, limits, collect),
     catchUp(store, scope, ledger, recovered.coordinator),
     countMissed(store, scope, ledger, statistics)
   );
-  for (const input of loaded.attempts) collect(input);
   await settleAwaited(store, scope, ledger);
-  const startedBy = Math.max(loaded.startedBy, lastResultOf(coordinator));
+  const startedBy = Math.max(lastStartedBy, lastResultOf(coordinator));
   ledger.typeUse.useUp(limits.activeNow - Math.max(0, clock.now() - startedBy));
   return { recovered: { ...recovered, coordinator }, statistics };
 }
@@ -69,21 +68,15 @@ async function allOf<T extends readonly Promise<unknown>[]>(
   return Promise.all(all);
 }
 
-interface LoadedTasks {
-  /** What became of attempts that were running. */
-  readonly attempts: readonly TurnInput[];
-  /** Up to when the last attempt may have been started, epoch ms; -Infinity: there was none. */
-  readonly startedBy: number;
-}
-
+/** @returns Up to when the last attempt may have been started, epoch ms; -Infinity: there was none. */
 async function loadTasks(
   { head, batches, tasks }: StoredFleet,
   { store, executor, clock }: RecoveryOptions,
   ledger: Ledger,
-  limits: AttemptLimits
-): Promise<LoadedTasks> {
+  limits: AttemptLimits,
+  collect: (input: TurnInput) => void
+): Promise<number> {
   const counts = new LiveCounts();
-  const attempts: TurnInput[] = [];
   let startedBy = -Infinity;
   for await (const rows of tasks) {
     for (const row of rows) {
@@ -92,11 +85,12 @@ async function loadTasks(
       if (executor.isRemote) resumeTimeout(ledger, row, limits, clock.now());
       startedBy = Math.max(startedBy, lastStartOf(row));
     }
-    attempts.push(...(await reattach(executor, rows)));
+    // At once: an executor that waits for a turn has what it has just told in that one, or in one before.
+    for (const input of await reattach(executor, rows)) collect(input);
   }
   const problem = counts.problem(head, batches);
   if (problem !== null) throw new CorruptStoreError(store.location, problem);
-  return { attempts, startedBy };
+  return startedBy;
 }
 
 /** Up to when the last attempt of a task may have been started, epoch ms: its row says when it was claimed. */

@@ -141,6 +141,8 @@ class Session {
   readonly #known: KnownResults;
   /** Workers that were asked for a heartbeat, and owe it. */
   readonly #asked = new Set<string>();
+  /** Workers that are gone, of which the fleet is not told yet. */
+  readonly #buried = new Set<string>();
   /** When the streams of workers that are gone are not read any more, monotonic ms. */
   readonly #leftovers = new Map<string, number>();
   readonly #pauses = new Set<Backoff>();
@@ -218,7 +220,8 @@ class Session {
     for (const attempt of attempts) {
       const { seq, attempt: number, workerId } = attempt;
       const ref = { seq, attempt: number };
-      if (!this.#roster.isReady(workerId)) {
+      const isBuried = this.#buried.has(workerId);
+      if (!isBuried && !this.#roster.isReady(workerId)) {
         this.#refuse(ref, workerId);
         continue;
       }
@@ -234,7 +237,8 @@ class Session {
         isUnwanted: false
       };
       this.#given.add(given);
-      sent.push(given);
+      // It goes back when the fleet is told that the worker is gone, and not before: it would be given to it again.
+      if (!isBuried) sent.push(given);
     }
     if (sent.length > 0) this.#sender.send(sent);
   }
@@ -500,32 +504,33 @@ class Session {
    * @param reason - Why it is gone; `null`: it has ended as it was asked to.
    */
   async #bury(workerId: string, reason: string | null): Promise<void> {
-    const why = reason ?? `Worker ${workerId} has ended`;
     this.#asked.delete(workerId);
-    const removed = new Set<Given>();
-    let verdicts: (() => void)[] = [];
+    this.#buried.add(workerId);
+    const looks = new Map<Given, FoundJob>();
+    const takenOut = new Set<Given>();
     await this.#untilDone(async () => {
       // Before anything else: a worker that only stood still begins nothing more once it looks.
       await this.#registry.crossOut(workerId);
       const givens = this.#given.ofWorker(workerId);
-      const looks = await this.#queues.look(givens);
-      for (const [index, given] of givens.entries())
-        if (looks[index]!.status === 'waiting' && (await this.#queues.remove(given))) removed.add(given);
-      verdicts = givens.map((given, index) => {
-        const job = looks[index]!;
-        if (job.status === 'settled') return () => this.#settle(given, job.outcome);
-        if (given.state === 'waiting' || removed.has(given)) return () => this.#return(given);
-        return () => this.#lose(given, why);
-      });
-      await this.#queues.abandon(workerId);
+      const found = await this.#queues.look(givens);
+      for (const [index, given] of givens.entries()) {
+        looks.set(given, found[index]!);
+        if (found[index]!.status === 'waiting' && (await this.#queues.remove(given))) takenOut.add(given);
+      }
     });
     if (this.#hasEnded) return;
-    // At one go: a turn in between would give the worker again what it has just lost.
-    for (const tell of verdicts) tell();
-    for (const given of this.#given.ofWorker(workerId)) this.#return(given);
+    // In one go with the end of the worker: between the two, the fleet would give it the same again.
+    for (const given of this.#given.ofWorker(workerId)) {
+      const job = looks.get(given);
+      if (job?.status === 'settled') this.#settle(given, job.outcome);
+      else if (given.state === 'waiting' || takenOut.has(given)) this.#return(given);
+      else this.#lose(given, reason ?? `Worker ${workerId} has ended`);
+    }
+    this.#buried.delete(workerId);
     if (reason === null) this.#reports()?.left(workerId);
     else this.#reports()?.workerLost(workerId, reason);
     this.#leftovers.set(workerId, this.#clock.monotonic() + leftoverMs);
+    await this.#untilDone(() => this.#queues.abandon(workerId));
   }
 
   async #lookForMissed(): Promise<void> {

@@ -1,9 +1,10 @@
 import type { ExecutorReports } from '../../executor.ts';
 import type { JobRef } from './workerQueues.ts';
 
-/**
- * Has results removed from Redis once the fleet has committed them. What cannot be removed goes by its age.
- */
+/** Results that are kept in mind while Redis is away: those beyond go by their age. */
+const keptInMind = 100_000;
+
+/** Has results removed from Redis once the fleet has committed them. */
 export class KnownResults {
   readonly #forget: (
     workerId: string,
@@ -13,6 +14,8 @@ export class KnownResults {
   readonly #reports: () => ExecutorReports | null;
   #jobs = new Map<string, string[]>();
   readonly #readUpTo = new Map<string, string>();
+  #count = 0;
+  #unforgotten: [workerId: string, jobIds: readonly string[]][] = [];
   #isWaiting = false;
 
   constructor(
@@ -25,9 +28,7 @@ export class KnownResults {
 
   /** The fleet was told of the outcome of a job. */
   add({ workerId, jobId }: JobRef): void {
-    const jobIds = this.#jobs.get(workerId);
-    if (jobIds === undefined) this.#jobs.set(workerId, [jobId]);
-    else jobIds.push(jobId);
+    this.#keep(workerId, [jobId]);
     if (!this.#isWaiting) void this.#forgetSoon();
   }
 
@@ -48,17 +49,33 @@ export class KnownResults {
         await new Promise<void>((resolve) => setImmediate(resolve));
         const jobs = this.#jobs;
         this.#jobs = new Map();
+        this.#count = 0;
         const upTo = new Map(this.#readUpTo);
         await this.#reports()?.nextTurn();
         if (this.#reports() === null) return;
-        await Promise.all(
-          [...jobs].map(([workerId, jobIds]) => this.#forget(workerId, jobIds, upTo.get(workerId) ?? null))
+        const removals = [...jobs].map(([workerId, jobIds]) =>
+          this.#forget(workerId, jobIds, upTo.get(workerId) ?? null).catch(() =>
+            this.#unforgotten.push([workerId, jobIds])
+          )
         );
+        await Promise.all(removals);
+        // Redis is away: with the next result they are tried again.
+        if (this.#unforgotten.length > 0) return;
       }
     } catch {
-      // The fleet has stopped, or Redis is away.
+      // The fleet has stopped.
     } finally {
+      for (const [workerId, jobIds] of this.#unforgotten) this.#keep(workerId, jobIds);
+      this.#unforgotten = [];
       this.#isWaiting = false;
     }
+  }
+
+  #keep(workerId: string, jobIds: readonly string[]): void {
+    if (this.#count + jobIds.length > keptInMind) return;
+    this.#count += jobIds.length;
+    const others = this.#jobs.get(workerId);
+    if (others === undefined) this.#jobs.set(workerId, [...jobIds]);
+    else for (const jobId of jobIds) others.push(jobId);
   }
 }

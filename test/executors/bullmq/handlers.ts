@@ -1,5 +1,5 @@
 // Handlers of the tests of remote workers, beside those of all executors.
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { HandlerContext } from '../../../src/handlers/handler.ts';
 import { withSchema } from '../../../src/submission/schema.ts';
@@ -28,3 +28,30 @@ export const doubled = withSchema(
   } as const,
   (data) => (data as number) * 2
 );
+
+export interface Traced {
+  /** A file, to which the handler writes what it does. */
+  readonly log: string;
+  /** It ends when this file is there; absent: at once. */
+  readonly until?: string;
+  readonly then?: 'exit' | 'throwTwice';
+}
+
+/** Writes when it begins, and when it is aborted, which ends it. */
+export const traced = async (
+  { log, until, then }: Traced,
+  { task, attempt, signal }: HandlerContext
+): Promise<number> => {
+  const write = (word: string): void => appendFileSync(log, `${word} ${task.id} ${attempt}\n`);
+  write('begun');
+  while (until !== undefined && !existsSync(until)) {
+    if (signal.aborted) {
+      write('aborted');
+      throw signal.reason as Error;
+    }
+    await wait(5);
+  }
+  if (then === 'exit') process.exit(3);
+  if (then === 'throwTwice' && attempt < 3) throw new Error(`of attempt ${attempt}`);
+  return attempt;
+};

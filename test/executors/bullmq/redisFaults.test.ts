@@ -1,0 +1,106 @@
+import { Redis } from 'ioredis';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { compiledFolder } from '../../../reliability/compiled.ts';
+import { TcpProxy } from '../../../reliability/distributed/tcpProxy.ts';
+import { ServerUnavailableError } from '../../servers/program.ts';
+import { startRedis } from '../../servers/redis.ts';
+import type { Server } from '../../servers/serverProcess.ts';
+import { attemptOf } from '../reports.ts';
+import { RemoteSide } from './remoteSide.ts';
+
+/** How long what is polled for may take on a machine that has other work, ms. */
+const patience = { timeout: 60_000, interval: 20 };
+
+// It blocks the event loop, which no test of connections is to see.
+beforeAll(() => void compiledFolder());
+
+describe('a Redis that fails under remote workers', () => {
+  it('may be killed and started again with its log: nothing is lost, and each attempt ends once', async ({
+    skip
+  }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join({ concurrency: 1 });
+    side.executor.dispatch([
+      attemptOf(1, 'obey', null, { workerId }),
+      attemptOf(2, 'echo', 'kept', { workerId })
+    ]);
+    await side.reports.first('progress', 1);
+    await redis.restart();
+    side.executor.abort({ seq: 1, attempt: 1 }, { kind: 'timeout', message: 'after it' });
+    expect((await side.reports.first('settled', 1)).outcome).toMatchObject({ result: '"after it"' });
+    expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ result: '"kept"' });
+    expect(side.reports.of('settled')).toHaveLength(2);
+    expect([...side.reports.of('lost'), ...side.reports.of('workerLost')]).toEqual([]);
+  });
+
+  it.for(['frozen', 'killed'] as const)('lets an executor stop while it is %s', async (how, { skip }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    if (how === 'frozen') redis.freeze();
+    else await redis.kill();
+    side.executor.dispatch([attemptOf(1, 'echo', null, { workerId })]);
+    await side.executor.stop();
+    if (how === 'frozen') redis.thaw();
+    expect(side.reports.of('workerLost')).toEqual([]);
+  });
+
+  it('that drops a lock has the handler aborted, and the attempt lost', async ({ skip }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url, { pollMs: 60_000 });
+    await side.executor.start(side.reports);
+    const worker = side.spawn({ lockDurationMs: 1_000 });
+    const workerId = (await worker.printed(/joined (\S+)/))[1]!;
+    await side.reports.first('joined');
+    side.executor.dispatch([attemptOf(1, 'obey', null, { workerId })]);
+    await side.reports.first('progress', 1);
+    const client = connected(redis.url);
+    const queue = `xstate-fleet:${side.fleet}:${workerId}`;
+    const [jobId] = await client.lrange(`${queue}:active`, 0, -1);
+    await client.del(`${queue}:${jobId}:lock`);
+    expect((await side.reports.first('lost', 1)).reason).toContain('lost its lock');
+    // Its place is free again: the handler has obeyed.
+    side.executor.dispatch([attemptOf(2, 'echo', 'next', { workerId })]);
+    expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ result: '"next"' });
+  });
+
+  it('whose answer to a dispatch is lost has the job once: it is sent again', async ({ skip }) => {
+    const redis = await ownRedis(skip);
+    await using proxy = await TcpProxy.to(Number(new URL(redis.url).port));
+    const side = new RemoteSide(redis.url, { url: `redis://127.0.0.1:${proxy.port}` });
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    const client = connected(redis.url);
+    const events = `xstate-fleet:${side.fleet}:${workerId}:events`;
+    proxy.drop('toClient');
+    side.executor.dispatch([attemptOf(1, 'echo', 'once', { workerId })]);
+    const begun = async (): Promise<number> =>
+      (await client.xrange(events, '-', '+')).filter(([, fields]) => fields.includes('active')).length;
+    await vi.waitFor(async () => expect(await begun()).toBe(1), patience);
+    await proxy.heal();
+    expect((await side.reports.first('settled', 1)).outcome).toMatchObject({ result: '"once"' });
+    side.executor.dispatch([attemptOf(2, 'echo', 'after', { workerId })]);
+    await side.reports.first('settled', 2);
+    expect(side.reports.of('settled').map(({ seq }) => seq)).toEqual([1, 2]);
+    await side.executor.stop();
+  });
+});
+
+/** One that a test may break. */
+async function ownRedis(skip: (reason: string) => never): Promise<Server> {
+  const server = await startRedis({ mayFetch: false, isSynced: true }).catch((error: unknown) => {
+    if (error instanceof ServerUnavailableError) return skip(error.message);
+    throw error;
+  });
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+function connected(url: string): Redis {
+  const client = new Redis(url);
+  onTestFinished(() => client.disconnect());
+  return client;
+}
