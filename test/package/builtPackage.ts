@@ -22,17 +22,13 @@ export async function buildPackage(): Promise<BuiltPackage> {
   const dist = join(folder, 'dist');
   const files = new Map<string, OutputChunk>();
   for (const { output: settings, ...input } of configs) {
-    const { output } = await build({
-      ...input,
-      cwd: root,
-      logLevel: 'warn',
-      output: { ...settings, dir: dist }
-    });
+    const { output } = await build({ ...input, cwd: root, output: { ...settings, dir: dist } });
     for (const file of output) if (file.type === 'chunk') files.set(file.fileName, file);
   }
   mkdirSync(join(dist, 'page'));
-  for (const name of Object.values(pageFiles))
+  for (const name of Object.values(pageFiles)) {
     copyFileSync(join(root, 'dist/page', name), join(dist, 'page', name));
+  }
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   return { folder, files };
 }
