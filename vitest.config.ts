@@ -22,7 +22,7 @@ const all = ['test/**/*.test.ts', 'examples/**/*.test.ts'];
 
 /** They start threads and processes, count what a process has left, or take its output and its listeners. */
 const alone = [
-  'test/{cli,client,dashboard,executors,page,recording,reliability,stores,telemetry,testing}/**/*.test.ts',
+  'test/{cli,client,dashboard,executors,package,page,recording,reliability,stores,telemetry,testing}/**/*.test.ts',
   'test/{docs,notRun}.test.ts',
   'test/fleetManager/{handlers,stopping}.test.ts',
   'test/workers/workerAgent.test.ts',

@@ -72,7 +72,7 @@ export function workersInUse(policy: Autoscale, peak: number): number {
  * not undo what somebody set by hand: that makes it wait in `manual` until it is configured again. It has no clock
  * and never looks: it is told the load, and when a cooldown has ended.
  */
-export const autoscalerMachine = setup({
+export const autoscalerMachine = /* @__PURE__ */ setup({
   types: {} as { context: AutoscalerContext; events: AutoscalerEvent; input: AutoscalerInput },
   guards: {
     isManual: ({ context }) => context.manual,

@@ -49,7 +49,7 @@ export type BatchEvent =
  * looks at a task. Cancelling is one event whatever the size of the batch: from then on no task of it is
  * claimed, and the turns settle them in slices.
  */
-export const batchMachine = setup({
+export const batchMachine = /* @__PURE__ */ setup({
   types: {} as { context: BatchContext; events: BatchEvent; input: BatchInput },
   guards: {
     hasStarted: ({ context }) => context.startedAt !== null,

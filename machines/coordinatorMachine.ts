@@ -138,7 +138,7 @@ export function healthOf({ recent, degradedAt }: CoordinatorContext): ResultHeal
  * It never holds a result and never reads one back: what was already counted (by `settledSeq`) is ignored, so
  * being told twice, as after a crash, changes nothing.
  */
-export const coordinatorMachine = setup({
+export const coordinatorMachine = /* @__PURE__ */ setup({
   types: {} as {
     context: CoordinatorContext;
     events: CoordinatorEvent;

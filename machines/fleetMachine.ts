@@ -111,7 +111,7 @@ export type AlarmEvent = { readonly type: 'alarm.set'; readonly delayMs: number 
  * emits can be taken back, because a turn reports only after its commit. All its waiting is done
  * by one alarm actor and by the store; it has no delayed transition that a restart could lose.
  */
-export const fleetMachine = setup({
+export const fleetMachine = /* @__PURE__ */ setup({
   types: {} as {
     context: FleetContext;
     events: FleetEvent;

@@ -62,7 +62,7 @@ export type ScheduleEvent =
  * A lifecycle, stepped as a row. It knows no calendar: who steps it says when it is due next. That and what came of
  * the time before are one step, so no time fires twice and none is lost.
  */
-export const scheduleMachine = setup({
+export const scheduleMachine = /* @__PURE__ */ setup({
   types: {} as { context: ScheduleContext; events: ScheduleEvent; input: ScheduleInput },
   guards: {
     isOver: ({ context }) => context.dueAt === null || hasRunOut(context)

@@ -101,7 +101,7 @@ export type TaskEvent =
  * flat, invokes nothing and never waits. It reads no clock and draws no random number: every event carries
  * what its actions need. An event of another attempt than the current one is ignored.
  */
-export const taskMachine = setup({
+export const taskMachine = /* @__PURE__ */ setup({
   types: {} as {
     context: TaskContext;
     events: TaskEvent;

@@ -170,7 +170,7 @@ export function reportOf(context: WorkerContext, type: WorkerReport['type']): Wo
  * A process elsewhere fills a place when it joins and leaves it empty when it is gone: it is neither made nor replaced, and
  * the place is the next one's.
  */
-export const workerMachine = setup({
+export const workerMachine = /* @__PURE__ */ setup({
   types: {} as { context: WorkerContext; events: WorkerEvent; input: WorkerInput },
   actors: {
     /** Port. Resolves with the time, epoch ms, and the worker's own tags, when it can take tasks. Provided by `src/createFleet.ts` from the executor. */

@@ -69,7 +69,8 @@ function compile(folder: string): void {
         outDir: draft,
         declaration: false,
         declarationMap: false,
-        sourceMap: false,
+        emitDeclarationOnly: false,
+        rewriteRelativeImportExtensions: true,
         // Whether the types are right is not for these tests to say, and is most of the work.
         noCheck: true,
         noEmitOnError: false

@@ -49,5 +49,5 @@ async function lifeOf(args: readonly string[]): Promise<number> {
 
 function cli(): string {
   const root = dirname(createRequire(import.meta.url).resolve('xstate-fleet/package.json'));
-  return join(root, 'dist/src/cli.js');
+  return join(root, 'dist/cli.js');
 }

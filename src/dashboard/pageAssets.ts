@@ -38,7 +38,7 @@ export async function readPageAssets(): Promise<PageAssets> {
 }
 
 /** Beside the compiled code, and from the sources. */
-const folders = ['../../page/', '../../dist/page/'].map((path) => new URL(path, import.meta.url));
+const folders = ['./page/', '../../dist/page/'].map((path) => new URL(path, import.meta.url));
 
 async function readFrom(folder: URL): Promise<PageAssets> {
   const text = (name: string) => readFile(new URL(name, folder), 'utf8');

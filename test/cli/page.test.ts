@@ -17,7 +17,7 @@ export async function wait({ n }) {
 
 /** The command runs compiled, where no page is unless the build has made it. */
 beforeAll(() => {
-  const folder = join(compiledFolder(), 'page');
+  const folder = join(compiledFolder(), 'dist/page');
   mkdirSync(folder, { recursive: true });
   for (const name of Object.values(pageFiles)) {
     if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), 'page');
