@@ -60,9 +60,9 @@ export type HostFact =
 const joiningLooks = 2;
 /** Looks for which a fleet has to be free before a host takes it beyond its share: those below theirs are faster. */
 const graceLooks = 10;
-/** Looks for which a host has to be above its share before it hands a fleet over; doubled each time that it was in vain. */
+/** Looks for which a host has to be above its share before it hands a fleet over; four times as many each time that it was in vain. */
 const patienceLooks = 3;
-const maxDoublings = 8;
+const mostInVain = 5;
 
 /**
  * A process that runs its share of many fleets.
@@ -102,7 +102,7 @@ export const hostMachine = setup({
     recordFleet: assign(({ context }, { fleet, state }: HostedFleetReport) => ({
       states: { ...context.states, [fleet]: state },
       ...(state === 'running' &&
-        fleet === context.handedOver && { handedOver: null, vain: Math.min(context.vain + 1, maxDoublings) })
+        fleet === context.handedOver && { handedOver: null, vain: Math.min(context.vain + 1, mostInVain) })
     })),
     recordSeat: assign({
       seat: (_, params: { output: number }) => params.output,
@@ -289,7 +289,7 @@ function claimsOf(context: HostContext): readonly string[] {
 
 /** The fleet to hand over now; `null`: none. One at a time, and not before everything here has come to rest. */
 function surplusOf(context: HostContext): string | null {
-  if (context.overLooks < patienceLooks * 2 ** context.vain) return null;
+  if (context.overLooks < patienceLooks * 4 ** context.vain) return null;
   const isMoving = context.fleets.some((fleet) =>
     ['starting', 'handingOver', 'ending'].includes(context.states[fleet]!)
   );
