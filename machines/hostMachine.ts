@@ -89,7 +89,9 @@ export const hostMachine = setup({
     ),
     /** Port. Gives the seat up. */
     releaseSeat: fromPromise<void>(() =>
-      Promise.reject(new Error('hostMachine: provide the actor `releaseSeat`, which gives up the lease of the host'))
+      Promise.reject(
+        new Error('hostMachine: provide the actor `releaseSeat`, which gives up the lease of the host')
+      )
     )
   },
   guards: {

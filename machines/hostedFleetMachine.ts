@@ -46,11 +46,15 @@ export const hostedFleetMachine = setup({
   actors: {
     /** Port. Takes the lease and resolves when the fleet runs. Rejects, with nothing left behind, when it does not. */
     startFleet: fromPromise<void, HostedFleetInput>(() =>
-      Promise.reject(new Error('hostedFleetMachine: provide the actor `startFleet`, which runs the fleet here'))
+      Promise.reject(
+        new Error('hostedFleetMachine: provide the actor `startFleet`, which runs the fleet here')
+      )
     ),
     /** Port. Resolves when nothing of the fleet is left here, in a time that is bounded. */
     stopFleet: fromPromise<void, HostedFleetInput & { readonly graceful: boolean }>(() =>
-      Promise.reject(new Error('hostedFleetMachine: provide the actor `stopFleet`, which ends the fleet here'))
+      Promise.reject(
+        new Error('hostedFleetMachine: provide the actor `stopFleet`, which ends the fleet here')
+      )
     ),
     /** Port. Resolves when a start that failed may be tried again. */
     awaitRetry: fromPromise<void, { readonly failures: number }>(() =>
@@ -149,7 +153,8 @@ export const hostedFleetMachine = setup({
       on: { 'fleet.leave': 'leaving' }
     },
     failed: {
-      description: 'It could not be started here, and is tried again later; another host may have it meanwhile.',
+      description:
+        'It could not be started here, and is tried again later; another host may have it meanwhile.',
       entry: { type: 'report', params: { state: 'failed' } },
       invoke: {
         id: 'awaitRetry',

@@ -1,6 +1,5 @@
 import { defaultFleetConfig, type WorkerGroup } from '../../machines/fleetConfig.ts';
 import { systemClock } from '../clock.ts';
-import { MissingPeerError } from '../errors.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
 import type { SqliteOptions } from '../stores/sqlite.ts';
 import { dataReader } from '../submission/schema.ts';
@@ -92,13 +91,8 @@ export async function run(input: string, options: RunOptions): Promise<number> {
 
 /** Its libraries are loaded when they are needed. */
 async function telemetryOf(): Promise<Telemetry> {
-  const { createTelemetry } = await import('../telemetry/createTelemetry.ts');
-  try {
-    return createTelemetry({ prometheus: true });
-  } catch (error) {
-    if (error instanceof MissingPeerError) throw new UsageError(error.message);
-    throw error;
-  }
+  const { telemetryForMetrics } = await import('./openMetrics.ts');
+  return telemetryForMetrics();
 }
 
 /** The fleet would take them, with fewer workers in the last ones: tasks could wait for tags for ever. */

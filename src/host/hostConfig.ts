@@ -17,7 +17,8 @@ export interface HostConfig {
 }
 
 /** A fleet's options, or what makes it, such as a subclass: called whenever this host is to run it. */
-export type HostedFleet = HostedFleetOptions | ((place: FleetPlace) => HostableFleet | Promise<HostableFleet>);
+export type HostedFleet =
+  HostedFleetOptions | ((place: FleetPlace) => HostableFleet | Promise<HostableFleet>);
 
 /** The options of a fleet, but for those that are the host's. */
 export interface HostedFleetOptions extends Omit<

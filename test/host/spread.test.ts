@@ -20,12 +20,16 @@ const handOvers = ({ facts }: HostProcess): number =>
 describe('the share of a host', () => {
   it('adds up to all fleets over all hosts, and is the same give or take one', () => {
     fc.assert(
-      fc.property(fc.nat(50), fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { minLength: 1 }), (count, seats) => {
-        const hosts = seats.sort((left, right) => left - right);
-        const shares = hosts.map((seat) => fairShare({ fleets: names(count), hosts, seat }));
-        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(count);
-        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
-      })
+      fc.property(
+        fc.nat(50),
+        fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { minLength: 1 }),
+        (count, seats) => {
+          const hosts = seats.sort((left, right) => left - right);
+          const shares = hosts.map((seat) => fairShare({ fleets: names(count), hosts, seat }));
+          expect(shares.reduce((sum, share) => sum + share, 0)).toBe(count);
+          expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
+        }
+      )
     );
   });
 

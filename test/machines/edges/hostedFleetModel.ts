@@ -4,7 +4,9 @@ import { modelOf } from './model.ts';
 export const hostedFleetModel = modelOf(hostedFleetMachine, {
   input: { fleet: 'mail' },
   actors: {
-    startFleet: { errors: [Object.assign(new Error('taken'), { code: 'ERR_LOCKED' }), new Error('no such file')] }
+    startFleet: {
+      errors: [Object.assign(new Error('taken'), { code: 'ERR_LOCKED' }), new Error('no such file')]
+    }
   },
   events: {
     'fleet.claim': [{}],
