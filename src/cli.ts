@@ -143,10 +143,7 @@ program
       'of them as many. What one leaves that dies is taken over. Interrupted, it hands over what it runs; interrupted ' +
       'again, it aborts that.'
   )
-  .argument(
-    '<config>',
-    'module whose default export is { store, fleets }, or a JSON file: see docs/host.md'
-  )
+  .argument('<config>', 'module whose default export is { store, fleets }, or a JSON file: see docs/host.md')
   .option(
     '--drain <ms>',
     'how long running tasks may take when a fleet is handed over (default: 30000)',

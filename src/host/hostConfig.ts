@@ -67,11 +67,6 @@ export function assertLeases(argument: string, store: unknown): asserts store is
   );
 }
 
-/** @param base - What a relative path of handlers starts from. */
-export function handlerUrl(handlers: string | URL, base: URL): string {
-  return new URL(handlers, base).href;
-}
-
 function assertFleet(argument: string, name: string, fleet: unknown): void {
   assertId(`the name of ${argument}`, name);
   if (name.startsWith(seatPrefix)) {

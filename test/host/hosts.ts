@@ -1,5 +1,12 @@
-import type { FleetPlace, HostableFleet, HostConfig, HostedFleet, HostFact } from '../../src/host.ts';
-import { hostFleets, type Host } from '../../src/host.ts';
+import {
+  hostFleets,
+  type FleetPlace,
+  type Host,
+  type HostableFleet,
+  type HostConfig,
+  type HostedFleet,
+  type HostFact
+} from '../../src/host.ts';
 import { mortal, settled, SimulatedClock } from '../harness.ts';
 import { leasedPlace } from '../leasedStores.ts';
 
@@ -36,7 +43,7 @@ export class Hosts {
     return this.all.filter(({ isAlive, isPaused }) => isAlive && !isPaused);
   }
 
-  /** A host that comes. @param fleets - Defaults to what holds a lease and does nothing. */
+  /** A host that comes. */
   async join(fleets: HostConfig['fleets']): Promise<HostProcess> {
     const clock = new SimulatedClock(this.clock.now());
     const { store, kill } = mortal(this.place.storeOf(clock));

@@ -58,10 +58,10 @@ describe('processes that host ten fleets in PostgreSQL', needing(missing), () =>
     const [first, second, third] = [start(), start(), start()];
     await Promise.all([first, second, third].map((host) => host.printed(/: running\n/)));
     const reader = postgresReader(server!.url, { schema: 'hosted' });
-    const owned = (expected: number[]): Promise<void> =>
-      expect
-        .poll(async () => countsOf(await readOwners(reader, names)), { timeout: 90_000 })
-        .toEqual(expected);
+    const owned = async (expected: number[]): Promise<void> => {
+      const counts = async (): Promise<number[]> => countsOf(await readOwners(reader, names));
+      await expect.poll(counts, { timeout: 90_000 }).toEqual(expected);
+    };
     await owned([3, 3, 4]);
 
     const clients = await Promise.all(names.map((name) => connectFleet(reader, { name })));
@@ -107,7 +107,7 @@ describe('processes that host ten fleets in PostgreSQL', needing(missing), () =>
 
   test('say what becomes of them; one whose handlers do not load fails alone, and runs when they are mended', async () => {
     const folder = new Folder();
-    const store = `${server!.url}`;
+    const store = server!.url;
     folder.write('good.mjs', 'export const work = () => 1;\n');
     folder.write('bad.mjs', "throw new Error('no key for the service');\n");
     folder.write(
