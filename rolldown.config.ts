@@ -31,6 +31,7 @@ const library = {
     index: 'src/index.ts',
     bullmq: 'src/executors/bullmq.ts',
     cli: 'src/cli.ts',
+    host: 'src/host.ts',
     isolatedMain: 'src/executors/isolatedMain.ts',
     machines: 'machines/index.ts',
     postgres: 'src/stores/postgres.ts',

@@ -10,6 +10,7 @@ const resolve = {
   alias: [
     { find: /^xstate-fleet$/, replacement: source('./src/index.ts') },
     { find: /^xstate-fleet\/bullmq$/, replacement: source('./src/executors/bullmq.ts') },
+    { find: /^xstate-fleet\/host$/, replacement: source('./src/host.ts') },
     { find: /^xstate-fleet\/machines$/, replacement: source('./machines/index.ts') },
     { find: /^xstate-fleet\/sqlite$/, replacement: source('./src/stores/sqlite.ts') },
     { find: /^xstate-fleet\/telemetry$/, replacement: source('./src/telemetry.ts') },
@@ -22,7 +23,7 @@ const all = ['test/**/*.test.ts', 'examples/**/*.test.ts'];
 
 /** They start threads and processes, count what a process has left, or take its output and its listeners. */
 const alone = [
-  'test/{cli,client,dashboard,executors,package,page,recording,reliability,stores,telemetry,testing}/**/*.test.ts',
+  'test/{cli,client,dashboard,executors,host,package,page,recording,reliability,stores,telemetry,testing}/**/*.test.ts',
   'test/{docs,notRun}.test.ts',
   'test/fleetManager/{handlers,stopping}.test.ts',
   'test/workers/workerAgent.test.ts',

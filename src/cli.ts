@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { WorkerGroup } from '../machines/fleetConfig.ts';
 import type { DoctorOptions } from './cli/doctor.ts';
 import type { MetricsAddress } from './cli/openMetrics.ts';
+import type { HostCommandOptions, HostStatusOptions } from './cli/host.ts';
 import type { ReplayOptions } from './cli/replay.ts';
 import type { ResultsOptions } from './cli/results.ts';
 import type { StatusOptions } from './cli/status.ts';
@@ -137,6 +138,41 @@ program
     '\nExit codes: 0 drained, 2 wrong usage or no Redis, 130 ended before it was drained.'
   )
   .action(async (options: WorkerOptions) => exit(await (await import('./cli/worker.ts')).worker(options)));
+
+program
+  .command('host')
+  .summary('run a share of many fleets, beside other hosts with the same config')
+  .description(
+    'Run a share of the fleets of a config, beside the same command on other machines: each fleet on one of them, each ' +
+      'of them as many. What one leaves that dies is taken over. Interrupted, it hands over what it runs; interrupted ' +
+      'again, it aborts that.'
+  )
+  .argument('<config>', 'module whose default export is { store, fleets }, or a JSON file: see docs/host.md')
+  .option(
+    '--drain <ms>',
+    'how long running tasks may take when a fleet is handed over (default: 30000)',
+    integer(0, Number.MAX_SAFE_INTEGER)
+  )
+  .option(
+    '--metrics [[host:]port]',
+    'serve /metrics, /healthz and /readyz (default: port 9464 of this machine alone); needs the package prom-client',
+    metricsAddress
+  )
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all was handed over, 2 wrong usage or no store, 130 ended before that.'
+  )
+  .action(async (config: string, options: HostCommandOptions) =>
+    exit(await (await import('./cli/host.ts')).host(config, options))
+  )
+  .command('status')
+  .summary('show which process owns which fleet of a store')
+  .description('Show which process owns which fleet of a store, and which hosts live.')
+  .requiredOption('--store <file|url>', 'the store')
+  .option('--json', 'one JSON object a line instead of tables')
+  .action(async (options: HostStatusOptions) =>
+    exit(await (await import('./cli/host.ts')).hostStatus(options))
+  );
 
 program
   .command('status')

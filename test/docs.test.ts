@@ -8,6 +8,7 @@ import type { AnyStateMachine } from 'xstate';
 import { compiledFolder } from '../reliability/compiled.ts';
 import * as machines from '../machines/index.ts';
 import type * as remote from '../src/executors/bullmq.ts';
+import type { HostConfig, HostOptions } from '../src/host.ts';
 import * as library from '../src/index.ts';
 import * as testing from '../src/testing.ts';
 import * as visualize from '../src/visualize.ts';
@@ -32,6 +33,7 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/cluster-parts.md': {
     resize: 'declare function resize(data: unknown, signal: AbortSignal): Promise<number>;'
   },
+  'docs/host.md': { config: "declare const config: import('xstate-fleet/host').HostConfig;" },
   'docs/routing.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/running.md': {
     fleet: "declare const fleet: import('xstate-fleet').FleetManager;",
@@ -84,6 +86,18 @@ const optionsOfPages: Readonly<Record<string, Readonly<Record<string, true>>>> =
     random: true,
     newId: true
   } satisfies Names<library.FleetManagerOptions>,
+  'docs/host.md': {
+    lookMs: true,
+    drainMs: true,
+    base: true,
+    telemetry: true,
+    onFact: true,
+    clock: true,
+    random: true,
+    store: true,
+    group: true,
+    fleets: true
+  } satisfies Names<HostOptions & HostConfig>,
   'docs/postgres.md': {
     schema: true,
     leaseMs: true,
@@ -297,7 +311,9 @@ describe('the documentation names', () => {
     machines.fleetMachine,
     machines.workerMachine,
     machines.coordinatorMachine,
-    machines.autoscalerMachine
+    machines.autoscalerMachine,
+    machines.hostedFleetMachine,
+    machines.hostMachine
   ])('every event of $id, in the table of the machines', ({ events }) => {
     const { text } = page('machines/README.md');
     const section = text.slice(text.indexOf('## Who sends what'), text.indexOf('## The ports'));

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Refusal } from '../dashboard/refusal.ts';
 import { checkRequest } from '../dashboard/requestRules.ts';
+import { MissingPeerError } from '../errors.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { UsageError } from './failure.ts';
 
@@ -55,4 +56,15 @@ export async function openMetrics(
       server.closeAllConnections();
     }
   };
+}
+
+/** Telemetry with a page for Prometheus. @throws {UsageError} when its library is not installed. */
+export async function telemetryForMetrics(): Promise<Telemetry> {
+  const { createTelemetry } = await import('../telemetry/createTelemetry.ts');
+  try {
+    return createTelemetry({ prometheus: true });
+  } catch (error) {
+    if (error instanceof MissingPeerError) throw new UsageError(error.message);
+    throw error;
+  }
 }

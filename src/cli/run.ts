@@ -1,9 +1,7 @@
 import type { WorkerGroup } from '../../machines/fleetConfig.ts';
-import { MissingPeerError } from '../errors.ts';
 import type { SqliteOptions } from '../stores/sqlite.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { assertId, assertIdWithoutSlash } from '../validation/validation.ts';
-import { UsageError } from './failure.ts';
 import { FleetRun } from './fleetRun.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
 import type { MetricsAddress } from './openMetrics.ts';
@@ -92,11 +90,6 @@ export async function run(input: string, options: RunOptions): Promise<number> {
 
 /** Its libraries are loaded when they are needed. */
 async function telemetryOf(): Promise<Telemetry> {
-  const { createTelemetry } = await import('../telemetry/createTelemetry.ts');
-  try {
-    return createTelemetry({ prometheus: true });
-  } catch (error) {
-    if (error instanceof MissingPeerError) throw new UsageError(error.message);
-    throw error;
-  }
+  const { telemetryForMetrics } = await import('./openMetrics.ts');
+  return telemetryForMetrics();
 }

@@ -2,6 +2,8 @@ import { autoscalerModel } from './autoscalerModel.ts';
 import { batchModel } from './batchModel.ts';
 import { coordinatorModel } from './coordinatorModel.ts';
 import { fleetModel } from './fleetModel.ts';
+import { hostedFleetModel } from './hostedFleetModel.ts';
+import { hostModel } from './hostModel.ts';
 import type { Model } from './model.ts';
 import { scheduleModel } from './scheduleModel.ts';
 import { taskModel } from './taskModel.ts';
@@ -16,5 +18,7 @@ export const models: readonly Model[] = [
   workerModel,
   coordinatorModel,
   autoscalerModel,
-  fleetModel
+  fleetModel,
+  hostedFleetModel,
+  hostModel
 ];
