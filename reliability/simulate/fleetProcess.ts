@@ -64,6 +64,7 @@ export class FleetProcess {
     let ids = 0;
     this.fleet = new FleetManager<Record<TaskType, Handler>>({
       name: 'simulated',
+      standby: true,
       store,
       executor: plants.executor?.(executor) ?? executor,
       clock: plants.clock?.(this.clock) ?? this.clock,
