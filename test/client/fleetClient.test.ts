@@ -57,6 +57,9 @@ const places: Readonly<Record<string, () => Place>> = {
   }
 };
 
+/** For what another thread does: as long as it may take on a machine that has much to do. */
+const patiently = { timeout: 30_000 };
+
 const echoing = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => ({ id: `t${n}`, type: 'echo', data: n }));
 
@@ -191,11 +194,18 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     expect(await client.waitForBatch('c2')).toMatchObject({ failedTasks: 1 });
     await client.pause();
     expect(fleet.state).toBe('paused');
+    await client.submitBatch([{ id: 'a', type: 'echo', data: 1 }], { batchId: 'd' });
+    await client.pauseBatch('d');
     await client.resume();
     expect(fleet.state).toBe('running');
+    expect(await client.getBatchStatus('d')).toMatchObject({ status: 'paused', completedTasks: 0 });
+    await client.resumeBatch('d');
+    expect(await client.waitForBatch('d')).toMatchObject({ status: 'completed' });
+    await expect(client.pauseBatch('d')).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+    await expect(client.resumeBatch('nope')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', id: 'nope' });
     await client.scaleWorkers(3);
     expect(fleet.config.maxConcurrentWorkers).toBe(3);
-    expect(await client.listBatches()).toHaveLength(3);
+    expect(await client.listBatches()).toHaveLength(4);
     expect(await client.listTasks({ batchId: 'c' })).toMatchObject([{ status: 'failed' }]);
   });
 
@@ -204,7 +214,7 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     const hanging = Array.from({ length: 5 }, (_, n) => ({ id: `h${n}`, type: 'hang', data: n }));
     const submitted = client.submitBatch(hanging, { batchId: 'b' });
     const ended = submitted.catch((error: unknown) => error);
-    await expect.poll(async () => (await client.listBatches()).length).toBe(1);
+    await expect.poll(async () => (await client.listBatches()).length, patiently).toBe(1);
     expect(await client.cancelBatch('b')).toBe(true);
     expect(await ended).toMatchObject({ code: 'ERR_CONFLICT', id: 'b' });
   });
@@ -240,7 +250,8 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     await next.start();
     expect(await submitted).toBe('b');
     expect(await client.waitForBatch('b')).toMatchObject({ status: 'completed', totalTasks: 3 });
-    await expect.poll(() => client.getTask('late').catch(() => null)).toMatchObject({ status: 'completed' });
+    const late = () => client.getTask('late').catch(() => null);
+    await expect.poll(late, patiently).toMatchObject({ status: 'completed' });
     expect((await client.getStatus()).owner).toContain('"f"');
   });
 
