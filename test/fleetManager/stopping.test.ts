@@ -39,15 +39,15 @@ describe('stop', () => {
       }
     };
     const fleet = new FleetManager({ name: 'test', store: slow, handlers: { work: (n: number) => n } });
-    const started = fleet.start();
-    const refused = expect(started).rejects.toThrow(NotRunningError);
+    const ended = fleet.start().catch((error: unknown) => error);
     await settled();
     expect(fleet.state).toBe('recovering');
     const stopped = fleet.stop({ graceful: false });
     const again = fleet.start();
     await settled();
     reading.open();
-    await Promise.all([refused, stopped, again]);
+    expect(await ended).toBeInstanceOf(NotRunningError);
+    await Promise.all([stopped, again]);
 
     expect(fleet.state).toBe('paused');
     expect(await fleet.coordinator.getMetadata()).toEqual({ team: 'red' });

@@ -40,7 +40,7 @@ describe('a simulated life', () => {
 
   it('ends tasks in all ways, so that keeping the promises means something', async () => {
     const ended = new Set<string>();
-    for (const seed of [1, 2, 3, 4]) {
+    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
       const { byStatus } = await lifeOf(seed);
       for (const [status, count] of Object.entries(byStatus)) if (count > 0) ended.add(status);
     }
