@@ -227,6 +227,8 @@ export type RemoteCommand =
   /** A single task, with its id. Answered with its key. */
   | { readonly type: 'task.submit'; readonly task: Json; readonly traceparent?: string }
   | { readonly type: 'batch.cancel'; readonly batchId: string }
+  | { readonly type: 'batch.pause'; readonly batchId: string }
+  | { readonly type: 'batch.resume'; readonly batchId: string }
   | { readonly type: 'batch.retry'; readonly batchId: string; readonly newBatchId: string }
   | { readonly type: 'task.cancel'; readonly key: string }
   | { readonly type: 'task.retry'; readonly key: string; readonly newKey: string }

@@ -2,6 +2,7 @@ import type { Operation, OperationOf } from './plan.ts';
 import type { SimulatedTask } from './submissions.ts';
 import type { World } from './world.ts';
 import type { SimulatedFleet } from './fleetProcess.ts';
+import { fenced } from './storeFaults.ts';
 
 /** Carries an operation out. What it asks is answered later; what has become meaningless does nothing. */
 export async function carryOut(world: World, operation: Operation): Promise<void> {
@@ -12,6 +13,8 @@ export async function carryOut(world: World, operation: Operation): Promise<void
       return stop(world, operation);
     case 'failCommits':
       return void world.faults.commits.push(...operation.faults);
+    case 'loseOwnership':
+      return loseOwnership(world, operation);
     case 'failReads':
       return void (world.faults.reads += operation.count);
     case 'jump':
@@ -38,7 +41,7 @@ export function resubmit({ calls, submissions }: World, fleet: SimulatedFleet, b
 
 type Asked = Exclude<
   Operation,
-  OperationOf<'crash'> | OperationOf<'stop'> | OperationOf<'failCommits'> | OperationOf<'failReads'>
+  OperationOf<'crash' | 'stop' | 'failCommits' | 'failReads' | 'loseOwnership'>
 >;
 
 function ask(world: World, fleet: SimulatedFleet, operation: Exclude<Asked, { do: 'jump' | 'block' }>): void {
@@ -144,6 +147,15 @@ function stop(world: World, { graceful, timeoutMs, downMs, again }: OperationOf<
       }, 0);
     }
   );
+}
+
+/** The fleet stands by meanwhile, and takes it back. */
+function loseOwnership({ process, faults, clock }: World, operation: OperationOf<'loseOwnership'>): void {
+  if (process === null || faults.isTakenOver) return;
+  faults.isTakenOver = true;
+  faults.isFenced = true;
+  clock.setAlarm(() => (faults.isTakenOver = false), operation.awayMs);
+  if (operation.hears === 'now') faults.tellOfLoss?.(fenced());
 }
 
 function submitBatch(world: World, fleet: SimulatedFleet, operation: OperationOf<'submitBatch'>): void {

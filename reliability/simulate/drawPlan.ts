@@ -114,7 +114,8 @@ class Draft {
       ...(['retryBatch', 'retryTask', 'submitResult', 'pause', 'resume', 'resume'] as const),
       ...(['submitOnce', 'submitOnce', 'schedule', 'schedule'] as const),
       ...(['pauseSchedule', 'resumeSchedule', 'unschedule'] as const),
-      ...(['scale', 'scale', 'configure', 'failReads', 'crash', 'crash', 'stop', 'jump', 'block'] as const)
+      ...(['scale', 'scale', 'configure', 'failReads', 'crash', 'crash', 'stop', 'jump', 'block'] as const),
+      ...(['loseOwnership', 'loseOwnership'] as const)
     ]);
     switch (name) {
       case 'submitBatch': {
@@ -192,6 +193,8 @@ class Draft {
           downMs: this.#drawDown(),
           again: random.pick(['same', 'other'] as const)
         };
+      case 'loseOwnership':
+        return { do: name, hears: random.pick(['now', 'atCommit'] as const), awayMs: this.#drawDown() };
       case 'jump':
         return { do: name, ms: random.pick([-2 * hourMs, dayMs, -minuteMs, hourMs]) };
       case 'block':

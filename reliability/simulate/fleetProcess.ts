@@ -64,6 +64,8 @@ export class FleetProcess {
     let ids = 0;
     this.fleet = new FleetManager<Record<TaskType, Handler>>({
       name: 'simulated',
+      // One that stands by takes nothing in the moment of its start, which plans are about that lose nothing.
+      standby: plan.operations.some((operation) => operation.do === 'loseOwnership'),
       store,
       executor: plants.executor?.(executor) ?? executor,
       clock: plants.clock?.(this.clock) ?? this.clock,

@@ -109,6 +109,11 @@ export type Operation = { readonly atMs: number } & (
       /** Whether the same `FleetManager` is started again, or one of another process. */
       readonly again: 'same' | 'other';
     }
+  /**
+   * Another process takes the fleet over, and gives it up after a while. This one is told at once, or hears it from the store
+   * with its next commit.
+   */
+  | { readonly do: 'loseOwnership'; readonly hears: 'now' | 'atCommit'; readonly awayMs: number }
   /** Sets the wall clock. */
   | { readonly do: 'jump'; readonly ms: number }
   /** Blocks the event loop. */

@@ -90,6 +90,7 @@ async function drain(world: World, drainMs: number): Promise<void> {
   faults.commits.length = 0;
   faults.reads = 0;
   faults.death = null;
+  faults.isTakenOver = false;
   attempts.letGo();
   const dueAt = Math.max(0, ...[...witness.live.values()].map(({ context }) => context.dueAt ?? 0));
   const end = clock.monotonic() + Math.max(0, dueAt - clock.now()) + drainMs;

@@ -26,7 +26,14 @@ export class World {
   readonly attempts: Attempts;
   readonly calls: Calls;
   readonly submissions: Submissions;
-  readonly faults: StoreFaults = { commits: [], reads: 0, death: null };
+  readonly faults: StoreFaults = {
+    commits: [],
+    reads: 0,
+    death: null,
+    isTakenOver: false,
+    isFenced: false,
+    tellOfLoss: null
+  };
   /** The real one, as it would be read by another process. */
   readonly store: Store = memoryStore();
   /** When the wall clock was set last, monotonic ms. */
@@ -73,7 +80,8 @@ export class World {
 
   /** Whether the fleet takes commands. */
   get isUp(): boolean {
-    return this.fleet !== null && this.#isStarted && this.fleet.state !== 'failed';
+    const { fleet } = this;
+    return fleet !== null && this.#isStarted && (fleet.state === 'running' || fleet.state === 'paused');
   }
 
   /** Starts a process. */
@@ -94,6 +102,8 @@ export class World {
     process.fleet.on('*', (fact) => {
       if (!process.isAlive) return;
       this.trace.add(JSON.stringify(fact, withoutStacks));
+      // What it runs is aborted, and no part of the fleet any more.
+      if (fact.type === 'ownership.lost') this.attempts.abandon();
       if (fact.type === 'workers.scaled') this.#checkScaling(fact);
     });
     this.start(process);

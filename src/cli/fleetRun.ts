@@ -291,6 +291,10 @@ function answerText(command: RemoteCommand, reply: CommandReply): string | null 
       return reply.value === true
         ? `Cancelled batch ${command.batchId}.`
         : `Batch ${command.batchId} has settled.`;
+    case 'batch.pause':
+      return `Paused batch ${command.batchId}.`;
+    case 'batch.resume':
+      return `Resumed batch ${command.batchId}.`;
     case 'task.cancel':
       return reply.value === true ? `Cancelled task ${command.key}.` : `Task ${command.key} has settled.`;
     case 'batch.retry':

@@ -149,6 +149,18 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return (await this.#send({ type: 'batch.cancel', batchId }, options)) as boolean;
   }
 
+  /** None of the batch's tasks is started until {@link FleetClient.resumeBatch}. @throws {NotFoundError} @throws {ConflictError} */
+  async pauseBatch(batchId: string, options?: WaitOptions): Promise<void> {
+    assertIdWithoutSlash('batchId', batchId);
+    await this.#send({ type: 'batch.pause', batchId }, options);
+  }
+
+  /** @throws {NotFoundError} */
+  async resumeBatch(batchId: string, options?: WaitOptions): Promise<void> {
+    assertIdWithoutSlash('batchId', batchId);
+    await this.#send({ type: 'batch.resume', batchId }, options);
+  }
+
   /** Submits copies of the tasks of a settled batch that did not complete, as a new batch. @returns Its id. */
   async retryBatch(
     batchId: string,

@@ -12,6 +12,8 @@ import { refusalOf } from './commandErrors.ts';
 /** What a command from another process may ask for. */
 export interface Commandable {
   cancelBatch(batchId: string): Promise<boolean>;
+  pauseBatch(batchId: string): Promise<void>;
+  resumeBatch(batchId: string): Promise<void>;
   retryBatch(batchId: string, options: { readonly batchId: string }): Promise<string>;
   cancelTask(key: string): Promise<boolean>;
   retryTask(key: string, options: { readonly id: string }): Promise<string>;
@@ -113,6 +115,10 @@ function carryOut({ fleet, submissions }: OpenInbox, received: RemoteCommand): P
       return submissions.submitRemoteTask(command);
     case 'batch.cancel':
       return fleet.cancelBatch(command.batchId);
+    case 'batch.pause':
+      return fleet.pauseBatch(command.batchId);
+    case 'batch.resume':
+      return fleet.resumeBatch(command.batchId);
     case 'batch.retry':
       return fleet.retryBatch(command.batchId, { batchId: command.newBatchId });
     case 'task.cancel':

@@ -167,7 +167,10 @@ export class FleetActor {
     await ending;
     // Unless somebody has stopped or started it meanwhile.
     if (this.#starting !== null || this.#stopping !== ending || !this.#standsByAfter(fenced)) return;
-    this.start().catch((error: unknown) => this.#options.events.report(error));
+    this.start().catch((error: unknown) => {
+      // That it was stopped meanwhile is no news to whoever did so.
+      if (this.#isWanted) this.#options.events.report(error);
+    });
   }
 
   #standsByAfter(error: unknown): boolean {
@@ -196,8 +199,11 @@ export class FleetActor {
     const { options, create, events, actorOptions, onStarting } = this.#options;
     await onStarting?.();
     const { inspect, ...others } = actorOptions;
-    // A fleet that has run is spent: the next one takes up from the store.
-    if (this.#actor !== null) this.#fleet = create();
+    // A fleet that has run is spent: the next one takes up from the store, and has the executor for itself.
+    if (this.#actor !== null) {
+      await this.journal.ended();
+      this.#fleet = create();
+    }
     const logic = fleetLogic(options, () => this.#fleet);
     const actor = createActor(logic, { ...others, ...(inspect && { inspect: events.guarded(inspect) }) });
     this.#actor = actor;

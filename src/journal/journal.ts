@@ -119,6 +119,10 @@ export class Journal {
   #failures = 0;
   /** The actor has ended: nothing leaves any more. */
   #isHalted = false;
+  /** Until what an earlier process left is loaded, or is not to be any more; never rejects. */
+  #recovering: Promise<unknown> = Promise.resolve();
+  /** Until nothing is left of it; never rejects. */
+  #halting: Promise<unknown> = Promise.resolve();
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -250,7 +254,13 @@ export class Journal {
   }
 
   /** Opens the store and loads what an earlier process left. */
-  async recover(): Promise<Recovered> {
+  recover(): Promise<Recovered> {
+    const recovering = this.#recover();
+    this.#recovering = recovering.catch(() => {});
+    return recovering;
+  }
+
+  async #recover(): Promise<Recovered> {
     const { executor } = this.#options;
     try {
       await executor.start(
@@ -266,14 +276,14 @@ export class Journal {
           tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
         })
       );
-      const { scope } = this.#options;
+      this.#assertWanted();
       const stored = await this.#ownership.take();
       this.ledger.schedules.openedAt = this.#options.clock.now();
-      if (this.#isHalted) throw new NotRunningError(scope, 'start', 'stopped');
-      const limits = this.#limits();
-      const restored = await recover(stored, this.#options, this.ledger, limits, (input) =>
+      const options = { ...this.#options, assertWanted: () => this.#assertWanted() };
+      const restored = await recover(stored, options, this.ledger, this.#limits(), (input) =>
         this.collect(input)
       );
+      this.#assertWanted();
       if (this.#isRemote) this.#health.watchAll();
       const { recovered } = restored;
       this.statistics = restored.statistics;
@@ -309,12 +319,17 @@ export class Journal {
     const { executor, store, scope } = this.#options;
     this.#isHalted = true;
     await Promise.all([executor.stop(), this.#removals.stop()]);
+    // It gives up what it has taken, and is not to disturb whoever takes it next.
+    await this.#recovering;
     try {
       const fleet = this.#snapshot();
       this.#snapshots.markAllWorkers(fleet);
       const agents = this.#snapshots.changed(fleet, true);
       // Its parent may have stopped the actor meanwhile: then the store is given up already.
-      if (this.#ownership.isHeld && this.#undecided === null && agents.length > 0 && this.#failures === 0) {
+      const isWritable = this.#ownership.isHeld && this.#undecided === null && this.#failures === 0;
+      // Before it was told what it was, the snapshots in the store are the better ones.
+      const hasRecovered = fleet.children.coordinator !== undefined;
+      if (isWritable && hasRecovered && agents.length > 0) {
         await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
       }
     } finally {
@@ -327,12 +342,25 @@ export class Journal {
     this.#isHalted = true;
     this.#active.watch(false);
     this.#removals.halt();
-    void this.#options.executor.stop();
     // It is too late to tell anybody that the store could not be released; its lock ends with the process.
-    this.#ownership.release().catch(() => {});
+    this.#halting = Promise.allSettled([
+      this.#recovering,
+      this.#options.executor.stop(),
+      this.#ownership.release()
+    ]);
     const error = this.fenced ?? new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
     this.replies.rejectAll(error);
     this.waiters.stop(error);
+  }
+
+  /** Resolves when nothing of it is under way any more that may disturb the next one, after it was halted. */
+  async ended(): Promise<void> {
+    await this.#halting;
+  }
+
+  /** @throws {NotRunningError} once the actor has ended, or is about to. */
+  #assertWanted(): void {
+    if (this.#isHalted) throw new NotRunningError(this.#options.scope, 'start', 'stopped');
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
+import { pause } from '../client/pause.ts';
 import type { Clock } from '../clock.ts';
 import { type FencedError, LockedError, NotRunningError, StoreError } from '../errors.ts';
 import type { Store, StoredFleet } from '../store.ts';
@@ -28,6 +29,7 @@ export class Ownership {
   #watch: Disposable | null = null;
   /** Until nobody stands by any more; never rejects. */
   #standingBy: Promise<void> = Promise.resolve();
+  #releasing: Promise<void> = Promise.resolve();
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
@@ -60,11 +62,13 @@ export class Ownership {
   /** Gives it up. Idempotent. */
   async release(): Promise<void> {
     await this.#standingBy;
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    this.#watch?.[Symbol.dispose]();
-    this.#watch = null;
-    await this.#options.store.release(this.#options.scope);
+    if (this.#isHeld) {
+      this.#isHeld = false;
+      this.#watch?.[Symbol.dispose]();
+      this.#watch = null;
+      this.#releasing = this.#options.store.release(this.#options.scope);
+    }
+    await this.#releasing;
   }
 
   async #open(): Promise<StoredFleet> {
@@ -76,6 +80,7 @@ export class Ownership {
   }
 
   async #waitFor(signal: AbortSignal): Promise<void> {
+    const { clock, random, scope, tell } = this.#options;
     let owner: string | null = null;
     let retryAfterMs = 0;
     for (;;) {
@@ -84,28 +89,17 @@ export class Ownership {
       } catch (error) {
         if (error instanceof LockedError) {
           ({ retryAfterMs } = error);
-          if (error.owner !== owner) this.#options.tell({ type: 'standby.began', owner: error.owner });
+          if (error.owner !== owner) tell({ type: 'standby.began', owner: error.owner });
           ({ owner } = error);
         } else if (owner === null || !(error instanceof StoreError)) throw error;
       }
       // Who stopped meanwhile waits for this before it gives up what was taken.
-      if (signal.aborted) throw new NotRunningError(this.#options.scope, 'start', 'stopped');
+      if (signal.aborted) throw new NotRunningError(scope, 'start', 'stopped');
       if (this.#isHeld) break;
-      await this.#pause(retryAfterMs, signal);
+      await pause(clock, retryAfterMs * (1 + spread * random()), signal).catch(() => {
+        throw new NotRunningError(scope, 'start', 'stopped');
+      });
     }
-    if (owner !== null) this.#options.tell({ type: 'standby.ended' });
-  }
-
-  /** Ends at once when nobody waits any more. */
-  #pause(retryAfterMs: number, signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
-    return new Promise((resolve) => {
-      const alarm = clock.setAlarm(resolve, retryAfterMs * (1 + spread * random()));
-      const end = (): void => {
-        alarm[Symbol.dispose]();
-        resolve();
-      };
-      signal.addEventListener('abort', end, { once: true });
-    });
+    if (owner !== null) tell({ type: 'standby.ended' });
   }
 }

@@ -22,6 +22,8 @@ interface RecoveryOptions {
   readonly clock: Clock;
   readonly store: Store;
   readonly executor: Executor;
+  /** Throws when nobody waits for it any more. */
+  readonly assertWanted: () => void;
 }
 
 /**
@@ -33,11 +35,12 @@ interface RecoveryOptions {
  */
 export async function recover(
   stored: StoredFleet,
-  { store, scope, executor, clock }: RecoveryOptions,
+  options: RecoveryOptions,
   ledger: Ledger,
   limits: AttemptLimits,
   collect: (input: TurnInput) => void
 ): Promise<RestoredAgents> {
+  const { store, scope, clock } = options;
   const { recovered, statistics } = restoreAgents(store.location, stored.agents);
   if (stored.head) {
     // The first turn of a fleet commits its snapshot. Without it, a paused fleet would run.
@@ -49,7 +52,7 @@ export async function recover(
   for (const row of stored.schedules) ledger.schedules.set(row);
   // The store looks for results while the rows that it has found are taken in.
   const [lastStartedBy, coordinator] = await allOf(
-    loadTasks(stored, { store, scope, executor, clock }, ledger, limits, collect),
+    loadTasks(stored, options, ledger, limits, collect),
     catchUp(store, scope, ledger, recovered.coordinator),
     countMissed(store, scope, ledger, statistics)
   );
@@ -71,7 +74,7 @@ async function allOf<T extends readonly Promise<unknown>[]>(
 /** @returns Up to when the last attempt may have been started, epoch ms; -Infinity: there was none. */
 async function loadTasks(
   { head, batches, tasks }: StoredFleet,
-  { store, executor, clock }: RecoveryOptions,
+  { store, executor, clock, assertWanted }: RecoveryOptions,
   ledger: Ledger,
   limits: AttemptLimits,
   collect: (input: TurnInput) => void
@@ -79,6 +82,7 @@ async function loadTasks(
   const counts = new LiveCounts();
   let startedBy = -Infinity;
   for await (const rows of tasks) {
+    assertWanted();
     for (const row of rows) {
       counts.add(row);
       ledger.load(row, limits);

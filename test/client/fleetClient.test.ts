@@ -60,6 +60,8 @@ const places: Readonly<Record<string, () => Place>> = {
   }
 };
 
+/** For what another thread does: as long as it may take on a machine that has much to do. */
+
 const echoing = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => ({ id: `t${n}`, type: 'echo', data: n }));
 
@@ -194,11 +196,18 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     expect(await client.waitForBatch('c2')).toMatchObject({ failedTasks: 1 });
     await client.pause();
     expect(fleet.state).toBe('paused');
+    await client.submitBatch([{ id: 'a', type: 'echo', data: 1 }], { batchId: 'd' });
+    await client.pauseBatch('d');
     await client.resume();
     expect(fleet.state).toBe('running');
+    expect(await client.getBatchStatus('d')).toMatchObject({ status: 'paused', completedTasks: 0 });
+    await client.resumeBatch('d');
+    expect(await client.waitForBatch('d')).toMatchObject({ status: 'completed' });
+    await expect(client.pauseBatch('d')).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+    await expect(client.resumeBatch('nope')).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', id: 'nope' });
     await client.scaleWorkers(3);
     expect(fleet.config.maxConcurrentWorkers).toBe(3);
-    expect(await client.listBatches()).toHaveLength(3);
+    expect(await client.listBatches()).toHaveLength(4);
     expect(await client.listTasks({ batchId: 'c' })).toMatchObject([{ status: 'failed' }]);
   });
 

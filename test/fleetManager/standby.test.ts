@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   FencedError,
   FleetManager,
+  inProcess,
   LockedError,
   memoryStore,
   NotRunningError,
@@ -11,7 +12,7 @@ import {
   type Handlers,
   type Store
 } from '../../src/index.ts';
-import { countingIds, gate, settled, SimulatedClock } from '../harness.ts';
+import { countingIds, faultyStore, gate, settled, SimulatedClock } from '../harness.ts';
 import { leasedPlace, leaseMs } from '../leasedStores.ts';
 
 const work = { work: () => Promise.resolve('done') };
@@ -206,8 +207,13 @@ describe('a fleet that stands by', () => {
   });
 });
 
+interface TakenOver extends Pick<FleetManagerOptions, 'standby' | 'onListenerError'> {
+  /** Opened with what the handler of the new owner gives. */
+  readonly recovered?: ReturnType<typeof gate<string>>;
+}
+
 /** An owner that is paused while a handler runs, and a fleet that stood by and has taken over. */
-async function takenOver({ standby = false, recovered = gate<string>() } = {}) {
+async function takenOver({ standby = false, recovered = gate<string>(), ...options }: TakenOver = {}) {
   const time = new SimulatedClock();
   const place = leasedPlace(time);
   const clocks = { old: new SimulatedClock(), next: new SimulatedClock() };
@@ -223,7 +229,8 @@ async function takenOver({ standby = false, recovered = gate<string>() } = {}) {
       }
     },
     clock: clocks.old,
-    standby
+    standby,
+    ...options
   });
   const next = fleetOn(place.storeOf(clocks.next), {
     handlers: { work: () => results.next.promise },
@@ -304,6 +311,46 @@ describe('an owner that was paused while another one took over', () => {
     results.old.open('mine again');
     expect(await old.fleet.waitForBatch('b')).toMatchObject({ status: 'completed' });
     await old.fleet.stop();
+  });
+
+  it('tells nobody of an error when it is stopped while it stands by again', async () => {
+    const errors: unknown[] = [];
+    const onListenerError = (error: unknown) => void errors.push(error);
+    const { old, next, clocks, results } = await takenOver({ standby: true, onListenerError });
+    await clocks.old.advance(leaseMs);
+    await settled();
+    expect(old.fleet.state).toBe('standby');
+    await old.fleet.stop();
+    await settled();
+    expect(errors).toEqual([]);
+    results.next.open('right');
+    await next.fleet.stop();
+  });
+
+  it('starts its executor again when that has stopped', async () => {
+    const calls: string[] = [];
+    const stopping = gate();
+    const executor = inProcess(work);
+    const start = executor.start.bind(executor);
+    const stop = executor.stop.bind(executor);
+    executor.start = (reports) => (calls.push('start'), start(reports));
+    executor.stop = async () => {
+      calls.push('stop');
+      await stopping.promise;
+      await stop();
+      calls.push('stopped');
+    };
+    const faulty = faultyStore();
+    const { fleet } = fleetOn<typeof work>(faulty.store, { executor, standby: true });
+    await fleet.start();
+    faulty.next(() => Promise.reject(FencedError.ofFleet('test', 'another owner has it')));
+    await expect(fleet.submit('work', null)).rejects.toThrow(FencedError);
+    await settled();
+    stopping.open();
+    await settled();
+    expect(calls).toEqual(['start', 'stop', 'stopped', 'start']);
+    expect(await fleet.submit('work', null)).toBe('done');
+    await fleet.stop();
   });
 
   it('does not stand by again once it was stopped', async () => {

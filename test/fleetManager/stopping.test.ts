@@ -1,10 +1,16 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { InspectionEvent } from 'xstate';
-import { FleetManager, memoryStore, NotRunningError, StoreError } from '../../src/index.ts';
+import { FleetManager, memoryStore, NotRunningError, StoreError, type Store } from '../../src/index.ts';
 import { faultyStore, gate, settled, startFleet } from '../harness.ts';
 
 const tasks = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), type: 'work' as const, data: index }));
+
+/** The same, from when `until` has resolved. */
+async function* after<T>(until: Promise<void>, items: AsyncIterable<T>): AsyncGenerator<T> {
+  await until;
+  yield* items;
+}
 
 describe('stop', () => {
   it('of a fleet that could not be started says nothing', async () => {
@@ -16,6 +22,38 @@ describe('stop', () => {
 
     await fleet.stop();
     expect(warn).not.toHaveBeenCalled();
+  });
+
+  it('of a fleet that has not read all of its store yet leaves that as it is, and to whoever starts next', async () => {
+    const first = await startFleet({ handlers: { work: (n: number) => n } });
+    await first.fleet.pause();
+    await first.fleet.coordinator.updateMetadata({ team: 'red' });
+    const batchId = await first.fleet.submitBatch(tasks(1));
+    await first.fleet.stop();
+    const reading = gate();
+    const slow: Store = {
+      ...first.store,
+      async open(scope, owner) {
+        const found = await first.store.open(scope, owner);
+        return { ...found, tasks: after(reading.promise, found.tasks) };
+      }
+    };
+    const fleet = new FleetManager({ name: 'test', store: slow, handlers: { work: (n: number) => n } });
+    const ended = fleet.start().catch((error: unknown) => error);
+    await settled();
+    expect(fleet.state).toBe('recovering');
+    const stopped = fleet.stop({ graceful: false });
+    const again = fleet.start();
+    await settled();
+    reading.open();
+    expect(await ended).toBeInstanceOf(NotRunningError);
+    await Promise.all([stopped, again]);
+
+    expect(fleet.state).toBe('paused');
+    expect(await fleet.coordinator.getMetadata()).toEqual({ team: 'red' });
+    await fleet.resume();
+    expect(await fleet.waitForBatch(batchId)).toMatchObject({ status: 'completed' });
+    await fleet.stop();
   });
 
   it('ends the actor of each worker, and of all else that the fleet has', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { WorkerReport } from '../../machines/workerMachine.ts';
 import { Roster } from '../../src/ledger/roster.ts';
 import { rowOf, taskOf } from '../stores/rows.ts';
 
@@ -22,3 +23,31 @@ describe('a worker that an earlier process had', () => {
     expect(roster).toMatchObject({ busy: 0, size: 0 });
   });
 });
+
+describe('a worker that came back in another place', () => {
+  it('stays when the place that it had before empties', () => {
+    const roster = new Roster();
+    roster.record(reportOf('worker.ready', 'worker-1'));
+    roster.record(reportOf('worker.lost', 'worker-1'));
+    roster.record(reportOf('worker.ready', 'worker-2'));
+    roster.record(reportOf('worker.stopped', 'worker-1'));
+    expect(roster.get('a')).toMatchObject({ slot: 'worker-2', accepting: true });
+    roster.record(reportOf('worker.stopped', 'worker-2'));
+    expect(roster.size).toBe(0);
+    expect(roster.offers).toEqual([]);
+  });
+});
+
+function reportOf(type: WorkerReport['type'], slot: string): WorkerReport {
+  return {
+    type,
+    slot,
+    workerId: 'a',
+    concurrency: 1,
+    tasksPerWorker: null,
+    tags: [],
+    types: ['work'],
+    spawnedAt: null,
+    problem: null
+  };
+}

@@ -19,6 +19,7 @@ const run = promisify(execFile);
 /** A short life: one burst of a day. */
 const shortPlan = (seed: number): Plan => drawPlan(seed, 1, 1);
 
+const seeds = Array.from({ length: 24 }, (_, index) => index + 1);
 const lives = new Map<number, Promise<Report>>();
 /** The short life of a seed, lived once for all tests that look at it. */
 const lifeOf = (seed: number): Promise<Report> => {
@@ -28,19 +29,16 @@ const lifeOf = (seed: number): Promise<Report> => {
 };
 
 describe('a simulated life', () => {
-  it.each(Array.from({ length: 24 }, (_, index) => index + 1))(
-    'of seed %i keeps every promise',
-    async (seed) => {
-      const report = await lifeOf(seed);
+  it.each(seeds)('of seed %i keeps every promise', async (seed) => {
+    const report = await lifeOf(seed);
 
-      expect(report.findings).toEqual([]);
-      expect(isClean(report.counts)).toBe(true);
-    }
-  );
+    expect(report.findings).toEqual([]);
+    expect(isClean(report.counts)).toBe(true);
+  });
 
   it('ends tasks in all ways, so that keeping the promises means something', async () => {
     const ended = new Set<string>();
-    for (const seed of [1, 2, 3, 4]) {
+    for (const seed of seeds) {
       const { byStatus } = await lifeOf(seed);
       for (const [status, count] of Object.entries(byStatus)) if (count > 0) ended.add(status);
     }
