@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runCampaign } from '../../reliability/distributed/campaign.ts';
 import { runCycle } from '../../reliability/distributed/cycle.ts';
 import { faults, faultsFor } from '../../reliability/distributed/faults.ts';
-import { localTopology } from '../../reliability/distributed/localWorld.ts';
+import { oneMachine } from '../../reliability/distributed/topologies.ts';
 import type { PlantedBug } from '../../reliability/distributed/plans.ts';
 import type { Problem } from '../../reliability/distributed/verdict.ts';
 import { noFakeTime } from '../servers/fakeTime.ts';
@@ -46,7 +46,8 @@ test.concurrent.each(Object.keys(signs) as PlantedBug[])(
   async (planted) => {
     const fault = { row: '', name: 'nothing', needs: [], strike: async () => {} };
     const { problems } = await runCycle({
-      topology: localTopology,
+      topology: oneMachine,
+      servers: new Map(),
       fault,
       seed: 1,
       tasks: 10,
@@ -61,8 +62,8 @@ test.concurrent.each(Object.keys(signs) as PlantedBug[])(
 test('a fault is tried only where there is what it strikes, and can be asked for by its row or its name', () => {
   const names = (offers: Parameters<typeof faultsFor>[0], only: string | null): readonly string[] =>
     faultsFor(offers, only).map(({ name }) => name);
-  expect(names(localTopology.offers, 'G8')).toEqual([]);
+  expect(names(oneMachine.offers, 'G8')).toEqual([]);
   expect(names(new Set(['remote workers']), 'G8')).toEqual(['all workers connect again at once']);
   expect(names(new Set(), 'worker is killed')).toEqual(['a worker is killed']);
-  expect(new Set(names(localTopology.offers, null)).size).toBeLessThan(faults.length);
+  expect(new Set(names(oneMachine.offers, null)).size).toBeLessThan(faults.length);
 });

@@ -2,51 +2,44 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FleetError, LockedError } from '../../../src/errors.ts';
+import { FleetError } from '../../../src/errors.ts';
+import type { Executor } from '../../../src/executor.ts';
+import { bullmqExecutor } from '../../../src/executors/bullmq.ts';
+import { inProcess } from '../../../src/executors/inProcess.ts';
 import { processes } from '../../../src/executors/processes.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
-import type { Store } from '../../../src/store.ts';
-import { sqliteStore } from '../../../src/stores/sqlite.ts';
-import { fleetName, type ManagerPlan, type PlantedBug } from '../plans.ts';
-import type { Kind } from '../workload.ts';
+import { managerSlots, fleetName, type ManagerPlan, type FromProcess, type PlantedBug } from '../plans.ts';
+import { tasksOf, type Kind } from '../workload.ts';
 import type { Witness } from '../witness.ts';
+import { storeOf } from './ledger.ts';
 import { plantedExecutor } from './plantedBugs.ts';
 
-/** As it is compiled: processes of the harness never run from the sources. */
-const handlers = new URL('handlers.js', import.meta.url);
+/** How often one that waits for a port tries again, ms. */
+const portMs = 50;
 
-/** How often one that stands by looks whether the fleet is free, ms. */
-const standbyMs = 50;
-
-/** Owns the fleet as soon as it is free, and takes what clients submit. */
-export async function runManager(plan: ManagerPlan, witness: Witness, onStarted: () => void): Promise<void> {
-  process.env['WITNESS_FOLDER'] = plan.witnessFolder;
-  const store = sqliteStore(plan.storePath, { durability: 'process' });
-  const fleet = await owned(plan, store, witness);
-  await listening(front(fleet, plan.planted), plan.frontPort);
-  onStarted();
+/** Owns the fleet as soon as it is free, and takes what clients submit. One that is fenced stands by again. */
+export async function runManager(
+  plan: ManagerPlan,
+  witness: Witness,
+  say: (said: FromProcess) => void
+): Promise<void> {
+  const fleet = await fleetOf(plan, witness);
+  fleet.on('standby.ended', () => say({ type: 'started' }));
+  fleet.on('ownership.lost', () => say({ type: 'fenced' }));
+  await fleet.start();
+  if (plan.frontPort !== null) await listening(front(fleet, plan.planted), plan.frontPort);
+  say({ type: 'started' });
 }
 
-async function owned(plan: ManagerPlan, store: Store, witness: Witness): Promise<FleetManager> {
-  for (;;) {
-    const fleet = fleetOf(plan, store, witness);
-    try {
-      await fleet.start();
-      return fleet;
-    } catch (error) {
-      if (!(error instanceof LockedError)) throw error;
-      await sleep(standbyMs);
-    }
-  }
-}
-
-function fleetOf({ maxRecoveries, planted }: ManagerPlan, store: Store, witness: Witness): FleetManager {
+async function fleetOf(plan: ManagerPlan, witness: Witness): Promise<FleetManager> {
+  const { ledger, engine, maxRecoveries, planted } = plan;
   const fleet = new FleetManager({
     name: fleetName,
-    store,
-    executor: plantedExecutor(processes({ module: handlers }), planted),
+    store: storeOf(ledger),
+    executor: plantedExecutor(await executorOf(plan, witness), planted),
+    standby: true,
     config: {
-      maxConcurrentWorkers: 3,
+      ...(engine.kind !== 'bullmq' && { maxConcurrentWorkers: managerSlots }),
       maxRecoveries,
       heartbeatMs: 150,
       heartbeatTimeoutMs: 600,
@@ -61,13 +54,26 @@ function fleetOf({ maxRecoveries, planted }: ManagerPlan, store: Store, witness:
   return fleet;
 }
 
+async function executorOf({ engine }: ManagerPlan, witness: Witness): Promise<Executor> {
+  switch (engine.kind) {
+    case 'bullmq':
+      return bullmqExecutor({ url: engine.url, fleet: engine.fleet, pollMs: 100, connectTimeoutMs: 60_000 });
+    case 'processes':
+      // As it is compiled: processes of the harness never run from the sources.
+      return processes({ module: new URL('handlers.js', import.meta.url) });
+    case 'in process': {
+      witness.tell({ type: 'offers', slots: managerSlots });
+      return inProcess((await import('./handlers.ts')).handlers);
+    }
+  }
+}
+
 /** What an application has in front of its fleet: it answers when a batch is durable. */
 function front(fleet: FleetManager, planted: PlantedBug | null): Server {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const { id, kinds } = JSON.parse(await text(request)) as { id: string; kinds: readonly Kind[] };
-      const tasks = kinds.map((type, n) => ({ id: String(n + 1), type, data: { n } }));
-      if (planted !== 'dropped batch') await fleet.submitBatch(tasks, { batchId: id });
+      if (planted !== 'dropped batch') await fleet.submitBatch(tasksOf(kinds), { batchId: id });
       response.writeHead(201).end('{}');
     } catch (error) {
       const code = error instanceof FleetError ? error.code : 'ERR_UNKNOWN';
@@ -86,7 +92,7 @@ async function listening(server: Server, port: number): Promise<void> {
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      await sleep(standbyMs);
+      await sleep(portMs);
     }
   }
 }
