@@ -26,12 +26,12 @@ export interface CycleOptions {
   readonly planted?: PlantedBug | null;
   /**
    * How often the event loop of each process may turn while nothing comes of it, before what has not settled is stuck. A
-   * turn is 50 ms of a process that has a processor. Defaults to 160: far more than any backoff, silence or lease lasts.
+   * turn is 50 ms of a process that has a processor. Defaults to 400: far more than any backoff, silence or lease lasts.
    */
   readonly patience?: number;
 }
 
-const defaultPatience = 160;
+const defaultPatience = 400;
 const lookMs = 30;
 
 /**

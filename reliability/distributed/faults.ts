@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../../src/testing/seededRandom.ts';
+import { leaseMs, silenceMs } from './plans.ts';
 import { drawClogging, drawFlapping, play } from './linkSchedule.ts';
 import type { Direction, TcpProxy } from './tcpProxy.ts';
 import type { WorkloadOptions } from './workload.ts';
@@ -21,10 +22,8 @@ export interface Fault {
   readonly force?: WorkerForce;
 }
 
-/** After so much silence a worker is replaced, ms. */
-const silenceMs = 600;
-/** Longer than that, and than a lease, ms. */
-const beyondLeasesMs = 1_300;
+/** Longer than any silence that is allowed, ms. */
+const beyondLeasesMs = leaseMs + 500;
 
 /** All of them; which ones a topology can have, their needs say. */
 export const faults: readonly Fault[] = [
@@ -171,7 +170,7 @@ export const faults: readonly Fault[] = [
         if (random.chance(0.5)) link.hold('toClient');
         if (random.chance(0.5)) link.refuse();
       }
-      await sleep(2 * beyondLeasesMs);
+      await sleep(beyondLeasesMs + 500);
     }
   },
   {
@@ -284,7 +283,7 @@ export const faults: readonly Fault[] = [
       needs: [name],
       async strike(world, random) {
         world.server(name).freeze();
-        await sleep(random.integer(100, 2 * beyondLeasesMs));
+        await sleep(random.integer(100, beyondLeasesMs + 500));
         world.server(name).thaw();
       }
     }
@@ -304,7 +303,7 @@ export const faults: readonly Fault[] = [
     async strike(world, random) {
       await world.server('Redis').kill();
       await world.managers()[0]?.kill();
-      await sleep(random.integer(0, 2 * beyondLeasesMs));
+      await sleep(random.integer(0, beyondLeasesMs + 500));
       await world.server('Redis').restart();
     }
   },
@@ -349,7 +348,7 @@ function partitions(name: LinkName): Fault[] {
     name: `the ${name} hears ${direction === 'toServer' ? 'nothing' : 'but is not heard'}`,
     async strike(world, random) {
       for (const link of world.links(name)) link.drop(direction);
-      await sleep(random.integer(100, 2 * beyondLeasesMs));
+      await sleep(random.integer(100, beyondLeasesMs + 500));
     }
   }));
   return [

@@ -11,6 +11,13 @@ export type PlantedBug = (typeof plantedBugs)[number];
 /** How often a process says that its event loop turns, ms. */
 export const pulseMs = 50;
 
+/**
+ * How long a fleet stays that of a manager that says nothing, and a remote worker that of its fleet, ms. On a machine with
+ * much else to do, processes stand still for a second without anybody's doing.
+ */
+export const leaseMs = 2_500;
+export const silenceMs = 1_800;
+
 /** Attempts that a manager runs at once where they run in its own process, or each in one of its own. */
 export const managerSlots = 3;
 

@@ -100,11 +100,12 @@ export class Ownership {
   #pause(retryAfterMs: number, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
     return new Promise((resolve) => {
-      const alarm = clock.setAlarm(resolve, retryAfterMs * (1 + spread * random()));
       const end = (): void => {
         alarm[Symbol.dispose]();
+        signal.removeEventListener('abort', end);
         resolve();
       };
+      const alarm = clock.setAlarm(end, retryAfterMs * (1 + spread * random()));
       signal.addEventListener('abort', end, { once: true });
     });
   }

@@ -1,15 +1,15 @@
 import type { Store, StoreReader } from '../../../src/store.ts';
 import { postgresReader, postgresStore } from '../../../src/stores/postgres.ts';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
-import type { LedgerPlan } from '../plans.ts';
+import { leaseMs, type LedgerPlan } from '../plans.ts';
 
-/** As short as they may be: cycles wait for them. */
-const bounds = { statementTimeoutMs: 1_000, connectTimeoutMs: 1_000 };
+/** Short, for cycles wait for them; longer than a busy machine takes. */
+const bounds = { statementTimeoutMs: 3_000, connectTimeoutMs: 3_000 };
 
 /** What a manager keeps its fleet in. */
 export function storeOf(ledger: LedgerPlan): Store {
   if (ledger.kind === 'sqlite') return sqliteStore(ledger.path, { durability: 'process' });
-  return postgresStore(ledger.url, { schema: ledger.schema, leaseMs: 1_000, ...bounds });
+  return postgresStore(ledger.url, { schema: ledger.schema, leaseMs, ...bounds });
 }
 
 /** The same beside its owner. */

@@ -2,20 +2,21 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FleetError } from '../../../src/errors.ts';
+import { FleetError, StoreError } from '../../../src/errors.ts';
 import type { Executor } from '../../../src/executor.ts';
-import { bullmqExecutor } from '../../../src/executors/bullmq.ts';
+import { bullmqExecutor, UnfitServerError } from '../../../src/executors/bullmq.ts';
 import { inProcess } from '../../../src/executors/inProcess.ts';
 import { processes } from '../../../src/executors/processes.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
 import { managerSlots, fleetName, type ManagerPlan, type FromProcess, type PlantedBug } from '../plans.ts';
+import type { Store } from '../../../src/store.ts';
 import { tasksOf, type Kind } from '../workload.ts';
 import type { Witness } from '../witness.ts';
 import { storeOf } from './ledger.ts';
 import { plantedExecutor } from './plantedBugs.ts';
 
-/** How often one that waits for a port tries again, ms. */
-const portMs = 50;
+/** How often one that waits for a port, or for a server, tries again, ms. */
+const againMs = 50;
 
 /** Owns the fleet as soon as it is free, and takes what clients submit. One that is fenced stands by again. */
 export async function runManager(
@@ -23,19 +24,38 @@ export async function runManager(
   witness: Witness,
   say: (said: FromProcess) => void
 ): Promise<void> {
-  const fleet = await fleetOf(plan, witness);
-  fleet.on('standby.ended', () => say({ type: 'started' }));
-  fleet.on('ownership.lost', () => say({ type: 'fenced' }));
-  await fleet.start();
+  const fleet = await started(plan, witness, say);
   if (plan.frontPort !== null) await listening(front(fleet, plan.planted), plan.frontPort);
   say({ type: 'started' });
 }
 
-async function fleetOf(plan: ManagerPlan, witness: Witness): Promise<FleetManager> {
-  const { ledger, engine, maxRecoveries, planted } = plan;
+/** A start that finds a server away is refused, and tried again, as any supervisor has it. */
+async function started(
+  plan: ManagerPlan,
+  witness: Witness,
+  say: (said: FromProcess) => void
+): Promise<FleetManager> {
+  for (;;) {
+    const store = storeOf(plan.ledger);
+    const fleet = await fleetOf(plan, store, witness);
+    fleet.on('standby.ended', () => say({ type: 'started' }));
+    fleet.on('ownership.lost', () => say({ type: 'fenced' }));
+    try {
+      await fleet.start();
+      return fleet;
+    } catch (error) {
+      if (!(error instanceof StoreError) && !(error instanceof UnfitServerError)) throw error;
+      await store.close().catch(() => undefined);
+      await sleep(againMs);
+    }
+  }
+}
+
+async function fleetOf(plan: ManagerPlan, store: Store, witness: Witness): Promise<FleetManager> {
+  const { engine, maxRecoveries, planted } = plan;
   const fleet = new FleetManager({
     name: fleetName,
-    store: storeOf(ledger),
+    store,
     executor: plantedExecutor(await executorOf(plan, witness), planted),
     standby: true,
     config: {
@@ -57,7 +77,7 @@ async function fleetOf(plan: ManagerPlan, witness: Witness): Promise<FleetManage
 async function executorOf({ engine }: ManagerPlan, witness: Witness): Promise<Executor> {
   switch (engine.kind) {
     case 'bullmq':
-      return bullmqExecutor({ url: engine.url, fleet: engine.fleet, pollMs: 100, connectTimeoutMs: 60_000 });
+      return bullmqExecutor({ url: engine.url, fleet: engine.fleet, pollMs: 200, connectTimeoutMs: 5_000 });
     case 'processes':
       // As it is compiled: processes of the harness never run from the sources.
       return processes({ module: new URL('handlers.js', import.meta.url) });
@@ -92,7 +112,7 @@ async function listening(server: Server, port: number): Promise<void> {
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      await sleep(portMs);
+      await sleep(againMs);
     }
   }
 }

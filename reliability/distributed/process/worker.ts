@@ -1,6 +1,7 @@
 import { bullmqWorker } from '../../../src/executors/bullmq.ts';
 import type { Handlers } from '../../../src/handlers/handler.ts';
-import type { WorkerPlan } from '../plans.ts';
+import { heartbeatsUntilGone } from '../../../src/executors/bullmq/protocol.ts';
+import { silenceMs, type WorkerPlan } from '../plans.ts';
 import type { Witness } from '../witness.ts';
 
 /** Serves the fleet until SIGTERM, and then ends what it runs. */
@@ -15,8 +16,8 @@ export async function runWorker(plan: WorkerPlan, witness: Witness, onJoined: ()
       fleet,
       concurrency,
       handlers: isComplete ? { ...ordinary, rare } : ordinary,
-      heartbeatMs: 100,
-      lockDurationMs: 1_500,
+      heartbeatMs: silenceMs / heartbeatsUntilGone,
+      lockDurationMs: 2_500,
       connectTimeoutMs: 60_000
     })
   );

@@ -4,6 +4,11 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
+import type { Database } from '../../../src/stores/sqlite/library.ts';
+import { OwnerLock } from '../../../src/stores/sqlite/ownerLock.ts';
+import { createSchema } from '../../../src/stores/sqlite/schema.ts';
+import { StoreFile } from '../../../src/stores/sqlite/storeFile.ts';
+import { TurnMark } from '../../../src/stores/sqlite/turnMark.ts';
 import { temporaryPath } from '../directory.ts';
 import { commitOf, range, taskOf } from '../rows.ts';
 
@@ -142,3 +147,48 @@ describe('a file that is not a store', () => {
     await reader.close();
   });
 });
+
+it('is looked at as of one moment: an owner that makes it meanwhile is no other program', () => {
+  const path = temporaryPath('fleet.db');
+  const owner = new DatabaseSync(path);
+  owner.exec('PRAGMA journal_mode = WAL');
+  let makeSchema = () => {
+    makeSchema = () => {};
+    createSchema(owner);
+  };
+  const file = new StoreFile({
+    path,
+    // Between the first thing that it reads and the second one, the owner makes its tables.
+    open: (location, options) => afterEachRead(new DatabaseSync(location, options), () => makeSchema()),
+    durability: 'process',
+    busyTimeoutMs: 0,
+    lock: new OwnerLock(path, (location, options) => new DatabaseSync(location, options)),
+    mark: new TurnMark(path)
+  });
+
+  expect(file.inspect()).toBe('empty');
+  expect(file.inspect()).toBe('store');
+  owner.close();
+});
+
+/** The connection, with something done after each row that is read. */
+function afterEachRead(database: Database, act: () => void): Database {
+  return {
+    isTransaction: false,
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare(sql) {
+      const statement = database.prepare(sql);
+      return {
+        run: (...values) => statement.run(...values),
+        all: (...values) => statement.all(...values),
+        setReturnArrays: (areArrays) => statement.setReturnArrays(areArrays),
+        get(...values) {
+          const row: unknown = statement.get(...values);
+          act();
+          return row;
+        }
+      };
+    }
+  };
+}
