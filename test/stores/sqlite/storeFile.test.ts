@@ -151,7 +151,8 @@ describe('a file that is not a store', () => {
 it('is looked at as of one moment: an owner that makes it meanwhile is no other program', () => {
   const path = temporaryPath('fleet.db');
   const owner = new DatabaseSync(path);
-  owner.exec('PRAGMA journal_mode = WAL');
+  // With a log, which readers read too.
+  owner.exec('PRAGMA journal_mode = WAL; CREATE TABLE made (it); DROP TABLE made');
   let makeSchema = () => {
     makeSchema = () => {};
     createSchema(owner);
