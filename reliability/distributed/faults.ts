@@ -134,7 +134,7 @@ export const faults: readonly Fault[] = [
   },
   {
     row: 'G6',
-    name: 'the manager is a zombie again and again, and two are there when it comes back',
+    name: 'the manager is a zombie, and then the next one is',
     needs: ['standby'],
     strike: (world, random) => several(random, () => frozen([world.managers()[0]], random))
   },

@@ -4,9 +4,6 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError, StoreError } from '../../../src/errors.ts';
 import type { Executor } from '../../../src/executor.ts';
-import { bullmqExecutor, UnfitServerError } from '../../../src/executors/bullmq.ts';
-import { inProcess } from '../../../src/executors/inProcess.ts';
-import { processes } from '../../../src/executors/processes.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
 import { managerSlots, fleetName, type ManagerPlan, type FromProcess, type PlantedBug } from '../plans.ts';
 import type { Store } from '../../../src/store.ts';
@@ -44,7 +41,8 @@ async function started(
       await fleet.start();
       return fleet;
     } catch (error) {
-      if (!(error instanceof StoreError) && !(error instanceof UnfitServerError)) throw error;
+      const isAway = error instanceof StoreError || (error as { code?: unknown }).code === 'ERR_UNFIT_SERVER';
+      if (!isAway) throw error;
       await store.close().catch(() => undefined);
       await sleep(againMs);
     }
@@ -74,15 +72,21 @@ async function fleetOf(plan: ManagerPlan, store: Store, witness: Witness): Promi
   return fleet;
 }
 
+/** Of the executors only the one that is needed is loaded: a cycle has many processes. */
 async function executorOf({ engine }: ManagerPlan, witness: Witness): Promise<Executor> {
   switch (engine.kind) {
-    case 'bullmq':
+    case 'bullmq': {
+      const { bullmqExecutor } = await import('../../../src/executors/bullmq.ts');
       return bullmqExecutor({ url: engine.url, fleet: engine.fleet, pollMs: 200, connectTimeoutMs: 5_000 });
-    case 'processes':
+    }
+    case 'processes': {
+      const { processes } = await import('../../../src/executors/processes.ts');
       // As it is compiled: processes of the harness never run from the sources.
       return processes({ module: new URL('handlers.js', import.meta.url) });
+    }
     case 'in process': {
       witness.tell({ type: 'offers', slots: managerSlots });
+      const { inProcess } = await import('../../../src/executors/inProcess.ts');
       return inProcess((await import('./handlers.ts')).handlers);
     }
   }
