@@ -9,17 +9,17 @@ import { tasksOf } from '../workload.ts';
 import type { Witness } from '../witness.ts';
 import { readerOf } from './ledger.ts';
 
-/** How long a client waits for an answer before it asks again, ms. */
-const answerMs = 400;
+/** How long a client waits for an answer before it asks again, ms; then twice as long: the machine may be busy. */
+const answerMs = 500;
+const longestAnswerMs = 16_000;
 
 /** Submits each batch until it is told that it is durable, cancels some, and listens to the results of all. */
 export async function runClient(plan: ClientPlan, witness: Witness): Promise<void> {
-  // Asked again and again until it answers: whoever is gone is followed by another one.
-  const fleet = await connectFleet(readerOf(plan.ledger), { name: fleetName, timeoutMs: 3 * answerMs });
+  const fleet = await connectFleet(readerOf(plan.ledger), { name: fleetName });
   await Promise.all(
     plan.batches.map(async (batch) => {
       await submit(batch, plan, fleet, witness);
-      if (batch.isCancelled) await untilAnswered(() => fleet.cancelBatch(batch.id));
+      if (batch.isCancelled) await untilAnswered((timeoutMs) => fleet.cancelBatch(batch.id, { timeoutMs }));
       await listen(batch, fleet, witness);
     })
   );
@@ -35,8 +35,10 @@ async function submit(
   const { frontPort } = plan;
   witness.tell({ type: 'asked', batchId, tasks: kinds.length });
   const ask = () =>
-    untilAnswered(() =>
-      frontPort === null ? fleet.submitBatch(tasksOf(kinds), { batchId }) : post(batch, frontPort)
+    untilAnswered((timeoutMs) =>
+      frontPort === null
+        ? fleet.submitBatch(tasksOf(kinds), { batchId, timeoutMs })
+        : post(batch, frontPort, timeoutMs)
     );
   // Of who asks twice, each is told that it is there.
   await (plan.isRepeated ? Promise.all([ask(), ask(), ask()]) : ask());
@@ -46,9 +48,9 @@ async function submit(
 }
 
 /** To the manager. @throws {TimeoutError} whatever fails: it is not known whether it was taken. */
-async function post({ id, kinds }: BatchPlan, port: number): Promise<void> {
+async function post({ id, kinds }: BatchPlan, port: number, timeoutMs: number): Promise<void> {
   try {
-    const signal = AbortSignal.timeout(answerMs);
+    const signal = AbortSignal.timeout(timeoutMs);
     const body = JSON.stringify({ id, kinds });
     const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body, signal });
     await response.arrayBuffer();
@@ -56,7 +58,7 @@ async function post({ id, kinds }: BatchPlan, port: number): Promise<void> {
   } catch {
     // Asked again, under its id.
   }
-  throw new TimeoutError(`batch ${id}`, answerMs);
+  throw new TimeoutError(`batch ${id}`, timeoutMs);
 }
 
 /** Hears each result once, from where it was interrupted. */
@@ -70,11 +72,11 @@ async function listen({ id }: BatchPlan, fleet: FleetClient, witness: Witness): 
   });
 }
 
-/** @throws what is no matter of who is away. */
-async function untilAnswered(ask: () => Promise<unknown>): Promise<void> {
-  for (;;) {
+/** Whoever is gone is followed by another one. @throws what is no matter of who is away. */
+async function untilAnswered(ask: (timeoutMs: number) => Promise<unknown>): Promise<void> {
+  for (let timeoutMs = answerMs; ; timeoutMs = Math.min(2 * timeoutMs, longestAnswerMs)) {
     try {
-      await ask();
+      await ask(timeoutMs);
       return;
     } catch (error) {
       if (!(error instanceof TimeoutError) && !(error instanceof StoreError)) throw error;
