@@ -20,7 +20,9 @@ export class Servers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const started = await Promise.allSettled(this.#started.values());
-    await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : null)));
+    await Promise.all(
+      started.map(async (one) => (one.status === 'fulfilled' ? one.value.stop() : undefined))
+    );
   }
 
   #start(name: ServerName): Promise<Server> {

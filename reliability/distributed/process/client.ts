@@ -4,8 +4,7 @@ import type { FleetClient } from '../../../src/client/fleetClient.ts';
 import { connectFleet } from '../../../src/connectFleet.ts';
 import { StoreError, TimeoutError } from '../../../src/errors.ts';
 import { fleetName, type ClientPlan } from '../plans.ts';
-import type { BatchPlan } from '../workload.ts';
-import { tasksOf } from '../workload.ts';
+import { tasksOf, type BatchPlan } from '../workload.ts';
 import type { Witness } from '../witness.ts';
 import { readerOf } from './ledger.ts';
 

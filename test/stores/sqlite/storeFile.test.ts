@@ -160,7 +160,7 @@ it('is looked at as of one moment: an owner that makes it meanwhile is no other 
   const file = new StoreFile({
     path,
     // Between the first thing that it reads and the second one, the owner makes its tables.
-    open: (location, options) => afterEachRead(new DatabaseSync(location, options), () => makeSchema()),
+    open: (location, options) => betweenStatements(new DatabaseSync(location, options), () => makeSchema()),
     durability: 'process',
     busyTimeoutMs: 0,
     lock: new OwnerLock(path, (location, options) => new DatabaseSync(location, options)),
@@ -172,24 +172,16 @@ it('is looked at as of one moment: an owner that makes it meanwhile is no other 
   owner.close();
 });
 
-/** The connection, with something done after each row that is read. */
-function afterEachRead(database: Database, act: () => void): Database {
+/** The connection, with something done before each statement but the first one. */
+function betweenStatements(database: Database, act: () => void): Database {
+  let prepared = 0;
   return {
     isTransaction: false,
     exec: (sql) => database.exec(sql),
     close: () => database.close(),
     prepare(sql) {
-      const statement = database.prepare(sql);
-      return {
-        run: (...values) => statement.run(...values),
-        all: (...values) => statement.all(...values),
-        setReturnArrays: (areArrays) => statement.setReturnArrays(areArrays),
-        get(...values) {
-          const row: unknown = statement.get(...values);
-          act();
-          return row;
-        }
-      };
+      if (prepared++ > 0) act();
+      return database.prepare(sql);
     }
   };
 }
