@@ -274,7 +274,7 @@ describe('an owner that was paused while another one took over', () => {
     expect(old.fleet.state).toBe('failed');
     expect(signals[0]!.aborted).toBe(true);
     expect(signals[0]!.reason).toMatchObject({
-      message: expect.stringContaining('owned by another process') as string
+      message: expect.stringContaining('another owner has it') as string
     });
     results.next.open('right');
     await next.fleet.waitForBatch('b');
