@@ -1,14 +1,15 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { ServerUnavailableError } from '../../test/servers/program.ts';
 import { runCycle, type CycleOptions } from './cycle.ts';
-import { faultsFor } from './faults.ts';
-import { localTopology } from './localWorld.ts';
+import { faultsFor, type Fault } from './faults.ts';
+import { Servers } from './servers.ts';
+import { topologies } from './topologies.ts';
 import type { Problem } from './verdict.ts';
 import type { Topology } from './world.ts';
 
 export interface CampaignOptions {
-  /** Defaults to one machine. */
-  readonly topology?: Topology;
+  /** Defaults to all. */
+  readonly where?: readonly Topology[];
   readonly cycles: number;
   readonly seed: number;
   /** Tasks that each cycle tries. Defaults to 30. */
@@ -28,17 +29,22 @@ export interface Cycle {
   readonly seed: number;
   readonly row: string;
   readonly fault: string;
+  /** Name of the topology. */
+  readonly where: string;
   readonly tried: number;
   readonly problems: readonly Problem[];
   /** Why it was not run; `null`: it was. */
   readonly skipped: string | null;
 }
 
-/** Runs cycles, each with the next fault in turn and a seed of its own, which depends on its number alone. */
+/**
+ * Runs cycles, each with the next fault in turn, each time in the next topology that can have it, and a seed of its own: all
+ * that depends on the number of the cycle alone.
+ */
 export async function runCampaign(options: CampaignOptions): Promise<readonly Cycle[]> {
-  const { topology = localTopology, cycles, seed, tasks = 30, only = null, lanes = 2 } = options;
+  const { where = topologies, cycles, seed, tasks = 30, only = null, lanes = 2 } = options;
   const { logPath = null, onCycle } = options;
-  const faults = faultsFor(topology.offers, only);
+  const faults = faultsFor(new Set(where.flatMap(({ offers }) => [...offers])), only);
   if (faults.length === 0)
     throw new RangeError(`No fault is called ${only}: give a row, or a part of a name.`);
   const done = logPath === null ? [] : readLog(logPath).filter((one) => one.seed === seedOf(seed, one.cycle));
@@ -47,9 +53,14 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Cy
     .filter((cycle) => !numbers.has(cycle))
     .values();
   const work = async (): Promise<void> => {
+    // Of this lane alone: a server that is struck has nothing else on it.
+    await using servers = new Servers();
     for (const number of waiting) {
-      const fault = faults[(number - 1) % faults.length]!;
-      const cycle = await run(number, { topology, fault, seed: seedOf(seed, number), tasks });
+      const cycle = await run(number, servers, {
+        ...drawn(number, faults, where),
+        seed: seedOf(seed, number),
+        tasks
+      });
       done.push(cycle);
       if (logPath !== null) appendFileSync(logPath, `${JSON.stringify(cycle)}\n`);
       onCycle?.(cycle, done.length);
@@ -59,11 +70,24 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Cy
   return done.filter(({ cycle }) => cycle <= cycles).sort((left, right) => left.cycle - right.cycle);
 }
 
-async function run(cycle: number, options: CycleOptions): Promise<Cycle> {
-  const { fault, seed } = options;
-  const named = { cycle, seed, row: fault.row, fault: fault.name };
+/** The fault of a cycle, and where it strikes: a fault's first cycle is not in the topology of its neighbours'. */
+function drawn(
+  cycle: number,
+  faults: readonly Fault[],
+  where: readonly Topology[]
+): Pick<CycleOptions, 'topology' | 'fault'> {
+  const index = (cycle - 1) % faults.length;
+  const fault = faults[index]!;
+  const fit = where.filter(({ offers }) => fault.needs.every((need) => offers.has(need)));
+  return { fault, topology: fit[(index + Math.floor((cycle - 1) / faults.length)) % fit.length]! };
+}
+
+async function run(cycle: number, servers: Servers, options: Omit<CycleOptions, 'servers'>): Promise<Cycle> {
+  const { topology, fault, seed } = options;
+  const named = { cycle, seed, row: fault.row, fault: fault.name, where: topology.name };
   try {
-    return { ...named, ...(await runCycle(options)), skipped: null };
+    const verdict = await runCycle({ ...options, servers: await servers.of(topology.offers) });
+    return { ...named, ...verdict, skipped: null };
   } catch (error) {
     if (!(error instanceof ServerUnavailableError)) throw error;
     return { ...named, tried: 0, problems: [], skipped: error.message };

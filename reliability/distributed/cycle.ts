@@ -12,10 +12,13 @@ import { fleetName, type PlantedBug } from './plans.ts';
 import { judge, type Problem, type Verdict } from './verdict.ts';
 import { readTestimonies } from './witness.ts';
 import { drawWorkload, type Workload } from './workload.ts';
-import type { Surroundings, Topology, World } from './world.ts';
+import type { Server } from '../../test/servers/serverProcess.ts';
+import type { ServerName, Surroundings, Topology, World } from './world.ts';
 
 export interface CycleOptions {
   readonly topology: Topology;
+  /** Those that the topology needs. */
+  readonly servers: ReadonlyMap<ServerName, Server>;
   readonly fault: Fault;
   readonly seed: number;
   readonly tasks: number;
@@ -23,12 +26,12 @@ export interface CycleOptions {
   readonly planted?: PlantedBug | null;
   /**
    * How often the event loop of each process may turn while nothing comes of it, before what has not settled is stuck. A
-   * turn is 50 ms of a process that has a processor. Defaults to 160: far more than any backoff, silence or lease lasts.
+   * turn is 50 ms of a process that has a processor. Defaults to 400: far more than any backoff, silence or lease lasts.
    */
   readonly patience?: number;
 }
 
-const defaultPatience = 160;
+const defaultPatience = 400;
 const lookMs = 30;
 
 /**
@@ -38,13 +41,20 @@ const lookMs = 30;
  * @throws {ServerUnavailableError} when what the fault needs cannot be had.
  */
 export async function runCycle(options: CycleOptions): Promise<Verdict> {
-  const { topology, fault, seed, tasks, planted = null, patience = defaultPatience } = options;
+  const { topology, servers, fault, seed, tasks, planted = null, patience = defaultPatience } = options;
   const random = new SeededRandom(seed);
   const workload = drawWorkload(random, { tasks, ...fault.workload });
   const surroundings = await surroundingsOf(fault);
   const folder = mkdtempSync(join(tmpdir(), 'xstate-fleet-distributed-'));
   try {
-    await using world = topology.open({ folder, workload, surroundings, planted });
+    await using world = topology.open({
+      folder,
+      workload,
+      surroundings,
+      force: fault.force ?? {},
+      servers,
+      planted
+    });
     await world.start();
     await begun(world, random.integer(0, Math.ceil(tasks / 2)), patience);
     await fault.strike(world, random);
@@ -72,9 +82,12 @@ async function found(world: World): Promise<Stored | null> {
   }
 }
 
-async function surroundingsOf({ clocks = [] }: Fault): Promise<Surroundings> {
-  const managers = await Promise.all(clocks.map(async (shift) => (shift === null ? {} : fakeTime(shift))));
-  return { managers };
+async function surroundingsOf({ clocks = [], workerClocks = [] }: Fault): Promise<Surroundings> {
+  const envOf = async (shift: string | null) => (shift === null ? {} : fakeTime(shift));
+  return {
+    managers: await Promise.all(clocks.map(envOf)),
+    workers: await Promise.all(workerClocks.map(envOf))
+  };
 }
 
 /** Waits until so many attempts have begun; at once where a process has ended, for that is to be judged. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../../src/testing/seededRandom.ts';
+import { leaseMs, silenceMs } from './plans.ts';
 import { drawClogging, drawFlapping, play } from './linkSchedule.ts';
 import type { Direction, TcpProxy } from './tcpProxy.ts';
 import type { WorkloadOptions } from './workload.ts';
-import type { LinkName, Member, Need, World } from './world.ts';
+import type { LinkName, Member, Need, WorkerForce, World } from './world.ts';
 
 /** What goes wrong in a cycle. Whatever it leaves broken, the world is healed afterwards. */
 export interface Fault {
@@ -15,18 +16,38 @@ export interface Fault {
   readonly workload?: Omit<WorkloadOptions, 'tasks'>;
   /** How the clock of each manager in turn is set, as `faketime` takes it; `null`: rightly. */
   readonly clocks?: readonly (string | null)[];
+  /** The same of remote workers. */
+  readonly workerClocks?: readonly (string | null)[];
+  /** Defaults to three workers, each a process, that run two attempts at once. */
+  readonly force?: WorkerForce;
 }
 
-/** Longer than the silence after which a worker is replaced, and than a lease, ms. */
-const beyondLeasesMs = 900;
+/** Longer than any silence that is allowed, ms. */
+const beyondLeasesMs = leaseMs + 500;
 
 /** All of them; which ones a topology can have, their needs say. */
 export const faults: readonly Fault[] = [
   {
     row: 'G1',
     name: 'a worker is killed',
-    needs: [],
+    needs: ['worker processes'],
     strike: (world, random) => several(random, () => oneOf(world.workers(), random)?.kill())
+  },
+  {
+    row: 'G1',
+    name: 'all workers are killed',
+    needs: ['worker processes'],
+    async strike(world) {
+      await Promise.all(world.workers().map((worker) => worker.kill()));
+    }
+  },
+  {
+    row: 'G1',
+    name: 'the client is killed, and another one asks again',
+    needs: [],
+    async strike(world) {
+      await Promise.all(world.clients().map((client) => client.kill()));
+    }
   },
   {
     row: 'G1',
@@ -40,7 +61,7 @@ export const faults: readonly Fault[] = [
     needs: ['standby'],
     async strike(world, random) {
       await world.managers()[0]?.kill();
-      world.addManager();
+      await world.addManager();
       await sleep(random.integer(0, 250));
       await world.managers()[0]?.kill();
     }
@@ -69,20 +90,53 @@ export const faults: readonly Fault[] = [
   {
     row: 'G2',
     name: 'a worker is a zombie, and comes back',
-    needs: [],
+    needs: ['worker processes'],
     strike: async (world, random) => frozen([oneOf(world.workers(), random)], random)
   },
   {
     row: 'G2',
     name: 'all workers are zombies, and come back',
-    needs: [],
+    needs: ['worker processes'],
     strike: async (world, random) => frozen(world.workers(), random)
+  },
+  {
+    row: 'G2',
+    name: 'the client is a zombie, and comes back',
+    needs: [],
+    strike: async (world, random) => frozen(world.clients(), random)
+  },
+  {
+    row: 'G3',
+    name: 'a worker comes back just as it is given up',
+    needs: ['worker processes'],
+    strike: (world, random) =>
+      several(random, () =>
+        frozen([oneOf(world.workers(), random)], random, silenceMs - 150 + random.integer(0, 300))
+      )
   },
   {
     row: 'G6',
     name: 'the manager is a zombie, and comes back',
     needs: ['standby'],
     strike: async (world, random) => frozen([world.managers()[0]], random)
+  },
+  {
+    row: 'G6',
+    name: 'the one that stands by is a zombie, and the manager is killed',
+    needs: ['standby'],
+    async strike(world, random) {
+      const [manager, standby] = world.managers();
+      standby?.freeze();
+      await manager?.kill();
+      await sleep(random.integer(0, beyondLeasesMs));
+      standby?.thaw();
+    }
+  },
+  {
+    row: 'G6',
+    name: 'the manager is a zombie, and then the next one is',
+    needs: ['standby'],
+    strike: (world, random) => several(random, () => frozen([world.managers()[0]], random))
   },
   ...(['front', 'ledger', 'engine'] as const).flatMap(partitions),
   {
@@ -102,7 +156,7 @@ export const faults: readonly Fault[] = [
     strike: (world, random) =>
       several(random, async () => {
         await world.managers()[0]?.kill();
-        world.addManager();
+        await world.addManager();
         await sleep(random.integer(0, 400));
       })
   },
@@ -116,14 +170,16 @@ export const faults: readonly Fault[] = [
         if (random.chance(0.5)) link.hold('toClient');
         if (random.chance(0.5)) link.refuse();
       }
-      await sleep(2 * beyondLeasesMs);
+      await sleep(beyondLeasesMs + 500);
     }
   },
   {
     row: 'G7',
     name: 'two tasks kill their process each time',
-    needs: [],
-    workload: { deadly: 2 },
+    needs: ['worker processes'],
+    workload: { special: { deadly: 2 } },
+    // One at once: which of several took the process down, nobody can tell.
+    force: { concurrency: 1 },
     strike: async () => {}
   },
   {
@@ -135,6 +191,67 @@ export const faults: readonly Fault[] = [
         for (const link of world.links('engine')) link.cut();
         await sleep(random.integer(0, 100));
       });
+    }
+  },
+  {
+    row: 'G8',
+    name: 'sixty workers connect again at once',
+    needs: ['remote workers'],
+    force: { sessions: 20, concurrency: 1 },
+    async strike(world, random) {
+      await several(random, async () => {
+        for (const link of world.links('engine')) {
+          link.cut();
+          link.refuse();
+        }
+        await sleep(random.integer(0, beyondLeasesMs));
+        await onEach(world.links('engine'), (link) => link.heal());
+      });
+    }
+  },
+  {
+    row: 'G9',
+    name: 'a worker of another version of the protocol comes',
+    needs: ['remote workers'],
+    async strike(world) {
+      await world.addStranger();
+      await sleep(beyondLeasesMs);
+    }
+  },
+  {
+    row: 'G9',
+    name: 'tasks of a type that no worker runs wait until one comes that does',
+    needs: ['remote workers'],
+    workload: { special: { rare: 3 } },
+    async strike(world, random) {
+      await sleep(random.integer(0, beyondLeasesMs));
+      await world.addCompleteWorker();
+    }
+  },
+  {
+    row: 'G11',
+    name: 'workers are drained while others come',
+    needs: ['remote workers'],
+    strike: (world, random) =>
+      several(random, async () => {
+        const worker = oneOf(world.workers(), random);
+        worker?.terminate();
+      })
+  },
+  {
+    row: 'G12',
+    name: 'handlers hang while their workers are well',
+    needs: [],
+    workload: { special: { wedged: 2 } },
+    strike: async () => {}
+  },
+  {
+    row: 'G14',
+    name: 'all processes are killed at once',
+    needs: [],
+    async strike(world) {
+      const all = [...world.managers(), ...world.workers(), ...world.clients()];
+      await Promise.all(all.map((member) => member.kill()));
     }
   },
   {
@@ -166,7 +283,7 @@ export const faults: readonly Fault[] = [
       needs: [name],
       async strike(world, random) {
         world.server(name).freeze();
-        await sleep(random.integer(100, 2 * beyondLeasesMs));
+        await sleep(random.integer(100, beyondLeasesMs + 500));
         world.server(name).thaw();
       }
     }
@@ -179,6 +296,17 @@ export const faults: readonly Fault[] = [
       await world.server('Redis').restart({ isEmpty: true });
     }
   },
+  {
+    row: 'G6',
+    name: 'Redis is killed, and the manager while it is away',
+    needs: ['Redis', 'standby'],
+    async strike(world, random) {
+      await world.server('Redis').kill();
+      await world.managers()[0]?.kill();
+      await sleep(random.integer(0, beyondLeasesMs + 500));
+      await world.server('Redis').restart();
+    }
+  },
   ...[
     ['a day behind', ['-1d', null]],
     ['a day ahead', ['+1d', null]],
@@ -189,7 +317,14 @@ export const faults: readonly Fault[] = [
     needs: ['standby', 'other clocks'],
     clocks: clocks as readonly (string | null)[],
     strike: async (world) => world.managers()[0]?.kill()
-  }))
+  })),
+  {
+    row: 'clock',
+    name: 'the clocks of workers are a day off, and one is killed',
+    needs: ['remote workers', 'other clocks'],
+    workerClocks: ['-1d', '+1d', '+0 x1.5'],
+    strike: async (world, random) => oneOf(world.workers(), random)?.kill()
+  }
 ];
 
 /** Those that a topology can be struck by. @param only - A row, or a part of a name; `null`: all. */
@@ -213,7 +348,7 @@ function partitions(name: LinkName): Fault[] {
     name: `the ${name} hears ${direction === 'toServer' ? 'nothing' : 'but is not heard'}`,
     async strike(world, random) {
       for (const link of world.links(name)) link.drop(direction);
-      await sleep(random.integer(100, 2 * beyondLeasesMs));
+      await sleep(random.integer(100, beyondLeasesMs + 500));
     }
   }));
   return [
@@ -242,9 +377,13 @@ async function lostAnswers(links: readonly TcpProxy[], random: SeededRandom): Pr
   });
 }
 
-async function frozen(members: readonly (Member | undefined)[], random: SeededRandom): Promise<void> {
+async function frozen(
+  members: readonly (Member | undefined)[],
+  random: SeededRandom,
+  forMs = beyondLeasesMs + random.integer(0, 300)
+): Promise<void> {
   for (const member of members) member?.freeze();
-  await sleep(beyondLeasesMs + random.integer(0, 300));
+  await sleep(forMs);
   for (const member of members) member?.thaw();
 }
 

@@ -3,22 +3,25 @@ import { fileURLToPath } from 'node:url';
 import { readInteger, readOptions } from '../options.ts';
 import { runCampaign } from './campaign.ts';
 import { tableOf } from './table.ts';
+import { topologies } from './topologies.ts';
 
 interface Options {
   readonly only?: string;
+  readonly where?: string;
   readonly tasks: number;
   readonly lanes: number;
   readonly log?: string;
   readonly write?: true;
 }
 
-const { amount, seed, only, tasks, lanes, log, write } = readOptions<Options>(
+const { amount, seed, only, where, tasks, lanes, log, write } = readOptions<Options>(
   'chaos:distributed',
   'cycles',
   50,
   (command) =>
     command
       .option('--only <text>', 'one row, such as G2, or faults whose name has the text')
+      .option('--where <name>', `one topology of: ${topologies.map(({ name }) => name).join(', ')}`)
       .option('--tasks <number>', 'tasks of a cycle', readInteger, 30)
       .option('--lanes <number>', 'cycles at once', readInteger, 2)
       .option('--log <file>', 'write each cycle into it; what it has is not run again')
@@ -32,10 +35,13 @@ const cycles = await runCampaign({
   tasks,
   lanes,
   only: only ?? null,
+  ...(where !== undefined && { where: topologies.filter(({ name }) => name === where) }),
   logPath: log ?? null,
-  onCycle: ({ cycle, seed, fault, problems, skipped }, done) => {
+  onCycle: ({ cycle, seed, where: place, fault, problems, skipped }, done) => {
     const found = problems.map(({ count, text }) => `  ${count}: ${text}\n`).join('');
-    process.stderr.write(`${done}/${amount} · cycle ${cycle}, seed ${seed}: ${skipped ?? fault}\n${found}`);
+    process.stderr.write(
+      `${done}/${amount} · cycle ${cycle}, seed ${seed}, ${place}: ${skipped ?? fault}\n${found}`
+    );
   }
 });
 

@@ -16,8 +16,8 @@ export class NodeProcess implements Member {
   readonly #child: ChildProcess;
   readonly #said = new Set<FromProcess['type']>();
   #pulses = 0;
+  #ownsSince: number | null = null;
   #isFrozen = false;
-  #wasKilled = false;
   #stderr = '';
 
   /** @param env - Beside what this process has. */
@@ -39,6 +39,8 @@ export class NodeProcess implements Member {
     this.#child.on('message', ({ type }: FromProcess) => {
       this.#said.add(type);
       if (type === 'pulse') this.#pulses += 1;
+      if (type === 'started') this.#ownsSince = performance.now();
+      if (type === 'fenced') this.#ownsSince = null;
     });
     this.ended = once(this.#child, 'exit').then(() => {});
   }
@@ -46,6 +48,11 @@ export class NodeProcess implements Member {
   /** How often its event loop has turned, as far as it told: it stands still while the process has no processor. */
   get pulses(): number {
     return this.#pulses;
+  }
+
+  /** When a manager took its fleet over, as far as it told and nobody took it away; `null`: it stands by. */
+  get ownsSince(): number | null {
+    return this.#ownsSince;
   }
 
   get isAlive(): boolean {
@@ -57,10 +64,10 @@ export class NodeProcess implements Member {
     return this.isAlive && !this.#isFrozen;
   }
 
-  /** Why it ended though nobody ended it; `null`: it has not. */
+  /** Why it ended though nobody ended it; `null`: it has not. SIGKILL comes from a fault, or from a task that is to do that. */
   get failure(): string | null {
     const { exitCode, signalCode } = this.#child;
-    if (this.isAlive || this.#wasKilled || exitCode === 0) return null;
+    if (this.isAlive || exitCode === 0 || signalCode === 'SIGKILL') return null;
     return `the ${this.role} ended by itself (${exitCode ?? signalCode}): ${this.#stderr.slice(-2_000)}`;
   }
 
@@ -71,9 +78,13 @@ export class NodeProcess implements Member {
   /** With what it has started. */
   async kill(): Promise<void> {
     if (!this.isAlive) return;
-    this.#wasKilled = true;
     this.#child.kill('SIGKILL');
     await this.ended;
+  }
+
+  /** Asks it to end in order. */
+  terminate(): void {
+    if (this.isAlive) this.#child.kill('SIGTERM');
   }
 
   /** With what it has started. */

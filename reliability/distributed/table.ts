@@ -10,7 +10,7 @@ export function tableOf(cycles: readonly Cycle[]): string {
   const groups = names
     .sort((left, right) => left.localeCompare(right, 'en', { numeric: true }))
     .map((name) => ran.filter(({ row, fault }) => `${row} | ${fault}` === name));
-  const total = lineOf('', 'all', ran);
+  const places = [...new Set(ran.map(({ where }) => where))].toSorted();
   const skipped = new Set(
     cycles.flatMap(({ fault, skipped }) => (skipped === null ? [] : `${fault}: ${skipped}`))
   );
@@ -18,7 +18,14 @@ export function tableOf(cycles: readonly Cycle[]): string {
     `| row | fault | cycles | tried | ${counts.join(' | ')} |`,
     `|---|---|---:|---:|${counts.map(() => '---:').join('|')}|`,
     ...groups.map((group) => lineOf(group[0]!.row, group[0]!.fault, group)),
-    total,
+    ...places.map((place) =>
+      lineOf(
+        '',
+        `all, ${place}`,
+        ran.filter(({ where }) => where === place)
+      )
+    ),
+    lineOf('', 'all', ran),
     ...(skipped.size > 0 ? ['', 'Not tried:', '', ...[...skipped].map((why) => `- ${why}`)] : [])
   ].join('\n');
 }

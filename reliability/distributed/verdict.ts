@@ -1,6 +1,6 @@
 import type { Stored } from '../chaos/oracle/stored.ts';
 import type { Testimony } from './witness.ts';
-import { keysOf, type Workload } from './workload.ts';
+import { keysOf, type BatchPlan, type Workload } from './workload.ts';
 
 /** A promise that was not kept. */
 export interface Problem {
@@ -48,10 +48,12 @@ export function judge(told: readonly Testimony[], stored: Stored, workload: Work
       }
     }
   }
-  problems.push(...duplicates(told, stored));
+  problems.push(...duplicates(told, stored), ...misheard(told, stored, asked), ...overlaps(told));
   for (const one of told) {
     if (one.type === 'unhandled')
       problems.push({ count: 'wrong', text: `unhandled in ${one.pid}: ${one.error}` });
+    if (one.type === 'misled')
+      problems.push({ count: 'wrong', text: 'an attempt was given to a worker of another version' });
   }
   return { tried: asked.reduce((sum, { kinds }) => sum + kinds.length, 0), problems };
 }
@@ -90,5 +92,40 @@ function* duplicates(told: readonly Testimony[], { tasks, results }: Stored): Ge
         text: `of ${key} the result of attempt ${result} counts, not of ${attempt}`
       };
     }
+  }
+}
+
+/** Each client is told of each result once, and one of them of all. */
+function* misheard(
+  told: readonly Testimony[],
+  { results }: Stored,
+  asked: readonly BatchPlan[]
+): Generator<Problem> {
+  const heard = new Set<string>();
+  for (const one of told) {
+    if (one.type !== 'heard') continue;
+    const hearing = `${one.pid} ${one.key}`;
+    if (heard.has(hearing)) yield { count: 'duplicated', text: `a client heard of ${one.key} twice` };
+    heard.add(hearing).add(one.key);
+  }
+  const settled = new Set(results.map(({ key }) => key));
+  for (const key of asked.flatMap(keysOf)) {
+    if (settled.has(key) && !heard.has(key))
+      yield { count: 'stuck', text: `no client was told that ${key} has settled` };
+  }
+}
+
+/** More handlers than there are places for ran in a process at once. */
+function* overlaps(told: readonly Testimony[]): Generator<Problem> {
+  const slots = new Map<number, number>();
+  const running = new Map<number, number>();
+  for (const one of told) {
+    const now = running.get(one.pid) ?? 0;
+    if (one.type === 'offers') slots.set(one.pid, one.slots);
+    if (one.type === 'left') running.set(one.pid, now - 1);
+    if (one.type !== 'began') continue;
+    running.set(one.pid, now + 1);
+    if (now + 1 > (slots.get(one.pid) ?? 1))
+      yield { count: 'wrong', text: `${now + 1} handlers ran in process ${one.pid} at once` };
   }
 }

@@ -20,6 +20,12 @@ export type Testimony = (
     }
   /** A client is about to submit a batch, or was told that it is durable. */
   | { readonly type: 'asked' | 'acknowledged'; readonly batchId: string; readonly tasks: number }
+  /** A client was told of a result. */
+  | { readonly type: 'heard'; readonly key: string }
+  /** So many handlers may run in this process at once; where nothing is said, one. */
+  | { readonly type: 'offers'; readonly slots: number }
+  /** A worker that is to be given nothing was given an attempt. */
+  | { readonly type: 'misled' }
   | { readonly type: 'unhandled'; readonly error: string }
 ) & {
   readonly pid: number;

@@ -9,7 +9,11 @@ export type Kind =
   /** Fails at its first attempt. */
   | 'flaky'
   /** Kills its process, each time. */
-  | 'deadly';
+  | 'deadly'
+  /** Goes on at its first attempt long after its timeout, deaf to its signal, and then returns. */
+  | 'wedged'
+  /** Is quick, and run by those workers alone that have it. */
+  | 'rare';
 
 export interface BatchPlan {
   readonly id: string;
@@ -30,24 +34,40 @@ export interface Workload {
 export interface WorkloadOptions {
   readonly tasks: number;
   readonly isRepeated?: boolean;
-  /** Tasks that end their process. */
-  readonly deadly?: number;
+  /** How many tasks of the first batch are of a special kind. */
+  readonly special?: Partial<Record<'deadly' | 'wedged' | 'rare', number>>;
 }
+
+/** How long a `wedged` task may take, and how long it takes at first, ms. */
+export const wedged = { timeoutMs: 500, firstMs: 1_200 } as const;
 
 const batchSize = 10;
 
 /** Draws what clients ask for: batches of all kinds, one in four of them cancelled. */
 export function drawWorkload(random: SeededRandom, options: WorkloadOptions): Workload {
-  const { tasks, isRepeated = false, deadly = 0 } = options;
+  const { tasks, isRepeated = false, special = {} } = options;
   const count = Math.max(1, Math.round(tasks / batchSize));
+  const first = Object.entries(special).flatMap(([kind, times]) =>
+    Array.from({ length: times }, () => kind as Kind)
+  );
   const batches = Array.from({ length: count }, (_, index): BatchPlan => {
     const kinds = Array.from({ length: batchSize }, (_, place): Kind =>
-      index === 0 && place < deadly ? 'deadly' : random.pick(['quick', 'quick', 'slow', 'flaky'])
+      index === 0 && place < first.length ? first[place]! : random.pick(['quick', 'quick', 'slow', 'flaky'])
     );
     return { id: `batch-${index + 1}`, kinds, isCancelled: index > 0 && random.chance(0.25) };
   });
   // A deadly task is to be found guilty; of the others none loses so many attempts.
-  return { batches, isRepeated, maxRecoveries: deadly > 0 ? 3 : 1_000 };
+  return { batches, isRepeated, maxRecoveries: first.includes('deadly') ? 3 : 1_000 };
+}
+
+/** A batch as it is submitted. */
+export function tasksOf(kinds: readonly Kind[]) {
+  return kinds.map((type, n) => ({
+    id: String(n + 1),
+    type,
+    data: { n },
+    ...(type === 'wedged' && { timeoutMs: wedged.timeoutMs })
+  }));
 }
 
 /** Keys of a batch's tasks, as a fleet gives them. */

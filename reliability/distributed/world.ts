@@ -11,12 +11,22 @@ export type LinkName = 'front' | 'ledger' | 'engine';
 export type ServerName = 'Redis' | 'PostgreSQL';
 
 /** What a fault needs to be there. Topologies without it are not struck by that fault. */
-export type Need = ServerName | 'remote workers' | 'standby' | 'other clocks';
+export type Need = ServerName | 'worker processes' | 'remote workers' | 'standby' | 'other clocks';
 
 /** Environments of processes, where they differ: such as another time of day. */
 export interface Surroundings {
   /** Of each manager in turn, and then again from the first. */
   readonly managers: readonly Readonly<Record<string, string>>[];
+  /** Of remote workers. */
+  readonly workers: readonly Readonly<Record<string, string>>[];
+}
+
+/** Remote workers, where a fault wants others than the usual. */
+export interface WorkerForce {
+  /** Workers of each process. Defaults to 1. */
+  readonly sessions?: number;
+  /** Attempts that each runs at once. Defaults to 2. */
+  readonly concurrency?: number;
 }
 
 export interface WorldOptions {
@@ -24,12 +34,16 @@ export interface WorldOptions {
   readonly folder: string;
   readonly workload: Workload;
   readonly surroundings: Surroundings;
+  readonly force: WorkerForce;
+  /** What the topology offers of them runs. */
+  readonly servers: ReadonlyMap<ServerName, Server>;
   /** What is broken on purpose, so that the verdict has something to find; `null`: nothing. */
   readonly planted: PlantedBug | null;
 }
 
 /** Which processes there are, and what they stand on. */
 export interface Topology {
+  readonly name: string;
   readonly offers: ReadonlySet<Need>;
   /** A world that has not started. */
   open(options: WorldOptions): World;
@@ -44,6 +58,8 @@ export interface Member {
   /** Stops it where it is: a zombie once it is thawed. */
   freeze(): void;
   thaw(): void;
+  /** Asks it to end in order. */
+  terminate(): void;
 }
 
 /** All processes, links and servers of one cycle, as faults see them. */
@@ -53,16 +69,20 @@ export interface World extends AsyncDisposable {
 
   /** Those that live: the one that owns the fleet first. */
   managers(): readonly NodeProcess[];
-  /** Those that have begun an attempt and live. */
+  /** Those that live: remote ones, or processes of a manager that have begun an attempt. */
   workers(): readonly Member[];
   clients(): readonly NodeProcess[];
   /** All links of a name, of all processes. */
   links(name: LinkName): readonly TcpProxy[];
-  /** One that all cycles share: it is struck with nothing else on it. @throws {Error} where there is none. */
+  /** One that nothing else is on while the cycle runs. @throws {Error} where there is none. */
   server(name: ServerName): Server;
 
   /** Another manager, which stands by. */
-  addManager(): void;
+  addManager(): Promise<void>;
+  /** A remote worker that has all handlers: the others lack `rare`. */
+  addCompleteWorker(): Promise<void>;
+  /** One of another version of the protocol, which is to be given nothing. */
+  addStranger(): Promise<void>;
   /** Nothing is broken any more: all links are whole, servers run, frozen processes go on, and missing ones are there. */
   heal(): Promise<void>;
 

@@ -60,8 +60,6 @@ const places: Readonly<Record<string, () => Place>> = {
   }
 };
 
-/** For what another thread does: as long as it may take on a machine that has much to do. */
-
 const echoing = (count: number): Task[] =>
   Array.from({ length: count }, (_, n) => ({ id: `t${n}`, type: 'echo', data: n }));
 

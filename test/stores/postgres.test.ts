@@ -52,6 +52,23 @@ describe('postgresStore', () => {
 describe.skipIf(server === null)('on a PostgreSQL server', () => {
   describeStore('postgresStore', async () => postgresStore(server!.url, { schema: newSchema() }));
 
+  it('is found by a reader, and by a store that stood by, which were connected before it was made', async () => {
+    const options = { schema: newSchema() };
+    const [store, other, reader] = [
+      postgresStore(server!.url, options),
+      postgresStore(server!.url, options),
+      postgresReader(server!.url, options)
+    ];
+    expect(await other.listScopes()).toEqual([]);
+    await expect(reader.readHead(fleet)).rejects.toMatchObject({ code: 'ERR_STORE_IO', outcome: 'refused' });
+    await store.open(fleet, 'me');
+    await store.commit(commitOf(fleet, 1, {}));
+
+    expect(await other.listScopes()).toEqual([fleet]);
+    expect(await reader.readHead(fleet)).toMatchObject({ turn: 1 });
+    await Promise.all([store.close(), other.close(), reader.close()]);
+  });
+
   it.each<[what: string, change: (url: URL) => void, message: string]>([
     ['a database that is not there', (url) => (url.pathname = '/none'), 'the database does not exist'],
     ['a user that is not there', (url) => (url.username = 'nobody'), 'check user and password']

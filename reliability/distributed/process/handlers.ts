@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HandlerContext } from '../../../src/handlers/handler.ts';
-import type { Kind } from '../workload.ts';
+import { wedged, type Kind } from '../workload.ts';
 import { Witness } from '../witness.ts';
 
 const witness = new Witness(process.env['WITNESS_FOLDER']!);
@@ -13,7 +13,9 @@ const deeds: Readonly<Record<Kind, Deed>> = {
   flaky(_, { attempt }) {
     if (attempt === 1) throw new Error('fails at first');
   },
-  deadly: () => void process.kill(process.pid, 'SIGKILL')
+  deadly: () => void process.kill(process.pid, 'SIGKILL'),
+  wedged: (_, { attempt }) => sleep(attempt === 1 ? wedged.firstMs : 1),
+  rare: (n, { signal }) => sleep(n % 20, undefined, { signal })
 };
 
 /** Each says that it began, and how it was left. It returns its attempt, by which one sees whose outcome counted. */

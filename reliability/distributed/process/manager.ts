@@ -2,51 +2,62 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FleetError, LockedError } from '../../../src/errors.ts';
-import { processes } from '../../../src/executors/processes.ts';
+import { FleetError, StoreError } from '../../../src/errors.ts';
+import type { Executor } from '../../../src/executor.ts';
 import { FleetManager } from '../../../src/fleetManager.ts';
+import { managerSlots, fleetName, type ManagerPlan, type FromProcess, type PlantedBug } from '../plans.ts';
 import type { Store } from '../../../src/store.ts';
-import { sqliteStore } from '../../../src/stores/sqlite.ts';
-import { fleetName, type ManagerPlan, type PlantedBug } from '../plans.ts';
-import type { Kind } from '../workload.ts';
+import { tasksOf, type Kind } from '../workload.ts';
 import type { Witness } from '../witness.ts';
+import { storeOf } from './ledger.ts';
 import { plantedExecutor } from './plantedBugs.ts';
 
-/** As it is compiled: processes of the harness never run from the sources. */
-const handlers = new URL('handlers.js', import.meta.url);
+/** How often one that waits for a port, or for a server, tries again, ms. */
+const againMs = 50;
 
-/** How often one that stands by looks whether the fleet is free, ms. */
-const standbyMs = 50;
-
-/** Owns the fleet as soon as it is free, and takes what clients submit. */
-export async function runManager(plan: ManagerPlan, witness: Witness, onStarted: () => void): Promise<void> {
-  process.env['WITNESS_FOLDER'] = plan.witnessFolder;
-  const store = sqliteStore(plan.storePath, { durability: 'process' });
-  const fleet = await owned(plan, store, witness);
-  await listening(front(fleet, plan.planted), plan.frontPort);
-  onStarted();
+/** Owns the fleet as soon as it is free, and takes what clients submit. One that is fenced stands by again. */
+export async function runManager(
+  plan: ManagerPlan,
+  witness: Witness,
+  say: (said: FromProcess) => void
+): Promise<void> {
+  const fleet = await started(plan, witness, say);
+  if (plan.frontPort !== null) await listening(front(fleet, plan.planted), plan.frontPort);
+  say({ type: 'started' });
 }
 
-async function owned(plan: ManagerPlan, store: Store, witness: Witness): Promise<FleetManager> {
+/** A start that finds a server away is refused, and tried again, as any supervisor has it. */
+async function started(
+  plan: ManagerPlan,
+  witness: Witness,
+  say: (said: FromProcess) => void
+): Promise<FleetManager> {
   for (;;) {
-    const fleet = fleetOf(plan, store, witness);
+    const store = storeOf(plan.ledger);
+    const fleet = await fleetOf(plan, store, witness);
+    fleet.on('standby.ended', () => say({ type: 'started' }));
+    fleet.on('ownership.lost', () => say({ type: 'fenced' }));
     try {
       await fleet.start();
       return fleet;
     } catch (error) {
-      if (!(error instanceof LockedError)) throw error;
-      await sleep(standbyMs);
+      const isAway = error instanceof StoreError || (error as { code?: unknown }).code === 'ERR_UNFIT_SERVER';
+      if (!isAway) throw error;
+      await store.close().catch(() => undefined);
+      await sleep(againMs);
     }
   }
 }
 
-function fleetOf({ maxRecoveries, planted }: ManagerPlan, store: Store, witness: Witness): FleetManager {
+async function fleetOf(plan: ManagerPlan, store: Store, witness: Witness): Promise<FleetManager> {
+  const { engine, maxRecoveries, planted } = plan;
   const fleet = new FleetManager({
     name: fleetName,
     store,
-    executor: plantedExecutor(processes({ module: handlers }), planted),
+    executor: plantedExecutor(await executorOf(plan, witness), planted),
+    standby: true,
     config: {
-      maxConcurrentWorkers: 3,
+      ...(engine.kind !== 'bullmq' && { maxConcurrentWorkers: managerSlots }),
       maxRecoveries,
       heartbeatMs: 150,
       heartbeatTimeoutMs: 600,
@@ -61,13 +72,32 @@ function fleetOf({ maxRecoveries, planted }: ManagerPlan, store: Store, witness:
   return fleet;
 }
 
+/** Of the executors only the one that is needed is loaded: a cycle has many processes. */
+async function executorOf({ engine }: ManagerPlan, witness: Witness): Promise<Executor> {
+  switch (engine.kind) {
+    case 'bullmq': {
+      const { bullmqExecutor } = await import('../../../src/executors/bullmq.ts');
+      return bullmqExecutor({ url: engine.url, fleet: engine.fleet, pollMs: 200, connectTimeoutMs: 5_000 });
+    }
+    case 'processes': {
+      const { processes } = await import('../../../src/executors/processes.ts');
+      // As it is compiled: processes of the harness never run from the sources.
+      return processes({ module: new URL('handlers.js', import.meta.url) });
+    }
+    case 'in process': {
+      witness.tell({ type: 'offers', slots: managerSlots });
+      const { inProcess } = await import('../../../src/executors/inProcess.ts');
+      return inProcess((await import('./handlers.ts')).handlers);
+    }
+  }
+}
+
 /** What an application has in front of its fleet: it answers when a batch is durable. */
 function front(fleet: FleetManager, planted: PlantedBug | null): Server {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const { id, kinds } = JSON.parse(await text(request)) as { id: string; kinds: readonly Kind[] };
-      const tasks = kinds.map((type, n) => ({ id: String(n + 1), type, data: { n } }));
-      if (planted !== 'dropped batch') await fleet.submitBatch(tasks, { batchId: id });
+      if (planted !== 'dropped batch') await fleet.submitBatch(tasksOf(kinds), { batchId: id });
       response.writeHead(201).end('{}');
     } catch (error) {
       const code = error instanceof FleetError ? error.code : 'ERR_UNKNOWN';
@@ -86,7 +116,7 @@ async function listening(server: Server, port: number): Promise<void> {
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      await sleep(standbyMs);
+      await sleep(againMs);
     }
   }
 }

@@ -79,7 +79,7 @@ export class Session {
    */
   async run(statement: Statement, values: readonly Cell[], effect: Effect = 'reads'): Promise<Rows> {
     const client = this.#client ?? (await this.connect());
-    if (!this.#hasSchema) throw this.#noSchema();
+    if (!this.#hasSchema && !(await this.#findSchema(client))) throw this.#noSchema();
     return this.#held(client, async () => {
       try {
         return (await client.query<Cell[]>({ ...statement, values: [...values], rowMode: 'array' })).rows;
@@ -107,8 +107,8 @@ export class Session {
 
   /** Whether there is a schema. */
   async exists(): Promise<boolean> {
-    if (!this.#client) await this.connect();
-    return this.#hasSchema;
+    const client = this.#client ?? (await this.connect());
+    return this.#hasSchema || this.#findSchema(client);
   }
 
   /** The connection, made when there is none. */
@@ -177,6 +177,19 @@ export class Session {
   /** How long an answer is waited for. */
   get #answerMs(): number {
     return this.#options.statementTimeoutMs + silenceMs;
+  }
+
+  /** Somebody may have made it since this connection was. @returns Whether it is there. */
+  async #findSchema(client: PostgresClient): Promise<boolean> {
+    const { schema, location } = this.#options;
+    return this.#held(client, async () => {
+      try {
+        return (this.#hasSchema = await hasSchema(client, schema, location));
+      } catch (error) {
+        if (hasEnded(error)) this.#lose(client);
+        throw failureOf(error, location, 'reads');
+      }
+    });
   }
 
   /** The process is kept alive until an answer has come. */

@@ -207,10 +207,13 @@ export class StoreFile {
   }
 
   #kindOf(database: Database): 'empty' | 'older' | 'store' {
+    // As of one moment: its owner may be making it.
+    database.exec('BEGIN');
     const [application, version] = [pragma(database, 'application_id'), pragma(database, 'user_version')];
     const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {
       tables: number;
     };
+    database.exec('COMMIT');
     if (application === 0 && version === 0 && tables === 0) return 'empty';
     if (application !== applicationId) {
       throw this.#corrupt('it is the database of another program');

@@ -16,9 +16,10 @@ const began = (attempt: number, at: number): Testimony => ({
   type: 'began',
   key: 'b/1',
   attempt,
-  pid: 2,
+  pid: 100 + at,
   at
 });
+const heard = { type: 'heard', key: 'b/1', pid: 1, at: 8 } as const;
 const settled = (settledSeq: number, at: number): Testimony => ({
   type: 'settled',
   key: 'b/1',
@@ -27,7 +28,7 @@ const settled = (settledSeq: number, at: number): Testimony => ({
   pid: 3,
   at
 });
-const whole = [asked, acknowledged, began(1, 3), settled(1, 4)];
+const whole = [asked, acknowledged, began(1, 3), settled(1, 4), heard];
 
 describe('of a task, the verdict is', () => {
   it.each<[verdict: string, told: readonly Testimony[], found: Stored, problems: readonly string[]]>([
@@ -40,7 +41,7 @@ describe('of a task, the verdict is', () => {
     ],
     [
       'nothing, where a zombie begins late what was given up',
-      [asked, acknowledged, began(2, 3), settled(1, 4), began(1, 9)],
+      [asked, acknowledged, began(2, 3), settled(1, 4), heard, began(1, 9)],
       stored('completed', 2, ['2']),
       []
     ],
@@ -86,6 +87,36 @@ describe('of a task, the verdict is', () => {
       whole,
       stored('completed', 2, ['1']),
       ['of b/1 the result of attempt 1 counts, not of 2']
+    ],
+    [
+      'duplicated, where a client heard of it twice',
+      [...whole, { ...heard, at: 9 }],
+      stored('completed', 1, ['1']),
+      ['a client heard of b/1 twice']
+    ],
+    [
+      'nothing, where each of two clients heard of it',
+      [...whole, { ...heard, pid: 2 }],
+      stored('completed', 1, ['1']),
+      []
+    ],
+    [
+      'stuck, where no client heard of it',
+      whole.filter((one) => one !== heard),
+      stored('completed', 1, ['1']),
+      ['no client was told that b/1 has settled']
+    ],
+    [
+      'wrong, where more handlers run in a process than it has places',
+      [asked, acknowledged, began(1, 3), { ...began(2, 3.5), pid: 103 }, settled(1, 4), heard],
+      stored('completed', 1, ['1']),
+      ['2 handlers ran in process 103 at once']
+    ],
+    [
+      'wrong, where a worker of another version was given an attempt',
+      [...whole, { type: 'misled', pid: 9, at: 9 }],
+      stored('completed', 1, ['1']),
+      ['an attempt was given to a worker of another version']
     ],
     [
       'wrong, where it failed and need not',

@@ -4,6 +4,11 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
+import type { Database } from '../../../src/stores/sqlite/library.ts';
+import { OwnerLock } from '../../../src/stores/sqlite/ownerLock.ts';
+import { createSchema } from '../../../src/stores/sqlite/schema.ts';
+import { StoreFile } from '../../../src/stores/sqlite/storeFile.ts';
+import { TurnMark } from '../../../src/stores/sqlite/turnMark.ts';
 import { temporaryPath } from '../directory.ts';
 import { commitOf, range, taskOf } from '../rows.ts';
 
@@ -142,3 +147,41 @@ describe('a file that is not a store', () => {
     await reader.close();
   });
 });
+
+it('is looked at as of one moment: an owner that makes it meanwhile is no other program', () => {
+  const path = temporaryPath('fleet.db');
+  const owner = new DatabaseSync(path);
+  // With a log, which readers read too.
+  owner.exec('PRAGMA journal_mode = WAL; CREATE TABLE made (it); DROP TABLE made');
+  let makeSchema = () => {
+    makeSchema = () => {};
+    createSchema(owner);
+  };
+  const file = new StoreFile({
+    path,
+    // Between the first thing that it reads and the second one, the owner makes its tables.
+    open: (location, options) => betweenStatements(new DatabaseSync(location, options), () => makeSchema()),
+    durability: 'process',
+    busyTimeoutMs: 0,
+    lock: new OwnerLock(path, (location, options) => new DatabaseSync(location, options)),
+    mark: new TurnMark(path)
+  });
+
+  expect(file.inspect()).toBe('empty');
+  expect(file.inspect()).toBe('store');
+  owner.close();
+});
+
+/** The connection, with something done before each statement but the first one. */
+function betweenStatements(database: Database, act: () => void): Database {
+  let prepared = 0;
+  return {
+    isTransaction: false,
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare(sql) {
+      if (prepared++ > 0) act();
+      return database.prepare(sql);
+    }
+  };
+}
