@@ -2,7 +2,7 @@ import { createActor, fromPromise, waitFor, type ActorRefFrom } from 'xstate';
 import { pathToFileURL } from 'node:url';
 import { hostedFleetMachine } from '../machines/hostedFleetMachine.ts';
 import { hostMachine, type HostFact, type Sight } from '../machines/hostMachine.ts';
-import { pause } from './client/pause.ts';
+import { pause } from './pause.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { readStopOptions, type StopOptions } from './fleet/stopOptions.ts';
 import type { FleetTelemetry } from './fleetTelemetry.ts';

@@ -6,7 +6,7 @@ import { errorOfRefusal } from '../fleet/commandErrors.ts';
 import { readWaitOptions, type WaitOptions } from '../fleet/waiting.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, StoreReader } from '../store.ts';
 import { isPassing } from './passing.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 export interface CommandSenderOptions {
   readonly store: StoreReader;

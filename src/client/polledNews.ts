@@ -5,7 +5,7 @@ import type { Waiter } from '../journal/waiters.ts';
 import { taskLifecycle } from '../ledger/lifecycles.ts';
 import type { StoredResult, StoreReader } from '../store.ts';
 import { isPassing } from './passing.ts';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 export interface PolledNewsOptions {
   readonly store: StoreReader;

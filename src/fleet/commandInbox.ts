@@ -1,6 +1,6 @@
 import type { Json } from '../../machines/task.ts';
 import type { WorkerFilter, WorkerInfo } from '../agents/workerViews.ts';
-import { pause } from '../client/pause.ts';
+import { pause } from '../pause.ts';
 import type { Clock } from '../clock.ts';
 import { FencedError, NotRunningError } from '../errors.ts';
 import type { CommandReply, InboxCommand, RemoteCommand, Store } from '../store.ts';

@@ -1,5 +1,5 @@
 import type { FleetFact } from '../../machines/fleetFact.ts';
-import { pause } from '../client/pause.ts';
+import { pause } from '../pause.ts';
 import type { Clock } from '../clock.ts';
 import { type FencedError, LockedError, NotRunningError, StoreError } from '../errors.ts';
 import type { Store, StoredFleet } from '../store.ts';

@@ -26,7 +26,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
       [
         { id: 'tagged', type: 'told', data: null, tags: ['gpu'] },
         { id: 'typed', type: 'traced', data: traced(side) },
-        { id: 'third time', type: 'traced', data: traced(side, { then: 'throwTwice' }), maxRetries: 2 }
+        { id: 'third time', type: 'traced', data: traced(side, { ending: 'throwTwice' }), maxRetries: 2 }
       ],
       { batchId: 'b' }
     );
@@ -47,9 +47,9 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const never = join(side.folder, 'never');
     await side.fleet.submitBatch(
       [
-        { id: 'first', type: 'traced', data: traced(side, { until: gate.path }) },
+        { id: 'first', type: 'traced', data: traced(side, { gate: gate.path }) },
         { id: 'waits', type: 'traced', data: traced(side), timeoutMs: 2_000 },
-        { id: 'slow', type: 'traced', data: traced(side, { until: never }), timeoutMs: 300, maxRetries: 0 }
+        { id: 'slow', type: 'traced', data: traced(side, { gate: never }), timeoutMs: 300, maxRetries: 0 }
       ],
       { batchId: 'b' }
     );
@@ -68,7 +68,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
   it('cancels a batch: what runs is aborted, what waits in a worker never begins', async ({ skip }) => {
     const side = await started(redis.url(skip));
     await side.join({ concurrency: 1 });
-    const data = traced(side, { until: join(side.folder, 'never') });
+    const data = traced(side, { gate: join(side.folder, 'never') });
     await side.fleet.submitBatch(
       ['runs', 'waits', 'queued'].map((id) => ({ id, type: 'traced', data })),
       { batchId: 'b' }
@@ -85,7 +85,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const side = await started(redis.url(skip));
     const gate = side.gate('now');
     const killed = await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { until: gate.path }) }], {
+    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
       batchId: 'b'
     });
     await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
@@ -103,7 +103,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const side = await started(redis.url(skip));
     const gate = side.gate('now');
     const frozen = await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { until: gate.path }) }], {
+    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
       batchId: 'b'
     });
     await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
@@ -127,7 +127,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const side = await started(redis.url(skip));
     const gate = side.gate('now');
     const drained = await side.join({ concurrency: 1 });
-    const data = traced(side, { until: gate.path });
+    const data = traced(side, { gate: gate.path });
     await side.fleet.submitBatch(
       ['runs', 'waits'].map((id) => ({ id, type: 'traced', data })),
       { batchId: 'b' }
@@ -156,7 +156,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     await replace();
     await side.fleet.submitBatch(
       [
-        { id: 'poison', type: 'traced', data: traced(side, { then: 'exit' }) },
+        { id: 'poison', type: 'traced', data: traced(side, { ending: 'exit' }) },
         { id: 'good', type: 'traced', data: traced(side) }
       ],
       { batchId: 'b' }
@@ -172,7 +172,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
       const side = await started(redis.url(skip), sqliteIn);
       const [soon, later] = [side.gate('soon'), side.gate('later')];
       await side.join({ concurrency: 2 });
-      const until = (path: string) => traced(side, { until: path });
+      const until = (path: string) => traced(side, { gate: path });
       await side.fleet.submitBatch(
         [
           { id: 'ends meanwhile', type: 'traced', data: until(soon.path) },
@@ -212,7 +212,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const side = await started(redis.url(skip), () => store);
     const gate = side.gate('now');
     const worker = await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { until: gate.path }) }], {
+    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
       batchId: 'b'
     });
     await vi.waitFor(
@@ -240,7 +240,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
     const side = await started(redis.url(skip), () => store);
     const gate = side.gate('now');
     await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { until: gate.path }) }], {
+    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
       batchId: 'b'
     });
     await vi.waitFor(

@@ -33,25 +33,25 @@ export interface Traced {
   /** A file, to which the handler writes what it does. */
   readonly log: string;
   /** It ends when this file is there; absent: at once. */
-  readonly until?: string;
-  readonly then?: 'exit' | 'throwTwice';
+  readonly gate?: string;
+  readonly ending?: 'exit' | 'throwTwice';
 }
 
 /** Writes when it begins, and when it is aborted, which ends it. */
 export const traced = async (
-  { log, until, then }: Traced,
+  { log, gate, ending }: Traced,
   { task, attempt, signal }: HandlerContext
 ): Promise<number> => {
   const write = (word: string): void => appendFileSync(log, `${word} ${task.id} ${attempt}\n`);
   write('begun');
-  while (until !== undefined && !existsSync(until)) {
+  while (gate !== undefined && !existsSync(gate)) {
     if (signal.aborted) {
       write('aborted');
       throw signal.reason as Error;
     }
     await wait(5);
   }
-  if (then === 'exit') process.exit(3);
-  if (then === 'throwTwice' && attempt < 3) throw new Error(`of attempt ${attempt}`);
+  if (ending === 'exit') process.exit(3);
+  if (ending === 'throwTwice' && attempt < 3) throw new Error(`of attempt ${attempt}`);
   return attempt;
 };

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Resolves after `ms`. @throws the signal's reason, at once. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
