@@ -1,4 +1,5 @@
 import type { BatchStatus } from '../../machines/batch.ts';
+import type { WorkerInfo } from '../agents/workerViews.ts';
 import { connectFleet } from '../connectFleet.ts';
 import { pageSize } from '../fleet/fleetReader.ts';
 import { table } from '../validation/table.ts';
@@ -20,11 +21,18 @@ const answerMs = 10_000;
 export async function status({ batch, workers, json, ...options }: StatusOptions): Promise<number> {
   await using opened = await openStore(options);
   const owner = await opened.store.readOwner(opened.scope);
-  if (json !== true) process.stderr.write(`${ownerText(owner)}\n`);
-  // The store is open until it is answered.
-  if (workers) return await showWorkers(opened, owner, json);
+  const sayOwner = (): void => {
+    if (json !== true) process.stderr.write(`${ownerText(owner)}\n`);
+  };
+  if (workers) {
+    const seen = await workersOf(opened, owner);
+    sayOwner();
+    await print(json ? seen.map(jsonLine).join('') : workerTable(seen));
+    return 0;
+  }
   const batches =
     batch === undefined ? await allBatches(opened) : [await opened.reader.getBatchStatus(batch)];
+  sayOwner();
   if (json) await print(batches.map(jsonLine).join(''));
   else if (batches.length > 0) await print(table([header, ...batches.map(row)], (column) => column >= 2));
   else await print('There are no batches.\n');
@@ -35,12 +43,11 @@ function ownerText(owner: string | null): string {
   return owner === null ? 'Nobody owns the fleet.' : `The fleet is owned by ${printable(owner)}.`;
 }
 
-async function showWorkers(opened: OpenedStore, owner: string | null, json?: boolean): Promise<number> {
-  await using client = await connectFleet(opened.store, { name: opened.scope, timeoutMs: answerMs });
+async function workersOf(opened: OpenedStore, owner: string | null): Promise<readonly WorkerInfo[]> {
   // Of a fleet that nobody runs there are none; and nobody would answer.
-  const workers = owner === null ? [] : await client.getWorkers();
-  await print(json ? workers.map(jsonLine).join('') : workerTable(workers));
-  return 0;
+  if (owner === null) return [];
+  await using client = await connectFleet(opened.store, { name: opened.scope, timeoutMs: answerMs });
+  return await client.getWorkers();
 }
 
 async function allBatches({ reader }: OpenedStore): Promise<BatchStatus[]> {
