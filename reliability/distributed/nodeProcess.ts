@@ -18,6 +18,8 @@ export class NodeProcess implements Member {
   #pulses = 0;
   #ownsSince: number | null = null;
   #isFrozen = false;
+  /** Whether it was asked to end. */
+  #isTerminated = false;
   #stderr = '';
 
   /** @param env - Beside what this process has. */
@@ -68,6 +70,8 @@ export class NodeProcess implements Member {
   get failure(): string | null {
     const { exitCode, signalCode } = this.#child;
     if (this.isAlive || exitCode === 0 || signalCode === 'SIGKILL') return null;
+    // Before it listened for the signal it had begun nothing.
+    if (this.#isTerminated && signalCode === 'SIGTERM') return null;
     return `the ${this.role} ended by itself (${exitCode ?? signalCode}): ${this.#stderr.slice(-2_000)}`;
   }
 
@@ -84,7 +88,9 @@ export class NodeProcess implements Member {
 
   /** Asks it to end in order. */
   terminate(): void {
-    if (this.isAlive) this.#child.kill('SIGTERM');
+    if (!this.isAlive) return;
+    this.#isTerminated = true;
+    this.#child.kill('SIGTERM');
   }
 
   /** With what it has started. */
