@@ -23,6 +23,8 @@ export interface LostWorker {
 export class WorkerHistory {
   readonly #ended: WorkerInfo[] = [];
   #lost: readonly LostWorker[] = [];
+  /** Workers that were lost and have not ended yet, by slot, as they were: the roster has forgotten them. */
+  readonly #lostPlaces = new Map<string, Place>();
 
   /** Takes in what a worker said of itself. @param place - As it is before. @param at - Epoch ms. */
   record(report: WorkerReport, place: Place | undefined, at: number): void {
@@ -52,7 +54,8 @@ export class WorkerHistory {
     return this.#lost;
   }
 
-  #lose({ workerId, problem, tags }: WorkerReport, place: Place | undefined, at: number): void {
+  #lose({ slot, workerId, problem, tags }: WorkerReport, place: Place | undefined, at: number): void {
+    if (place !== undefined) this.#lostPlaces.set(slot, place);
     const { completed = 0, failed = 0 } = place ?? {};
     const lost = { id: workerId, problem: problem ?? '', at, tags, completed, failed };
     this.#lost = [lost, ...this.#lost].slice(0, mostLost);
@@ -65,10 +68,12 @@ export class WorkerHistory {
   }
 
   #end(
-    { type, workerId, tags, types, concurrency, spawnedAt }: WorkerReport,
+    { type, slot, workerId, tags, types, concurrency, spawnedAt }: WorkerReport,
     place: Place | undefined,
     at: number
   ): void {
+    const last = this.#lostPlaces.get(slot) ?? place;
+    this.#lostPlaces.delete(slot);
     this.#ended.push({
       id: workerId,
       taskId: '',
@@ -79,9 +84,9 @@ export class WorkerHistory {
       tags,
       concurrency,
       ...(types !== null && { types }),
-      completed: place?.completed ?? 0,
-      failed: place?.failed ?? 0,
-      lastHeartbeatAt: place?.lastHeartbeatAt ?? null
+      completed: last?.completed ?? 0,
+      failed: last?.failed ?? 0,
+      lastHeartbeatAt: last?.lastHeartbeatAt ?? null
     });
     if (this.#ended.length > mostEnded) this.#ended.shift();
   }
