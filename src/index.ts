@@ -30,7 +30,7 @@ export {
   type SubmittedTaskResult
 } from './coordinator/coordinatorAgent.ts';
 export type { FleetOptions } from './createFleet.ts';
-export type { Frame, FrameFailure, FrameWorker } from './dashboard/frame.ts';
+export type { Frame, FrameFailure, FrameLostWorker, FrameWorker } from './dashboard/frame.ts';
 export type { LivePage } from './dashboard/livePages.ts';
 export type { ServeOptions } from './dashboard/serveOptions.ts';
 export * from './errors.ts';

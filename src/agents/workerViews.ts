@@ -30,7 +30,7 @@ export interface WorkerInfo {
   /** When it ended, epoch ms. */
   readonly completedAt?: number;
   readonly tags: readonly string[];
-  /** Tasks at once. */
+  /** Tasks that it is given at once. Of a worker elsewhere those that it fetches ahead are among them. */
   readonly concurrency: number;
   /** Task types that it has handlers for; absent: all that the fleet has. */
   readonly types?: readonly string[];

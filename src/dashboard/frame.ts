@@ -29,12 +29,15 @@ export interface Frame {
   readonly durations: { readonly p50: number; readonly p90: number; readonly p99: number } | null;
   /** At most 50, the latest first. */
   readonly batches: readonly BatchStatus[];
-  /** At most 200, by id. */
+  /** At most 200, by id. Of workers elsewhere those that are there. */
   readonly workers: readonly FrameWorker[];
+  /** Workers that were lost and have not come back, at most 20, newest first. Absent where that is told otherwise. */
+  readonly lostWorkers?: readonly FrameLostWorker[];
   /** Failed and timed out, at most 50, newest first. */
   readonly failures: readonly FrameFailure[];
-  /** maxConcurrentWorkers in force; whether the fleet is paused. */
-  readonly maxWorkers: number;
+  /** maxConcurrentWorkers in force. `null`: workers are elsewhere and come by themselves, so it cannot be scaled. */
+  readonly maxWorkers: number | null;
+  /** Whether the fleet is paused. */
   readonly isPaused: boolean;
   /** Transitions of rows that were taken while somebody looked, by the edge of their chart. Absent where that is told otherwise. */
   readonly edges?: readonly FrameEdge[];
@@ -59,6 +62,16 @@ export interface FrameWorker {
   readonly problem?: string;
   readonly completed: number;
   readonly failed: number;
+}
+export interface FrameLostWorker {
+  readonly id: string;
+  /** Why it is taken for gone. At most 500 characters. */
+  readonly problem: string;
+  readonly tags: readonly string[];
+  readonly completed: number;
+  readonly failed: number;
+  /** When it was lost, epoch ms. */
+  readonly at: number;
 }
 export interface FrameFailure {
   readonly key: string;

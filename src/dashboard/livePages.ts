@@ -27,6 +27,8 @@ export interface LivePagesOptions {
   readonly readModel: ReadModelStore;
   readonly observers: TurnObservers;
   readonly fleet: ServedFleet;
+  /** Whether its workers are elsewhere. */
+  readonly isRemote: boolean;
   readonly health: () => FleetHealth;
   /** `null`: it has no telemetry. */
   readonly metrics: (() => Promise<MetricsPage | null>) | null;

@@ -45,7 +45,8 @@ export async function openPage({
       fleet: snapshot,
       journal: actor.journal,
       readModel: shown.readModel.getSnapshot().context,
-      failures: failures.newestFirst
+      failures: failures.newestFirst,
+      isRemote: shown.isRemote
     });
   const streams = new EventStreams({
     clock,

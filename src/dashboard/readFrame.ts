@@ -2,6 +2,7 @@ import type { ActorRefFrom, AnyMachineSnapshot } from 'xstate';
 import type { BatchState, BatchStatus } from '../../machines/batch.ts';
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
 import { offeredTags, workerIdOf, type workerMachine } from '../../machines/workerMachine.ts';
+import type { LostWorker } from '../agents/workerHistory.ts';
 import { workerStateOf, workerStatesOf } from '../agents/workerStates.ts';
 import { workerActorsOf } from '../agents/workerViews.ts';
 import { activePathsOf } from '../charts/statePaths.ts';
@@ -9,7 +10,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { ReadModel } from '../journal/readModel.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { batchLifecycle } from '../ledger/lifecycles.ts';
-import type { Frame, FrameFailure, FrameWorker } from './frame.ts';
+import type { Frame, FrameFailure, FrameLostWorker, FrameWorker } from './frame.ts';
 
 const maxBatches = 50;
 const maxWorkers = 200;
@@ -17,14 +18,18 @@ const maxWorkers = 200;
 const maxTaskIds = 5;
 /** Task types that a remote worker is shown with. */
 const maxTypes = 5;
+/** Characters of why a worker was lost. */
+const maxProblemLength = 500;
 
 /** What a frame is made of. */
 export interface FrameParts {
   readonly at: number;
   readonly fleet: FleetSnapshot;
-  readonly journal: Pick<Journal, 'ledger' | 'statistics' | 'figures'>;
+  readonly journal: Pick<Journal, 'ledger' | 'statistics' | 'figures' | 'workers'>;
   readonly readModel: ReadModel;
   readonly failures: readonly FrameFailure[];
+  /** Whether workers are elsewhere. */
+  readonly isRemote: boolean;
 }
 
 /**
@@ -32,11 +37,13 @@ export interface FrameParts {
  *
  * Whatever counts tasks or batches was counted when they moved: what it costs grows with workers and schedules alone.
  */
-export function readFrame({ at, fleet, journal, readModel, failures }: FrameParts): Frame {
+export function readFrame({ at, fleet, journal, readModel, failures, isRemote }: FrameParts): Frame {
   const { ledger, figures, statistics } = journal;
   const { counts, totalBatches, totalTasks, retriedAttempts, lostAttempts, lateOutcomes } = ledger.head.stats;
   const { coordinator, autoscaler } = fleet.children;
-  const workers = workerActorsOf(fleet.children);
+  const places = workerActorsOf(fleet.children);
+  // A place that nobody from elsewhere fills is an empty chair.
+  const workers = isRemote ? places.filter((place) => place.getSnapshot().value !== 'stopped') : places;
   const { count, p50, p90, p99 } = statistics.durations.percentiles();
   return {
     at,
@@ -57,8 +64,9 @@ export function readFrame({ at, fleet, journal, readModel, failures }: FramePart
     durations: count === 0 ? null : { p50, p90, p99 },
     batches: readModel.batches.slice(-maxBatches).reverse().map(withoutMetadata),
     workers: workers.slice(0, maxWorkers).map((worker) => frameWorkerOf(worker, ledger)),
+    lostWorkers: journal.workers.lost.map(frameLostWorkerOf),
     failures,
-    maxWorkers: fleet.context.config.maxConcurrentWorkers,
+    maxWorkers: isRemote ? null : fleet.context.config.maxConcurrentWorkers,
     isPaused: fleet.context.paused
   };
 }
@@ -110,4 +118,8 @@ function frameWorkerOf(worker: ActorRefFrom<typeof workerMachine>, ledger: Ledge
     completed: place?.completed ?? 0,
     failed: place?.failed ?? 0
   };
+}
+
+function frameLostWorkerOf(worker: LostWorker): FrameLostWorker {
+  return { ...worker, problem: worker.problem.slice(0, maxProblemLength) };
 }

@@ -151,6 +151,7 @@ export class ManagerParts {
       observers: this.#observers,
       readModel: this.readModel.store,
       fleet: manager,
+      isRemote: executor.isRemote === true,
       metrics: telemetry === undefined ? null : () => telemetry.metrics(),
       health: () => this.#health(),
       onError

@@ -45,7 +45,7 @@ function* holdUps(frame: Frame, waiting: number): Generator<Finding> {
       text: `The fleet is paused: nothing starts until it is resumed; ${plural(waiting, 'task')} waiting.`
     };
   else if (waiting > 0 && !hasWorker)
-    yield { kind: 'bad', text: `No worker: ${plural(waiting, 'task')} waiting. Scale the fleet up.` };
+    yield { kind: 'bad', text: `No worker: ${plural(waiting, 'task')} waiting. ${remedyOf(frame)}` };
   if (silent > 0) yield { kind: 'bad', text: `${plural(silent, 'worker')} not responding.` };
   if (held.batches > 0)
     yield {
@@ -68,6 +68,10 @@ function* holdUps(frame: Frame, waiting: number): Generator<Finding> {
     yield { kind: 'warn', text: `${plural(tasks.blocked, 'task')} blocked by tasks that they depend on.` };
   if (tasks.scheduled > 0)
     yield { kind: 'now', text: `${plural(tasks.scheduled, 'task')} scheduled for later.` };
+}
+
+function remedyOf({ maxWorkers }: Frame): string {
+  return maxWorkers === null ? 'Start one.' : 'Scale the fleet up.';
 }
 
 /** `12 tasks running, 434 queued: about 23 s at this rate.` */

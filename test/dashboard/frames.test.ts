@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore, type Store } from '../../src/index.ts';
-import { gate } from '../harness.ts';
+import { RemoteWorld } from '../executors/remoteWorld.ts';
+import { gate, settled } from '../harness.ts';
 import { Events, servedFleet, type ServedTestFleet } from './pages.ts';
 
 describe('the frames of a page', () => {
@@ -212,6 +213,71 @@ describe('the frames of a page', () => {
     await expect.poll(async () => (await test.fleet.getStats()).runningTasks).toBe(20);
     expect((await frameOf(test)).workers[0]!.taskIds).toEqual(['b/0', 'b/1', 'b/2', 'b/3', 'b/4']);
     open();
+  });
+});
+
+describe('the frames of a fleet whose workers are elsewhere', () => {
+  it('have the workers that are there, and no number to scale them to', async () => {
+    const world = new RemoteWorld();
+    const test = await servedFleet({ executor: world.executor() });
+    expect(await frameOf(test)).toMatchObject({ maxWorkers: null, workers: [], lostWorkers: [] });
+    world.join('host-a');
+    world.join('host-b');
+    await settled();
+    expect((await frameOf(test)).workers.map(({ id }) => id)).toEqual(['host-a', 'host-b']);
+    world.drain('host-a');
+    world.leave('host-a');
+    await settled();
+    const frame = await frameOf(test);
+    expect(frame.workers.map(({ id }) => id)).toEqual(['host-b']);
+    expect([frame.workerStates, frame.lostWorkers]).toEqual([{ idle: 1, stopped: 1 }, []]);
+  });
+
+  it('have a worker that was lost by its id, with why, what it had done and when, until it is back', async () => {
+    const world = new RemoteWorld();
+    const test = await servedFleet({ executor: world.executor() });
+    const { fleet, clock } = test;
+    world.join('host-a', { tags: ['gpu'] });
+    const { key } = await fleet.submitAsync('work', null);
+    await settled();
+    world.settle(world.heldBy('host-a')[0]!);
+    await fleet.waitFor(key);
+    world.cutOff('host-a');
+    const lostAt = new Promise<number>((resolve) => fleet.on('worker.lost', () => resolve(clock.now())));
+    await clock.advance(fleet.config.heartbeatTimeoutMs + 2 * fleet.config.heartbeatMs);
+    const frame = await frameOf(test);
+    expect(frame.workers).toEqual([]);
+    expect(frame.lostWorkers).toEqual([
+      {
+        id: 'host-a',
+        problem: expect.stringMatching(/^Worker host-a has not answered for \d+ ms$/) as string,
+        tags: ['gpu'],
+        completed: 1,
+        failed: 0,
+        at: await lostAt
+      }
+    ]);
+    world.reconnect('host-a');
+    world.reports!.heartbeat('host-a');
+    await settled();
+    const { workers, lostWorkers } = await frameOf(test);
+    expect([workers.map(({ id }) => id), lostWorkers]).toEqual([['host-a'], []]);
+  });
+
+  it('have the last 20 that were lost, newest first', async () => {
+    const world = new RemoteWorld();
+    const test = await servedFleet({ executor: world.executor() });
+    const { fleet, clock } = test;
+    for (let number = 1; number <= 22; number++) {
+      world.join(`host-${number}`);
+      await settled();
+      world.kill(`host-${number}`);
+      await clock.advance(fleet.config.heartbeatTimeoutMs + 2 * fleet.config.heartbeatMs);
+    }
+    const { lostWorkers = [] } = await frameOf(test);
+    expect(lostWorkers.map(({ id }) => id)).toEqual(
+      Array.from({ length: 20 }, (_, index) => `host-${22 - index}`)
+    );
   });
 });
 

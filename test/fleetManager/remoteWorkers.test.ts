@@ -379,6 +379,22 @@ describe('a remote worker that is not heard', () => {
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 1, lateOutcomes: 2, completedTasks: 1 });
   });
 
+  it('for too long is remembered with what it had done, and when it was heard last', async () => {
+    const { fleet, world, clock } = await startRemote();
+    world.join('host-a');
+    const [key] = await submit(fleet, 1);
+    world.settle(world.heldBy('host-a')[0]!);
+    await fleet.waitFor(key!);
+    await clock.advance(fleet.config.heartbeatMs);
+    const heardAt = (await fleet.getWorkers())[0]!.lastHeartbeatAt;
+    expect(heardAt).not.toBeNull();
+    world.cutOff('host-a');
+    await clock.advance(fleet.config.heartbeatTimeoutMs + 2 * fleet.config.heartbeatMs);
+    expect(await fleet.getWorkers({ status: 'completed' })).toMatchObject([
+      { id: 'host-a', completed: 1, failed: 0, lastHeartbeatAt: heardAt }
+    ]);
+  });
+
   it('and then is, is taken back with what it said last', async () => {
     const { fleet, world, clock } = await startRemote();
     world.join('host-a', { concurrency: 2, tags: ['gpu'] });

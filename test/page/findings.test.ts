@@ -36,6 +36,9 @@ describe('a stranger is told', () => {
     expect(told({ queued: 3 }, { workerStates: { stopped: 4 } })).toEqual([
       'bad: No worker: 3 tasks waiting. Scale the fleet up.'
     ]);
+    expect(told({ queued: 3 }, { workerStates: {}, maxWorkers: null })).toEqual([
+      'bad: No worker: 3 tasks waiting. Start one.'
+    ]);
     expect(told({ running: 2 }, { workerStates: { busy: 1, unresponsive: 1 } })).toEqual([
       'bad: 1 worker not responding.',
       'now: 2 tasks running, none queued.'

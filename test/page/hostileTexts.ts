@@ -37,7 +37,23 @@ export const hostileFrame: Frame = {
       .batches.slice(0, 1)
       .map((batch) => ({ ...batch, id, metadata: id }))
   ),
-  workers: hostileTexts.map((id) => ({ id, state: id, taskIds: [id], tags: [id], completed: 0, failed: 1 })),
+  workers: hostileTexts.map((id) => ({
+    id,
+    state: id,
+    taskIds: [id],
+    tags: [id],
+    problem: id,
+    completed: 0,
+    failed: 1
+  })),
+  lostWorkers: hostileTexts.map((id) => ({
+    id,
+    problem: id,
+    tags: [id],
+    completed: 0,
+    failed: 1,
+    at: frameStart
+  })),
   failures: hostileTexts.map((text) => ({
     key: text,
     taskId: text,

@@ -84,6 +84,27 @@ describe('the live page', needing(noBrowser), () => {
     );
   });
 
+  it('shows the workers of a fleet that cannot scale them, and first those that were lost', async () => {
+    const work = { tags: [], completed: 12, failed: 0 };
+    const { page, server, problems } = await open(browser, frameWith());
+    await page.getByRole('button', { name: 'Scale', exact: true }).waitFor();
+    server.send(
+      frameWith({
+        maxWorkers: null,
+        workers: [{ ...work, id: 'host-b', state: 'busy', taskIds: ['audits/1'], types: ['audit'] }],
+        lostWorkers: [{ ...work, id: 'host-a', problem: 'Worker host-a has not answered', at: frameStart }]
+      })
+    );
+    await page.getByRole('button', { name: 'Scale', exact: true }).waitFor({ state: 'detached' });
+    expect(await page.getByRole('spinbutton', { name: 'workers' }).count()).toBe(0);
+    expect(await page.locator('main .cell').allTextContents()).toEqual([
+      expect.stringMatching(/^host-alostWorker host-a has not answered12 done\d\d:\d\d:\d\d$/),
+      'host-bbusyaudits/112 doneaudit'
+    ]);
+    await expectText(page, '#workers-title small', '1');
+    expect(problems).toEqual([]);
+  });
+
   it('goes on when its server is gone for a while', async () => {
     const { page, server } = await open(browser, frameWith());
     await expectText(page, '.connection', 'live');

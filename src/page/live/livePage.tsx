@@ -100,7 +100,7 @@ export function LivePage() {
               <Batches batches={shown.frame.batches} actions={actions} />
             </div>
             <Plots history={history} version={history.version} />
-            <Workers workers={shown.frame.workers} />
+            <Workers workers={shown.frame.workers} lost={shown.frame.lostWorkers} />
           </main>
         </>
       )}
@@ -145,18 +145,22 @@ function FleetControls({
         </button>
       </form>
       <span class="controls">
-        <label>
-          workers
-          <input
-            ref={workers}
-            type="number"
-            min={0}
-            max={1_000}
-            step={1}
-            defaultValue={String(frame.maxWorkers)}
-          />
-        </label>
-        <ActionButton label="Scale" action={scale} />
+        {frame.maxWorkers !== null && (
+          <>
+            <label>
+              workers
+              <input
+                ref={workers}
+                type="number"
+                min={0}
+                max={1_000}
+                step={1}
+                defaultValue={String(frame.maxWorkers)}
+              />
+            </label>
+            <ActionButton label="Scale" action={scale} />
+          </>
+        )}
         {frame.isPaused ? (
           <ActionButton label="Resume" of="the fleet" action={actions.resumeFleet} />
         ) : (

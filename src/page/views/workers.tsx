@@ -1,9 +1,16 @@
-import type { FrameWorker } from '../../dashboard/frame.ts';
-import { compact, words } from '../format.ts';
+import type { FrameLostWorker, FrameWorker } from '../../dashboard/frame.ts';
+import { clockTime, compact, words } from '../format.ts';
 import { Name } from './name.tsx';
 import { TaskKey } from './taskKey.tsx';
 
-export function Workers({ workers }: { workers: readonly FrameWorker[] }) {
+/** @param props.lost - Those that are not there any more and should be, newest first: shown before the others. */
+export function Workers({
+  workers,
+  lost = []
+}: {
+  workers: readonly FrameWorker[];
+  lost?: readonly FrameLostWorker[] | undefined;
+}) {
   return (
     <section class="panel" aria-labelledby="workers-title">
       <h2 id="workers-title">
@@ -12,6 +19,9 @@ export function Workers({ workers }: { workers: readonly FrameWorker[] }) {
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="workers-title">
         {workers.length === 0 && <p class="empty">No worker</p>}
         <ul class="cells">
+          {lost.map((worker) => (
+            <LostWorker key={`${worker.id} ${worker.at}`} worker={worker} />
+          ))}
           {workers.map((worker) => (
             <Worker key={worker.id} worker={worker} />
           ))}
@@ -35,12 +45,46 @@ function Worker({ worker }: { worker: FrameWorker }) {
         {taskIds.length > 1 && <Name text={taskIds.join(', ')} />}
       </div>
       <div class="row-facts">
-        <span>{compact(completed)} done</span>
-        {failed > 0 && <span class="bad-text">{compact(failed)} failed</span>}
-        {tags.length > 0 && <Name text={tags.join(' ')} />}
+        <Work completed={completed} failed={failed} tags={tags} />
         {types.length > 0 && <Name text={types.join(' ')} />}
-        {problem !== undefined && <span class="bad-text">{problem}</span>}
+      </div>
+      {problem !== undefined && <Problem text={problem} />}
+    </li>
+  );
+}
+
+function LostWorker({ worker }: { worker: FrameLostWorker }) {
+  const { id, problem, tags, completed, failed, at } = worker;
+  return (
+    <li class="cell">
+      <div class="row-title">
+        <Name text={id} />
+        <span class="tag state-lost">lost</span>
+      </div>
+      <Problem text={problem} />
+      <div class="row-facts">
+        <Work completed={completed} failed={failed} tags={tags} />
+        <span>{clockTime(at)}</span>
       </div>
     </li>
+  );
+}
+
+function Work({ completed, failed, tags }: Pick<FrameWorker, 'completed' | 'failed' | 'tags'>) {
+  return (
+    <>
+      <span>{compact(completed)} done</span>
+      {failed > 0 && <span class="bad-text">{compact(failed)} failed</span>}
+      {tags.length > 0 && <Name text={tags.join(' ')} />}
+    </>
+  );
+}
+
+/** Why it does nothing: read as a whole, as far as it is of a usual length. */
+function Problem({ text }: { text: string }) {
+  return (
+    <p class="cell-problem" title={text.slice(0, 1_000)}>
+      <bdi>{text.slice(0, 500)}</bdi>
+    </p>
   );
 }
