@@ -338,7 +338,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts of the process that died are not given back',
     file: 'src/journal/recovery.ts',
-    find: '  for (const input of loaded.attempts) collect(input);\n',
+    find: '    for (const input of await reattach(executor, rows)) collect(input);\n',
     replace: '',
     tests: recovery
   },
@@ -394,7 +394,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the store is not given up by a stop',
     file: 'src/journal/ownership.ts',
-    find: '    await this.#options.store.release(this.#options.scope);\n',
+    find: '      this.#releasing = this.#options.store.release(this.#options.scope);\n',
     replace: '',
     tests: ['test/fleetManager/stopping.test.ts', ...recovery]
   },
