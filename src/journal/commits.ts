@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FleetSnapshot } from '../../machines/fleetMachine.ts';
-import type { AgentMessages } from '../agents/agentMessages.ts';
-import type { AgentSnapshots } from '../agents/agentSnapshots.ts';
+import type { FleetAgents } from '../agents/fleetAgents.ts';
 import type { Clock } from '../clock.ts';
 import { FencedError, StoreError } from '../errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -18,8 +17,7 @@ export interface CommitsOptions {
   readonly ledger: Ledger;
   /** Gets back what a turn that was not committed had taken. */
   readonly inbox: Inbox;
-  readonly agents: AgentMessages;
-  readonly snapshots: AgentSnapshots;
+  readonly agents: FleetAgents;
   /** Tells whoever waits for a submission that the store refused it. */
   readonly refuse: (submission: CommandInput, error: Error) => void;
 }
@@ -72,21 +70,25 @@ export class Commits {
   /**
    * Commits a turn, and makes it the ledger's.
    *
-   * @param fleet - The snapshot of which `agents` says what changed.
+   * @param fleet - The snapshot of which `changed` are the parts that the store lacks.
    * @throws whatever the store throws, which {@link Commits.failed} is to be told.
    */
-  async write(attempted: Attempted, fleet: FleetSnapshot, agents: readonly StoredAgent[]): Promise<Payloads> {
-    const { store, scope, snapshots } = this.#options;
+  async write(
+    attempted: Attempted,
+    fleet: FleetSnapshot,
+    changed: readonly StoredAgent[]
+  ): Promise<Payloads> {
+    const { store, scope, agents } = this.#options;
     const { turn } = attempted;
     let payloads: Payloads | Promise<Payloads> = noPayloads;
-    if (!turn.isIdle || agents.length > 0) {
+    if (!turn.isIdle || changed.length > 0) {
       this.#undecided = attempted;
-      const committing = store.commit(turn.commit(scope, agents));
+      const committing = store.commit(turn.commit(scope, changed));
       // Asked for in the wake of the commit, so that the two share one trip.
       payloads = this.#readPayloads(turn);
       await committing;
       this.#undecided = null;
-      snapshots.committed(fleet);
+      agents.snapshots.committed(fleet);
       turn.apply();
     }
     this.#failures = 0;
@@ -170,10 +172,8 @@ export class Commits {
   }
 
   #undo(turn: Turn): void {
-    const { snapshots, agents } = this.#options;
     turn.undo();
-    snapshots.refused();
-    agents.undone(turn);
+    this.#options.agents.undone(turn);
   }
 }
 

@@ -5,12 +5,7 @@ import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../../machines/fleetMachine.ts';
 import { problemOf } from '../../machines/problem.ts';
 import type { WorkerReport } from '../../machines/workerMachine.ts';
-import { AgentMessages } from '../agents/agentMessages.ts';
-import { AgentSnapshots } from '../agents/agentSnapshots.ts';
-import { Autoscaling } from '../agents/autoscaling.ts';
-import { JoinedWorkers } from '../agents/joinedWorkers.ts';
-import { UnroutableTasks } from '../agents/unroutableTasks.ts';
-import { WorkerHealth } from '../agents/workerHealth.ts';
+import { FleetAgents } from '../agents/fleetAgents.ts';
 import { WorkerHistory } from '../agents/workerHistory.ts';
 import type { Clock } from '../clock.ts';
 import { ResultStatistics } from '../coordinator/resultStatistics.ts';
@@ -85,13 +80,8 @@ export class Journal {
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
-  readonly #agents: AgentMessages;
-  readonly #snapshots = new AgentSnapshots(() => this.statistics);
-  readonly #autoscaling: Autoscaling;
+  readonly #agents: FleetAgents;
   readonly #removals: Removals;
-  readonly #health: WorkerHealth;
-  readonly #joined: JoinedWorkers;
-  readonly #unroutable: UnroutableTasks;
   readonly #alarm: FleetAlarm;
   readonly #commits: Commits;
   readonly #lifetime: Lifetime;
@@ -106,34 +96,17 @@ export class Journal {
     this.#options = options;
     this.ledger = new Ledger(this.#isRemote);
     this.#active = new ActiveClock(options.clock);
-    this.#agents = new AgentMessages({
+    this.#agents = new FleetAgents({
+      ...options,
       ledger: this.ledger,
-      clock: options.clock,
       active: this.#active,
-      workersAreIds: options.executor.workersAreIds === true,
-      hasWorkerListeners: options.hasWorkerListeners,
+      statistics: () => this.statistics,
       fleet: () => this.#fleet!,
-      record: (report) => this.recordReport(report)
-    });
-    this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
-    this.#health = new WorkerHealth({
-      executor: options.executor,
-      ledger: this.ledger,
-      clock: options.clock,
-      active: this.#active,
-      tell: (slot, event) => this.#agents.tellWorker(slot, event),
-      collect: (input) => this.collect(input)
-    });
-    this.#joined = new JoinedWorkers({
-      ledger: this.ledger,
-      health: this.#health,
-      tell: (slot, event) => this.#agents.tellWorker(slot, event),
-      spawn: (event) => this.#send(event),
+      record: (report) => this.recordReport(report),
+      collect: (input) => this.collect(input),
+      send: (event) => this.#send(event),
       wake: () => this.#wake()
     });
-    this.#unroutable = new UnroutableTasks(this.ledger, this.#active, (facts) =>
-      this.#send({ type: 'facts.released', facts })
-    );
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -149,9 +122,9 @@ export class Journal {
       clock: options.clock,
       active: this.#active,
       ledger: this.ledger,
-      autoscaling: this.#autoscaling,
-      health: this.#health,
-      unroutable: this.#unroutable,
+      autoscaling: this.#agents.autoscaling,
+      health: this.#agents.health,
+      unroutable: this.#agents.unroutable,
       removals: this.#removals,
       onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
     });
@@ -160,7 +133,6 @@ export class Journal {
       ledger: this.ledger,
       inbox: this.#inbox,
       agents: this.#agents,
-      snapshots: this.#snapshots,
       refuse: (submission, error) => this.#answerRefusal(submission, error)
     });
     this.#lifetime = new Lifetime({
@@ -180,7 +152,7 @@ export class Journal {
 
   /** What the coordinator knows, brought up to date; `undefined` before it is spawned. */
   get coordinator(): CoordinatorContext | undefined {
-    this.#agents.tellResults();
+    this.#agents.messages.tellResults();
     return this.#snapshot().children.coordinator?.getSnapshot().context;
   }
 
@@ -206,9 +178,6 @@ export class Journal {
   recordReport(report: WorkerReport): void {
     this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
-    this.#health.record(report);
-    if (this.#isRemote) this.#joined.record(report);
-    this.#snapshots.markWorker(report.slot);
     this.lookForClaims();
   }
 
@@ -281,8 +250,8 @@ export class Journal {
       ledger: this.ledger,
       notes: this.notes,
       replies: this.replies,
-      health: this.#health,
-      joined: this.#joined,
+      health: this.#agents.health,
+      joined: this.#agents.joined,
       clock: this.#options.clock,
       collect: (input) => this.collect(input),
       lookForClaims: () => this.lookForClaims(),
@@ -298,7 +267,7 @@ export class Journal {
       this.collect(input)
     );
     this.#lifetime.assertWanted();
-    if (this.#isRemote) this.#health.watchAll();
+    if (this.#isRemote) this.#agents.health.watchAll();
     this.statistics = statistics;
     const { stats } = this.ledger.head;
     this.#removals.resume(stored.removing);
@@ -315,8 +284,8 @@ export class Journal {
     // Before it was told what it was, the snapshots in the store are the better ones.
     const hasRecovered = fleet.children.coordinator !== undefined;
     if (!this.#commits.isWhole || !hasRecovered) return;
-    this.#snapshots.markAllWorkers(fleet);
-    const agents = this.#snapshots.changed(fleet, true);
+    this.#agents.snapshots.markAllWorkers(fleet);
+    const agents = this.#agents.snapshots.changed(fleet, true);
     if (agents.length > 0) await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
   }
 
@@ -325,7 +294,7 @@ export class Journal {
     if (this.#isHalted) return;
     if (this.#commits.isUndecided && !(await this.#isRefused())) return;
     if (this.#isHalted) return;
-    this.#joined.apply();
+    this.#agents.joined.apply();
     // Who looks on at the workers may have stopped the actor.
     if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
@@ -400,8 +369,8 @@ export class Journal {
   #changedAgents(turn: Turn, fleet: FleetSnapshot): readonly StoredAgent[] {
     const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
     // What may be removed from then on has to be in its sums.
-    if (this.statistics.isDue(isLast)) this.#agents.tellResults();
-    return this.#isHalted ? [] : this.#snapshots.changed(fleet, isLast);
+    if (this.statistics.isDue(isLast)) this.#agents.messages.tellResults();
+    return this.#isHalted ? [] : this.#agents.snapshots.changed(fleet, isLast);
   }
 
   /** Everything that the world may see of a turn, now that it is durable. */
@@ -414,7 +383,7 @@ export class Journal {
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
-    const replacements = this.#agents.tellWorkers(turn);
+    const replacements = this.#agents.messages.tellWorkers(turn);
     // Who looks on, at rows or workers, may have stopped the actor: then no time begins, and no handler.
     if (this.#isHalted) return;
     // Before any time begins: the process may be stopped at any point from here on.
@@ -430,20 +399,14 @@ export class Journal {
       executor.dispatch(traces === null ? attempts : traces.begin(attempts));
     }
     this.statistics.add(turn.results);
-    this.#agents.tellCoordinator(turn);
+    this.#agents.messages.tellCoordinator(turn);
     if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     const facts = replacements.length === 0 ? turn.facts : [...turn.facts, ...replacements];
     if (facts.length > 0) this.#send({ type: 'facts.released', facts });
     // So may who listens.
     if (this.#isHalted) return;
-    const { config } = turn.context;
-    if (this.#isRemote) this.#unroutable.look(config);
-    else {
-      this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
-      this.#autoscaling.look(turn);
-    }
-    this.#health.look(config);
+    this.#agents.adjust(turn);
     this.#removals.take(turn);
     this.#end(turn);
   }
@@ -473,7 +436,7 @@ export class Journal {
       dependents.hasNews ||
       turn.isCutShort ||
       !this.#inbox.isEmpty ||
-      this.#autoscaling.hasDecided ||
+      this.#agents.autoscaling.hasDecided ||
       this.#inbox.isWorthRetrying(turn);
     // Whoever waits for the store hears at once that it is back.
     if (this.#snapshot().value.journal === 'retrying') this.#rest(turn);
@@ -483,7 +446,7 @@ export class Journal {
   #rest({ context }: Turn): void {
     if (this.#isHalted) return;
     const { schedules, head } = this.ledger;
-    this.#agents.tellResults();
+    this.#agents.messages.tellResults();
     this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
     this.#isAwake = this.#isCalled;
     const held = activeTasks(head.stats.counts);
@@ -520,7 +483,7 @@ export class Journal {
   /** Tells the callers that nothing is left of what was cleared. */
   #cleared(upToSettledSeq: number, askers: readonly CommandInput[]): void {
     if (this.#isHalted) return;
-    this.#agents.tellRemoved(upToSettledSeq);
+    this.#agents.messages.tellRemoved(upToSettledSeq);
     for (const { commandId } of askers) {
       if (commandId !== undefined) this.replies.settle({ commandId });
     }
@@ -540,7 +503,7 @@ export class Journal {
     // The actor has ended meanwhile: nobody is left to tell.
     if (this.#snapshot().status !== 'active') return;
     this.#commits.failed(error, turn, inputs);
-    this.#agents.tellResults();
+    this.#agents.messages.tellResults();
     this.#send({ type: 'commit.failed', problem: problemOf(error) });
   }
 
