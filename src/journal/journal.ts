@@ -77,6 +77,7 @@ export class Journal {
   /** Of the results, beside the coordinator's summary. */
   statistics = new ResultStatistics();
   readonly figures = new TurnFigures();
+  readonly lifetime: Lifetime;
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
@@ -84,7 +85,6 @@ export class Journal {
   readonly #removals: Removals;
   readonly #alarm: FleetAlarm;
   readonly #commits: Commits;
-  readonly #lifetime: Lifetime;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** Turns are being taken: whatever comes in needs no further event. */
@@ -135,7 +135,7 @@ export class Journal {
       agents: this.#agents,
       refuse: (submission, error) => this.#answerRefusal(submission, error)
     });
-    this.#lifetime = new Lifetime({
+    this.lifetime = new Lifetime({
       ...options,
       ledger: this.ledger,
       removals: this.#removals,
@@ -202,91 +202,17 @@ export class Journal {
     return againMs;
   }
 
-  /** What made {@link Journal.recover} fail, for the caller of `start()`. */
-  get startError(): unknown {
-    return this.#lifetime.startError;
-  }
-
-  /** Why this process owns the fleet no more; `null`: it does, or gave it up. */
-  get fenced(): FencedError | null {
-    return this.#lifetime.fenced;
-  }
-
-  /** Waits until no other process owns the fleet, and takes it. @param signal - Aborted when the fleet stops. */
-  standBy(signal: AbortSignal): Promise<void> {
-    return this.#lifetime.standBy(signal);
-  }
-
-  /** Opens the store and loads what an earlier process left. */
-  recover(): Promise<Recovered> {
-    return this.#lifetime.recover();
-  }
-
   /** Resolves when the store may be tried again. @param signal - Aborted when the fleet stops. */
   awaitStore(signal: AbortSignal): Promise<void> {
     return this.#commits.awaitStore(signal);
   }
 
-  /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
-  close(): Promise<void> {
-    return this.#lifetime.close();
-  }
-
-  /** Ends what is left when the fleet's actor ended, be it that its parent stopped it. Answers who still waits. */
+  /** The fleet's actor has ended, be it that its parent stopped it: so does all else, and who still waits is answered. */
   halt(): void {
     this.#active.watch(false);
-    const reason = this.#lifetime.halt();
+    const reason = this.lifetime.halt();
     this.replies.rejectAll(reason);
     this.waiters.stop(reason);
-  }
-
-  /** Resolves when nothing of it is under way any more that may disturb the next one, after it was halted. */
-  ended(): Promise<void> {
-    return this.#lifetime.ended();
-  }
-
-  #reports(): ExecutorReports {
-    return executorReports({
-      ledger: this.ledger,
-      notes: this.notes,
-      replies: this.replies,
-      health: this.#agents.health,
-      joined: this.#agents.joined,
-      clock: this.#options.clock,
-      collect: (input) => this.collect(input),
-      lookForClaims: () => this.lookForClaims(),
-      tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
-    });
-  }
-
-  /** Takes up what an earlier process left. */
-  async #load(stored: StoredFleet): Promise<Recovered> {
-    this.ledger.schedules.openedAt = this.#options.clock.now();
-    const options = { ...this.#options, assertWanted: () => this.#lifetime.assertWanted() };
-    const { recovered, statistics } = await recover(stored, options, this.ledger, this.#limits(), (input) =>
-      this.collect(input)
-    );
-    this.#lifetime.assertWanted();
-    if (this.#isRemote) this.#agents.health.watchAll();
-    this.statistics = statistics;
-    const { stats } = this.ledger.head;
-    this.#removals.resume(stored.removing);
-    const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
-    if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
-    this.#updateReadModel({ stats, batches: stored.batches, results: [] });
-    return recovered;
-  }
-
-  /** Writes what the agents have come to since the last turn, unless it is not known what the store has. */
-  async #writeLast(): Promise<void> {
-    const { store, scope } = this.#options;
-    const fleet = this.#snapshot();
-    // Before it was told what it was, the snapshots in the store are the better ones.
-    const hasRecovered = fleet.children.coordinator !== undefined;
-    if (!this.#commits.isWhole || !hasRecovered) return;
-    this.#agents.snapshots.markAllWorkers(fleet);
-    const agents = this.#agents.snapshots.changed(fleet, true);
-    if (agents.length > 0) await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
   }
 
   /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
@@ -316,7 +242,7 @@ export class Journal {
       if (this.#isHalted) return;
       payloads = await this.#commits.write(attempted, fleet, agents);
     } catch (error) {
-      if (error instanceof FencedError) return this.#lifetime.lose(error);
+      if (error instanceof FencedError) return this.lifetime.lose(error);
       this.#fail(error, turn, inputs);
       return;
     }
@@ -458,6 +384,50 @@ export class Journal {
     outsideAttempts(() => this.#options.clock.setSoon(callback));
   }
 
+  #reports(): ExecutorReports {
+    return executorReports({
+      ledger: this.ledger,
+      notes: this.notes,
+      replies: this.replies,
+      health: this.#agents.health,
+      joined: this.#agents.joined,
+      clock: this.#options.clock,
+      collect: (input) => this.collect(input),
+      lookForClaims: () => this.lookForClaims(),
+      tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
+    });
+  }
+
+  /** Takes up what an earlier process left. */
+  async #load(stored: StoredFleet): Promise<Recovered> {
+    this.ledger.schedules.openedAt = this.#options.clock.now();
+    const options = { ...this.#options, assertWanted: () => this.lifetime.assertWanted() };
+    const { recovered, statistics } = await recover(stored, options, this.ledger, this.#limits(), (input) =>
+      this.collect(input)
+    );
+    this.lifetime.assertWanted();
+    if (this.#isRemote) this.#agents.health.watchAll();
+    this.statistics = statistics;
+    const { stats } = this.ledger.head;
+    this.#removals.resume(stored.removing);
+    const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
+    if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
+    this.#updateReadModel({ stats, batches: stored.batches, results: [] });
+    return recovered;
+  }
+
+  /** Writes what the agents have come to since the last turn, unless it is not known what the store has. */
+  async #writeLast(): Promise<void> {
+    const { store, scope } = this.#options;
+    const fleet = this.#snapshot();
+    // Before it was told what it was, the snapshots in the store are the better ones.
+    const hasRecovered = fleet.children.coordinator !== undefined;
+    if (!this.#commits.isWhole || !hasRecovered) return;
+    this.#agents.snapshots.markAllWorkers(fleet);
+    const agents = this.#agents.snapshots.changed(fleet, true);
+    if (agents.length > 0) await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
+  }
+
   #updateReadModel(news: TurnNews): void {
     this.#changeReadModel((readModel) => readModel.turnCommitted(news));
   }
@@ -492,7 +462,7 @@ export class Journal {
 
   /** The turn that this wakes sets the alarm for the next try. */
   #removalFailed(error: Error, askers: readonly CommandInput[]): void {
-    if (error instanceof FencedError) this.#lifetime.lose(error);
+    if (error instanceof FencedError) this.lifetime.lose(error);
     if (this.#isHalted) return;
     for (const asker of askers) this.#answerRefusal(asker, error);
     this.#wake();
@@ -520,7 +490,7 @@ export class Journal {
         this.#send({ type: 'commit.failed', problem: problemOf(decision.error) });
         return false;
       case 'fenced':
-        this.#lifetime.lose(decision.error);
+        this.lifetime.lose(decision.error);
         return false;
     }
   }
@@ -532,7 +502,7 @@ export class Journal {
   }
 
   get #isHalted(): boolean {
-    return this.#lifetime.isHalted;
+    return this.lifetime.isHalted;
   }
 
   #wake(): void {
