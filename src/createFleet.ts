@@ -225,10 +225,10 @@ export function createFleet(
       worker: withKnownSteps(worker, ['attempts.begun', 'attempts.ended']),
       coordinator: withKnownSteps(coordinatorMachine, ['results.added']),
       alarm: alarm(clock, journal),
-      standBy: fromPromise(({ signal }) => journal.standBy(signal)),
-      recover: fromPromise(() => journal.recover()),
+      standBy: fromPromise(({ signal }) => journal.lifetime.standBy(signal)),
+      recover: fromPromise(() => journal.lifetime.recover()),
       awaitStore: fromPromise(({ signal }) => journal.awaitStore(signal)),
-      close: fromPromise(() => journal.close())
+      close: fromPromise(() => journal.lifetime.close())
     },
     actions: {
       collectCommand: (_, { command }) => journal.collectCommand(command),

@@ -82,43 +82,43 @@ export const mutants: readonly Mutant[] = [
   // Commit before effect.
   {
     name: 'effects leave before the commit has answered',
-    file: 'src/journal/journal.ts',
-    find: '    await committing;\n',
-    replace: '    committing.catch(() => {});\n',
+    file: 'src/journal/commits.ts',
+    find: '      await committing;\n',
+    replace: '      committing.catch(() => {});\n',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'a refused turn is not undone',
-    file: 'src/journal/journal.ts',
+    file: 'src/journal/commits.ts',
     find: '    this.#undecided = null;\n    this.#undo(turn);\n    const kept',
     replace: '    this.#undecided = null;\n    const kept',
     tests: races
   },
   {
     name: 'the inputs of a refused turn are forgotten',
-    file: 'src/journal/journal.ts',
-    find: '    this.#inbox.putBack(kept);',
+    file: 'src/journal/commits.ts',
+    find: '    this.#options.inbox.putBack(kept);',
     replace: '',
     tests: races
   },
   {
     name: 'an unknown commit is taken for a refused one',
-    file: 'src/journal/journal.ts',
+    file: 'src/journal/commits.ts',
     find: "} else if (!(error instanceof StoreError && error.outcome === 'unknown')) {",
     replace: '} else {',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'an unknown commit is taken for a committed one',
-    file: 'src/journal/journal.ts',
-    find: '(head?.turn ?? 0) <= this.ledger.head.turn',
-    replace: '(head?.turn ?? 0) < this.ledger.head.turn',
+    file: 'src/journal/commits.ts',
+    find: '(head?.turn ?? 0) <= ledger.head.turn',
+    replace: '(head?.turn ?? 0) < ledger.head.turn',
     tests: ['test/fleetManager/storeFaults.test.ts', ...races]
   },
   {
     name: 'the caller of a refused submission is told nothing',
-    file: 'src/journal/journal.ts',
-    find: '      else this.#answerRefusal(input, error as Error);',
+    file: 'src/journal/commits.ts',
+    find: '      else this.#options.refuse(input, error as Error);',
     replace: '',
     tests: ['test/fleetManager/storeFaults.test.ts']
   },
@@ -338,7 +338,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts of the process that died are not given back',
     file: 'src/journal/recovery.ts',
-    find: '  for (const input of loaded.attempts) collect(input);\n',
+    find: '    for (const input of await reattach(executor, rows)) collect(input);\n',
     replace: '',
     tests: recovery
   },
@@ -372,7 +372,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a turn of another owner is taken for one whose commit was unknown',
-    file: 'src/journal/journal.ts',
+    file: 'src/journal/commits.ts',
     find: 'if (!isDeepStrictEqual(head, attempted.head)) {',
     replace: 'if (false) {',
     tests: ['test/fleetManager/standby.test.ts']
@@ -394,7 +394,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the store is not given up by a stop',
     file: 'src/journal/ownership.ts',
-    find: '    await this.#options.store.release(this.#options.scope);\n',
+    find: '      this.#releasing = this.#options.store.release(this.#options.scope);\n',
     replace: '',
     tests: ['test/fleetManager/stopping.test.ts', ...recovery]
   },
@@ -532,7 +532,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a removal that a crash interrupted is forgotten',
     file: 'src/journal/journal.ts',
-    find: '      this.#removals.resume(stored.removing);\n',
+    find: '    this.#removals.resume(stored.removing);\n',
     replace: '',
     tests: ['test/fleetManager/retention.test.ts']
   },

@@ -13,6 +13,7 @@ import { fleetLogic, type Fleet, type FleetLogic, type ResolvedOptions } from '.
 import { FencedError, NotRunningError } from '../errors.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Lifetime } from '../journal/lifetime.ts';
 import type { FleetEvents } from './fleetEvents.ts';
 import { readStopOptions, type StopOptions } from './stopOptions.ts';
 import { withResolvers } from './withResolvers.ts';
@@ -152,7 +153,7 @@ export class FleetActor {
       const actor = await making;
       await startActor(actor, this.journal, this.#options.options.name);
       this.#whileRunning = this.#options.onStarted?.() ?? nothing;
-      actor.subscribe({ complete: () => void this.#ended(this.journal) });
+      actor.subscribe({ complete: () => void this.#ended(this.journal.lifetime) });
     } catch (error) {
       await this.#options.onEnded();
       if (!this.#standsByAfter(error)) throw error;
@@ -161,7 +162,7 @@ export class FleetActor {
   }
 
   /** The actor of a fleet that ran has ended: by a stop, or because another process owns the fleet. */
-  async #ended({ fenced }: Journal): Promise<void> {
+  async #ended({ fenced }: Lifetime): Promise<void> {
     if (fenced === null) return;
     const ending = (this.#stopping ??= outsideAttempts(() => this.#stop(this.#actor!, false, 0)));
     await ending;
@@ -201,7 +202,7 @@ export class FleetActor {
     const { inspect, ...others } = actorOptions;
     // A fleet that has run is spent: the next one takes up from the store, and has the executor for itself.
     if (this.#actor !== null) {
-      await this.journal.ended();
+      await this.journal.lifetime.ended();
       this.#fleet = create();
     }
     const logic = fleetLogic(options, () => this.#fleet);
@@ -230,7 +231,9 @@ async function startActor(actor: ActorRefFrom<FleetLogic>, journal: Journal, nam
       next: ({ value }) => {
         if (value.operation === 'running' || value.operation === 'paused') resolve();
         if (value.operation === 'failed' || value.operation === 'closing') {
-          reject((journal.startError as Error | null) ?? new NotRunningError(name, 'start', 'stopped'));
+          reject(
+            (journal.lifetime.startError as Error | null) ?? new NotRunningError(name, 'start', 'stopped')
+          );
         }
       },
       error: reject

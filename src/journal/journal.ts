@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { activeTasks, waitingTasks } from '../../machines/batch.ts';
 import type { CoordinatorContext } from '../../machines/coordinatorMachine.ts';
 import type { FleetCommand, LedgerCommand, OperationCommand } from '../../machines/fleetCommand.ts';
@@ -6,33 +5,29 @@ import type { FleetFact } from '../../machines/fleetFact.ts';
 import type { FleetEvent, FleetRef, FleetSnapshot, Recovered } from '../../machines/fleetMachine.ts';
 import { problemOf } from '../../machines/problem.ts';
 import type { WorkerReport } from '../../machines/workerMachine.ts';
-import { AgentMessages } from '../agents/agentMessages.ts';
-import { AgentSnapshots } from '../agents/agentSnapshots.ts';
-import { Autoscaling } from '../agents/autoscaling.ts';
-import { JoinedWorkers } from '../agents/joinedWorkers.ts';
-import { UnroutableTasks } from '../agents/unroutableTasks.ts';
-import { WorkerHealth } from '../agents/workerHealth.ts';
+import { FleetAgents } from '../agents/fleetAgents.ts';
 import { WorkerHistory } from '../agents/workerHistory.ts';
 import type { Clock } from '../clock.ts';
 import { ResultStatistics } from '../coordinator/resultStatistics.ts';
-import { FencedError, NotRunningError, StoreError } from '../errors.ts';
-import type { Executor } from '../executor.ts';
+import { FencedError, NotRunningError } from '../errors.ts';
+import type { Executor, ExecutorReports } from '../executor.ts';
 import type { FleetTraces } from '../fleetTelemetry.ts';
 import { outsideAttempts } from '../handlers/currentAttempt.ts';
 import { Ledger, type AttemptLimits } from '../ledger/ledger.ts';
 import { emptyPlan, planSchedules, type SchedulePlan } from '../schedules/schedulePlan.ts';
-import type { LedgerHead, Payload, Store, StoredResult, TaskRow } from '../store.ts';
+import type { Store, StoredAgent, StoredFleet, StoredResult, TaskRow } from '../store.ts';
 import { refusalOf } from '../turn/commandReplies.ts';
 import { Turn } from '../turn/turn.ts';
 import type { CommandInput, Found, TurnInput } from '../turn/turnInput.ts';
 import { maxTurnRows, stepTurn } from '../turn/turnRules.ts';
 import { ActiveClock } from './activeClock.ts';
 import { AttemptNotes } from './attemptNotes.ts';
+import { Commits, type Attempted, type Payloads } from './commits.ts';
 import { executorReports } from './executorReports.ts';
 import { FleetAlarm } from './fleetAlarm.ts';
 import { Inbox } from './inbox.ts';
-import { find, findPayloads, needsStore, nothingFound } from './lookups.ts';
-import { Ownership } from './ownership.ts';
+import { Lifetime } from './lifetime.ts';
+import { find, needsStore, nothingFound } from './lookups.ts';
 import type { TurnNews } from './readModel.ts';
 import type { ReadModelFeed } from './readModelFeed.ts';
 import { recover } from './recovery.ts';
@@ -66,16 +61,6 @@ export interface JournalOptions {
   readonly traces?: FleetTraces | null;
 }
 
-/** A turn that was handed to the store, with what it came from. */
-interface Attempted {
-  readonly turn: Turn;
-  readonly inputs: readonly TurnInput[];
-  /** What it makes of the numbers of the fleet. */
-  readonly head: LedgerHead;
-  /** Monotonic: when it was handed over. */
-  readonly handedOverAt: number;
-}
-
 /**
  * The loop: what comes in is collected; a turn steps the ledger's rows; the store commits; effects leave.
  *
@@ -92,70 +77,36 @@ export class Journal {
   /** Of the results, beside the coordinator's summary. */
   statistics = new ResultStatistics();
   readonly figures = new TurnFigures();
-  /** What made {@link Journal.recover} fail, for the caller of `start()`. */
-  startError: unknown = null;
-  /** Why this process owns the fleet no more; `null`: it does, or gave it up. */
-  fenced: FencedError | null = null;
+  readonly lifetime: Lifetime;
 
   readonly #options: JournalOptions;
   readonly #active: ActiveClock;
-  readonly #agents: AgentMessages;
-  readonly #snapshots = new AgentSnapshots(() => this.statistics);
-  readonly #autoscaling: Autoscaling;
+  readonly #agents: FleetAgents;
   readonly #removals: Removals;
-  readonly #health: WorkerHealth;
-  readonly #joined: JoinedWorkers;
-  readonly #unroutable: UnroutableTasks;
   readonly #alarm: FleetAlarm;
-  readonly #ownership: Ownership;
+  readonly #commits: Commits;
   #fleet: FleetRef | null = null;
   readonly #inbox = new Inbox();
   /** Turns are being taken: whatever comes in needs no further event. */
   #isAwake = false;
   /** Another turn is wanted after the one that is under way, or was the last. */
   #isCalled = false;
-  /** A commit of which it is not known whether it took effect. */
-  #undecided: Attempted | null = null;
-  #failures = 0;
-  /** The actor has ended: nothing leaves any more. */
-  #isHalted = false;
-  /** Until what an earlier process left is loaded, or is not to be any more; never rejects. */
-  #recovering: Promise<unknown> = Promise.resolve();
-  /** Until nothing is left of it; never rejects. */
-  #halting: Promise<unknown> = Promise.resolve();
 
   constructor(options: JournalOptions) {
     this.#options = options;
     this.ledger = new Ledger(this.#isRemote);
     this.#active = new ActiveClock(options.clock);
-    this.#agents = new AgentMessages({
+    this.#agents = new FleetAgents({
+      ...options,
       ledger: this.ledger,
-      clock: options.clock,
       active: this.#active,
-      workersAreIds: options.executor.workersAreIds === true,
-      hasWorkerListeners: options.hasWorkerListeners,
+      statistics: () => this.statistics,
       fleet: () => this.#fleet!,
-      record: (report) => this.recordReport(report)
-    });
-    this.#autoscaling = new Autoscaling(this.ledger, this.#active, () => this.#fleet!);
-    this.#health = new WorkerHealth({
-      executor: options.executor,
-      ledger: this.ledger,
-      clock: options.clock,
-      active: this.#active,
-      tell: (slot, event) => this.#agents.tellWorker(slot, event),
-      collect: (input) => this.collect(input)
-    });
-    this.#joined = new JoinedWorkers({
-      ledger: this.ledger,
-      health: this.#health,
-      tell: (slot, event) => this.#agents.tellWorker(slot, event),
-      spawn: (event) => this.#send(event),
+      record: (report) => this.recordReport(report),
+      collect: (input) => this.collect(input),
+      send: (event) => this.#send(event),
       wake: () => this.#wake()
     });
-    this.#unroutable = new UnroutableTasks(this.ledger, this.#active, (facts) =>
-      this.#send({ type: 'facts.released', facts })
-    );
     this.#removals = new Removals({
       scope: options.scope,
       store: options.store,
@@ -171,16 +122,27 @@ export class Journal {
       clock: options.clock,
       active: this.#active,
       ledger: this.ledger,
-      autoscaling: this.#autoscaling,
-      health: this.#health,
-      unroutable: this.#unroutable,
+      autoscaling: this.#agents.autoscaling,
+      health: this.#agents.health,
+      unroutable: this.#agents.unroutable,
       removals: this.#removals,
       onChanged: (delayMs) => this.#send({ type: 'deadline.changed', delayMs })
     });
-    this.#ownership = new Ownership({
+    this.#commits = new Commits({
       ...options,
-      onLost: (error) => this.#lose(error),
-      tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
+      ledger: this.ledger,
+      inbox: this.#inbox,
+      agents: this.#agents,
+      refuse: (submission, error) => this.#answerRefusal(submission, error)
+    });
+    this.lifetime = new Lifetime({
+      ...options,
+      ledger: this.ledger,
+      removals: this.#removals,
+      reports: () => this.#reports(),
+      load: (stored) => this.#load(stored),
+      writeLast: () => this.#writeLast(),
+      send: (event) => this.#send(event)
     });
   }
 
@@ -190,7 +152,7 @@ export class Journal {
 
   /** What the coordinator knows, brought up to date; `undefined` before it is spawned. */
   get coordinator(): CoordinatorContext | undefined {
-    this.#agents.tellResults();
+    this.#agents.messages.tellResults();
     return this.#snapshot().children.coordinator?.getSnapshot().context;
   }
 
@@ -216,9 +178,6 @@ export class Journal {
   recordReport(report: WorkerReport): void {
     this.workers.record(report, this.ledger.roster.get(report.workerId), this.#options.clock.now());
     this.#agents.record(report);
-    this.#health.record(report);
-    if (this.#isRemote) this.#joined.record(report);
-    this.#snapshots.markWorker(report.slot);
     this.lookForClaims();
   }
 
@@ -243,161 +202,32 @@ export class Journal {
     return againMs;
   }
 
-  /** Waits until no other process owns the fleet, and takes it. @param signal - Aborted when the fleet stops. */
-  async standBy(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#ownership.standBy(signal);
-    } catch (error) {
-      this.startError = error;
-      throw error;
-    }
-  }
-
-  /** Opens the store and loads what an earlier process left. */
-  recover(): Promise<Recovered> {
-    const recovering = this.#recover();
-    this.#recovering = recovering.catch(() => {});
-    return recovering;
-  }
-
-  async #recover(): Promise<Recovered> {
-    const { executor } = this.#options;
-    try {
-      await executor.start(
-        executorReports({
-          ledger: this.ledger,
-          notes: this.notes,
-          replies: this.replies,
-          health: this.#health,
-          joined: this.#joined,
-          clock: this.#options.clock,
-          collect: (input) => this.collect(input),
-          lookForClaims: () => this.lookForClaims(),
-          tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
-        })
-      );
-      this.#assertWanted();
-      const stored = await this.#ownership.take();
-      this.ledger.schedules.openedAt = this.#options.clock.now();
-      const options = { ...this.#options, assertWanted: () => this.#assertWanted() };
-      const restored = await recover(stored, options, this.ledger, this.#limits(), (input) =>
-        this.collect(input)
-      );
-      this.#assertWanted();
-      if (this.#isRemote) this.#health.watchAll();
-      const { recovered } = restored;
-      this.statistics = restored.statistics;
-      const { stats } = this.ledger.head;
-      this.#removals.resume(stored.removing);
-      const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
-      if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
-      this.#updateReadModel({ stats, batches: stored.batches, results: [] });
-      return recovered;
-    } catch (error) {
-      this.startError = error;
-      await executor.stop();
-      await this.#ownership.release();
-      throw error;
-    }
-  }
-
-  /**
-   * Resolves when the store may be tried again: after a pause that doubles from 100 ms up to 5 s.
-   *
-   * @param signal - Aborted when nobody waits any more: the fleet stops.
-   */
+  /** Resolves when the store may be tried again. @param signal - Aborted when the fleet stops. */
   awaitStore(signal: AbortSignal): Promise<void> {
-    const delayMs = Math.min(5_000, 100 * 2 ** (this.#failures - 1));
-    return new Promise((resolve) => {
-      const alarm = this.#options.clock.setAlarm(resolve, delayMs);
-      signal.addEventListener('abort', () => alarm[Symbol.dispose](), { once: true });
-    });
+    return this.#commits.awaitStore(signal);
   }
 
-  /** Ends the executor, writes the last snapshots of the agents and gives the store up. */
-  async close(): Promise<void> {
-    const { executor, store, scope } = this.#options;
-    this.#isHalted = true;
-    await Promise.all([executor.stop(), this.#removals.stop()]);
-    // It gives up what it has taken, and is not to disturb whoever takes it next.
-    await this.#recovering;
-    try {
-      const fleet = this.#snapshot();
-      this.#snapshots.markAllWorkers(fleet);
-      const agents = this.#snapshots.changed(fleet, true);
-      // Its parent may have stopped the actor meanwhile: then the store is given up already.
-      const isWritable = this.#ownership.isHeld && this.#undecided === null && this.#failures === 0;
-      // Before it was told what it was, the snapshots in the store are the better ones.
-      const hasRecovered = fleet.children.coordinator !== undefined;
-      if (isWritable && hasRecovered && agents.length > 0) {
-        await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
-      }
-    } finally {
-      await this.#ownership.release();
-    }
-  }
-
-  /** Ends what is left when the fleet's actor ended, be it that its parent stopped it. Answers who still waits. */
+  /** The fleet's actor has ended, be it that its parent stopped it: so does all else, and who still waits is answered. */
   halt(): void {
-    this.#isHalted = true;
     this.#active.watch(false);
-    this.#removals.halt();
-    // It is too late to tell anybody that the store could not be released; its lock ends with the process.
-    this.#halting = Promise.allSettled([
-      this.#recovering,
-      this.#options.executor.stop(),
-      this.#ownership.release()
-    ]);
-    const error = this.fenced ?? new NotRunningError(this.#options.scope, 'what was waited for', 'stopped');
-    this.replies.rejectAll(error);
-    this.waiters.stop(error);
-  }
-
-  /** Resolves when nothing of it is under way any more that may disturb the next one, after it was halted. */
-  async ended(): Promise<void> {
-    await this.#halting;
-  }
-
-  /** @throws {NotRunningError} once the actor has ended, or is about to. */
-  #assertWanted(): void {
-    if (this.#isHalted) throw new NotRunningError(this.#options.scope, 'start', 'stopped');
-  }
-
-  /**
-   * Another process owns the fleet, or may: nothing is written or told any more, and the actor ends. Its handlers are
-   * aborted; those elsewhere are the new owner's.
-   */
-  #lose(error: FencedError): void {
-    if (this.#isHalted) return;
-    this.#isHalted = true;
-    this.fenced = error;
-    this.startError = error;
-    const { executor } = this.#options;
-    if (executor.isRemote !== true) {
-      const cause = { kind: 'stopped', message: error.message } as const;
-      for (const { attempts } of this.ledger.roster.all()) {
-        for (const attempt of attempts) executor.abort(attempt, cause);
-      }
-    }
-    // The actor's end halts what is left, and tells who waits.
-    this.#send({ type: 'ownership.lost', problem: problemOf(error) });
+    const reason = this.lifetime.halt();
+    this.replies.rejectAll(reason);
+    this.waiters.stop(reason);
   }
 
   /** Once the actor has ended nothing is written: the store may be the next owner's, who opened it the same way. */
   async #take(): Promise<void> {
-    if (this.#undecided !== null && !this.#isHalted) {
-      const decided = await this.#decide(this.#undecided);
-      if (decided !== 'refused') return;
-    }
     if (this.#isHalted) return;
-    this.#joined.apply();
+    if (this.#commits.isUndecided && !(await this.#isRefused())) return;
+    if (this.#isHalted) return;
+    this.#agents.joined.apply();
     // Who looks on at the workers may have stopped the actor.
     if (this.#isHalted) return;
     const inputs = this.#inbox.take(maxTurnRows);
     this.#isCalled = false;
     let turn: Turn | null = null;
     let attempted: Attempted;
-    let payloads: ReadonlyMap<number, Payload>;
+    let payloads: Payloads;
     try {
       const plan = this.#plan();
       const isLacking = needsStore(inputs) || plan.schedules.length > 0;
@@ -406,9 +236,13 @@ export class Journal {
       turn = this.#newTurn(found);
       stepTurn(turn, this.ledger, inputs, plan);
       attempted = { turn, inputs, head: turn.head(), handedOverAt: this.#options.clock.monotonic() };
-      payloads = await this.#write(attempted);
+      const fleet = this.#snapshot();
+      const agents = this.#changedAgents(turn, fleet);
+      // Who looks on may have stopped the actor.
+      if (this.#isHalted) return;
+      payloads = await this.#commits.write(attempted, fleet, agents);
     } catch (error) {
-      if (error instanceof FencedError) return this.#lose(error);
+      if (error instanceof FencedError) return this.lifetime.lose(error);
       this.#fail(error, turn, inputs);
       return;
     }
@@ -457,52 +291,25 @@ export class Journal {
     });
   }
 
-  /** Commits the turn and makes it the ledger's. Returns the payloads that its attempts need from the store. */
-  async #write(attempted: Attempted): Promise<ReadonlyMap<number, Payload>> {
-    const { store, scope } = this.#options;
-    const { turn } = attempted;
-    const fleet = this.#snapshot();
+  /** Snapshots of agents that are to be committed with the turn. */
+  #changedAgents(turn: Turn, fleet: FleetSnapshot): readonly StoredAgent[] {
     const isLast = this.#removals.reaches(turn, this.statistics.checkpointSeq);
     // What may be removed from then on has to be in its sums.
-    if (this.statistics.isDue(isLast)) this.#agents.tellResults();
-    // Who looks on may have stopped the actor.
-    if (this.#isHalted) return noPayloads;
-    const agents = this.#snapshots.changed(fleet, isLast);
-    if (turn.isIdle && agents.length === 0) return noPayloads;
-
-    this.#undecided = attempted;
-    const committing = store.commit(turn.commit(scope, agents));
-    // Asked for in the wake of the commit, so that the two share one trip.
-    const payloads = this.#readPayloads(turn);
-    await committing;
-    this.#undecided = null;
-    this.#snapshots.committed(fleet);
-    turn.apply();
-    return payloads;
-  }
-
-  /** Payloads of started tasks that memory lacks. What cannot be read is given back by the next turn. */
-  #readPayloads(turn: Turn): Promise<ReadonlyMap<number, Payload>> | ReadonlyMap<number, Payload> {
-    const { store, scope } = this.#options;
-    const missing: number[] = [];
-    for (const { context } of turn.started) {
-      if (turn.payload(context.seq) === undefined) missing.push(context.seq);
-    }
-    return missing.length === 0 ? noPayloads : findPayloads(store, scope, missing);
+    if (this.statistics.isDue(isLast)) this.#agents.messages.tellResults();
+    return this.#isHalted ? [] : this.#agents.snapshots.changed(fleet, isLast);
   }
 
   /** Everything that the world may see of a turn, now that it is durable. */
-  #release(attempted: Attempted, payloads: ReadonlyMap<number, Payload>): void {
+  #release(attempted: Attempted, payloads: Payloads): void {
     const { executor, traces = null } = this.#options;
     const { turn } = attempted;
-    this.#failures = 0;
     const commitMs = this.#options.clock.monotonic() - attempted.handedOverAt;
     if (!turn.isIdle) this.figures.add(turn.stepCount, commitMs);
     if (turn.steps.length > 0 || !turn.schedules.isEmpty) this.#tellObservers(attempted, commitMs);
     this.#inbox.defer(turn.deferred);
     for (const reply of turn.replies) this.replies.settle(reply);
     this.waiters.release(turn.results, turn.facts);
-    const replacements = this.#agents.tellWorkers(turn);
+    const replacements = this.#agents.messages.tellWorkers(turn);
     // Who looks on, at rows or workers, may have stopped the actor: then no time begins, and no handler.
     if (this.#isHalted) return;
     // Before any time begins: the process may be stopped at any point from here on.
@@ -518,20 +325,14 @@ export class Journal {
       executor.dispatch(traces === null ? attempts : traces.begin(attempts));
     }
     this.statistics.add(turn.results);
-    this.#agents.tellCoordinator(turn);
+    this.#agents.messages.tellCoordinator(turn);
     if (turn.results.length + turn.facts.length > 0) this.#options.onReleased(turn.results, turn.facts);
     if (!turn.isIdle) this.#updateReadModel(turn.news());
     const facts = replacements.length === 0 ? turn.facts : [...turn.facts, ...replacements];
     if (facts.length > 0) this.#send({ type: 'facts.released', facts });
     // So may who listens.
     if (this.#isHalted) return;
-    const { config } = turn.context;
-    if (this.#isRemote) this.#unroutable.look(config);
-    else {
-      this.#agents.adjustWorkers(config, this.#autoscaling.apply(config));
-      this.#autoscaling.look(turn);
-    }
-    this.#health.look(config);
+    this.#agents.adjust(turn);
     this.#removals.take(turn);
     this.#end(turn);
   }
@@ -561,7 +362,7 @@ export class Journal {
       dependents.hasNews ||
       turn.isCutShort ||
       !this.#inbox.isEmpty ||
-      this.#autoscaling.hasDecided ||
+      this.#agents.autoscaling.hasDecided ||
       this.#inbox.isWorthRetrying(turn);
     // Whoever waits for the store hears at once that it is back.
     if (this.#snapshot().value.journal === 'retrying') this.#rest(turn);
@@ -571,7 +372,7 @@ export class Journal {
   #rest({ context }: Turn): void {
     if (this.#isHalted) return;
     const { schedules, head } = this.ledger;
-    this.#agents.tellResults();
+    this.#agents.messages.tellResults();
     this.#alarm.set(context, this.#isOpen && !schedules.isWaitingForRoom);
     this.#isAwake = this.#isCalled;
     const held = activeTasks(head.stats.counts);
@@ -581,6 +382,50 @@ export class Journal {
   /** After what is under way: lets input gather, and lets input and output through. */
   #soon(callback: () => void): void {
     outsideAttempts(() => this.#options.clock.setSoon(callback));
+  }
+
+  #reports(): ExecutorReports {
+    return executorReports({
+      ledger: this.ledger,
+      notes: this.notes,
+      replies: this.replies,
+      health: this.#agents.health,
+      joined: this.#agents.joined,
+      clock: this.#options.clock,
+      collect: (input) => this.collect(input),
+      lookForClaims: () => this.lookForClaims(),
+      tell: (fact) => this.#send({ type: 'facts.released', facts: [fact] })
+    });
+  }
+
+  /** Takes up what an earlier process left. */
+  async #load(stored: StoredFleet): Promise<Recovered> {
+    this.ledger.schedules.openedAt = this.#options.clock.now();
+    const options = { ...this.#options, assertWanted: () => this.lifetime.assertWanted() };
+    const { recovered, statistics } = await recover(stored, options, this.ledger, this.#limits(), (input) =>
+      this.collect(input)
+    );
+    this.lifetime.assertWanted();
+    if (this.#isRemote) this.#agents.health.watchAll();
+    this.statistics = statistics;
+    const { stats } = this.ledger.head;
+    this.#removals.resume(stored.removing);
+    const { clearedSeq = 0, removedSeq = 0 } = recovered.coordinator ?? {};
+    if (clearedSeq > removedSeq) this.#removals.resumeClearing(clearedSeq);
+    this.#updateReadModel({ stats, batches: stored.batches, results: [] });
+    return recovered;
+  }
+
+  /** Writes what the agents have come to since the last turn, unless it is not known what the store has. */
+  async #writeLast(): Promise<void> {
+    const { store, scope } = this.#options;
+    const fleet = this.#snapshot();
+    // Before it was told what it was, the snapshots in the store are the better ones.
+    const hasRecovered = fleet.children.coordinator !== undefined;
+    if (!this.#commits.isWhole || !hasRecovered) return;
+    this.#agents.snapshots.markAllWorkers(fleet);
+    const agents = this.#agents.snapshots.changed(fleet, true);
+    if (agents.length > 0) await store.commit(this.#newTurn(nothingFound).commit(scope, agents));
   }
 
   #updateReadModel(news: TurnNews): void {
@@ -608,7 +453,7 @@ export class Journal {
   /** Tells the callers that nothing is left of what was cleared. */
   #cleared(upToSettledSeq: number, askers: readonly CommandInput[]): void {
     if (this.#isHalted) return;
-    this.#agents.tellRemoved(upToSettledSeq);
+    this.#agents.messages.tellRemoved(upToSettledSeq);
     for (const { commandId } of askers) {
       if (commandId !== undefined) this.replies.settle({ commandId });
     }
@@ -617,39 +462,37 @@ export class Journal {
 
   /** The turn that this wakes sets the alarm for the next try. */
   #removalFailed(error: Error, askers: readonly CommandInput[]): void {
-    if (error instanceof FencedError) this.#lose(error);
+    if (error instanceof FencedError) this.lifetime.lose(error);
     if (this.#isHalted) return;
     for (const asker of askers) this.#answerRefusal(asker, error);
     this.#wake();
   }
 
-  /** The commit failed. What it staged is undone, unless it may have taken effect after all. */
+  /** Whatever failed is the store's: the turns rest until it is back. */
   #fail(error: unknown, turn: Turn | null, inputs: readonly TurnInput[]): void {
     // The actor has ended meanwhile: nobody is left to tell.
     if (this.#snapshot().status !== 'active') return;
-    this.#failures += 1;
-    if (this.#undecided === null) {
-      // It failed before the store was asked to write anything.
-      if (turn !== null) this.#undo(turn);
-      this.#inbox.putBack(inputs);
-    } else if (!(error instanceof StoreError && error.outcome === 'unknown')) {
-      this.#refuse(this.#undecided, error);
-    }
-    // The turns rest until the store is back.
-    this.#agents.tellResults();
+    this.#commits.failed(error, turn, inputs);
+    this.#agents.messages.tellResults();
     this.#send({ type: 'commit.failed', problem: problemOf(error) });
   }
 
-  /** The store has nothing of the turn: its submissions are answered, the rest is taken again. */
-  #refuse({ turn, inputs }: Attempted, error: unknown): void {
-    this.#undecided = null;
-    this.#undo(turn);
-    const kept: TurnInput[] = [];
-    for (const input of inputs) {
-      if (input.type !== 'command' || !isSubmission(input.command)) kept.push(input);
-      else this.#answerRefusal(input, error as Error);
+  /** Whether the commit of unknown outcome took no effect, and the next turn may be taken. If it did, its effects leave now. */
+  async #isRefused(): Promise<boolean> {
+    const decision = await this.#commits.decide();
+    switch (decision.status) {
+      case 'refused':
+        return true;
+      case 'committed':
+        if (!this.#isHalted) this.#release(decision.attempted, decision.payloads);
+        return false;
+      case 'unknown':
+        this.#send({ type: 'commit.failed', problem: problemOf(decision.error) });
+        return false;
+      case 'fenced':
+        this.lifetime.lose(decision.error);
+        return false;
     }
-    this.#inbox.putBack(kept);
   }
 
   /** Tells the caller, or whoever listens where the command came as an event. */
@@ -658,38 +501,8 @@ export class Journal {
     else this.#send({ type: 'facts.released', facts: [refusalOf(command, error)] });
   }
 
-  #undo(turn: Turn): void {
-    turn.undo();
-    this.#snapshots.refused();
-    this.#agents.undone(turn);
-  }
-
-  /** Finds out whether a commit of unknown outcome took effect; if it did, its effects leave now. */
-  async #decide(attempted: Attempted): Promise<'committed' | 'refused' | 'unknown'> {
-    const { store, scope } = this.#options;
-    const { turn } = attempted;
-    let head: LedgerHead | null;
-    try {
-      head = await store.readHead(scope);
-    } catch (error) {
-      this.#failures += 1;
-      this.#send({ type: 'commit.failed', problem: problemOf(error) });
-      return 'unknown';
-    }
-    if ((head?.turn ?? 0) <= this.ledger.head.turn) {
-      this.#refuse(attempted, new StoreError('ERR_STORE_IO', 'The commit did not take effect', 'refused'));
-      return 'refused';
-    }
-    // The turn of its number may be another owner's.
-    if (!isDeepStrictEqual(head, attempted.head)) {
-      this.#lose(FencedError.ofFleet(scope, 'another owner has written since'));
-      return 'unknown';
-    }
-    this.#undecided = null;
-    turn.apply();
-    const payloads = await this.#readPayloads(turn);
-    if (!this.#isHalted) this.#release(attempted, payloads);
-    return 'committed';
+  get #isHalted(): boolean {
+    return this.lifetime.isHalted;
   }
 
   #wake(): void {
@@ -723,15 +536,4 @@ export class Journal {
   }
 }
 
-const noPayloads: ReadonlyMap<number, Payload> = new Map();
 const unreadableData = 'Its data could not be read from the store';
-
-function isSubmission({ type }: FleetCommand): boolean {
-  return (
-    type === 'batch.submit' ||
-    type === 'task.submit' ||
-    type === 'task.retry' ||
-    type === 'result.submit' ||
-    type === 'schedule.put'
-  );
-}
