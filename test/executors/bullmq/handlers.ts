@@ -44,7 +44,8 @@ export const traced = async (
 ): Promise<number> => {
   const write = (word: string): void => appendFileSync(log, `${word} ${task.id} ${attempt}\n`);
   write('begun');
-  while (gate !== undefined && !existsSync(gate)) {
+  const mustWait = (): boolean => gate !== undefined && !existsSync(gate);
+  while (mustWait()) {
     if (signal.aborted) {
       write('aborted');
       throw signal.reason as Error;
