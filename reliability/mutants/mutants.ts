@@ -338,8 +338,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'attempts of the process that died are not given back',
     file: 'src/journal/recovery.ts',
-    find: '  for (const input of loaded.attempts) collect(input);\n',
-    replace: '',
+    find: 'for (const input of await reattach(executor, rows)) collect(input);\n',
+    replace: 'await reattach(executor, rows);\n',
     tests: recovery
   },
   {
@@ -394,8 +394,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the store is not given up by a stop',
     file: 'src/journal/ownership.ts',
-    find: '    await this.#options.store.release(this.#options.scope);\n',
-    replace: '',
+    find: 'this.#releasing = this.#options.store.release(this.#options.scope);',
+    replace: 'this.#releasing = Promise.resolve();',
     tests: ['test/fleetManager/stopping.test.ts', ...recovery]
   },
   {
