@@ -52,7 +52,7 @@ export interface ExecutorReports {
   /** A worker has answered {@link Executor.probe}. */
   heartbeat(workerId: string): void;
 
-  /** A remote worker has begun an attempt that it was given: its timeout is armed now. */
+  /** A remote worker has begun an attempt that it was given: its timeout is armed now. Left out where its end is told. */
   started(attempt: AttemptRef): void;
   /** A remote worker is there, or says something else of itself than before. @throws {ValidationError} for what none can say. */
   joined(worker: JoinedWorker): void;

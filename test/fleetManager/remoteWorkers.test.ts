@@ -1,5 +1,14 @@
-import { describe, expect, it } from 'vitest';
-import { ConflictError, ValidationError, type FleetFact, type FleetManagerOptions } from '../../src/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  ConflictError,
+  memoryStore,
+  systemClock,
+  ValidationError,
+  type FleetFact,
+  type FleetManagerOptions,
+  type Store,
+  type StoredFleet
+} from '../../src/index.ts';
 import { failed, RemoteWorld } from '../executors/remoteWorld.ts';
 import { faultyStore, gate, settled, startFleet, type TestFleet } from '../harness.ts';
 
@@ -511,6 +520,37 @@ describe('a fleet with workers elsewhere', () => {
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 1 });
   });
 
+  it('that crashes tells who waits for a turn only when all is committed that it was told of before', async () => {
+    const process = await startRemote({ store: pagedStore() });
+    const { world } = process;
+    const count = 2_001;
+    world.join('host-a', { concurrency: count });
+    await submit(process.fleet, count);
+    await process.crash();
+    for (const attempt of world.heldBy('host-a')) world.settle(attempt);
+    const executor = world.executor();
+    let told = 0;
+    const safe: boolean[] = [];
+    // As an executor that then removes what it keeps of them.
+    const waitForTurn = async (upTo: number): Promise<void> => {
+      await world.reports!.nextTurn();
+      safe.push((await process.store.readHead('test'))!.settledSeq >= upTo);
+    };
+    const { fleet } = await process.restart({
+      executor: {
+        ...executor,
+        async reattach(held) {
+          const fates = await executor.reattach(held);
+          const upTo = (told += fates.length);
+          systemClock.setSoon(() => void waitForTurn(upTo));
+          return fates;
+        }
+      }
+    });
+    await vi.waitFor(() => expect(safe).toEqual([true, true, true]));
+    expect(await fleet.getStats()).toMatchObject({ completedTasks: count });
+  });
+
   it('that crashes finds a worker busy with what it holds: when that drains, it is waited for', async () => {
     const process = await startRemote();
     const { world } = process;
@@ -634,6 +674,26 @@ async function startRemote(options: Partial<FleetManagerOptions<Work>> = {}): Pr
     if (fact.type.startsWith('worker.') || fact.type === 'tasks.unroutable') facts.push(fact);
   });
   return { ...process, world, facts: () => facts };
+}
+
+/** Rows come out of it as out of a file: 1,000 at a time, and others act between. */
+function pagedStore(): Store {
+  const inner = memoryStore();
+  async function* pagesOf(tasks: StoredFleet['tasks']): StoredFleet['tasks'] {
+    for await (const rows of tasks) {
+      for (let from = 0; from < rows.length; from += 1_000) {
+        yield rows.slice(from, from + 1_000);
+        await settled();
+      }
+    }
+  }
+  return {
+    ...inner,
+    open: async (scope, owner) => {
+      const stored = await inner.open(scope, owner);
+      return { ...stored, tasks: pagesOf(stored.tasks) };
+    }
+  };
 }
 
 /** @returns Keys of tasks of the type `work`, which have been taken in and dispatched as far as there was room. */

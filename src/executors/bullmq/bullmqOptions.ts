@@ -16,8 +16,8 @@ export interface BullmqExecutorOptions extends AddressOptions {
   /** How often it is looked who is there, and what became of attempts of which no event came, ms. Integer >= 10. Defaults to 1,000. */
   readonly pollMs?: number | undefined;
   /**
-   * How long Redis keeps a result that no fleet has taken, ms: a fleet that is down for longer runs those tasks again.
-   * Integer >= 1,000. Defaults to a day.
+   * How long Redis keeps a result at least that no fleet has taken, ms, by the clocks of worker and Redis. A fleet that runs
+   * removes older ones within a minute or two; while none does they stay. Integer >= 1,000. Defaults to a day.
    */
   readonly resultTtlMs?: number | undefined;
   /** How long Redis may take to answer for the first time, ms. Integer >= 1. Defaults to 10,000. */

@@ -14,12 +14,14 @@ import { NewsReader, readBlocksMs, type StreamEntry } from './newsReader.ts';
 import { readOutcome } from './outcomeText.ts';
 import { jobIdOf, newsEvent, type AbortOrder, type WorkerNews } from './protocol.ts';
 import { connect } from './redis.ts';
-import { Registry } from './registry.ts';
+import { Registry, type Survey } from './registry.ts';
 import { leftoverMs, WorkerQueues, type FoundJob } from './workerQueues.ts';
 import { WorkerRoster, type RosterNews } from './workerRoster.ts';
 
 /** Jobs that one look for missed events takes. */
 const lookedAtOnce = 1_000;
+/** How often results that nobody takes are looked for, ms; more often where they stay for less. */
+const cleaningMs = 60_000;
 /** How long an order to abort stays in Redis, ms: a worker reads it with its next heartbeat. */
 const orderMs = 60 * 60 * 1_000;
 /** How long Redis may leave a command unanswered, ms: then the connection is made anew. */
@@ -50,6 +52,8 @@ export class FleetSession {
   /** When the streams of workers that are gone are not read any more, monotonic ms. */
   readonly #leftovers = new Map<string, number>();
   readonly #pauses = new Set<Backoff>();
+  /** When results that nobody takes were looked for last, monotonic ms. */
+  #cleanedAt: number;
   #poll: Disposable | null = null;
   #isPolling = false;
   #mustPollAgain = false;
@@ -67,13 +71,14 @@ export class FleetSession {
     this.#options = options;
     this.#keys = keys;
     this.#clock = clock;
+    this.#cleanedAt = clock.monotonic();
     this.#redis = redis;
     this.#reports = reports;
     this.#blocked = connect(options.address, {
       maxRetriesPerRequest: 0,
       socketTimeout: readBlocksMs + socketTimeoutMs
     });
-    this.#queues = new WorkerQueues(redis, keys, options.resultTtlMs);
+    this.#queues = new WorkerQueues(redis, keys);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
     this.#sender = new JobSender({
@@ -341,8 +346,9 @@ export class FleetSession {
     this.#isPolling = true;
     this.#mustPollAgain = false;
     try {
-      await this.#survey();
+      const survey = await this.#survey();
       await this.#lookForMissed();
+      await this.#clean(survey);
       this.#isAway = false;
     } catch {
       this.#isAway = true;
@@ -353,10 +359,10 @@ export class FleetSession {
     this.#poll = this.#clock.setAlarm(() => void this.#pollOnce(), delayMs);
   }
 
-  async #survey(): Promise<void> {
+  async #survey(): Promise<Survey> {
     const survey = await this.#registry.survey();
     await this.#reader.follow([...survey.workers.keys()]);
-    if (this.#hasEnded) return;
+    if (this.#hasEnded) return survey;
     const now = this.#clock.monotonic();
     for (const news of this.#roster.take(survey, now)) this.#take(news);
     for (const [workerId, untilMs] of this.#leftovers) {
@@ -365,6 +371,7 @@ export class FleetSession {
       this.#reader.unfollow(workerId);
       this.#known.dropWorker(workerId);
     }
+    return survey;
   }
 
   #take(news: RosterNews): void {
@@ -445,6 +452,18 @@ export class FleetSession {
       given.lookedAt = now;
       this.#judge(given, looks[index]!);
     }
+  }
+
+  /** Removes results that nobody has taken for too long: those of a store that is gone, or of zombies. */
+  async #clean({ now, workers }: Survey): Promise<void> {
+    const { resultTtlMs } = this.#options;
+    const monotonicNow = this.#clock.monotonic();
+    // Not at the start: the fleet asks then what became of its attempts.
+    if (monotonicNow - this.#cleanedAt < Math.min(resultTtlMs, cleaningMs)) return;
+    this.#cleanedAt = monotonicNow;
+    const isAwaited = (jobId: string): boolean => this.#given.ofJob(jobId) !== undefined;
+    const before = now - resultTtlMs;
+    await Promise.all([...workers.keys()].map((id) => this.#queues.removeEnded(id, before, isAwaited)));
   }
 
   #judge(given: Given, job: FoundJob): void {

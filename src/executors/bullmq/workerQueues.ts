@@ -34,17 +34,20 @@ export const leftoverMs = 10 * 60 * 1_000;
 /** Parts of a queue that BullMQ makes in our use of it. */
 const queueParts = ['id', 'meta', 'wait', 'active', 'completed', 'failed', 'marker', 'events', 'stalled'];
 
+/** Where BullMQ keeps jobs that have ended, by when. */
+const endedParts = ['completed', 'failed'] as const;
+/** Jobs of one of them that are removed at once. */
+const endedAtOnce = 1_000;
+
 /** The queues of the workers, of which each has its own, as the fleet uses them. */
 export class WorkerQueues {
   readonly #redis: Redis;
   readonly #keys: FleetKeys;
-  readonly #resultTtlMs: number;
   readonly #queues = new Map<string, Queue>();
 
-  constructor(redis: Redis, keys: FleetKeys, resultTtlMs: number) {
+  constructor(redis: Redis, keys: FleetKeys) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#resultTtlMs = resultTtlMs;
   }
 
   /**
@@ -54,13 +57,13 @@ export class WorkerQueues {
    * @throws what fails. Nobody knows then which are there.
    */
   async add(givens: readonly Given[]): Promise<void> {
-    const age = Math.ceil(this.#resultTtlMs / 1_000);
     const byWorker = new Map<string, JobToAdd[]>();
     for (const { jobId, workerId, attempt } of givens) {
       const job: JobToAdd = {
         name: attempt!.type,
         data: attempt!,
-        opts: { jobId, attempts: 1, removeOnComplete: { age }, removeOnFail: { age } }
+        // BullMQ keeps what ended: whoever has committed it removes it, many at once.
+        opts: { jobId, attempts: 1 }
       };
       const others = byWorker.get(workerId);
       if (others === undefined) byWorker.set(workerId, [job]);
@@ -121,12 +124,35 @@ export class WorkerQueues {
     await pipeline.exec();
   }
 
+  /**
+   * Removes jobs that ended before a time, and that nobody waits for. At most 1,000 of each kind.
+   *
+   * @param before - Epoch ms, by the clock of the worker.
+   */
+  async removeEnded(workerId: string, before: number, isAwaited: (jobId: string) => boolean): Promise<void> {
+    for (const part of endedParts) {
+      const key = this.#keys.ofQueue(workerId, part);
+      const ended = await this.#redis.zrange(key, '-inf', before, 'BYSCORE', 'LIMIT', 0, endedAtOnce);
+      const jobIds = ended.filter((jobId) => !isAwaited(jobId));
+      if (jobIds.length === 0) continue;
+      const jobKeys = jobIds.map((jobId) => this.#keys.ofQueue(workerId, jobId));
+      await this.#redis
+        .pipeline()
+        .zrem(key, ...jobIds)
+        .unlink(...jobKeys)
+        .exec();
+    }
+  }
+
   /** Removes what waits in the queue of a worker that has ended, and lets the rest go by itself. */
   async abandon(workerId: string): Promise<void> {
     await this.#ask(workerId, (queue) => queue.drain());
-    const active = await this.#redis.lrange(this.#keys.ofQueue(workerId, 'active'), 0, -1);
+    const lists = await Promise.all([
+      this.#redis.lrange(this.#keys.ofQueue(workerId, 'active'), 0, -1),
+      ...endedParts.map((part) => this.#redis.zrange(this.#keys.ofQueue(workerId, part), 0, -1))
+    ]);
     const pipeline = this.#redis.pipeline();
-    for (const part of [...queueParts, ...active])
+    for (const part of [...queueParts, ...lists.flat()])
       pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
     pipeline.unlink(this.#keys.aborts(workerId));
     await pipeline.exec();

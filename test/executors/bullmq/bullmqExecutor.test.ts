@@ -243,6 +243,25 @@ describe('a fleet with remote workers', () => {
     ).toEqual([2, 3, 4]);
   });
 
+  it('removes a result that nobody takes for longer than it is to be kept, in a queue where nothing else ends', async ({
+    skip
+  }) => {
+    const side = await started(redis.url(skip));
+    const [worker, file] = [await side.join(), new File()];
+    dispatch(side, worker, 1, 'untilFile', file.path);
+    await side.reports.first('progress', 1);
+    await side.executor.stop();
+    file.write();
+    const client = connected(side);
+    const queue = `xstate-fleet:${side.fleet}:${worker.workerId}`;
+    await vi.waitFor(async () => expect(await client.zcard(`${queue}:completed`)).toBe(1), 20_000);
+    await side.restart({ resultTtlMs: 1_000 });
+    await vi.waitFor(async () => {
+      expect(await client.exists(`${queue}:completed`)).toBe(0);
+      expect(await client.keys(`${queue}:1-1-*`)).toEqual([]);
+    }, 20_000);
+  });
+
   it('hands back what a draining worker has not begun, hears the rest, and then that it has left', async ({
     skip
   }) => {
