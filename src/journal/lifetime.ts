@@ -30,8 +30,10 @@ export class Lifetime {
   readonly #options: LifetimeOptions;
   readonly #ownership: Ownership;
   #isHalted = false;
-  /** Until what an earlier process left is loaded, or is not to be any more; never rejects. */
+  /** Until the fleet has recovered, or has given up what it had taken for that; never rejects. */
   #recovering: Promise<unknown> = Promise.resolve();
+  /** Until what an earlier process left is loaded, or is not to be any more; never rejects. */
+  #loading: Promise<unknown> = Promise.resolve();
   /** Until nothing is left of it; never rejects. */
   #halting: Promise<unknown> = Promise.resolve();
 
@@ -76,8 +78,8 @@ export class Lifetime {
     const { executor, removals, writeLast } = this.#options;
     this.#isHalted = true;
     await Promise.all([executor.stop(), removals.stop()]);
-    // It gives up what it has taken, and is not to disturb whoever takes it next.
-    await this.#recovering;
+    // A store that is only being opened is not waited for: it is given up as soon as it is open.
+    await this.#loading;
     try {
       // Its parent may have stopped the actor meanwhile: then the store is given up already.
       if (this.#ownership.isHeld) await writeLast();
@@ -126,7 +128,11 @@ export class Lifetime {
     try {
       await executor.start(reports());
       this.assertWanted();
-      return await load(await this.#ownership.take());
+      const stored = await this.#ownership.take();
+      this.assertWanted();
+      const loading = load(stored);
+      this.#loading = loading.catch(() => {});
+      return await loading;
     } catch (error) {
       this.startError = error;
       await executor.stop();
