@@ -61,7 +61,8 @@ export class WorkerSession {
       maxRetriesPerRequest: null,
       socketTimeout: Math.max(20_000, 4 * heartbeatMs)
     });
-    this.#orders = connect(address, { maxRetriesPerRequest: null });
+    // What ioredis subscribes by itself when it is back, nobody could catch when the session ends in the midst of it.
+    this.#orders = connect(address, { maxRetriesPerRequest: null, autoResubscribe: false });
     this.#registry = new Registry(this.#redis, this.#keys);
     this.#desk = new AttemptDesk({ ...options, tell: (attempt, news) => this.#tellOf(attempt, news) });
     this.#worker = new Worker<JobData, Outcome>(workerId, (job) => this.#run(job), {
@@ -87,7 +88,9 @@ export class WorkerSession {
     const { workerId } = this.#options;
     await this.#desk.start();
     this.#orders.on('message', (_, text) => this.#obey(JSON.parse(text) as AbortOrder));
-    await this.#orders.subscribe(this.#keys.aborts(workerId));
+    const channel = this.#keys.aborts(workerId);
+    await this.#orders.subscribe(channel);
+    this.#orders.on('ready', () => void this.#orders.subscribe(channel).catch(() => {}));
     await this.#registry.enter(this.#entry());
     void this.#worker.run().catch((error: unknown) => this.#options.onError(error as Error));
     this.#renewLater();
