@@ -364,6 +364,7 @@ function nameOf(reference: Reference): string {
 }
 
 function resolve(node: AnyStateNode, target: string): AnyStateNode {
+  if (target.startsWith('#')) return node.machine.getStateNodeById(target.slice(1));
   const [from, path] = target.startsWith('.') ? [node, target.slice(1)] : [node.parent!, target];
   return path.split('.').reduce((frame: AnyStateNode, key) => frame.states[key]!, from);
 }
