@@ -52,6 +52,7 @@ async function main({ fresh, record, workers }: Options): Promise<void> {
     retry: { baseMs: 100 },
     ...(record && { record: recordingPath })
   });
+  fleet.on('store.unavailable', ({ message }) => console.error(`Waiting for the store: ${message}`));
   await fleet.start();
 
   const batchId = `tree-${treeIdOf(packages)}`;

@@ -1,5 +1,5 @@
 import type { Cell } from '../cells.ts';
-import { damaged } from './damage.ts';
+import { damaged, DamageError } from './damage.ts';
 import type { Database } from './library.ts';
 import { sumOf } from './sums.ts';
 
@@ -217,6 +217,21 @@ export function createSchema(database: Database): void {
 export function writeSchemaSum(database: Database): void {
   const sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('schema', ?)";
   database.prepare(sql).run(schemaSum(database));
+}
+
+/**
+ * What the tables of this version sum up to, whether they were made or migrated to.
+ *
+ * Without it, tables that were changed under the same version would be found by the first commit, which a fleet tries for ever.
+ */
+const schemaSums: readonly string[] = ['-569047005'];
+
+/** @throws {DamageError} when the tables are not those of this version. */
+export function requireThisSchema(database: Database): void {
+  requireSchema(database);
+  if (schemaSums.includes(schemaSum(database))) return;
+  const advice = 'an unreleased xstate-fleet made it; use that one, or move the file away';
+  throw new DamageError(`its tables are not those of schema version ${schemaVersion}: ${advice}`, 'schema');
 }
 
 /** @throws {DamageError} when the tables are not as they were made: a changed default would be written from now on. */

@@ -7,7 +7,7 @@ import type { Database, OpenDatabase } from './library.ts';
 import { migrate } from './migrations.ts';
 import type { OwnerLock } from './ownerLock.ts';
 import { RowReader } from './rowReader.ts';
-import { applicationId, createSchema, requireSchema, schemaVersion } from './schema.ts';
+import { applicationId, createSchema, requireThisSchema, schemaVersion } from './schema.ts';
 import { Statements } from './statements.ts';
 import type { TurnMark } from './turnMark.ts';
 import { readLog } from './walLog.ts';
@@ -82,7 +82,7 @@ export class StoreFile {
     try {
       const kind = this.#kindOf(database);
       if (kind === 'store') {
-        requireSchema(database);
+        requireThisSchema(database);
         const isFull = metaOf(database, 'durability') === 'full';
         if (isFull && isLogDamaged)
           throw new DamageError(`its log ${this.path}-wal is damaged ${loss(this.#mark)}`, 'log');

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { sqliteReader, sqliteStore } from '../../../src/stores/sqlite.ts';
 import type { Database } from '../../../src/stores/sqlite/library.ts';
 import { OwnerLock } from '../../../src/stores/sqlite/ownerLock.ts';
-import { createSchema } from '../../../src/stores/sqlite/schema.ts';
+import { createSchema, writeSchemaSum } from '../../../src/stores/sqlite/schema.ts';
 import { StoreFile } from '../../../src/stores/sqlite/storeFile.ts';
 import { TurnMark } from '../../../src/stores/sqlite/turnMark.ts';
 import { temporaryPath } from '../directory.ts';
@@ -84,6 +84,17 @@ describe('a file that is not a store', () => {
       async (path) => {
         await makeStore(path);
         execute(path, 'ALTER TABLE tasks ADD COLUMN colour TEXT');
+      }
+    ],
+    [
+      'is a store of this version with the tables of another',
+      'ERR_STORE_CORRUPT',
+      (path) => {
+        const database = new DatabaseSync(path);
+        createSchema(database);
+        database.exec('ALTER TABLE payloads DROP COLUMN traceparent');
+        writeSchemaSum(database);
+        database.close();
       }
     ],
     [
