@@ -33,6 +33,8 @@ export class FleetAlarm {
   #isLook = false;
   /** What it was set with last. */
   #isFiring = false;
+  /** What the wall clock showed then. */
+  #setAt = 0;
 
   constructor(options: FleetAlarmOptions) {
     this.#options = options;
@@ -42,11 +44,12 @@ export class FleetAlarm {
   /**
    * It rang, maybe a little early.
    *
-   * @returns Ms after which it is to ring again: it was only to look at the wall clock, and nothing is due. `null`: a turn
-   * is to be taken, which sets it again.
+   * @returns Ms after which it is to ring again: it was only to look at the wall clock, which was not set back, and nothing
+   * is due. `null`: a turn is to be taken, which sets it again.
    */
   rang(): number | null {
-    const delayMs = this.#isLook ? this.#wallClockDelay(this.#isFiring) : 0;
+    const wasSetBack = this.#options.clock.now() < this.#setAt;
+    const delayMs = this.#isLook && !wasSetBack ? this.#wallClockDelay(this.#isFiring) : 0;
     const isEarly = delayMs > 0 && delayMs < Infinity;
     this.#at = isEarly ? this.#options.clock.monotonic() + delayMs : null;
     return isEarly ? delayMs : null;
@@ -64,6 +67,7 @@ export class FleetAlarm {
     const monotonicNow = clock.monotonic();
     const at = delayMs === Infinity ? null : monotonicNow + delayMs;
     this.#isFiring = isFiring;
+    this.#setAt = clock.now();
     this.#isLook = activeAt === Infinity;
     const stands = this.#at !== null && this.#at > monotonicNow;
     if (at === null ? !stands : stands && this.#at! <= at) return;

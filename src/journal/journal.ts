@@ -531,8 +531,9 @@ export class Journal {
   }
 
   #limits(): AttemptLimits {
-    const { workerTimeout, cancelGraceMs } = this.#snapshot().context.config;
-    return { activeNow: this.#active.now(), workerTimeout, cancelGraceMs };
+    const { workerTimeout, cancelGraceMs, retry } = this.#snapshot().context.config;
+    const now = this.#options.clock.now();
+    return { activeNow: this.#active.now(), now, maxBackoffMs: retry.maxMs, workerTimeout, cancelGraceMs };
   }
 }
 

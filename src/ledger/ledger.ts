@@ -35,6 +35,9 @@ export type RemovalState = 'underway' | 'interrupted';
 export interface AttemptLimits {
   /** Active time now. */
   readonly activeNow: number;
+  /** Epoch ms now, and for how long from then on a backoff lasts at most. */
+  readonly now: number;
+  readonly maxBackoffMs: number;
   readonly workerTimeout: number;
   readonly cancelGraceMs: number;
 }
@@ -86,6 +89,8 @@ export class Ledger {
 
   readonly #payloads = new NumberedMap<Payload>();
   #payloadLength = 0;
+  /** What the wall clock showed in the last turn, epoch ms. */
+  #lastNow = -Infinity;
   readonly #areTypesApart: boolean;
 
   /** @param areTypesApart - Workers differ in the types that they have handlers for. */
@@ -132,7 +137,19 @@ export class Ledger {
       this.attemptDeadlines.set(seq, limits.activeNow + (after.context.timeoutMs ?? limits.workerTimeout));
     } else if (after.state === 'cancelling') {
       this.attemptDeadlines.set(seq, limits.activeNow + limits.cancelGraceMs);
-    } else if (after.context.dueAt !== null) this.due.push(seq, after.context.dueAt);
+    } else if (after.context.dueAt !== null) {
+      // The clock by which it was put off may have been ahead.
+      const latestAt = after.state === 'backingOff' ? limits.now + limits.maxBackoffMs : Infinity;
+      this.due.push(seq, after.context.dueAt, latestAt);
+    }
+  }
+
+  /** Once a turn: if the wall clock was set back, backoffs still last no longer than their policy says. */
+  followWallClock(now: number, maxBackoffMs: number): void {
+    if (now < this.#lastNow) {
+      this.due.hurry(now + maxBackoffMs, (seq) => this.tasks.get(seq)?.state === 'backingOff');
+    }
+    this.#lastNow = now;
   }
 
   /** Queued tasks that no worker that is there can take, by type and tags. O(kinds in use). */

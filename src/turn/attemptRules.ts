@@ -89,12 +89,14 @@ export function enforceDeadlines(turn: Turn, ledger: Ledger): void {
 
 /** Queues the tasks whose time has come. */
 export function queueDue(turn: Turn, ledger: Ledger, budget: number): void {
-  const { at } = turn.context;
+  const { at, config } = turn.context;
+  ledger.followWallClock(at, config.retry.maxMs);
   for (let left = budget; left > 0; left--) {
-    const seq = ledger.due.popDue(at);
-    if (seq === undefined) return;
+    const due = ledger.due.popDue(at);
+    if (due === undefined) return;
+    const { seq, dueAt } = due;
     const row = turn.task(seq);
-    if (row !== undefined) turn.stepTask(row, { type: 'task.due', at });
+    if (row?.context.dueAt === dueAt) turn.stepTask(row, { type: 'task.due', at: Math.max(at, dueAt) });
   }
   turn.isCutShort = true;
 }

@@ -119,6 +119,8 @@ export class Turn {
     this.#ledger = ledger;
     this.#limits = {
       activeNow: context.activeNow,
+      now: context.at,
+      maxBackoffMs: context.config.retry.maxMs,
       workerTimeout: context.config.workerTimeout,
       cancelGraceMs: context.config.cancelGraceMs
     };

@@ -14,6 +14,19 @@ class SettableClock extends SimulatedClock {
   }
 }
 
+const minute = 60_000;
+const retry = { baseMs: 5_000, factor: 2, maxMs: 10_000, jitter: 'none' } as const;
+
+/** A handler that fails at its first call. */
+function failOnce(): () => string {
+  let calls = 0;
+  return () => {
+    calls += 1;
+    if (calls === 1) throw new Error('not yet');
+    return 'done';
+  };
+}
+
 const hang = () => new Promise<never>(() => {});
 
 describe('the wall clock', () => {
@@ -74,6 +87,38 @@ describe('the wall clock', () => {
     await clock.advance(1);
 
     expect(await fleet.getTask('later')).toMatchObject({ status: 'completed' });
+  });
+
+  it('set back before a retry delays it by no more than the longest backoff, once that is noticed', async () => {
+    const clock = new SettableClock();
+    const { fleet } = await startFleet({ handlers: { flaky: failOnce() }, clock, retry });
+    await fleet.submitAsync('flaky', null, { id: 'a' });
+    await settled();
+    expect(await fleet.getTask('a')).toMatchObject({ status: 'backingOff' });
+    clock.shift = -2 * hour;
+
+    await clock.advance(minute + retry.maxMs);
+
+    expect(await fleet.getTask('a')).toMatchObject({ status: 'completed' });
+  });
+
+  it('of the next process that is behind delays a retry by no more than the longest backoff', async () => {
+    const store = memoryStore();
+    const earlier = new SettableClock();
+    const flaky = failOnce();
+    const { fleet: first } = await startFleet({ handlers: { flaky }, clock: earlier, retry, store });
+    await first.submitAsync('flaky', null, { id: 'a' });
+    await settled();
+    await first.stop({ graceful: false });
+    const clock = new SettableClock();
+    clock.shift = -24 * hour;
+    const { fleet } = await startFleet({ handlers: { flaky }, clock, retry, store });
+
+    await clock.advance(retry.maxMs - 1);
+    expect(await fleet.getTask('a')).toMatchObject({ status: 'backingOff' });
+    await clock.advance(1);
+
+    expect(await fleet.getTask('a')).toMatchObject({ status: 'completed' });
   });
 });
 

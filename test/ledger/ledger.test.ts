@@ -41,7 +41,9 @@ describe('what the ledger holds', () => {
     );
 
     expect(ledger.due.size + ledger.queue.size).toBe(kept.length);
-    const taken = kept.map(() => (startAfter === null ? popNext(ledger) : ledger.due.popDue(startAfter)));
+    const taken = kept.map(() =>
+      startAfter === null ? popNext(ledger) : ledger.due.popDue(startAfter)?.seq
+    );
     expect(taken).toEqual(kept);
   });
 });
