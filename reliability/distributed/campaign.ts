@@ -21,6 +21,8 @@ export interface CampaignOptions {
   /** A file that each cycle is written into; those that are in it are not run again. Defaults to none. */
   readonly logPath?: string | null;
   readonly onCycle?: (cycle: Cycle, done: number) => void;
+  /** No cycle is begun once it is aborted; those that run come to their end. */
+  readonly signal?: AbortSignal;
 }
 
 /** One cycle that has been run. */
@@ -43,7 +45,7 @@ export interface Cycle {
  */
 export async function runCampaign(options: CampaignOptions): Promise<readonly Cycle[]> {
   const { where = topologies, cycles, seed, tasks = 30, only = null, lanes = 2 } = options;
-  const { logPath = null, onCycle } = options;
+  const { logPath = null, onCycle, signal } = options;
   const faults = faultsFor(new Set(where.flatMap(({ offers }) => [...offers])), only);
   if (faults.length === 0)
     throw new RangeError(`No fault is called ${only}: give a row, or a part of a name.`);
@@ -56,6 +58,7 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Cy
     // Of this lane alone: a server that is struck has nothing else on it.
     await using servers = new Servers();
     for (const number of waiting) {
+      if (signal?.aborted) return;
       const cycle = await run(number, servers, {
         ...drawn(number, faults, where),
         seed: seedOf(seed, number),

@@ -28,6 +28,14 @@ const { amount, seed, only, where, tasks, lanes, log, write } = readOptions<Opti
       .option('--write', 'write the table into reliability/distributed/results.md')
 );
 const startedAt = performance.now();
+const interruption = new AbortController();
+// Once: a second signal ends it as it would any process, and leaves its servers.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interruption.abort();
+    process.stderr.write('Interrupted: ending the cycles that run …\n');
+  });
+}
 
 const cycles = await runCampaign({
   cycles: amount,
@@ -37,6 +45,7 @@ const cycles = await runCampaign({
   only: only ?? null,
   ...(where !== undefined && { where: topologies.filter(({ name }) => name === where) }),
   logPath: log ?? null,
+  signal: interruption.signal,
   onCycle: ({ cycle, seed, where: place, fault, problems, skipped }, done) => {
     const found = problems.map(({ count, text }) => `  ${count}: ${text}\n`).join('');
     process.stderr.write(
@@ -47,7 +56,8 @@ const cycles = await runCampaign({
 
 const table = tableOf(cycles);
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
-const how = `npm run chaos:distributed -- --cycles ${amount} --seed ${seed}${only === undefined ? '' : ` --only ${only}`}`;
+const chosen = [only && ` --only "${only}"`, where && ` --where "${where}"`].filter(Boolean).join('');
+const how = `npm run chaos:distributed -- --cycles ${amount} --seed ${seed} --tasks ${tasks}${chosen}`;
 console.log(`${table}\n\n${cycles.length} cycles in ${seconds} s`);
 if (write) {
   const path = fileURLToPath(new URL('results.md', import.meta.url));

@@ -1,8 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Line } from './proxiedLine.ts';
 
 export type Direction = 'toServer' | 'toClient';
+
+/** Ports of links, below those that systems give to outgoing connections: nobody else takes one while its link refuses. */
+const [firstPort, lastPort] = [20_000, 32_000];
+const takenPorts = new Set<number>();
 
 /** What a link does to what passes it. One object for all its connections, read at each chunk. */
 export interface LinkFault {
@@ -39,7 +44,17 @@ export class TcpProxy implements AsyncDisposable {
 
   /** @param target - Port of the loopback address that connections are passed on to. */
   static async to(target: number): Promise<TcpProxy> {
-    return new TcpProxy(target, await listening(0));
+    for (;;) {
+      const port = randomInt(firstPort, lastPort);
+      if (takenPorts.has(port)) continue;
+      takenPorts.add(port);
+      try {
+        return new TcpProxy(target, await listening(port));
+      } catch (error) {
+        // It stays out of use here: another process has it.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      }
+    }
   }
 
   /** Connections that are open. */
@@ -100,6 +115,7 @@ export class TcpProxy implements AsyncDisposable {
     this.refuse();
     this.cut();
     if (listener?.listening) await once(listener, 'close');
+    takenPorts.delete(this.port);
   }
 
   #accept(listener: Server): void {
