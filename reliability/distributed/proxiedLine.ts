@@ -78,7 +78,9 @@ class Way {
   cut(): void {
     clearTimeout(this.#timer);
     this.#underWay.length = 0;
-    this.#from.resetAndDestroy();
+    // One that is being shut down libuv does not reset, and Node 20 would wait for it for ever when the process ends.
+    if (this.#from.writableEnded && !this.#from.writableFinished) this.#from.destroy();
+    else this.#from.resetAndDestroy();
   }
 
   #pass(chunk: Buffer): void {
