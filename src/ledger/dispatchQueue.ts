@@ -126,7 +126,7 @@ export class DispatchQueue {
     return this.#lanesOfType.has(type);
   }
 
-  /** Keeps one entry for each task that is still queued. O(n log n). */
+  /** Keeps one entry for each task that is still queued. O(n). */
   retain(isQueued: (seq: number) => boolean): void {
     this.#size = 0;
     for (const lane of [...this.#lanes.values()]) {

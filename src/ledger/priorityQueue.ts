@@ -87,22 +87,17 @@ export class PriorityQueue {
     return seq;
   }
 
-  /** Keeps one entry for each task that is still queued. O(n log n). */
+  /** Keeps one entry for each task that is still queued. O(n). */
   retain(isQueued: (seq: number) => boolean): void {
-    const lanes = [...this.#lanes.values()];
-    this.#lanes.clear();
-    this.#order = new TinyQueue<Lane>([], compareHeads);
-    this.#isOutOfOrder = false;
     this.#size = 0;
-    for (const lane of lanes) {
+    for (const lane of this.#lanes.values()) {
       // Each task has one priority, so that its entries are all in one lane.
-      const seen = new Set<number>();
-      for (const { seq, readyAt } of lane.entries()) {
-        if (seen.has(seq) || !isQueued(seq)) continue;
-        seen.add(seq);
-        this.push(seq, lane.priority, readyAt);
-      }
+      lane.retain(isQueued);
+      this.#size += lane.size;
+      if (lane.isEmpty) this.#lanes.delete(lane.priority);
+      else lane.findHead(this.#ageingMs);
     }
+    this.#isOutOfOrder = true;
   }
 
   #reorder(): void {
@@ -142,14 +137,18 @@ class Lane implements QueueHead {
   #seqs: number[] = [];
   #readyAts: number[] = [];
   #read = 0;
-  readonly #late = new TinyQueue<LaneEntry>([], compareWithinLane);
+  #late = new TinyQueue<LaneEntry>([], compareWithinLane);
 
   constructor(priority: number) {
     this.priority = priority;
   }
 
+  get size(): number {
+    return this.#seqs.length - this.#read + this.#late.length;
+  }
+
   get isEmpty(): boolean {
-    return this.#read === this.#seqs.length && this.#late.length === 0;
+    return this.size === 0;
   }
 
   push(seq: number, readyAt: number): void {
@@ -170,12 +169,35 @@ class Lane implements QueueHead {
     this.score = ageingMs === null ? this.priority : this.priority * ageingMs - this.readyAt;
   }
 
-  /** In order. */
-  entries(): LaneEntry[] {
-    const inOrder = this.#seqs
-      .slice(this.#read)
-      .map((seq, index) => ({ seq, readyAt: this.#readyAts[this.#read + index]! }));
-    return [...inOrder, ...this.#late.data].sort(compareWithinLane);
+  /** Keeps one entry for each task that is still queued. O(n). */
+  retain(isQueued: (seq: number) => boolean): void {
+    let kept = 0;
+    let highest = -1;
+    let seen: Set<number> | null = null;
+    const keeps = (seq: number): boolean => {
+      if (!isQueued(seq)) return false;
+      // Nearly all stand in the order of their numbers: until one does not, none needs to be remembered.
+      if (seen === null && seq > highest) {
+        highest = seq;
+        return true;
+      }
+      seen ??= new Set(this.#seqs.slice(0, kept));
+      if (seen.has(seq)) return false;
+      seen.add(seq);
+      return true;
+    };
+    for (let index = this.#read; index < this.#seqs.length; index++) {
+      const seq = this.#seqs[index]!;
+      if (!keeps(seq)) continue;
+      this.#seqs[kept] = seq;
+      this.#readyAts[kept] = this.#readyAts[index]!;
+      kept += 1;
+    }
+    this.#seqs.length = kept;
+    this.#readyAts.length = kept;
+    this.#read = 0;
+    const late = this.#late.data.filter(({ seq }) => keeps(seq));
+    this.#late = new TinyQueue(late, compareWithinLane);
   }
 
   pop(): number | undefined {
