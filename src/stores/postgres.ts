@@ -87,8 +87,8 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
       patience.read(async () => ((await session.exists()) ? rows.owner(session, scope) : null)),
     async open(scope, owner) {
       requireStorable('scope', scope);
-      await session.create();
-      await owners.take(scope, owner);
+      await patience.read(() => session.create());
+      await patience.read(() => owners.take(scope, owner));
       try {
         const [head, agents, batches, schedules, removing] = await patience.read(() =>
           Promise.all([

@@ -80,6 +80,36 @@ describe.skipIf(server === null)('postgresStore behind a bad link', () => {
     await store.commit(commitOf(fleet, 1));
   });
 
+  it('has the fleet whose taking was answered to nobody', async () => {
+    const { store, schema, sql, link } = await opened();
+    await store.commit(commitOf(fleet, 1));
+    await store.release(fleet);
+    const blocker = await blocked(`SELECT 1 FROM ${schema}.scopes FOR UPDATE`);
+    const opening = store.open(fleet, 'me again');
+    await until(async () => (await waiting(sql)) === 1);
+    link.cut();
+    await until(async () => (await waiting(sql)) === 2);
+    await blocker.query('ROLLBACK');
+
+    expect(await opening).toMatchObject({ head: { turn: 1 } });
+    await store.commit(commitOf(fleet, 2));
+  });
+
+  it('takes the fleet again that it could not release', async () => {
+    const { store, schema, link, url } = await opened({ ...hasty, leaseMs: 60_000 });
+    await store.commit(commitOf(fleet, 1));
+    link.drop('toServer');
+    expect(await failureOf(store.release(fleet))).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+    await link.heal();
+    const other = postgresStore(url, { schema });
+    onTestFinished(() => other.close());
+    await expect(other.open(fleet, 'another')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+
+    expect(await store.open(fleet, 'me again')).toMatchObject({ head: { turn: 1 } });
+    await expect(store.open(fleet, 'me twice')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+    await store.commit(commitOf(fleet, 2));
+  });
+
   it('is closed while nothing passes', async () => {
     const { store, link } = await opened(hasty);
     await store.listTasks(fleet, { limit: 1 }); // its second connection
