@@ -204,6 +204,35 @@ describe.skipIf(server === null)('postgresStore on a server that', () => {
   });
 });
 
+describe.skipIf(server === null)('postgresStore on a disk that is full', () => {
+  it('tells its fleet, which goes on when room was made', async () => {
+    const schema = `test_${randomUUID().replaceAll('-', '')}`;
+    const store = postgresStore(server!.url, { schema });
+    onTestFinished(() => store.close());
+    const { fleet: running, runs, batchId } = await started(store);
+    const told = (type: 'store.unavailable' | 'store.recovered') =>
+      new Promise((resolve) => running.on(type, resolve));
+    const [unavailable, recovered] = [told('store.unavailable'), told('store.recovered')];
+    const client = await connected();
+    // As the server answers where a table has no room to grow.
+    await client.query(
+      `CREATE FUNCTION ${schema}.be_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+      END $$;
+      CREATE TRIGGER full_disk BEFORE INSERT ON ${schema}.results EXECUTE FUNCTION ${schema}.be_full()`
+    );
+    expect(await unavailable).toMatchObject({ code: 'ERR_STORE_FULL' });
+    const submitting = running.submitBatch([{ id: 'a', type: 'note', data: 'a' }]);
+    expect(await failureOf(submitting)).toMatchObject({ code: 'ERR_STORE_FULL', outcome: 'refused' });
+    await client.query(`DROP TRIGGER full_disk ON ${schema}.results`);
+
+    await recovered;
+    expect(await running.waitForBatch(batchId)).toMatchObject({ completedTasks: taskCount });
+    expect(runs).toHaveLength(taskCount);
+    await running.stop();
+  });
+});
+
 const taskCount = 400;
 
 /** A fleet with a batch, and the tasks that its handler was called with. */
