@@ -65,7 +65,7 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
   const session = new Session(sessionOptions);
   const inbox = new Inbox(schema, channel, queries);
   const owners = new Owners({ location, schema, leaseMs, session, rows });
-  const remover = new Remover(schema, session);
+  const remover = new Remover(schema, session, (lease) => owners.settle(lease));
   const patience = new Patience(leaseMs);
   let isListening = false;
   /** What is read for a turn: after what was committed before, whatever became of it. */

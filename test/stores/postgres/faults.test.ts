@@ -56,6 +56,28 @@ describe.skipIf(server === null)('postgresStore behind a bad link', () => {
     expect(await reading).toMatchObject({ turn: 1 });
   });
 
+  it('removes while it finds out what became of a commit, and takes its own later term for nobody else’s', async () => {
+    const { store, schema, sql, link } = await opened();
+    const lost: unknown[] = [];
+    store.watchOwnership!(fleet, (error) => lost.push(error));
+    await store.commit(commitOf(fleet, 1));
+    const blocker = await blocked(`SELECT 1 FROM ${schema}.scopes FOR UPDATE`);
+    const failed = failureOf(store.commit(commitOf(fleet, 2)));
+    await until(async () => (await waiting(sql)) === 1);
+    const removing = store.removeBatch(fleet, 'b1');
+    link.cut();
+    expect(await failed).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+    await failureOf(removing);
+    const [reading, again] = [store.readHead(fleet), store.removeBatch(fleet, 'b1')];
+    await until(async () => (await waiting(sql)) === 2);
+    await blocker.query('ROLLBACK');
+
+    expect(await reading).toMatchObject({ turn: 2 });
+    expect(await again).toBe(false);
+    await store.commit(commitOf(fleet, 3));
+    expect(lost).toEqual([]);
+  });
+
   it('gives a commit up as unknown whose answer disappears, and finds out that it took effect', async () => {
     const { store, link } = await opened(hasty);
     link.drop('toClient');
