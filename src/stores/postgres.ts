@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertText, readOptions, refuse } from '../validation/validation.ts';
 import { requireStorable } from './cells.ts';
@@ -87,8 +88,14 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
       patience.read(async () => ((await session.exists()) ? rows.owner(session, scope) : null)),
     async open(scope, owner) {
       requireStorable('scope', scope);
-      await patience.read(() => session.create());
-      await patience.read(() => owners.take(scope, owner));
+      await session.create();
+      try {
+        await owners.take(scope, owner);
+      } catch (error) {
+        if (!(error instanceof StoreError && error.outcome === 'unknown')) throw error;
+        // Its answer was lost. Where the way to the server is still there, what it has brought is this process's at once.
+        await owners.take(scope, owner);
+      }
       try {
         const [head, agents, batches, schedules, removing] = await patience.read(() =>
           Promise.all([
