@@ -14,6 +14,8 @@ export interface NewTask {
   readonly maxRetries: number | null;
   /** Epoch ms; `null`: at once. */
   readonly startAfter: number | null;
+  /** Not before this many ms from its acceptance, where that is another process's; absent: `startAfter` says it all. */
+  readonly delayMs?: number;
   readonly retryOf: string | null;
   /** Ids of tasks of its batch that come before it and have to complete first; `null`: none. */
   readonly dependsOn: readonly string[] | null;

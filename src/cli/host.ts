@@ -7,6 +7,7 @@ import { readOwners } from '../host/hostStatus.ts';
 import { readerAt } from '../stores/storeAt.ts';
 import type { Telemetry } from '../telemetry/createTelemetry.ts';
 import { table } from '../validation/table.ts';
+import { UsageError } from './failure.ts';
 import { interrupted, Interrupts } from './interrupts.ts';
 import type { MetricsAddress } from './openMetrics.ts';
 import { jsonLine, print, printable } from './terminal.ts';
@@ -29,12 +30,15 @@ export async function host(path: string, { drain, metrics }: HostCommandOptions)
   using interrupts = new Interrupts();
   const telemetry = metrics === undefined ? null : await telemetryOf();
   using _ = telemetry && (await served(telemetry, metrics ?? true));
-  const running = await hostFleets(config, {
+  const starting = hostFleets(config, {
     base: pathToFileURL(resolve(path)),
     onFact: lineWriter(),
     ...(drain !== undefined && { drainMs: drain }),
     ...(telemetry !== null && { telemetry })
   });
+  // Until the store has answered there is nothing to hand over.
+  const running = await Promise.race([starting, interrupts.first.then(() => null)]);
+  if (running === null) return interrupted;
   await interrupts.first;
   say('Handing over what runs. Once more aborts it.');
   const isHandedOver = await Promise.race([
@@ -72,11 +76,20 @@ export async function hostStatus({ store: address, json }: HostStatusOptions): P
 
 /** The default export of a module, or the object in a JSON file. */
 async function importConfig(url: string): Promise<HostConfig> {
-  if (url.endsWith('.json')) return JSON.parse(await readFile(new URL(url), 'utf8')) as HostConfig;
+  if (url.endsWith('.json')) return jsonOf(await readFile(new URL(url), 'utf8'));
   const { default: exported } = await importModule(url);
+  if (exported === undefined) throw new UsageError('it has no default export, such as of defineHost({ … })');
   // A CommonJS module has all its exports there, its own default among them.
   const isNested = typeof exported === 'object' && exported !== null && 'default' in exported;
   return (isNested ? exported.default : exported) as HostConfig;
+}
+
+function jsonOf(text: string): HostConfig {
+  try {
+    return JSON.parse(text) as HostConfig;
+  } catch (error) {
+    throw new UsageError(`it is no JSON: ${(error as Error).message}`);
+  }
 }
 
 /** Its libraries are loaded when they are needed. */
@@ -124,8 +137,13 @@ function lineOf(fact: HostFact): string {
     case 'store.failed':
       return `The store failed, what runs goes on: ${fact.message}`;
     case 'fleet.changed':
-      return `${fact.fleet}: ${words[fact.state]}${fact.problem === null ? '' : `: ${fact.problem}`}`;
+      return `${fact.fleet}: ${words[fact.state]}${problemOf(fact)}`;
   }
+}
+
+/** Said when it comes, and not again while the fleet is tried again. */
+function problemOf({ state, problem }: Extract<HostFact, { type: 'fleet.changed' }>): string {
+  return problem !== null && (state === 'failed' || state === 'ending') ? `: ${problem}` : '';
 }
 
 const words = {

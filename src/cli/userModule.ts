@@ -24,7 +24,8 @@ export async function loadUserModule<T>(
   try {
     return await load(pathToFileURL(file).href);
   } catch (error) {
-    throw new UsageError(`${what} ${path} do not load: ${reasonOf(error)}`);
+    const reason = error instanceof UsageError ? error.message : reasonOf(error);
+    throw new UsageError(`${what} ${path} do not load: ${reason}`);
   }
 }
 

@@ -283,8 +283,7 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     options: SingleTaskOptions,
     bounds: WaitOptions
   ): Promise<string> {
-    const { clock, newId } = this.#options;
-    const task = prepareSingleTask(type, data, options, newId(), clock.now());
+    const task = prepareSingleTask(type, data, options, this.#options.newId(), null);
     const command = { type: 'task.submit', task: remoteTaskOf(task) } as const;
     const span = this.#options.traces?.submit({ kind: 'task', type: task.type });
     if (span === undefined) return (await this.#send(command, bounds)) as string;
@@ -302,6 +301,8 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     const ended = bounds.signal === undefined ? closed : AbortSignal.any([closed, bounds.signal]);
     return {
       clock,
+      // Clocks of other machines say what they like.
+      now: () => null,
       newId,
       traces: this.#options.traces,
       types: () => null,

@@ -43,6 +43,8 @@ export type HostableFleet = Pick<FleetManager, 'start' | 'stop' | 'on'>;
 /** Names of scopes that are no fleets: the seats of hosts. */
 export const seatPrefix = 'hosts/';
 
+const leasedStore = 'a store whose fleets are leased one by one, such as postgres://…';
+
 /** The config with its defaults; all but what only a fleet can say of its own options is looked at. @throws {ValidationError} */
 export function readHostConfig(config: HostConfig): Required<HostConfig> {
   const { store, group = 'default', fleets } = readOptions('config', config, ['store', 'group', 'fleets']);
@@ -51,19 +53,20 @@ export function readHostConfig(config: HostConfig): Required<HostConfig> {
   const names = Object.keys(fleets);
   if (names.length === 0) refuse('config.fleets', fleets, 'an object with at least one fleet');
   for (const name of names) assertFleet(`config.fleets[${JSON.stringify(name)}]`, name, fleets[name]!);
-  if (typeof store !== 'string') assertLeases('config.store', store);
+  if (typeof store === 'string') assertText('config.store', store);
+  else assertLeases('config.store', store);
   return { store, group, fleets };
 }
 
 /** A store whose owners have no leases is owned whole, by one process. @throws {ValidationError} */
 export function assertLeases(argument: string, store: unknown): asserts store is Store {
+  if (typeof store !== 'object' || store === null) refuse(argument, store, leasedStore);
   assertStore(argument, store);
   if (store.watchOwnership !== undefined) return;
   refuse(
     argument,
     store.location,
-    'a store whose fleets are leased one by one, such as postgres://…: one process owns all of any other store. ' +
-      'There, run a FleetManager with standby on each machine'
+    `${leasedStore}: one process owns all of any other store. There, run a FleetManager with standby on each machine`
   );
 }
 

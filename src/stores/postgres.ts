@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertText, readOptions, refuse } from '../validation/validation.ts';
 import { requireStorable } from './cells.ts';
@@ -65,7 +66,7 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
   const session = new Session(sessionOptions);
   const inbox = new Inbox(schema, channel, queries);
   const owners = new Owners({ location, schema, leaseMs, session, rows });
-  const remover = new Remover(schema, session);
+  const remover = new Remover(schema, session, (lease) => owners.settle(lease));
   const patience = new Patience(leaseMs);
   let isListening = false;
   /** What is read for a turn: after what was committed before, whatever became of it. */
@@ -88,7 +89,13 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
     async open(scope, owner) {
       requireStorable('scope', scope);
       await session.create();
-      await owners.take(scope, owner);
+      try {
+        await owners.take(scope, owner);
+      } catch (error) {
+        if (!(error instanceof StoreError && error.outcome === 'unknown')) throw error;
+        // Its answer was lost. Where the way to the server is still there, what it has brought is this process's at once.
+        await owners.take(scope, owner);
+      }
       try {
         const [head, agents, batches, schedules, removing] = await patience.read(() =>
           Promise.all([

@@ -41,6 +41,8 @@ export interface SubmissionOptions {
   /** Bytes beyond which no task is added to a chunk. */
   readonly chunkBytes: number;
   readonly clock: Clock;
+  /** Epoch ms, from which delays count; `null`: the owner of the fleet counts, elsewhere. */
+  readonly now: () => number | null;
   readonly send: (command: LedgerCommand) => Promise<SubmitReply>;
 }
 
@@ -85,7 +87,7 @@ export class BatchSubmission {
       limits.arrayTasks,
       'pass an iterable, which is taken as it comes'
     );
-    const now = this.#options.clock.now();
+    const now = this.#options.now();
     const ids = new ShardedMap<number>();
     const keys = new ShardedMap<number>();
     const prepared: NewTask[] = [];
@@ -116,12 +118,12 @@ export class BatchSubmission {
    * @throws {ValidationError} for a bad item, by its index. What came before it is submitted.
    */
   async submitStream(tasks: AsyncIterable<unknown> | Iterable<unknown>): Promise<void> {
-    const { clock } = this.#options;
+    const { now } = this.#options;
     let index = 0;
     try {
       for await (const task of tasks) {
         if (this.#failure !== null) break;
-        const begun = this.#prepare(task, index, clock.now());
+        const begun = this.#prepare(task, index, now());
         const prepared = begun instanceof Promise ? await begun : begun;
         this.#chunk.push(this.#admit(prepared, index++, this.#chunkIds, this.#chunkKeys));
         this.#chunkDependencies += dependenciesOf(prepared);
@@ -257,7 +259,7 @@ export class BatchSubmission {
   }
 
   /** The same, with its refusal in the promise: the first one of an array is told, not the first that comes. */
-  #begin(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+  #begin(task: unknown, index: number, now: number | null): NewTask | Promise<NewTask> {
     try {
       const begun = this.#prepare(task, index, now);
       // Nobody waits for it when an earlier one is refused.
@@ -270,7 +272,7 @@ export class BatchSubmission {
     }
   }
 
-  #prepare(task: unknown, index: number, now: number): NewTask | Promise<NewTask> {
+  #prepare(task: unknown, index: number, now: number | null): NewTask | Promise<NewTask> {
     return prepareTask(task, `tasks[${index}]`, this.#options.batchId, now, this.#options);
   }
 

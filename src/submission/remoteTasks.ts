@@ -29,8 +29,8 @@ export interface RemoteTaskRules {
 
 /** A task as it goes to the owner of its fleet: as it was submitted, with its data as JSON. */
 export function remoteTaskOf(task: NewTask): Json {
-  const { id, type, priority, tags, timeoutMs, maxRetries, startAfter, retryOf, dependsOn } = task;
-  const { idempotencyKey, data, metadata } = task;
+  const { id, type, priority, tags, timeoutMs, maxRetries, startAfter, delayMs } = task;
+  const { retryOf, dependsOn, idempotencyKey, data, metadata } = task;
   return {
     id,
     type,
@@ -40,6 +40,7 @@ export function remoteTaskOf(task: NewTask): Json {
     ...(timeoutMs !== null && { timeoutMs }),
     ...(maxRetries !== null && { maxRetries }),
     ...(startAfter !== null && { startAfter }),
+    ...(delayMs !== undefined && { delayMs }),
     ...(retryOf !== null && { retryOf }),
     ...(dependsOn !== null && { dependsOn }),
     ...(idempotencyKey !== null && { idempotencyKey }),

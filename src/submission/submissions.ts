@@ -37,6 +37,7 @@ export class Submissions {
     this.#traces = traces;
     this.#target = {
       clock: options.clock,
+      now: () => options.clock.now(),
       traces,
       newId: options.newId,
       types: () => options.executor.types,

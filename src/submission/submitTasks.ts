@@ -22,6 +22,8 @@ export interface BatchOptions extends StartOptions {
 /** The fleet that tasks are brought into: that of this process, or one that is reached through its store. */
 export interface SubmissionTarget {
   readonly clock: Clock;
+  /** Epoch ms, from which delays count; `null`: the owner of the fleet counts, elsewhere. */
+  now(): number | null;
   readonly newId: () => string;
   /** `null`: nobody traces here. */
   readonly traces: SubmissionTraces | null;
@@ -61,6 +63,7 @@ export async function submitTasks(
     maxQueueSize: target.maxQueueSize(),
     chunkBytes: target.chunkBytes,
     clock: target.clock,
+    now: () => target.now(),
     send: (command) => target.send(command) as Promise<SubmitReply>
   });
   const submit = async (): Promise<void> => {

@@ -95,7 +95,7 @@ export interface SubmissionDefaults {
  * Validates a task of a batch and makes it ready to be stored.
  *
  * @param path - What errors call it, such as `tasks[3]`.
- * @param nowMs - Epoch ms, from which `delayMs` counts.
+ * @param nowMs - Epoch ms, from which `delayMs` counts; `null`: whoever accepts it counts, by a clock of its own.
  * @returns A promise where `readData` does.
  * @throws {ValidationError} naming the field, the value and what is allowed.
  */
@@ -103,21 +103,21 @@ export function prepareTask(
   task: unknown,
   path: string,
   batchId: string,
-  nowMs: number,
+  nowMs: number | null,
   defaults?: Pick<SubmissionDefaults, 'start'>
 ): NewTask;
 export function prepareTask(
   task: unknown,
   path: string,
   batchId: string,
-  nowMs: number,
+  nowMs: number | null,
   defaults: SubmissionDefaults
 ): NewTask | Promise<NewTask>;
 export function prepareTask(
   task: unknown,
   path: string,
   batchId: string,
-  nowMs: number,
+  nowMs: number | null,
   { start = {}, readData = asItIs }: SubmissionDefaults = {}
 ): NewTask | Promise<NewTask> {
   const fields = readOptions(path, task as Record<string, unknown>, taskFields);
@@ -125,8 +125,10 @@ export function prepareTask(
   // Here and below, paths are made where they may be told: most tasks are good.
   if (!isPlainId(id)) assertId(`${path}.id`, id);
   const says = fields.startAfter !== undefined || fields.delayMs !== undefined;
-  const startAfter = startTime(says ? fields : start, path, nowMs);
-  return prepare(fields, path, id, taskKey(batchId, id), startAfter, readData);
+  const given = says ? fields : start;
+  const startAfter = startTime(given, path, nowMs);
+  const prepared = prepare(fields, path, id, taskKey(batchId, id), startAfter, readData);
+  return nowMs === null ? withDelay(prepared, given.delayMs) : prepared;
 }
 
 /** The same for a single task. @throws {ValidationError} */
@@ -135,14 +137,14 @@ export function prepareSingleTask(
   data: unknown,
   options: unknown,
   mintedId: string,
-  nowMs: number
+  nowMs: number | null
 ): NewTask;
 export function prepareSingleTask(
   type: unknown,
   data: unknown,
   options: unknown,
   mintedId: string,
-  nowMs: number,
+  nowMs: number | null,
   readData: DataReader
 ): NewTask | Promise<NewTask>;
 export function prepareSingleTask(
@@ -150,14 +152,15 @@ export function prepareSingleTask(
   data: unknown,
   options: unknown,
   mintedId: string,
-  nowMs: number,
+  nowMs: number | null,
   readData: DataReader = asItIs
 ): NewTask | Promise<NewTask> {
   const fields = readOptions('options', options as Record<string, unknown>, singleTaskFields);
   const { id = mintedId } = fields;
   assertIdWithoutSlash('options.id', id);
   const startAfter = startTime(fields, 'options', nowMs);
-  return prepare(Object.assign(fields, { type, data }), 'options', id, id, startAfter, readData);
+  const prepared = prepare(Object.assign(fields, { type, data }), 'options', id, id, startAfter, readData);
+  return nowMs === null ? withDelay(prepared, fields.delayMs) : prepared;
 }
 
 function prepare(
@@ -207,24 +210,32 @@ async function withData(task: NewTask, read: Promise<unknown>, argument: string)
 /**
  * Validates when a task may start.
  *
- * @returns Epoch ms; `null`: at once.
+ * @param nowMs - Epoch ms; `null`: nothing is said of now.
+ * @returns Epoch ms; `null`: at once, or after a delay that is still to be counted.
  * @throws {ValidationError}
  */
 export function startTime(
   { startAfter, delayMs }: { readonly startAfter?: unknown; readonly delayMs?: unknown },
   path: string,
-  nowMs: number
+  nowMs: number | null
 ): number | null {
   if (startAfter !== undefined && delayMs !== undefined) {
     refuse(`${path}.delayMs`, delayMs, 'absent where startAfter is given');
   }
   if (startAfter !== undefined) {
     assertTime(`${path}.startAfter`, startAfter);
-    return startAfter > nowMs ? startAfter : null;
+    return nowMs === null || startAfter > nowMs ? startAfter : null;
   }
   if (delayMs === undefined) return null;
   assertDuration(`${path}.delayMs`, delayMs, 0);
-  return delayMs > 0 ? Math.min(nowMs + delayMs, lastTime) : null;
+  return nowMs !== null && delayMs > 0 ? Math.min(nowMs + delayMs, lastTime) : null;
+}
+
+/** Leaves the delay to whoever accepts the task. @param delayMs - Validated. */
+function withDelay(task: NewTask | Promise<NewTask>, delayMs: unknown): NewTask | Promise<NewTask> {
+  if (delayMs === undefined) return task;
+  const delayed = (prepared: NewTask): NewTask => ({ ...prepared, delayMs: delayMs as number });
+  return task instanceof Promise ? task.then(delayed) : delayed(task);
 }
 
 /** What of a new task is kept beside its row. */

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import type { Registry } from 'prom-client';
+import type { FleetHealth } from '../fleet/fleetHealth.ts';
 import type { FleetInstruments, FleetTelemetry, ObservedFleet } from '../fleetTelemetry.ts';
 import { readOptions, refuse } from '../validation/validation.ts';
 import { Distribution } from './distribution.ts';
@@ -39,6 +40,8 @@ interface Followed {
   /** `null`: nothing is measured. */
   readonly figures: FleetMetrics | null;
   readonly following: readonly Disposable[];
+  /** It has stopped, or could not start: it may run in another process. */
+  hasEnded: boolean;
 }
 
 /**
@@ -87,11 +90,16 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
       ...(figures === null ? [] : [figures.observe()]),
       ...(tracing === null ? [] : [fleet.observers.add(tracing)])
     ];
-    followed.set(fleet.name, { fleet, figures, following });
+    const entry: Followed = { fleet, figures, following, hasEnded: false };
+    followed.set(fleet.name, entry);
     return {
       traces: tracing,
-      starting: () => tracing?.starting(),
+      starting: () => {
+        entry.hasEnded = false;
+        tracing?.starting();
+      },
       ended: () => {
+        entry.hasEnded = true;
         figures?.storeRecovered();
         tracing?.ended();
       }
@@ -104,10 +112,16 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
       tracer === null ? null : new SubmissionTracing({ api: api!, tracer, fleet, clock }),
     metrics: page,
     handler: probes({
-      health: () => Array.from(followed.values(), ({ fleet }) => fleet.health()),
+      health: () => healthOf([...followed.values()]),
       metrics: page
     })
   };
+}
+
+/** Of those that are here to run. Where all have ended, it is told how they did. */
+function healthOf(followed: readonly Followed[]): readonly FleetHealth[] {
+  const here = followed.filter(({ hasEnded }) => !hasEnded);
+  return (here.length > 0 ? here : followed).map(({ fleet }) => fleet.health());
 }
 
 function distributionOf(metric: MetricId, onObserved: ((value: number) => void) | null): Distribution {

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import type { BatchStatus, TaskResult } from '../../src/index.ts';
 import { postgresForTests } from '../servers/postgresForTests.ts';
@@ -60,7 +61,7 @@ describe.skipIf(server === null)('the command line with the address of a Postgre
     expect(printed).not.toContain('secret');
   });
 
-  it('goes on in a standby when it is killed', async () => {
+  it('goes on in a standby when it is killed and its lease is over', async () => {
     const folder = new Folder();
     folder.write('h.mjs', handlers);
     folder.write('tasks.jsonl', numberedTasks(2));
@@ -70,6 +71,8 @@ describe.skipIf(server === null)('the command line with the address of a Postgre
     const standby = folder.start([...run, '--standby']);
     await standby.printed(/waiting to take over/);
     owner.kill('SIGKILL');
+    await owner.exit;
+    await endLeaseOf('killed');
     await standby.printed(/waiting\n/);
     folder.write('go', '');
 
@@ -79,3 +82,13 @@ describe.skipIf(server === null)('the command line with the address of a Postgre
     expect(code).toBe(0);
   });
 });
+
+/** As if the time of its lease had gone by. */
+async function endLeaseOf(fleet: string): Promise<void> {
+  const client = new Client({ connectionString: server!.url });
+  await client.connect();
+  await client.query('UPDATE xstate_fleet.scopes SET expires_at = clock_timestamp() WHERE name = $1', [
+    fleet
+  ]);
+  await client.end();
+}

@@ -13,6 +13,7 @@ import {
   type StoreReader,
   type Task
 } from '../../src/index.ts';
+import { systemClock } from '../../src/clock.ts';
 import { sqliteReader, sqliteStore } from '../../src/stores/sqlite.ts';
 import { removePaths, temporaryPath } from '../stores/directory.ts';
 import { settled } from '../harness.ts';
@@ -124,6 +125,44 @@ describe.each(Object.entries(places))('a client of a fleet in %s', (_, makePlace
     });
     expect(await client.getBatchResults('b')).toHaveLength(2_500);
     expect(await fleet.getStats()).toMatchObject({ totalTasks: 2_500, completedTasks: 2_500 });
+  });
+
+  it.each([
+    ['an hour ahead', 3_600_000],
+    ['an hour behind', -3_600_000]
+  ])('has the owner count delays and look at times, also from a clock that is %s', async (_skew, skewMs) => {
+    const place = makePlace();
+    const at = Date.now();
+    const fleet = new FleetManager({
+      name: 'f',
+      store: place.store,
+      handlers,
+      clock: { ...systemClock, now: () => at }
+    });
+    onTestFinished(() => fleet.stop({ graceful: false }));
+    await fleet.start();
+    const client = await connected(place, { clock: { ...systemClock, now: () => at + skewMs } });
+    const delayMs = 60_000;
+    const startAfter = at + 120_000;
+
+    expect(await client.submitAsync('echo', 1, { delayMs })).toMatchObject({ dueAt: at + delayMs });
+    expect(await client.submitAsync('echo', 1, { startAfter })).toMatchObject({ dueAt: startAfter });
+    const tasks: Task[] = [
+      { id: 'as its batch', type: 'echo', data: 1 },
+      { id: 'delayed', type: 'echo', data: 1, delayMs: 1 },
+      { id: 'later', type: 'echo', data: 1, startAfter }
+    ];
+    for (const [batchId, form] of [
+      ['array', tasks],
+      ['stream', streamOf(tasks)]
+    ] as const) {
+      await client.submitBatch(form, { batchId, delayMs });
+      const dueAts = (await client.listTasks({ batchId })).map(({ dueAt }) => dueAt);
+      expect(dueAts).toEqual([at + delayMs, at + 1, startAfter]);
+    }
+    expect(await client.submit('echo', 1, { delayMs: 0 })).toBe(1);
+    expect(await client.submit('echo', 1, { startAfter: at - 1 })).toBe(1);
+    await expect(client.submitAsync('echo', 1, { delayMs: -1 })).rejects.toThrow(/options\.delayMs/);
   });
 
   it('splits tasks by their bytes, and orders what depends on what', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineHost, hostFleets, type FleetPlace, type HostConfig } from '../../src/host.ts';
 import { FleetManager, memoryStore, ValidationError } from '../../src/index.ts';
+import { createTelemetry } from '../../src/telemetry.ts';
 import { settled, SimulatedClock } from '../harness.ts';
 import { leasedPlace } from '../leasedStores.ts';
 import { Hosts, idleFleet, idleFleets } from './hosts.ts';
@@ -105,6 +106,29 @@ describe('hostFleets', () => {
     expect(host.running()).toEqual(['bad', 'good']);
     expect(tries).toBe(4);
     expect((await host.host.status()).fleets[0]).toMatchObject({ state: 'running', problem: null });
+    await hosts.stopAll();
+  });
+
+  it('is ready when a fleet was handed over that it ran, as it has nothing of it any more', async () => {
+    const hosts = new Hosts();
+    const fleets = { a: { handlers: {} }, b: { handlers: {} } };
+    const telemetry = createTelemetry();
+    const first = await hosts.join(fleets, { telemetry });
+    const ready = async (): Promise<unknown> => {
+      const response = await telemetry.handler(new Request('http://localhost/readyz'));
+      const { fleets: told } = (await response.json()) as { fleets: { fleet: string }[] };
+      return [response.status, ...told.map(({ fleet }) => fleet)];
+    };
+    await hosts.advance(5_000);
+    expect([first.running().sort(), await ready()]).toEqual([
+      ['a', 'b'],
+      [200, 'a', 'b']
+    ]);
+    await hosts.join(fleets);
+    await hosts.advance(20_000);
+    const [left] = first.running();
+    expect(first.running()).toHaveLength(1);
+    expect(await ready()).toEqual([200, left]);
     await hosts.stopAll();
   });
 

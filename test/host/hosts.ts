@@ -5,7 +5,8 @@ import {
   type HostableFleet,
   type HostConfig,
   type HostedFleet,
-  type HostFact
+  type HostFact,
+  type HostOptions
 } from '../../src/host.ts';
 import { mortal, settled, SimulatedClock } from '../harness.ts';
 import { leasedPlace } from '../leasedStores.ts';
@@ -44,14 +45,17 @@ export class Hosts {
   }
 
   /** A host that comes. */
-  async join(fleets: HostConfig['fleets']): Promise<HostProcess> {
+  async join(
+    fleets: HostConfig['fleets'],
+    options: Pick<HostOptions, 'telemetry'> = {}
+  ): Promise<HostProcess> {
     const clock = new SimulatedClock(this.clock.now());
     const { store, kill } = mortal(this.place.storeOf(clock));
     const facts: HostFact[] = [];
     const name = `host-${this.all.length + 1}`;
     const host = await hostFleets(
       { store, fleets },
-      { clock, random: this.#random, onFact: (fact) => facts.push(fact) }
+      { ...options, clock, random: this.#random, onFact: (fact) => facts.push(fact) }
     );
     const states = new Map<string, string>();
     let isAlive = true;

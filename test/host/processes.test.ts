@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { compiledFolder } from '../../reliability/compiled.ts';
 import { readOwners, type Owners } from '../../src/host/hostStatus.ts';
 import { connectFleet } from '../../src/index.ts';
@@ -132,7 +134,46 @@ describe('processes that host ten fleets in PostgreSQL', needing(missing), () =>
   });
 });
 
+describe('a host that is interrupted', needing(missing), () => {
+  test('hands over what runs; a second signal aborts that, and frees the fleet', async () => {
+    const folder = new Folder();
+    const store = server!.url;
+    folder.write('hang.mjs', 'export const hang = () => new Promise(() => {});\n');
+    const fleets = { hanging: { handlers: './hang.mjs' } };
+    folder.write('hanging.json', JSON.stringify({ store, group: 'interrupted', fleets }));
+    const host = folder.start(['host', 'hanging.json']);
+    await host.printed(/hanging: running/);
+    const reader = postgresReader(store);
+    const client = await connectFleet(reader, { name: 'hanging' });
+    const { key } = await client.submitAsync('hang', null);
+    await expect.poll(async () => (await client.getTask(key)).status).toBe('running');
+    host.kill('SIGINT');
+    await host.printed(/Once more aborts it/);
+    host.kill('SIGTERM');
+    expect((await host.exit).code).toBe(130);
+    expect(await reader.readOwner('hanging')).toBeNull();
+    await client.close();
+    await reader.close();
+  });
+});
+
 describe('the command host', () => {
+  test('ends at the first signal while the store has not answered', async () => {
+    const silent = createServer();
+    const listening = once(silent.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void silent.close());
+    await listening;
+    const { port } = silent.address() as AddressInfo;
+    const folder = new Folder();
+    const store = `postgres://127.0.0.1:${port}/x`;
+    folder.write('silent.json', JSON.stringify({ store, fleets: { mail: {} } }));
+    const host = folder.start(['host', 'silent.json']);
+    const [connection] = (await once(silent, 'connection')) as [Socket];
+    onTestFinished(() => void connection.destroy());
+    host.kill('SIGINT');
+    expect(await host.exit).toEqual({ code: 130, stdout: '', stderr: '' });
+  });
+
   test('says what is wrong with its config, or with the store that it names', async () => {
     const folder = new Folder();
     folder.write('sqlite.json', JSON.stringify({ store: 'work.db', fleets: { mail: {} } }));
@@ -143,6 +184,18 @@ describe('the command host', () => {
     const empty = await folder.run(['host', 'empty.mjs']);
     expect(empty.stderr).toContain('an object with at least one fleet');
     expect(empty.code).toBe(2);
+    folder.write('storeless.json', JSON.stringify({ fleets: { mail: {} } }));
+    const storeless = await folder.run(['host', 'storeless.json']);
+    expect(storeless.stderr).toContain(
+      'config.store is undefined; it must be a store whose fleets are leased'
+    );
+    folder.write('named.mjs', 'export const fleets = {};\n');
+    const named = await folder.run(['host', 'named.mjs']);
+    expect(named.stderr).toContain('the fleets of named.mjs do not load: it has no default export');
+    folder.write('broken.json', '{ "store": ');
+    const broken = await folder.run(['host', 'broken.json']);
+    expect(broken.stderr).toContain('the fleets of broken.json do not load: it is no JSON: ');
+    expect([storeless.code, named.code, broken.code]).toEqual([2, 2, 2]);
     const none = await folder.run(['host', 'none.mjs']);
     expect(none.stderr).toContain('the fleets of none.mjs cannot be read');
     expect(none.code).toBe(2);

@@ -29,6 +29,7 @@ async function submit(tasks: readonly unknown[]) {
     maxQueueSize: null,
     chunkBytes: Infinity,
     clock,
+    now: () => clock.now(),
     send: async (command) => {
       if (command.type === 'batch.submit') sent.push(...command.tasks.map(({ id }) => id));
       return { added: 0, totalTasks: 0 };

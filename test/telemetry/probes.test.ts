@@ -63,6 +63,32 @@ describe('the handler of telemetry', () => {
     ]);
   });
 
+  it('is ready while those of its fleets are that have not ended: others may run elsewhere', async () => {
+    const telemetry = createTelemetry();
+    const mail = (await startFleet({ telemetry, name: 'mail', handlers: {} })).fleet;
+    const images = (await startFleet({ telemetry, name: 'images', handlers: {} })).fleet;
+    const damaged = new FleetManager({
+      telemetry,
+      name: 'damaged',
+      handlers: {},
+      store: { ...memoryStore(), open: () => Promise.reject(new Error('damaged')) }
+    });
+    const names = async (): Promise<unknown> => {
+      const { status, text } = await ask(telemetry, '/readyz');
+      const { fleets } = JSON.parse(text) as { fleets: { fleet: string }[] };
+      return [status, ...fleets.map(({ fleet }) => fleet)];
+    };
+    expect(await names()).toEqual([503, 'mail', 'images', 'damaged']);
+    await expect(damaged.start()).rejects.toThrow('damaged');
+    expect(await names()).toEqual([200, 'mail', 'images']);
+    await mail.stop();
+    expect(await names()).toEqual([200, 'images']);
+    await mail.start();
+    expect(await names()).toEqual([200, 'mail', 'images']);
+    await Promise.all([mail.stop(), images.stop()]);
+    expect(await names()).toEqual([503, 'mail', 'images', 'damaged']);
+  });
+
   it('is not ready while the store takes no commits, and says no more of it than a code', async () => {
     const telemetry = createTelemetry();
     const { store, next } = faultyStore();

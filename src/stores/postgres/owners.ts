@@ -5,7 +5,7 @@ import type { Commit, LedgerHead } from '../../store.ts';
 import { stringifyJson } from '../../validation/jsonText.ts';
 import type { Cell } from '../cells.ts';
 import { CommitStatements } from './commitStatement.ts';
-import { Lease } from './lease.ts';
+import { Lease, type LeaseOptions } from './lease.ts';
 import type { RowReader } from './rowReader.ts';
 import type { Session } from './session.ts';
 
@@ -22,11 +22,19 @@ export interface OwnersOptions {
 
 const takenOver = 'another process has taken it over';
 
+/** After which time at most it is worth to look again whether a lease is free, ms: it may be released at any time. */
+const lookAgainMs = 1_000;
+
+/** What a lease is known by in the database. */
+type Taken = Pick<LeaseOptions, 'number' | 'term'>;
+
 /** The fleets that this process owns, each by a lease, and what only their owner may write. */
 export class Owners {
   readonly #options: OwnersOptions;
   readonly #commits: CommitStatements;
   readonly #leases = new Map<string, Lease>();
+  /** By scope: the holder that this process may be without knowing it, for want of an answer. */
+  readonly #unanswered = new Map<string, string>();
   readonly #now: () => number;
 
   constructor(options: OwnersOptions) {
@@ -36,40 +44,38 @@ export class Owners {
   }
 
   /**
-   * Takes the lease of a fleet that nobody has, or whose lease is over; its term is the last one's and 1.
+   * Takes the lease of a fleet that nobody has, or whose lease is over; its term is the last one's and 1. So it does one that
+   * this process has taken already, or wanted to release, without ever hearing of it: it may be called again after it failed.
    *
    * @throws {LockedError} while somebody has it, be it this process.
    */
   async take(scope: string, owner: string): Promise<Lease> {
-    const { schema, session, leaseMs, rows } = this.#options;
+    const { session, leaseMs, rows } = this.#options;
     const askedAt = this.#now();
-    const holder = newId();
-    const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
-    const take =
-      `INSERT INTO ${schema}.scopes AS f (name, term, holder, owner, expires_at) ` +
-      `VALUES ($1, 1, $2, $3, clock_timestamp() + $4::float8 * interval '1 ms') ON CONFLICT (name) DO UPDATE ` +
-      'SET term = f.term + 1, holder = excluded.holder, owner = excluded.owner, expires_at = excluded.expires_at ' +
-      'WHERE f.expires_at <= clock_timestamp() RETURNING number, term';
-    // Looked at first, so that to wait for a lease writes nothing.
-    await this.#refuseTaken(scope);
-    const [found] = await session.run({ text: take }, [scope, holder, description, leaseMs], 'writes');
-    if (!found) {
-      await this.#refuseTaken(scope);
-      throw new LockedError(this.#options.location, 'another process');
+    const unanswered = this.#unanswered.get(scope);
+    // Who else opens it meanwhile is another holder.
+    this.#unanswered.delete(scope);
+    const holder = unanswered ?? newId();
+    let taken: Taken;
+    let receivedHigh: number;
+    try {
+      taken = await this.#takeAs(holder, scope, owner);
+      receivedHigh = await rows.receivedHigh(session, scope);
+    } catch (error) {
+      if (unanswered !== undefined || !(error instanceof LockedError)) this.#unanswered.set(scope, holder);
+      throw error;
     }
-    const [number, term] = found as [number, number];
     const lease = new Lease({
       scope,
       holder,
-      number,
-      term,
+      ...taken,
       leaseMs,
       askedAt,
       now: this.#now,
       renew: (lease) => this.#renew(lease)
     });
     this.#leases.set(scope, lease);
-    lease.receivedHigh = await rows.receivedHigh(session, scope);
+    lease.receivedHigh = receivedHigh;
     return lease;
   }
 
@@ -140,12 +146,40 @@ export class Owners {
     lease.end();
     const { schema, session } = this.#options;
     const sql = `UPDATE ${schema}.scopes SET expires_at = '-infinity' WHERE number = $1 AND holder = $2`;
-    await session.run({ text: sql }, [lease.number, lease.holder], 'writes');
+    try {
+      await session.run({ text: sql }, [lease.number, lease.holder], 'writes');
+    } catch (error) {
+      this.#unanswered.set(scope, lease.holder);
+      throw error;
+    }
   }
 
   async releaseAll(): Promise<void> {
     // A server that is gone cannot be told: then the leases end by themselves.
     await Promise.allSettled([...this.#leases.keys()].map((scope) => this.release(scope)));
+  }
+
+  /** @throws {LockedError} */
+  async #takeAs(holder: string, scope: string, owner: string): Promise<Taken> {
+    const { schema, session, leaseMs, location } = this.#options;
+    const description = `${owner} on ${hostname()}, since ${new Date().toISOString()}`;
+    // One that comes late, behind a later one of the same holder, finds the lease taken, and changes nothing.
+    const take =
+      `INSERT INTO ${schema}.scopes AS f (name, term, holder, owner, expires_at) ` +
+      `VALUES ($1, 1, $2, $3, clock_timestamp() + $4::float8 * interval '1 ms') ON CONFLICT (name) DO UPDATE ` +
+      'SET term = f.term + 1, holder = excluded.holder, owner = excluded.owner, expires_at = excluded.expires_at ' +
+      'WHERE f.expires_at <= clock_timestamp() RETURNING number, term';
+    // What an earlier call has brought. The term is raised for commits on their way since before a release that got no answer.
+    const claim =
+      `UPDATE ${schema}.scopes SET term = term + 1, expires_at = clock_timestamp() + $3::float8 * interval '1 ms' ` +
+      'WHERE name = $1 AND holder = $2 RETURNING number, term';
+    // Looked at first, so that to wait for a lease writes nothing.
+    await this.#refuseTaken(scope, holder);
+    const [taken] = await session.run({ text: take }, [scope, holder, description, leaseMs], 'writes');
+    const [found] = taken ? [taken] : await session.run({ text: claim }, [scope, holder, leaseMs], 'writes');
+    if (found) return { number: found[0] as number, term: found[1] as number };
+    await this.#refuseTaken(scope, holder);
+    throw new LockedError(location, 'another process');
   }
 
   async #renew(lease: Lease): Promise<boolean> {
@@ -157,15 +191,15 @@ export class Owners {
     return rows.length > 0;
   }
 
-  async #refuseTaken(scope: string): Promise<void> {
+  async #refuseTaken(scope: string, holder: string): Promise<void> {
     const { schema, session, location } = this.#options;
     const sql =
       'SELECT owner, ceil(extract(epoch FROM expires_at - clock_timestamp()) * 1000)::float8 ' +
-      `FROM ${schema}.scopes WHERE name = $1 AND expires_at > clock_timestamp()`;
-    const [found] = await session.run({ text: sql }, [scope]);
+      `FROM ${schema}.scopes WHERE name = $1 AND expires_at > clock_timestamp() AND holder <> $2`;
+    const [found] = await session.run({ text: sql }, [scope, holder]);
     if (!found) return;
     const [owner, leftMs] = found as [string, number];
-    throw new LockedError(location, owner, leftMs);
+    throw new LockedError(location, owner, Math.min(leftMs, lookAgainMs));
   }
 
   /** Why a commit was not taken. The scope is not touched: an owner of a later turn is another one. */

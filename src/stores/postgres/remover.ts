@@ -28,11 +28,13 @@ const rowsOfFleets = [
 export class Remover {
   readonly #schema: string;
   readonly #session: Session;
+  readonly #settle: (lease: Lease) => Promise<void>;
 
-  /** @param schema - Quoted. */
-  constructor(schema: string, session: Session) {
+  /** @param schema - Quoted. @param settle - Decides what became of commits, which may raise the term of the lease. */
+  constructor(schema: string, session: Session, settle: (lease: Lease) => Promise<void>) {
     this.#schema = schema;
     this.#session = session;
+    this.#settle = settle;
   }
 
   /** The first slice takes the batch's own row, and notes what is left. @returns Whether anything is. */
@@ -163,9 +165,13 @@ export class Remover {
   ): Promise<Rows> {
     const owned = `SELECT number FROM ${this.#schema}.scopes WHERE number = $1 AND term = $2 FOR NO KEY UPDATE`;
     const sql = `WITH owned AS MATERIALIZED (${owned}), ${steps} SELECT ${select} FROM owned ${from}`;
-    const bound = [lease.number, lease.term, ...values];
-    const rows = await this.#session.run({ text: sql }, bound, 'writes');
-    if (rows.length === 0) throw lease.lose('another process has taken it over');
-    return rows;
+    for (;;) {
+      if (lease.isUncertain) await this.#settle(lease);
+      const { number, term } = lease;
+      const rows = await this.#session.run({ text: sql }, [number, term, ...values], 'writes');
+      if (rows.length > 0) return rows;
+      // The later term may be this process's own, which it took meanwhile for the sake of a commit that was not answered.
+      if (!lease.isUncertain && lease.term === term) throw lease.lose('another process has taken it over');
+    }
   }
 }

@@ -56,6 +56,28 @@ describe.skipIf(server === null)('postgresStore behind a bad link', () => {
     expect(await reading).toMatchObject({ turn: 1 });
   });
 
+  it('removes while it finds out what became of a commit, and takes its own later term for nobody else’s', async () => {
+    const { store, schema, sql, link } = await opened();
+    const lost: unknown[] = [];
+    store.watchOwnership!(fleet, (error) => lost.push(error));
+    await store.commit(commitOf(fleet, 1));
+    const blocker = await blocked(`SELECT 1 FROM ${schema}.scopes FOR UPDATE`);
+    const failed = failureOf(store.commit(commitOf(fleet, 2)));
+    await until(async () => (await waiting(sql)) === 1);
+    const removing = store.removeBatch(fleet, 'b1');
+    link.cut();
+    expect(await failed).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+    await failureOf(removing);
+    const [reading, again] = [store.readHead(fleet), store.removeBatch(fleet, 'b1')];
+    await until(async () => (await waiting(sql)) === 2);
+    await blocker.query('ROLLBACK');
+
+    expect(await reading).toMatchObject({ turn: 2 });
+    expect(await again).toBe(false);
+    await store.commit(commitOf(fleet, 3));
+    expect(lost).toEqual([]);
+  });
+
   it('gives a commit up as unknown whose answer disappears, and finds out that it took effect', async () => {
     const { store, link } = await opened(hasty);
     link.drop('toClient');
@@ -78,6 +100,36 @@ describe.skipIf(server === null)('postgresStore behind a bad link', () => {
     await link.heal();
     expect(await reading).toBeNull();
     await store.commit(commitOf(fleet, 1));
+  });
+
+  it('has the fleet whose taking was answered to nobody', async () => {
+    const { store, schema, sql, link } = await opened();
+    await store.commit(commitOf(fleet, 1));
+    await store.release(fleet);
+    const blocker = await blocked(`SELECT 1 FROM ${schema}.scopes FOR UPDATE`);
+    const opening = store.open(fleet, 'me again');
+    await until(async () => (await waiting(sql)) === 1);
+    link.cut();
+    await until(async () => (await waiting(sql)) === 2);
+    await blocker.query('ROLLBACK');
+
+    expect(await opening).toMatchObject({ head: { turn: 1 } });
+    await store.commit(commitOf(fleet, 2));
+  });
+
+  it('takes the fleet again that it could not release', async () => {
+    const { store, schema, link, url } = await opened({ ...hasty, leaseMs: 60_000 });
+    await store.commit(commitOf(fleet, 1));
+    link.drop('toServer');
+    expect(await failureOf(store.release(fleet))).toMatchObject({ code: 'ERR_STORE_IO', outcome: 'unknown' });
+    await link.heal();
+    const other = postgresStore(url, { schema });
+    onTestFinished(() => other.close());
+    await expect(other.open(fleet, 'another')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+
+    expect(await store.open(fleet, 'me again')).toMatchObject({ head: { turn: 1 } });
+    await expect(store.open(fleet, 'me twice')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+    await store.commit(commitOf(fleet, 2));
   });
 
   it('is closed while nothing passes', async () => {
@@ -170,6 +222,35 @@ describe.skipIf(server === null)('postgresStore on a server that', () => {
     const other = postgresStore(own!.url);
     onTestFinished(() => other.close());
     await expect(other.open(name, 'another')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
+    await running.stop();
+  });
+});
+
+describe.skipIf(server === null)('postgresStore on a disk that is full', () => {
+  it('tells its fleet, which goes on when room was made', async () => {
+    const schema = `test_${randomUUID().replaceAll('-', '')}`;
+    const store = postgresStore(server!.url, { schema });
+    onTestFinished(() => store.close());
+    const { fleet: running, runs, batchId } = await started(store);
+    const told = (type: 'store.unavailable' | 'store.recovered') =>
+      new Promise((resolve) => running.on(type, resolve));
+    const [unavailable, recovered] = [told('store.unavailable'), told('store.recovered')];
+    const client = await connected();
+    // As the server answers where a table has no room to grow.
+    await client.query(
+      `CREATE FUNCTION ${schema}.be_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+      END $$;
+      CREATE TRIGGER full_disk BEFORE INSERT ON ${schema}.results EXECUTE FUNCTION ${schema}.be_full()`
+    );
+    expect(await unavailable).toMatchObject({ code: 'ERR_STORE_FULL' });
+    const submitting = running.submitBatch([{ id: 'a', type: 'note', data: 'a' }]);
+    expect(await failureOf(submitting)).toMatchObject({ code: 'ERR_STORE_FULL', outcome: 'refused' });
+    await client.query(`DROP TRIGGER full_disk ON ${schema}.results`);
+
+    await recovered;
+    expect(await running.waitForBatch(batchId)).toMatchObject({ completedTasks: taskCount });
+    expect(runs).toHaveLength(taskCount);
     await running.stop();
   });
 });
