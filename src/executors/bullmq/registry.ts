@@ -62,10 +62,10 @@ export class Registry {
    *
    * @returns What the fleet wants aborted: JSON text of the cause by job id; `null`: the entry is not there any more.
    */
-  async renew(entry: WorkerEntry): Promise<ReadonlyMap<string, string> | null> {
+  async renew(entry: WorkerEntry): Promise<Readonly<Record<string, string>> | null> {
     const answer = await this.#renew(entry, true);
     if (!Array.isArray(answer)) return null;
-    return new Map(pairsOf(answer as string[]));
+    return Object.fromEntries(pairsOf(answer as string[]));
   }
 
   async crossOut(workerId: string): Promise<void> {
