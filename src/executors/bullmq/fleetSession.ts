@@ -132,12 +132,13 @@ export class FleetSession {
 
   dispatch(attempts: readonly Attempt[]): void {
     const sent: Given[] = [];
+    const refused: Attempt[] = [];
     for (const attempt of attempts) {
       const { seq, attempt: number, workerId } = attempt;
       const ref = { seq, attempt: number };
       const isBuried = this.#buried.has(workerId);
       if (!isBuried && !this.#roster.isReady(workerId)) {
-        this.#refuse(ref, workerId);
+        refused.push(attempt);
         continue;
       }
       const given: Given = {
@@ -156,6 +157,7 @@ export class FleetSession {
       if (!isBuried) sent.push(given);
     }
     if (sent.length > 0) this.#sender.send(sent);
+    if (refused.length > 0) queueMicrotask(() => this.#refuse(refused));
   }
 
   abort(ref: AttemptRef, cause: AbortCause): void {
@@ -195,11 +197,17 @@ export class FleetSession {
     else queueMicrotask(() => this.#reports()?.heartbeat(workerId));
   }
 
-  #refuse(ref: AttemptRef, workerId: string): void {
-    queueMicrotask(() => {
-      if (this.#roster.has(workerId)) this.#reports()?.returned(ref);
-      else this.#reports()?.lost(ref, `Worker ${workerId} is not there`);
-    });
+  /**
+   * Gives back what came for workers that drain or are gone. The fleet was told, but for what was on its way; to be sure that
+   * it gives a worker which is not there nothing more, it is told again.
+   */
+  #refuse(attempts: readonly Attempt[]): void {
+    const reports = this.#reports();
+    for (const { seq, attempt } of attempts) reports?.returned({ seq, attempt });
+    for (const workerId of new Set(attempts.map((attempt) => attempt.workerId))) {
+      if (this.#roster.has(workerId) || this.#buried.has(workerId)) continue;
+      reports?.workerLost(workerId, `Worker ${workerId} is not there any more`);
+    }
   }
 
   #reattach(

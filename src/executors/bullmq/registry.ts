@@ -6,7 +6,7 @@ import { namePattern, type WorkerEntry } from './protocol.ts';
 const keptMs = 7 * 24 * 60 * 60 * 1_000;
 
 /** Puts an entry in, or renews the one that is there: `0` where it is to be there and is not. Gives what is to be aborted. */
-const renewScript = `
+const renewScript = `#!lua flags=allow-oom
 if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -15,7 +15,7 @@ redis.call('PEXPIRE', KEYS[1], ${keptMs})
 redis.call('PEXPIRE', KEYS[2], ${keptMs})
 return redis.call('HGETALL', KEYS[3])`;
 
-const surveyScript = `
+const surveyScript = `#!lua flags=no-writes
 local time = redis.call('TIME')
 return {
   time[1] * 1000 + math.floor(time[2] / 1000),

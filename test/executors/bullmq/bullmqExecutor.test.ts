@@ -204,6 +204,20 @@ describe('a fleet with remote workers', () => {
     expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ status: 'completed' });
   });
 
+  it('gives back what it is to send to a worker that is not there, and then says that it is gone', async ({
+    skip
+  }) => {
+    const side = await started(redis.url(skip));
+    const attempts = [1, 2].map((seq) => attemptOf(seq, 'echo', null, { workerId: 'nobody' }));
+    side.executor.dispatch(attempts);
+    await side.reports.first('workerLost');
+    expect(side.reports.all).toEqual([
+      { type: 'returned', seq: 1, attempt: 1 },
+      { type: 'returned', seq: 2, attempt: 1 },
+      { type: 'workerLost', workerId: 'nobody', reason: 'Worker nobody is not there any more' }
+    ]);
+  });
+
   it('settles by looking where no event comes', async ({ skip }) => {
     const url = new URL(redis.url(skip));
     const client = new Redis(url.href);
