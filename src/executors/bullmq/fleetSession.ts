@@ -8,13 +8,14 @@ import { AttemptAborts } from './attemptAborts.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedBullmqOptions } from './bullmqOptions.ts';
 import type { FleetKeys } from './fleetKeys.ts';
+import { FullRedis } from './fullRedis.ts';
 import { GivenAttempts, type Given } from './givenAttempts.ts';
 import { JobSender } from './jobSender.ts';
 import { KnownResults } from './knownResults.ts';
 import { NewsReader, readBlocksMs, type StreamEntry } from './newsReader.ts';
 import { readOutcome } from './outcomeText.ts';
 import { jobIdOf, newsEvent, type WorkerNews } from './protocol.ts';
-import { connect } from './redis.ts';
+import { connect, serverOf } from './redis.ts';
 import { Registry, type Survey } from './registry.ts';
 import { leftoverMs, WorkerQueues, type FoundJob } from './workerQueues.ts';
 import { WorkerRoster, type RosterNews } from './workerRoster.ts';
@@ -79,11 +80,16 @@ export class FleetSession {
     this.#queues = new WorkerQueues(redis, keys);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
+    const full = new FullRedis(serverOf(options.address));
     this.#sender = new JobSender({
       clock,
       add: (givens) => this.#queues.add(givens),
       isOpen: (given) => this.#given.has(given),
-      onSent: (givens) => this.#sent(givens),
+      onFailed: (error) => full.refused(error),
+      onSent: (givens) => {
+        full.hadRoom();
+        this.#sent(givens);
+      },
       onUnsent: (given) => this.#aborts.bring(given)
     });
     this.#aborts = new AttemptAborts({

@@ -5,7 +5,11 @@ import { namePattern, type WorkerEntry } from './protocol.ts';
 /** How long the registry of a fleet stays when nobody is there any more, ms. */
 const keptMs = 7 * 24 * 60 * 60 * 1_000;
 
-/** Puts an entry in, or renews the one that is there: `0` where it is to be there and is not. Gives what is to be aborted. */
+/**
+ * Puts an entry in, or renews the one that is there: `0` where it is to be there and is not. Gives what is to be aborted.
+ *
+ * Also in a Redis that is full: otherwise all workers would fall silent at once.
+ */
 const renewScript = `#!lua flags=allow-oom
 if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local time = redis.call('TIME')
