@@ -11,7 +11,7 @@ const mostRemembered = 1_000;
 
 export interface JoinedWorkersOptions {
   readonly ledger: Ledger;
-  readonly health: Pick<WorkerHealth, 'heard' | 'leave'>;
+  readonly health: Pick<WorkerHealth, 'heard' | 'leave' | 'lose'>;
   readonly tell: (slot: string, event: WorkerEvent) => void;
   /** Has places made for workers that have come, all at once. */
   readonly spawn: (event: Extract<FleetEvent, { type: 'workers.joined' }>) => void;
@@ -21,7 +21,8 @@ export interface JoinedWorkersOptions {
 
 type Change =
   | { readonly type: 'joined'; readonly worker: Joining }
-  | { readonly type: 'draining' | 'left'; readonly workerId: string };
+  | { readonly type: 'draining' | 'left'; readonly workerId: string }
+  | { readonly type: 'lost'; readonly workerId: string; readonly reason: string };
 
 /**
  * The workers that come by themselves, and the places of the fleet that they fill.
@@ -60,6 +61,11 @@ export class JoinedWorkers {
     this.#note({ type: 'left', workerId });
   }
 
+  /** It is gone. What is claimed for it in a turn that is under way the executor gets, and gives back: nobody is charged for it. */
+  lost(workerId: string, reason: string): void {
+    this.#note({ type: 'lost', workerId, reason });
+  }
+
   /** A worker has answered. One that was lost is back. */
   heard(workerId: string): void {
     if (this.#lost.has(workerId)) this.#note({ type: 'joined', worker: this.#said.get(workerId)! });
@@ -78,6 +84,7 @@ export class JoinedWorkers {
   /** Lets the places follow what has come in. Between turns. */
   apply(): void {
     if (this.#changes.length === 0) return;
+    const { health } = this.#options;
     const changes = this.#changes;
     this.#changes = [];
     const newcomers = new Map<string, { readonly slot: string; readonly joining: Joining }>();
@@ -86,7 +93,8 @@ export class JoinedWorkers {
       else {
         // Its place may be among those that are to be made.
         if (newcomers.has(change.workerId)) this.#spawn(newcomers);
-        this.#end(change.workerId, change.type);
+        if (change.type !== 'lost') this.#end(change.workerId, change.type);
+        else health.lose(change.workerId, change.reason, this.#slots.get(change.workerId));
       }
     }
     this.#spawn(newcomers);

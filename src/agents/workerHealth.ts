@@ -89,11 +89,18 @@ export class WorkerHealth {
     }
   }
 
-  /** A worker is gone: what it held is queued again, and another one takes its place. */
-  lose(workerId: string, reason: string): void {
+  /**
+   * A worker is gone: what it held is queued again, and another one takes its place, unless it is remote.
+   *
+   * @param slot - The place of a remote one, if it had one: one that has not taken it yet never does.
+   */
+  lose(workerId: string, reason: string, slot?: string): void {
     const place = this.#options.ledger.roster.get(workerId);
-    if (place === undefined) return;
-    this.#end(place, place.slot, [{ type: 'worker.died', problem: reason, ...workDoneOf(place) }], reason);
+    if (place !== undefined) {
+      this.#end(place, place.slot, [{ type: 'worker.died', problem: reason, ...workDoneOf(place) }], reason);
+    } else if (slot !== undefined) {
+      this.#options.tell(slot, { type: 'worker.drain' });
+    }
   }
 
   /** A remote worker has ended as it was asked to: what it still held is queued again. @param slot - Its place, if it had one. */

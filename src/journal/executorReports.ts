@@ -10,6 +10,8 @@ import type { AttemptNotes } from './attemptNotes.ts';
 import type { Replies } from './replies.ts';
 
 export interface ReportTaker {
+  /** Whether workers come by themselves, from elsewhere. */
+  readonly isRemote: boolean;
   readonly ledger: Ledger;
   readonly notes: AttemptNotes;
   readonly replies: Replies;
@@ -26,7 +28,7 @@ export interface ReportTaker {
 
 /** What becomes of an executor's reports: outcomes are the next turn's, progress and lines are told as they come. */
 export function executorReports(taker: ReportTaker): ExecutorReports {
-  const { ledger, notes, replies, health, joined, clock, collect, lookForClaims, tell } = taker;
+  const { isRemote, ledger, notes, replies, health, joined, clock, collect, lookForClaims, tell } = taker;
   /** What a handler tells while its attempt runs is not durable. `null`: it is kept, and not told. */
   const tellOfAttempt = ({ seq, attempt }: AttemptRef, factOf: (task: TaskOfFact) => FleetFact | null) => {
     const context = ledger.tasks.get(seq)?.context;
@@ -57,7 +59,8 @@ export function executorReports(taker: ReportTaker): ExecutorReports {
       notes.forget({ seq, attempt });
       collect({ type: 'attempt.lost', seq, attempt, reason });
     },
-    workerLost: (workerId, reason) => health.lose(workerId, reason),
+    workerLost: (workerId, reason) =>
+      isRemote ? joined.lost(workerId, reason) : health.lose(workerId, reason),
     heartbeat: (workerId) => {
       health.heard(workerId);
       joined.heard(workerId);

@@ -386,6 +386,7 @@ export class Journal {
 
   #reports(): ExecutorReports {
     return executorReports({
+      isRemote: this.#isRemote,
       ledger: this.ledger,
       notes: this.notes,
       replies: this.replies,

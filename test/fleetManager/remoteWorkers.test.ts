@@ -4,6 +4,7 @@ import {
   memoryStore,
   systemClock,
   ValidationError,
+  type Executor,
   type FleetFact,
   type FleetManagerOptions,
   type Store,
@@ -139,6 +140,75 @@ describe('a worker that has come by itself', () => {
       workerId: 'host-b',
       attempts: 2
     });
+    expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0 });
+  });
+
+  it('that is lost while its coming waits for a commit is given nothing', async () => {
+    const { store, next } = faultyStore();
+    const { fleet, world } = await startRemote({ store });
+    const [isWriting, mayWrite] = [gate(), gate()];
+    next(async (write) => {
+      isWriting.open();
+      await mayWrite.promise;
+      return write();
+    });
+    const submitted = submit(fleet, 1);
+    await isWriting.promise;
+    world.join('host-a');
+    world.kill('host-a');
+    world.reports!.workerLost('host-a', 'its machine burns');
+    mayWrite.open();
+    const [key] = await submitted;
+    expect(await fleet.getWorkers()).toEqual([]);
+    expect(world.dispatched).toEqual([]);
+    world.join('host-b');
+    await settled();
+    expect(await statusesOf(fleet, [key!])).toEqual(['dispatched']);
+  });
+
+  it('that is lost while tasks are claimed for it gives them back uncharged, and is given nothing more', async () => {
+    const { store, next } = faultyStore();
+    const world = new RemoteWorld();
+    const inner = world.executor();
+    const executor: Executor = {
+      ...inner,
+      dispatch: (attempts) => {
+        inner.dispatch(attempts);
+        // As one that finds nobody there.
+        if (!world.isReachable('host-a'))
+          queueMicrotask(() => attempts.forEach((ref) => world.giveBack(ref)));
+      }
+    };
+    const { fleet } = await startFleet<Work>({ executor, store, config: { maxRecoveries: 0 } });
+    world.join('host-a', { concurrency: 2 });
+    await settled();
+    const [isWriting, mayWrite] = [gate(), gate()];
+    next(async (write) => {
+      isWriting.open();
+      await mayWrite.promise;
+      return write();
+    });
+    const submitted = submit(fleet, 1);
+    await isWriting.promise;
+    world.kill('host-a');
+    world.reports!.workerLost('host-a', 'its machine burns');
+    mayWrite.open();
+    const keys = await submitted;
+    expect(world.dispatched).toEqual(['1.1 host-a']);
+    expect(await statusesOf(fleet, keys)).toEqual(['queued']);
+    expect(await fleet.getWorkers()).toEqual([]);
+    expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0 });
+  });
+
+  it('whose tasks come back because nobody is there is lost with that, and not given them again', async () => {
+    const { fleet, world } = await startRemote({ config: { maxRecoveries: 0 } });
+    world.join('host-a', { concurrency: 2 });
+    const keys = await submit(fleet, 2);
+    for (const seq of [1, 2]) world.giveBack({ seq, attempt: 1 });
+    world.reports!.workerLost('host-a', 'it is not there');
+    await settled();
+    expect(world.dispatched).toEqual(['1.1 host-a', '2.1 host-a']);
+    expect(await statusesOf(fleet, keys)).toEqual(['queued', 'queued']);
     expect(await fleet.getStats()).toMatchObject({ lostAttempts: 0 });
   });
 

@@ -23,6 +23,8 @@ export class AttemptDesk {
   readonly #options: AttemptDeskOptions;
   readonly #executor: Executor;
   readonly #waiting = new Map<string, (outcome: Outcome) => void>();
+  /** Attempts whose data is being read: their handlers are not called yet. */
+  readonly #reading = new Set<string>();
 
   constructor(options: AttemptDeskOptions) {
     const { handlers, shouldRetry, onDetachedError } = options;
@@ -63,22 +65,31 @@ export class AttemptDesk {
     return outcome;
   }
 
+  /** One whose handler is not called yet ends at once, and its handler never is. */
   abort(attempt: AttemptRef, cause: AbortCause): void {
-    this.#executor.abort(attempt, cause);
+    if (this.#reading.delete(attemptKey(attempt))) this.#settle(attempt, abortedBefore(cause));
+    else this.#executor.abort(attempt, cause);
   }
 
   async stop(): Promise<void> {
     await this.#executor.stop();
   }
 
-  async #run(attempt: Attempt, span: AttemptSpan | null): Promise<Outcome> {
-    const read = await this.#read(attempt);
-    if ('status' in read) return read;
-    span?.cover(read);
+  #run(attempt: Attempt, span: AttemptSpan | null): Promise<Outcome> {
     return new Promise((resolve) => {
       this.#waiting.set(attemptKey(attempt), resolve);
-      this.#executor.dispatch([read]);
+      void this.#begin(attempt, span);
     });
+  }
+
+  async #begin(attempt: Attempt, span: AttemptSpan | null): Promise<void> {
+    const key = attemptKey(attempt);
+    this.#reading.add(key);
+    const read = await this.#read(attempt);
+    if (!this.#reading.delete(key)) return;
+    if ('status' in read) return this.#settle(attempt, read);
+    span?.cover(read);
+    this.#executor.dispatch([read]);
   }
 
   /** The fleet has no handlers, so that it has not asked their schemas: the data is read here. */
@@ -102,6 +113,11 @@ export class AttemptDesk {
     this.#waiting.get(key)?.(outcome);
     this.#waiting.delete(key);
   }
+}
+
+/** The outcome of an attempt that is to end before its handler is called. */
+export function abortedBefore({ message }: AbortCause): Outcome {
+  return { status: 'failed', error: { name: 'AbortError', message, retryable: true } };
 }
 
 function refusal(type: string, issues: readonly StandardSchemaV1.Issue[]) {

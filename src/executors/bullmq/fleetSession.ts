@@ -4,16 +4,18 @@ import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { Clock } from '../../clock.ts';
 import type { AbortCause, Attempt, ExecutorReports, HeldAttempt, Reattachment } from '../../executor.ts';
 import { attemptKey } from '../../ledger/roster.ts';
+import { AttemptAborts } from './attemptAborts.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedBullmqOptions } from './bullmqOptions.ts';
 import type { FleetKeys } from './fleetKeys.ts';
+import { FullRedis } from './fullRedis.ts';
 import { GivenAttempts, type Given } from './givenAttempts.ts';
 import { JobSender } from './jobSender.ts';
 import { KnownResults } from './knownResults.ts';
 import { NewsReader, readBlocksMs, type StreamEntry } from './newsReader.ts';
 import { readOutcome } from './outcomeText.ts';
-import { jobIdOf, newsEvent, type AbortOrder, type WorkerNews } from './protocol.ts';
-import { connect } from './redis.ts';
+import { jobIdOf, newsEvent, type WorkerNews } from './protocol.ts';
+import { connect, serverOf } from './redis.ts';
 import { Registry, type Survey } from './registry.ts';
 import { leftoverMs, WorkerQueues, type FoundJob } from './workerQueues.ts';
 import { WorkerRoster, type RosterNews } from './workerRoster.ts';
@@ -22,8 +24,6 @@ import { WorkerRoster, type RosterNews } from './workerRoster.ts';
 const lookedAtOnce = 1_000;
 /** How often results that nobody takes are looked for, ms; more often where they stay for less. */
 const cleaningMs = 60_000;
-/** How long an order to abort stays in Redis, ms: a worker reads it with its next heartbeat. */
-const orderMs = 60 * 60 * 1_000;
 /** How long Redis may leave a command unanswered, ms: then the connection is made anew. */
 export const socketTimeoutMs = 15_000;
 /** How long a stop waits for what it told Redis last, ms. */
@@ -32,7 +32,6 @@ const lastWordMs = 1_000;
 /** What a fleet has of its workers elsewhere from one start of its executor to the stop: who is there, and what each was given. */
 export class FleetSession {
   readonly #options: ResolvedBullmqOptions;
-  readonly #keys: FleetKeys;
   readonly #clock: Clock;
   readonly #redis: Redis;
   readonly #blocked: Redis;
@@ -43,6 +42,7 @@ export class FleetSession {
   readonly #registry: Registry;
   readonly #roster: WorkerRoster;
   readonly #sender: JobSender;
+  readonly #aborts: AttemptAborts;
   readonly #reader: NewsReader;
   readonly #known: KnownResults;
   /** Workers that were asked for a heartbeat, and owe it. */
@@ -69,7 +69,6 @@ export class FleetSession {
     reports: () => ExecutorReports | null
   ) {
     this.#options = options;
-    this.#keys = keys;
     this.#clock = clock;
     this.#cleanedAt = clock.monotonic();
     this.#redis = redis;
@@ -81,12 +80,25 @@ export class FleetSession {
     this.#queues = new WorkerQueues(redis, keys);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
+    const full = new FullRedis(serverOf(options.address));
     this.#sender = new JobSender({
       clock,
       add: (givens) => this.#queues.add(givens),
       isOpen: (given) => this.#given.has(given),
-      onSent: (givens) => this.#sent(givens),
-      onUnsent: (given) => void this.#bringAbort(given)
+      onFailed: (error) => full.refused(error),
+      onSent: (givens) => {
+        full.hadRoom();
+        this.#sent(givens);
+      },
+      onUnsent: (given) => this.#aborts.bring(given)
+    });
+    this.#aborts = new AttemptAborts({
+      redis,
+      keys,
+      queues: this.#queues,
+      isOpen: (given) => this.#given.has(given),
+      onTakenOut: (given) => this.#return(given),
+      untilDone: (act, isWanted) => this.#untilDone(act, isWanted)
     });
     this.#reader = new NewsReader({
       blocked: this.#blocked,
@@ -126,12 +138,13 @@ export class FleetSession {
 
   dispatch(attempts: readonly Attempt[]): void {
     const sent: Given[] = [];
+    const refused: Attempt[] = [];
     for (const attempt of attempts) {
       const { seq, attempt: number, workerId } = attempt;
       const ref = { seq, attempt: number };
       const isBuried = this.#buried.has(workerId);
       if (!isBuried && !this.#roster.isReady(workerId)) {
-        this.#refuse(ref, workerId);
+        refused.push(attempt);
         continue;
       }
       const given: Given = {
@@ -150,6 +163,7 @@ export class FleetSession {
       if (!isBuried) sent.push(given);
     }
     if (sent.length > 0) this.#sender.send(sent);
+    if (refused.length > 0) queueMicrotask(() => this.#refuse(refused));
   }
 
   abort(ref: AttemptRef, cause: AbortCause): void {
@@ -157,7 +171,7 @@ export class FleetSession {
     if (given === undefined || given.abortCause !== null) return;
     given.abortCause = cause;
     if (given.state === 'waiting') this.#return(given);
-    else if (given.state !== 'sending') void this.#bringAbort(given);
+    else if (given.state !== 'sending') this.#aborts.bring(given);
   }
 
   async reattach(attempts: readonly HeldAttempt[]): Promise<readonly Reattachment[]> {
@@ -189,11 +203,17 @@ export class FleetSession {
     else queueMicrotask(() => this.#reports()?.heartbeat(workerId));
   }
 
-  #refuse(ref: AttemptRef, workerId: string): void {
-    queueMicrotask(() => {
-      if (this.#roster.has(workerId)) this.#reports()?.returned(ref);
-      else this.#reports()?.lost(ref, `Worker ${workerId} is not there`);
-    });
+  /**
+   * Gives back what came for workers that drain or are gone. The fleet was told, but for what was on its way; to be sure that
+   * it gives a worker which is not there nothing more, it is told again.
+   */
+  #refuse(attempts: readonly Attempt[]): void {
+    const reports = this.#reports();
+    for (const { seq, attempt } of attempts) reports?.returned({ seq, attempt });
+    for (const workerId of new Set(attempts.map((attempt) => attempt.workerId))) {
+      if (this.#roster.has(workerId) || this.#buried.has(workerId)) continue;
+      reports?.workerLost(workerId, `Worker ${workerId} is not there any more`);
+    }
   }
 
   #reattach(
@@ -231,27 +251,8 @@ export class FleetSession {
       if (!this.#given.has(given)) continue;
       if (given.state === 'sending') given.state = 'sent';
       given.lookedAt = now;
-      if (given.abortCause !== null) void this.#bringAbort(given);
+      if (given.abortCause !== null) this.#aborts.bring(given);
     }
-  }
-
-  /** Ends an attempt that may be in Redis: its job is taken out, or its worker is told, until one is through or it is over. */
-  async #bringAbort(given: Given): Promise<void> {
-    const { jobId, workerId } = given;
-    await this.#untilDone(
-      async () => {
-        if (given.state !== 'started' && (await this.#queues.remove(given))) return this.#return(given);
-        const order: AbortOrder = { jobId, cause: given.abortCause! };
-        const key = this.#keys.aborts(workerId);
-        await this.#redis
-          .multi()
-          .hset(key, jobId, JSON.stringify(order.cause))
-          .pexpire(key, orderMs)
-          .publish(key, JSON.stringify(order))
-          .exec();
-      },
-      () => this.#given.has(given)
-    );
   }
 
   /** Nobody runs it. */
@@ -265,6 +266,7 @@ export class FleetSession {
     if (!this.#given.remove(given)) return;
     this.#reports()?.settled(given.ref, outcome);
     this.#known.add(given);
+    if (given.abortCause !== null) void this.#aborts.forget(given);
   }
 
   #lose(given: Given, reason: string): void {
@@ -277,7 +279,8 @@ export class FleetSession {
     if (given.state === 'started') return;
     given.state = 'started';
     given.lookedAt = this.#clock.monotonic();
-    this.#reports()?.started(given.ref);
+    // One that is to end has no time to be armed, and its handler may never be called.
+    if (given.abortCause === null) this.#reports()?.started(given.ref);
   }
 
   #read(workerId: string, entries: readonly StreamEntry[]): void {

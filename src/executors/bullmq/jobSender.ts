@@ -13,6 +13,8 @@ export interface JobSenderOptions {
   readonly add: (givens: readonly Given[]) => Promise<void>;
   /** Whether an end of it is still waited for. */
   readonly isOpen: (given: Given) => boolean;
+  /** Why they could not be added. They are tried again. */
+  readonly onFailed: (error: unknown) => void;
   /** They are in Redis. */
   readonly onSent: (givens: readonly Given[]) => void;
   /** To be aborted before anybody knows whether it is in Redis. */
@@ -72,7 +74,8 @@ export class JobSender {
         this.#backoff.reset();
         if (!this.#hasStopped) this.#options.onSent(left);
         return;
-      } catch {
+      } catch (error) {
+        this.#options.onFailed(error);
         await this.#backoff.pause();
       }
       const open = left.filter((given) => this.#options.isOpen(given) && given.state === 'sending');

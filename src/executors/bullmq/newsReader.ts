@@ -66,8 +66,8 @@ export class NewsReader {
       if (problem) throw problem;
       this.#positions.set(workerId, (last as [string][])[0]?.[0] ?? '0-0');
     }
-    // Only now: a read that ends earlier would wait again without them.
-    await redis.xadd(keys.wake, 'MAXLEN', '~', 100, '*', 'followed', String(added.length));
+    // Only now: a read that ends earlier would wait again without them. In a Redis that is full it waits its time.
+    await redis.xadd(keys.wake, 'MAXLEN', '~', 100, '*', 'followed', String(added.length)).catch(() => {});
   }
 
   unfollow(workerId: string): void {

@@ -5,8 +5,12 @@ import { namePattern, type WorkerEntry } from './protocol.ts';
 /** How long the registry of a fleet stays when nobody is there any more, ms. */
 const keptMs = 7 * 24 * 60 * 60 * 1_000;
 
-/** Puts an entry in, or renews the one that is there: `0` where it is to be there and is not. Gives what is to be aborted. */
-const renewScript = `
+/**
+ * Puts an entry in, or renews the one that is there: `0` where it is to be there and is not. Gives what is to be aborted.
+ *
+ * Also in a Redis that is full: otherwise all workers would fall silent at once.
+ */
+const renewScript = `#!lua flags=allow-oom
 if ARGV[3] == '1' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -15,7 +19,7 @@ redis.call('PEXPIRE', KEYS[1], ${keptMs})
 redis.call('PEXPIRE', KEYS[2], ${keptMs})
 return redis.call('HGETALL', KEYS[3])`;
 
-const surveyScript = `
+const surveyScript = `#!lua flags=no-writes
 local time = redis.call('TIME')
 return {
   time[1] * 1000 + math.floor(time[2] / 1000),
@@ -62,10 +66,10 @@ export class Registry {
    *
    * @returns What the fleet wants aborted: JSON text of the cause by job id; `null`: the entry is not there any more.
    */
-  async renew(entry: WorkerEntry): Promise<ReadonlyMap<string, string> | null> {
+  async renew(entry: WorkerEntry): Promise<Readonly<Record<string, string>> | null> {
     const answer = await this.#renew(entry, true);
     if (!Array.isArray(answer)) return null;
-    return new Map(pairsOf(answer as string[]));
+    return Object.fromEntries(pairsOf(answer as string[]));
   }
 
   async crossOut(workerId: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { Clock } from '../../clock.ts';
 import type { AbortCause } from '../../executor.ts';
-import { AttemptDesk } from './attemptDesk.ts';
+import { abortedBefore, AttemptDesk } from './attemptDesk.ts';
 import { FleetKeys } from './fleetKeys.ts';
 import {
   newsEvent,
@@ -45,7 +45,7 @@ export class WorkerSession {
   /** Attempts that run, by job. */
   readonly #running = new Map<string, AttemptRef>();
   readonly #jobOf = new Map<string, string>();
-  /** Causes of orders, by job, which are taken up when it begins. */
+  /** Causes of orders, by job: the handler of one that has not begun is not called. */
   readonly #ordered = new Map<string, AbortCause>();
   #state: WorkerEntry['state'] = 'ready';
   #heartbeat: Disposable | null = null;
@@ -90,7 +90,7 @@ export class WorkerSession {
     this.#orders.on('message', (_, text) => this.#obey(JSON.parse(text) as AbortOrder));
     const channel = this.#keys.aborts(workerId);
     await this.#orders.subscribe(channel);
-    this.#orders.on('ready', () => void this.#orders.subscribe(channel).catch(() => {}));
+    this.#orders.on('ready', () => void this.#listenAgain(channel));
     await this.#registry.enter(this.#entry());
     void this.#worker.run().catch((error: unknown) => this.#options.onError(error as Error));
     this.#renewLater();
@@ -124,16 +124,21 @@ export class WorkerSession {
     this.#running.set(jobId, ref);
     this.#jobOf.set(jobKey(ref), jobId);
     try {
-      const ended = this.#desk.run(attempt);
       const cause = this.#ordered.get(jobId);
-      if (cause !== undefined) this.#desk.abort(ref, cause);
-      return await ended;
+      return cause === undefined ? await this.#desk.run(attempt) : abortedBefore(cause);
     } finally {
       this.#running.delete(jobId);
       if (this.#jobOf.get(jobKey(ref)) === jobId) this.#jobOf.delete(jobKey(ref));
       if (this.#ordered.delete(jobId)) {
         void this.#redis.hdel(this.#keys.aborts(this.#options.workerId), jobId).catch(() => {});
       }
+    }
+  }
+
+  /** @param orders - JSON text of the cause by job id. */
+  #obeyAll(orders: Readonly<Record<string, string>>): void {
+    for (const [jobId, cause] of Object.entries(orders)) {
+      this.#obey({ jobId, cause: JSON.parse(cause) as AbortCause });
     }
   }
 
@@ -205,12 +210,22 @@ export class WorkerSession {
     this.#heartbeat = this.#options.clock.setAlarm(() => void this.#renew(), delayMs);
   }
 
+  /** What was ordered while the connection was gone is taken up at once, rather than with the next heartbeat. */
+  async #listenAgain(channel: string): Promise<void> {
+    try {
+      await this.#orders.subscribe(channel);
+      this.#obeyAll(await this.#redis.hgetall(channel));
+    } catch {
+      // It is gone again, and will be back.
+    }
+  }
+
   async #renew(): Promise<void> {
     try {
       const orders = await this.#registry.renew(this.#entry());
       if (this.#isOver) return;
       if (orders === null) return this.#options.onCrossedOut();
-      for (const [jobId, cause] of orders) this.#obey({ jobId, cause: JSON.parse(cause) as AbortCause });
+      this.#obeyAll(orders);
     } catch (error) {
       this.#options.onError(error as Error);
     }

@@ -129,6 +129,50 @@ describe('a fleet with remote workers', () => {
     expect(side.reports.of('settled').map(({ seq }) => seq)).toEqual([1, 3]);
   });
 
+  it('takes out what waits in a worker before an abort there sets a place free', async ({ skip }) => {
+    const side = await started(redis.url(skip));
+    const worker = await side.join();
+    dispatch(side, worker, 1, 'obey');
+    await side.reports.first('progress', 1);
+    const waiting = Array.from({ length: 20 }, (_, index) => index + 2);
+    for (const seq of waiting) dispatch(side, worker, seq, 'tell');
+    await inQueue(side, worker, 'wait', waiting.length);
+    for (const seq of [1, ...waiting]) {
+      side.executor.abort({ seq, attempt: 1 }, { kind: 'cancelled', message: 'all of them' });
+    }
+    await side.reports.first('settled', 1);
+    await side.reports.untilHolds(() => side.reports.of('returned').length === waiting.length);
+    expect(side.reports.of('started').map(({ seq }) => seq)).toEqual([1]);
+    expect(side.reports.of('log')).toEqual([]);
+  });
+
+  it.for(['the message', 'a heartbeat'] as const)(
+    'never calls the handler of an attempt whose worker knows by %s that it is to end',
+    async (how, { skip }) => {
+      const side = await started(redis.url(skip));
+      const [worker, file] = [await side.join(), new File()];
+      dispatch(side, worker, 1, 'untilFile', file.path);
+      await side.reports.first('progress', 1);
+      dispatch(side, worker, 2, 'tell');
+      const [jobId] = await inQueue(side, worker, 'wait', 1);
+      const client = connected(side);
+      const orders = `xstate-fleet:${side.fleet}:${worker.workerId}:@aborts`;
+      const cause = { kind: 'cancelled', message: 'not wanted' };
+      if (how === 'a heartbeat') {
+        await client.hset(orders, jobId!, JSON.stringify(cause));
+        // The second renewal from now has begun after the order was there.
+        for (let beats = 0; beats < 2; beats++) await renewed(side, worker);
+      } else await client.publish(orders, JSON.stringify({ jobId, cause }));
+      file.write();
+      expect((await side.reports.first('settled', 2)).outcome).toEqual({
+        status: 'failed',
+        error: { name: 'AbortError', message: 'not wanted', retryable: true }
+      });
+      expect(side.reports.of('log')).toEqual([]);
+      await vi.waitFor(async () => expect(await client.exists(orders)).toBe(0), 20_000);
+    }
+  );
+
   it('loses what a killed worker ran, and gets back what it had not begun', async ({ skip }) => {
     const side = await started(redis.url(skip));
     const worker = await side.join();
@@ -158,6 +202,20 @@ describe('a fleet with remote workers', () => {
     expect(workerId).not.toBe(worker.workerId);
     side.executor.dispatch([attemptOf(2, 'echo', 'again', { workerId })]);
     expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ status: 'completed' });
+  });
+
+  it('gives back what it is to send to a worker that is not there, and then says that it is gone', async ({
+    skip
+  }) => {
+    const side = await started(redis.url(skip));
+    const attempts = [1, 2].map((seq) => attemptOf(seq, 'echo', null, { workerId: 'nobody' }));
+    side.executor.dispatch(attempts);
+    await side.reports.first('workerLost');
+    expect(side.reports.all).toEqual([
+      { type: 'returned', seq: 1, attempt: 1 },
+      { type: 'returned', seq: 2, attempt: 1 },
+      { type: 'workerLost', workerId: 'nobody', reason: 'Worker nobody is not there any more' }
+    ]);
   });
 
   it('settles by looking where no event comes', async ({ skip }) => {
@@ -370,6 +428,29 @@ function dispatch(
   data: unknown = null
 ): void {
   side.executor.dispatch([attemptOf(seq, type, data as null, { workerId })]);
+}
+
+/** Resolves when a list of the worker's queue is that long, with its jobs. */
+async function inQueue(
+  side: RemoteSide,
+  { workerId }: WorkerProcess,
+  part: 'wait' | 'active',
+  length: number
+): Promise<readonly string[]> {
+  const client = connected(side);
+  return vi.waitFor(async () => {
+    const jobIds = await client.lrange(`xstate-fleet:${side.fleet}:${workerId}:${part}`, 0, -1);
+    expect(jobIds).toHaveLength(length);
+    return jobIds;
+  }, 20_000);
+}
+
+/** Resolves when the worker has renewed its entry in the registry. */
+async function renewed(side: RemoteSide, { workerId }: WorkerProcess): Promise<void> {
+  const client = connected(side);
+  const beats = `xstate-fleet:${side.fleet}:@beats`;
+  const before = await client.zscore(beats, workerId);
+  await vi.waitFor(async () => expect(await client.zscore(beats, workerId)).not.toBe(before), 20_000);
 }
 
 function connected(side: RemoteSide): Redis {

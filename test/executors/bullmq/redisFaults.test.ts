@@ -67,6 +67,42 @@ describe('a Redis that fails under remote workers', () => {
     expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ result: '"next"' });
   });
 
+  it('that is full says so once: nobody is called gone, aborts get through, and it goes on when there is room', async ({
+    skip
+  }) => {
+    const redis = await ownRedis(skip);
+    const client = connected(redis.url);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
+    const side = new RemoteSide(redis.url);
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join({ concurrency: 2 });
+    for (const seq of [1, 2]) side.executor.dispatch([attemptOf(seq, 'obey', null, { workerId })]);
+    await side.reports.untilHolds(() => side.reports.of('progress').length === 2);
+    await client.config('SET', 'maxmemory', '1');
+    side.executor.dispatch([attemptOf(3, 'echo', 'later', { workerId })]);
+    await vi.waitFor(() => expect(warned).toHaveBeenCalled(), patience);
+    const beatOf = () => client.zscore(`xstate-fleet:${side.fleet}:@beats`, workerId);
+    // More renewals than a worker may miss.
+    for (let beats = 0; beats < 8; beats++) {
+      const before = await beatOf();
+      await vi.waitFor(async () => expect(await beatOf()).not.toBe(before), patience);
+    }
+    side.executor.abort({ seq: 1, attempt: 1 }, { kind: 'cancelled', message: 'while it is full' });
+    expect((await side.reports.first('settled', 1)).outcome).toMatchObject({ result: '"while it is full"' });
+    // A worker comes too.
+    const other = await side.join();
+    await client.config('SET', 'maxmemory', '0');
+    expect((await side.reports.first('settled', 3)).outcome).toMatchObject({ result: '"later"' });
+    side.executor.dispatch([attemptOf(4, 'echo', 'after', { workerId: other.workerId })]);
+    await side.reports.first('settled', 4);
+    side.executor.abort({ seq: 2, attempt: 1 }, { kind: 'cancelled', message: 'after it' });
+    expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ result: '"after it"' });
+    expect(side.reports.of('settled').map(({ seq }) => seq)).toEqual([1, 3, 4, 2]);
+    expect([...side.reports.of('lost'), ...side.reports.of('workerLost')]).toEqual([]);
+    expect(warned.mock.calls).toEqual([[expect.stringMatching(/^Redis at \S+ is full: /)]]);
+  });
+
   it('whose answer to a dispatch is lost has the job once: it is sent again', async ({ skip }) => {
     const redis = await ownRedis(skip);
     await using proxy = await TcpProxy.to(Number(new URL(redis.url).port));
