@@ -449,7 +449,7 @@ export class FleetSession {
     const givens = this.#given.notHeardSince(now - this.#options.pollMs, lookedAtOnce);
     const looks = await this.#queues.look(givens);
     for (const [index, given] of givens.entries()) {
-      given.lookedAt = now;
+      this.#given.looked(given, now);
       this.#judge(given, looks[index]!);
     }
   }
