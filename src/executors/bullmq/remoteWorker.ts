@@ -30,7 +30,7 @@ export interface RemoteWorker {
   /** Calls back for each change until it is disposed of. */
   subscribe(callback: (event: RemoteWorkerEvent) => void): Disposable;
   /**
-   * Joins the fleet. Resolves when it is in the registry.
+   * Joins the fleet. Resolves when it is in the registry, or was drained or stopped before.
    *
    * @throws {UnfitServerError} when Redis does not answer, or is too old.
    */
@@ -56,6 +56,7 @@ class BullmqWorker implements RemoteWorker {
   readonly #backoff = new Backoff(systemClock);
   #workerId: string;
   #session: WorkerSession | null = null;
+  #joining: Promise<void> | null = null;
   #draining: Promise<void> | null = null;
   #hasStopped = false;
 
@@ -85,7 +86,12 @@ class BullmqWorker implements RemoteWorker {
     } finally {
       redis.disconnect();
     }
-    await this.#join();
+    if (this.#isEnding) return;
+    try {
+      await this.#join();
+    } catch (error) {
+      if (!this.#hasStopped) throw error;
+    }
   }
 
   drain(): Promise<void> {
@@ -99,8 +105,17 @@ class BullmqWorker implements RemoteWorker {
     this.#session = null;
   }
 
-  async #join(): Promise<void> {
-    const { workerId } = this;
+  /** Whether it is to join nobody any more. */
+  get #isEnding(): boolean {
+    return this.#hasStopped || this.#draining !== null;
+  }
+
+  /** @throws what Redis answers; nothing is left then. */
+  #join(): Promise<void> {
+    return (this.#joining = this.#joinAs(this.#workerId));
+  }
+
+  async #joinAs(workerId: string): Promise<void> {
     const session = new WorkerSession({
       ...this.#options,
       workerId,
@@ -109,21 +124,25 @@ class BullmqWorker implements RemoteWorker {
       onError: (error) => this.#tell({ type: 'error', error })
     });
     this.#session = session;
-    await session.begin();
+    try {
+      await session.begin();
+    } catch (error) {
+      await session.abandon({ kind: 'lost', message: 'It could not join' });
+      throw error;
+    }
     this.#tell({ type: 'joined', workerId });
   }
 
   async #rejoin(session: WorkerSession): Promise<void> {
     this.#tell({ type: 'crossedOut', workerId: this.workerId });
     await session.abandon({ kind: 'lost', message: `The fleet takes worker ${this.workerId} for gone` });
-    while (!this.#hasStopped && this.#draining === null) {
+    while (!this.#isEnding) {
       try {
         this.#workerId = newWorkerId(this.#options.host);
         await this.#join();
         return;
       } catch (error) {
         this.#tell({ type: 'error', error: error as Error });
-        await this.#session?.abandon({ kind: 'lost', message: 'It could not join' });
         await this.#backoff.pause();
       }
     }
@@ -132,6 +151,8 @@ class BullmqWorker implements RemoteWorker {
   async #drain(): Promise<void> {
     const { workerId } = this;
     this.#tell({ type: 'draining', workerId, running: this.running });
+    // What joins meanwhile is drained too.
+    await this.#joining?.catch(() => {});
     await this.#session?.drain();
     this.#session = null;
     this.#tell({ type: 'stopped', workerId });

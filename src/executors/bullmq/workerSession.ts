@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { Clock } from '../../clock.ts';
 import type { AbortCause } from '../../executor.ts';
+import { withResolvers } from '../../fleet/withResolvers.ts';
 import { AttemptDesk } from './attemptDesk.ts';
 import { FleetKeys } from './fleetKeys.ts';
 import {
@@ -51,6 +52,7 @@ export class WorkerSession {
   #heartbeat: Disposable | null = null;
   #newsUnderWay = 0;
   #isOver = false;
+  readonly #abandoned = withResolvers<void>();
 
   constructor(options: WorkerSessionOptions) {
     const { address, prefix, fleet, workerId, concurrency, lockDurationMs, heartbeatMs } = options;
@@ -97,15 +99,12 @@ export class WorkerSession {
     this.#announce();
   }
 
-  /** Takes nothing more, and resolves when all that runs has ended and is told. What has not begun the fleet takes back. */
+  /**
+   * Takes nothing more, and resolves when all that runs has ended and is told, or the session is abandoned. What has not
+   * begun the fleet takes back.
+   */
   async drain(): Promise<void> {
-    this.#state = 'draining';
-    await this.#worker.pause(true);
-    await this.#sayState();
-    await this.#worker.close();
-    this.#state = 'left';
-    await this.#sayState();
-    await this.#end();
+    await Promise.race([this.#drain(), this.#abandoned.promise]);
   }
 
   /** Ends it in bounded time, whatever runs and whether Redis is there or not. */
@@ -115,6 +114,22 @@ export class WorkerSession {
     // Redis may be away.
     void this.#worker.close(true).catch(() => {});
     await this.#end();
+    this.#abandoned.resolve();
+  }
+
+  async #drain(): Promise<void> {
+    this.#state = 'draining';
+    try {
+      await this.#worker.pause(true);
+      await this.#sayState();
+      await this.#worker.close();
+      this.#state = 'left';
+      await this.#sayState();
+      if (!this.#isOver) await this.#end();
+    } catch (error) {
+      // One that is abandoned has nobody to tell.
+      if (!this.#isOver) throw error;
+    }
   }
 
   async #run(job: Job<JobData, Outcome>): Promise<Outcome> {

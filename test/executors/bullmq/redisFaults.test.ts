@@ -48,6 +48,27 @@ describe('a Redis that fails under remote workers', () => {
     expect(side.reports.of('workerLost')).toEqual([]);
   });
 
+  it('that was away when results were committed forgets them with the next one', async ({ skip }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    let commit = (): void => {};
+    const committed = new Promise<void>((resolve) => (commit = resolve));
+    side.reports.nextTurn = () => committed;
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    side.executor.dispatch([attemptOf(1, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 1);
+    await redis.kill();
+    commit();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await redis.restart();
+    side.executor.dispatch([attemptOf(2, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 2);
+    const client = connected(redis.url);
+    const completed = `xstate-fleet:${side.fleet}:${workerId}:completed`;
+    await vi.waitFor(async () => expect(await client.zcard(completed)).toBe(0), patience);
+  });
+
   it('that drops a lock has the handler aborted, and the attempt lost', async ({ skip }) => {
     const redis = await ownRedis(skip);
     const side = new RemoteSide(redis.url, { pollMs: 60_000 });

@@ -1,0 +1,74 @@
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { bullmqWorker, type RemoteWorkerEvent } from '../../../src/executors/bullmq.ts';
+import { attemptOf } from '../reports.ts';
+import { sharedRedis } from './redisServer.ts';
+import { RemoteSide } from './remoteSide.ts';
+
+const redis = sharedRedis();
+
+describe('a remote worker', () => {
+  it.for(['drain', 'stop'] as const)(
+    'joins nobody after a %s that came while it started',
+    async (end, { skip }) => {
+      const { worker, events } = workerOf(new RemoteSide(redis.url(skip)));
+      const starting = worker.start();
+      await worker[end]();
+      await starting;
+      expect(events.filter(({ type }) => type === 'joined')).toEqual([]);
+    }
+  );
+
+  it('that is stopped while it drains ends at once, and so does its drain', async ({ skip }) => {
+    const { worker } = await busy(new RemoteSide(redis.url(skip)));
+    const draining = worker.drain();
+    await worker.stop();
+    await expect(draining).resolves.toBeUndefined();
+  });
+
+  it('that is crossed out while it drains has ended', async ({ skip }) => {
+    const { worker, side, until } = await busy(new RemoteSide(redis.url(skip)));
+    const draining = worker.drain();
+    const client = new Redis(side.url);
+    onTestFinished(() => client.disconnect());
+    await side.executor.stop();
+    await client.del(`xstate-fleet:${side.fleet}:@workers`);
+    await until('crossedOut');
+    await expect(draining).resolves.toBeUndefined();
+    expect(worker.running).toBe(0);
+  });
+});
+
+/** A worker in this process, what it tells, and a wait for that. */
+function workerOf(side: RemoteSide) {
+  const events: RemoteWorkerEvent[] = [];
+  const worker = bullmqWorker({
+    url: side.url,
+    fleet: side.fleet,
+    heartbeatMs: 100,
+    handlers: { untilAborted }
+  });
+  const until = (type: RemoteWorkerEvent['type']): Promise<void> =>
+    new Promise((resolve) => {
+      if (events.some((event) => event.type === type)) return resolve();
+      worker.subscribe((event) => event.type === type && resolve());
+    });
+  worker.subscribe((event) => events.push(event));
+  onTestFinished(() => worker.stop());
+  return { worker, events, until };
+}
+
+/** One that runs a handler which ends when it is aborted. */
+async function busy(side: RemoteSide) {
+  await side.executor.start(side.reports);
+  const made = workerOf(side);
+  await made.worker.start();
+  await side.reports.first('joined');
+  side.executor.dispatch([attemptOf(1, 'untilAborted', null, { workerId: made.worker.workerId })]);
+  await side.reports.first('started', 1);
+  return { ...made, side };
+}
+
+async function untilAborted(_: unknown, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+}
