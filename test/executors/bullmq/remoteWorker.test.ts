@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { bullmqWorker, type RemoteWorkerEvent } from '../../../src/executors/bullmq.ts';
 import { attemptOf } from '../reports.ts';
 import { sharedRedis } from './redisServer.ts';
@@ -19,6 +19,16 @@ describe('a remote worker', () => {
     }
   );
 
+  it('that cannot join says why, and leaves no connection behind', async ({ skip }) => {
+    const side = new RemoteSide(redis.url(skip));
+    const admin = connected(side.url);
+    // It may not subscribe to the channel of its orders.
+    await admin.call('ACL', 'SETUSER', side.fleet, 'reset', 'on', '>pw', '~*', '+@all');
+    const { worker } = workerOf(side, side.url.replace('redis://', `redis://${side.fleet}:pw@`));
+    await expect(worker.start()).rejects.toThrow('NOPERM');
+    await vi.waitFor(async () => expect(await admin.client('LIST')).not.toContain(`user=${side.fleet}`));
+  });
+
   it('that is stopped while it drains ends at once, and so does its drain', async ({ skip }) => {
     const { worker } = await busy(new RemoteSide(redis.url(skip)));
     const draining = worker.drain();
@@ -29,21 +39,25 @@ describe('a remote worker', () => {
   it('that is crossed out while it drains has ended', async ({ skip }) => {
     const { worker, side, until } = await busy(new RemoteSide(redis.url(skip)));
     const draining = worker.drain();
-    const client = new Redis(side.url);
-    onTestFinished(() => client.disconnect());
     await side.executor.stop();
-    await client.del(`xstate-fleet:${side.fleet}:@workers`);
+    await connected(side.url).del(`xstate-fleet:${side.fleet}:@workers`);
     await until('crossedOut');
     await expect(draining).resolves.toBeUndefined();
     expect(worker.running).toBe(0);
   });
 });
 
+function connected(url: string): Redis {
+  const client = new Redis(url);
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
 /** A worker in this process, what it tells, and a wait for that. */
-function workerOf(side: RemoteSide) {
+function workerOf(side: RemoteSide, url = side.url) {
   const events: RemoteWorkerEvent[] = [];
   const worker = bullmqWorker({
-    url: side.url,
+    url,
     fleet: side.fleet,
     heartbeatMs: 100,
     handlers: { untilAborted }
