@@ -6,6 +6,7 @@ import type { AbortCause, Attempt, ExecutorReports, HeldAttempt, Reattachment } 
 import { attemptKey } from '../../ledger/roster.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedBullmqOptions } from './bullmqOptions.ts';
+import { Complaint } from './complaint.ts';
 import type { FleetKeys } from './fleetKeys.ts';
 import { GivenAttempts, type Given } from './givenAttempts.ts';
 import { JobSender } from './jobSender.ts';
@@ -13,7 +14,7 @@ import { KnownResults } from './knownResults.ts';
 import { NewsReader, readBlocksMs, type StreamEntry } from './newsReader.ts';
 import { readOutcome } from './outcomeText.ts';
 import { jobIdOf, newsEvent, type AbortOrder, type WorkerNews } from './protocol.ts';
-import { connect } from './redis.ts';
+import { connect, serverOf } from './redis.ts';
 import { Registry, type Survey } from './registry.ts';
 import { leftoverMs, WorkerQueues, type FoundJob } from './workerQueues.ts';
 import { WorkerRoster, type RosterNews } from './workerRoster.ts';
@@ -57,6 +58,7 @@ export class FleetSession {
   #poll: Disposable | null = null;
   #isPolling = false;
   #mustPollAgain = false;
+  readonly #awayComplaint: Complaint;
   /** Redis did not answer the last look. */
   #isAway = false;
   #hasEnded = false;
@@ -78,12 +80,15 @@ export class FleetSession {
       maxRetriesPerRequest: 0,
       socketTimeout: readBlocksMs + socketTimeoutMs
     });
+    const server = serverOf(options.address);
+    this.#awayComplaint = new Complaint(`${server} does not answer the fleet ${options.fleet}`);
     this.#queues = new WorkerQueues(redis, keys);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
     this.#sender = new JobSender({
       clock,
       add: (givens) => this.#queues.add(givens),
+      complaint: new Complaint(`${server} takes no attempts of the fleet ${options.fleet}`),
       isOpen: (given) => this.#given.has(given),
       onSent: (givens) => this.#sent(givens),
       onUnsent: (given) => void this.#bringAbort(given)
@@ -350,8 +355,10 @@ export class FleetSession {
       await this.#lookForMissed();
       await this.#clean(survey);
       this.#isAway = false;
-    } catch {
+      this.#awayComplaint.isOver();
+    } catch (error) {
       this.#isAway = true;
+      if (!this.#hasEnded) this.#awayComplaint.of(error);
     }
     this.#isPolling = false;
     if (this.#hasEnded) return;

@@ -48,6 +48,34 @@ describe('a Redis that fails under remote workers', () => {
     expect(side.reports.of('workerLost')).toEqual([]);
   });
 
+  it('that is full, or away, is warned of once, and gets what waited when it is well again', async ({
+    skip
+  }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    const warnings: string[] = [];
+    const keep = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', keep);
+    onTestFinished(() => void process.off('warning', keep));
+    const about = (what: string): string[] => warnings.filter((warning) => warning.includes(what));
+    const client = connected(redis.url);
+    await client.config('SET', 'maxmemory', '1');
+    side.executor.dispatch([attemptOf(1, 'echo', 'waited', { workerId })]);
+    await vi.waitFor(() => expect(about('takes no attempts')).toHaveLength(1), patience);
+    expect(about('takes no attempts')[0]).toContain('OOM');
+    await client.config('SET', 'maxmemory', '0');
+    expect((await side.reports.first('settled', 1)).outcome).toMatchObject({ result: '"waited"' });
+    await redis.kill();
+    await vi.waitFor(() => expect(about('does not answer')).toHaveLength(1), patience);
+    await redis.restart();
+    side.executor.dispatch([attemptOf(2, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 2);
+    expect(about('takes no attempts').length).toBeLessThanOrEqual(2);
+    expect(about('does not answer')).toHaveLength(1);
+  });
+
   it('that was away when results were committed forgets them with the next one', async ({ skip }) => {
     const redis = await ownRedis(skip);
     const side = new RemoteSide(redis.url);
