@@ -9,6 +9,8 @@ import { FleetKeys } from './fleetKeys.ts';
 import {
   newsEvent,
   protocolVersion,
+  readCause,
+  readOrder,
   type AbortOrder,
   type JobData,
   type WorkerEntry,
@@ -89,7 +91,7 @@ export class WorkerSession {
   async begin(): Promise<void> {
     const { workerId } = this.#options;
     await this.#desk.start();
-    this.#orders.on('message', (_, text) => this.#obey(JSON.parse(text) as AbortOrder));
+    this.#orders.on('message', (_, text) => this.#obey(readOrder(text)));
     const channel = this.#keys.aborts(workerId);
     await this.#orders.subscribe(channel);
     this.#orders.on('ready', () => void this.#orders.subscribe(channel).catch(() => {}));
@@ -152,8 +154,9 @@ export class WorkerSession {
     }
   }
 
-  #obey({ jobId, cause }: AbortOrder): void {
-    if (this.#ordered.has(jobId)) return;
+  #obey(order: AbortOrder | null): void {
+    if (order === null || this.#ordered.has(order.jobId)) return;
+    const { jobId, cause } = order;
     this.#ordered.set(jobId, cause);
     if (this.#ordered.size > keptOrders) this.#ordered.delete(this.#ordered.keys().next().value!);
     const attempt = this.#running.get(jobId);
@@ -225,7 +228,10 @@ export class WorkerSession {
       const orders = await this.#registry.renew(this.#entry());
       if (this.#isOver) return;
       if (orders === null) return this.#options.onCrossedOut();
-      for (const [jobId, cause] of orders) this.#obey({ jobId, cause: JSON.parse(cause) as AbortCause });
+      for (const [jobId, text] of orders) {
+        const cause = readCause(text);
+        this.#obey(cause && { jobId, cause });
+      }
     } catch (error) {
       this.#options.onError(error as Error);
     }

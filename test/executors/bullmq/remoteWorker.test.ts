@@ -29,6 +29,17 @@ describe('a remote worker', () => {
     await vi.waitFor(async () => expect(await admin.client('LIST')).not.toContain(`user=${side.fleet}`));
   });
 
+  it('passes over an order that is none, and obeys the next one', async ({ skip }) => {
+    const { worker, side } = await busy(new RemoteSide(redis.url(skip)));
+    const client = connected(side.url);
+    const orders = `xstate-fleet:${side.fleet}:${worker.workerId}:@aborts`;
+    await client.hset(orders, 'some-job', 'no JSON');
+    for (const text of ['no JSON', 'null', '{"jobId":"1-1-a"}']) await client.publish(orders, text);
+    side.executor.abort({ seq: 1, attempt: 1 }, { kind: 'cancelled', message: 'not wanted' });
+    const { outcome } = await side.reports.first('settled', 1);
+    expect(outcome).toMatchObject({ error: { message: 'not wanted' } });
+  });
+
   it('that is stopped while it drains ends at once, and so does its drain', async ({ skip }) => {
     const { worker } = await busy(new RemoteSide(redis.url(skip)));
     const draining = worker.drain();
