@@ -30,7 +30,8 @@ export interface RemoteWorker {
   /** Calls back for each change until it is disposed of. */
   subscribe(callback: (event: RemoteWorkerEvent) => void): Disposable;
   /**
-   * Joins the fleet. Resolves when it is in the registry, or was drained or stopped before.
+   * Joins the fleet, once. Resolves when it is in the registry, or was drained or stopped before. One that has failed may
+   * be tried again.
    *
    * @throws {UnfitServerError} when Redis does not answer, or is too old.
    */
@@ -56,6 +57,7 @@ class BullmqWorker implements RemoteWorker {
   readonly #backoff = new Backoff(systemClock);
   #workerId: string;
   #session: WorkerSession | null = null;
+  #starting: Promise<void> | null = null;
   #joining: Promise<void> | null = null;
   #draining: Promise<void> | null = null;
   #hasStopped = false;
@@ -78,7 +80,26 @@ class BullmqWorker implements RemoteWorker {
     return { [Symbol.dispose]: () => void this.#listeners.delete(callback) };
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  drain(): Promise<void> {
+    return (this.#draining ??= this.#drain());
+  }
+
+  async stop(): Promise<void> {
+    this.#hasStopped = true;
+    this.#backoff.end();
+    await this.#session?.abandon({ kind: 'stopped', message: 'The worker stopped' });
+    this.#session = null;
+  }
+
+  async #start(): Promise<void> {
     const { address, connectTimeoutMs } = this.#options;
     const redis = connect(address, { maxRetriesPerRequest: 0 });
     try {
@@ -92,17 +113,6 @@ class BullmqWorker implements RemoteWorker {
     } catch (error) {
       if (!this.#hasStopped) throw error;
     }
-  }
-
-  drain(): Promise<void> {
-    return (this.#draining ??= this.#drain());
-  }
-
-  async stop(): Promise<void> {
-    this.#hasStopped = true;
-    this.#backoff.end();
-    await this.#session?.abandon({ kind: 'stopped', message: 'The worker stopped' });
-    this.#session = null;
   }
 
   /** Whether it is to join nobody any more. */

@@ -19,6 +19,13 @@ describe('a remote worker', () => {
     }
   );
 
+  it('joins once, however often it is started', async ({ skip }) => {
+    const { worker, events } = workerOf(new RemoteSide(redis.url(skip)));
+    await Promise.all([worker.start(), worker.start()]);
+    await worker.start();
+    expect(events.map(({ type }) => type)).toEqual(['joined']);
+  });
+
   it('that cannot join says why, and leaves no connection behind', async ({ skip }) => {
     const side = new RemoteSide(redis.url(skip));
     const admin = connected(side.url);
