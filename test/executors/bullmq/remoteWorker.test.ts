@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { bullmqWorker, type RemoteWorkerEvent } from '../../../src/executors/bullmq.ts';
-import { attemptOf } from '../reports.ts';
+import { bullmqExecutor, bullmqWorker, type RemoteWorkerEvent } from '../../../src/executors/bullmq.ts';
+import { attemptOf, RecordedReports } from '../reports.ts';
 import { sharedRedis } from './redisServer.ts';
 import { RemoteSide } from './remoteSide.ts';
 
@@ -18,6 +18,22 @@ describe('a remote worker', () => {
       expect(events.filter(({ type }) => type === 'joined')).toEqual([]);
     }
   );
+
+  it('joins with options of ioredis that keep a client from connecting, or commands from waiting', async ({
+    skip
+  }) => {
+    const { hostname: host, port } = new URL(redis.url(skip));
+    const connection = { host, port: Number(port), lazyConnect: true, enableOfflineQueue: false };
+    const fleet = `options-${process.pid}`;
+    const worker = bullmqWorker({ connection, fleet, handlers: { untilAborted }, connectTimeoutMs: 5_000 });
+    onTestFinished(() => worker.stop());
+    await worker.start();
+    const executor = bullmqExecutor({ connection, fleet, connectTimeoutMs: 5_000 });
+    onTestFinished(() => executor.stop());
+    const reports = new RecordedReports();
+    await executor.start(reports);
+    expect((await reports.first('joined')).worker.workerId).toBe(worker.workerId);
+  });
 
   it('joins once, however often it is started', async ({ skip }) => {
     const { worker, events } = workerOf(new RemoteSide(redis.url(skip)));
