@@ -45,7 +45,6 @@ const preambles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       resize: (data: { url: string; width: number }) => Promise<{ bytes: number }>;
     }>;`
   },
-  'docs/standby.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/stores.md': { handlers: "declare const handlers: import('xstate-fleet').Handlers;" },
   'docs/tasks.md': {
     fleet: `declare const fleet: import('xstate-fleet').FleetManager<{

@@ -109,6 +109,13 @@ describe.skipIf(server === null)('on a PostgreSQL server', () => {
     expect(await stores[0]!.listScopes()).toHaveLength(4);
   });
 
+  it('is made once by a store that opens several fleets at the same time', async () => {
+    const store = newStore({ schema: newSchema() });
+
+    await Promise.all(['fleet-1', 'fleet-2', 'fleet-3'].map((scope) => store.open(scope, 'me')));
+    expect(await store.listScopes()).toHaveLength(3);
+  });
+
   it('is left untouched when another version has written it', async () => {
     const { schema, sql } = await opened();
     await sql(`UPDATE ${schema}.meta SET value = '99' WHERE name = 'version'`);
@@ -222,6 +229,28 @@ describe.skipIf(server === null)('on a PostgreSQL server', () => {
       expect(await store.readHead(fleet)).toBeNull();
       await store.commit(commitOf(fleet, 1, { newTasks: [taskOf(1)] }));
       expect(await store.readHead(fleet)).toMatchObject({ turn: 1 });
+    });
+
+    it('that is ended during a commit takes no fleet from its owner, which removes meanwhile', async () => {
+      const { store, schema, sql, endConnections } = await opened();
+      const lost: unknown[] = [];
+      store.watchOwnership!(fleet, (error) => lost.push(error));
+      const blocker = await blocked(schema);
+      const failed = store.commit(commitOf(fleet, 1)).catch((error: unknown) => error);
+      await until(async () => (await waiting(sql)) > 0);
+      await endConnections();
+      expect(await failed).toMatchObject({ outcome: 'unknown' });
+      await blocker.query('ROLLBACK');
+
+      const committing = store.commit(commitOf(fleet, 1));
+      const removals = [
+        store.removeBatch(fleet, 'batch-1'),
+        store.removeExpiredResults(fleet, { receivedBefore: 1, upToSettledSeq: 1 }),
+        store.removeOutsideResults(fleet, 1)
+      ];
+      await committing;
+      expect(await Promise.all(removals)).toEqual([false, false, false]);
+      expect(lost).toEqual([]);
     });
 
     it('that is cut again and again loses and repeats nothing of a fleet', async () => {

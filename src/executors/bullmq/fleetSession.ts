@@ -7,8 +7,8 @@ import { attemptKey } from '../../ledger/roster.ts';
 import { AttemptAborts } from './attemptAborts.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedBullmqOptions } from './bullmqOptions.ts';
+import { Complaint } from './complaint.ts';
 import type { FleetKeys } from './fleetKeys.ts';
-import { FullRedis } from './fullRedis.ts';
 import { GivenAttempts, type Given } from './givenAttempts.ts';
 import { JobSender } from './jobSender.ts';
 import { KnownResults } from './knownResults.ts';
@@ -57,6 +57,7 @@ export class FleetSession {
   #poll: Disposable | null = null;
   #isPolling = false;
   #mustPollAgain = false;
+  readonly #awayComplaint: Complaint;
   /** Redis did not answer the last look. */
   #isAway = false;
   #hasEnded = false;
@@ -77,19 +78,17 @@ export class FleetSession {
       maxRetriesPerRequest: 0,
       socketTimeout: readBlocksMs + socketTimeoutMs
     });
+    const server = serverOf(options.address);
+    this.#awayComplaint = new Complaint(`${server} does not answer the fleet ${options.fleet}`);
     this.#queues = new WorkerQueues(redis, keys);
     this.#registry = new Registry(redis, keys);
     this.#roster = new WorkerRoster(options.prefetch, options.pollMs);
-    const full = new FullRedis(serverOf(options.address));
     this.#sender = new JobSender({
       clock,
       add: (givens) => this.#queues.add(givens),
+      complaint: new Complaint(`${server} takes no attempts of the fleet ${options.fleet}`),
       isOpen: (given) => this.#given.has(given),
-      onFailed: (error) => full.refused(error),
-      onSent: (givens) => {
-        full.hadRoom();
-        this.#sent(givens);
-      },
+      onSent: (givens) => this.#sent(givens),
       onUnsent: (given) => this.#aborts.bring(given)
     });
     this.#aborts = new AttemptAborts({
@@ -353,8 +352,10 @@ export class FleetSession {
       await this.#lookForMissed();
       await this.#clean(survey);
       this.#isAway = false;
-    } catch {
+      this.#awayComplaint.isOver();
+    } catch (error) {
       this.#isAway = true;
+      if (!this.#hasEnded) this.#awayComplaint.of(error);
     }
     this.#isPolling = false;
     if (this.#hasEnded) return;
@@ -452,7 +453,7 @@ export class FleetSession {
     const givens = this.#given.notHeardSince(now - this.#options.pollMs, lookedAtOnce);
     const looks = await this.#queues.look(givens);
     for (const [index, given] of givens.entries()) {
-      given.lookedAt = now;
+      this.#given.looked(given, now);
       this.#judge(given, looks[index]!);
     }
   }

@@ -81,6 +81,12 @@ export class GivenAttempts {
     return [...(this.#byWorker.get(workerId) ?? [])];
   }
 
+  /** Puts it behind the others: those that run for long are not looked at again before all were. */
+  looked(given: Given, now: number): void {
+    given.lookedAt = now;
+    if (this.#byJob.delete(given.jobId)) this.#byJob.set(given.jobId, given);
+  }
+
   /** Those in Redis of which nothing was heard since a time. @param most - How many. */
   notHeardSince(time: number, most: number): readonly Given[] {
     const due: Given[] = [];

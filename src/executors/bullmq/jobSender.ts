@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Backoff } from './backoff.ts';
+import type { Complaint } from './complaint.ts';
 import type { Given } from './givenAttempts.ts';
 
 /** Jobs of one round trip: while it runs in Redis nothing else does. */
@@ -11,10 +12,9 @@ export interface JobSenderOptions {
   readonly clock: Clock;
   /** Adds jobs; where it rejects nobody knows which. Those that are there already stay as they are. */
   readonly add: (givens: readonly Given[]) => Promise<void>;
+  readonly complaint: Complaint;
   /** Whether an end of it is still waited for. */
   readonly isOpen: (given: Given) => boolean;
-  /** Why they could not be added. They are tried again. */
-  readonly onFailed: (error: unknown) => void;
   /** They are in Redis. */
   readonly onSent: (givens: readonly Given[]) => void;
   /** To be aborted before anybody knows whether it is in Redis. */
@@ -72,10 +72,11 @@ export class JobSender {
       try {
         await this.#options.add(left);
         this.#backoff.reset();
+        this.#options.complaint.isOver();
         if (!this.#hasStopped) this.#options.onSent(left);
         return;
       } catch (error) {
-        this.#options.onFailed(error);
+        if (!this.#hasStopped) this.#options.complaint.of(error);
         await this.#backoff.pause();
       }
       const open = left.filter((given) => this.#options.isOpen(given) && given.state === 'sending');

@@ -39,6 +39,18 @@ export interface AbortOrder {
   readonly cause: AbortCause;
 }
 
+/** Reads an order. @returns `null`: it is none; whoever can write to Redis may have written it. */
+export function readOrder(text: string): AbortOrder | null {
+  const { jobId, cause } = (parsed(text) ?? {}) as Partial<AbortOrder>;
+  return typeof jobId === 'string' && isCause(cause) ? { jobId, cause } : null;
+}
+
+/** The same for the cause alone. */
+export function readCause(text: string): AbortCause | null {
+  const cause = parsed(text);
+  return isCause(cause) ? cause : null;
+}
+
 /**
  * What a worker tells of an attempt beside its outcome, which is the return value of its job: entries of the event stream
  * of its queue, where they stand in order with BullMQ's own. The names are no events of BullMQ.
@@ -70,4 +82,17 @@ export function jobIdOf({ seq, attempt }: AttemptRef, run: string): string {
 export function attemptOfJob(jobId: string): AttemptRef | null {
   const [, seq, attempt] = /^(\d{1,16})-(\d{1,16})-[a-z0-9]+$/.exec(jobId) ?? [];
   return seq === undefined ? null : { seq: Number(seq), attempt: Number(attempt) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isCause(value: unknown): value is AbortCause {
+  const { kind, message } = (value ?? {}) as Partial<AbortCause>;
+  return typeof kind === 'string' && typeof message === 'string';
 }

@@ -22,6 +22,9 @@ export function connect({ url, connection }: RedisAddress, options: RedisOptions
     keepAlive: 10_000,
     retryStrategy: (times) => Math.min(50 * 2 ** times, longestPauseMs) * (0.5 + Math.random() / 2),
     ...connection,
+    // Nobody here asks for the connection, and a worker's commands wait for it.
+    lazyConnect: false,
+    enableOfflineQueue: true,
     ...options
   };
   const redis = url === undefined ? new Redis(given) : new Redis(url, given);

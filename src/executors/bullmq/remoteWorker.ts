@@ -30,7 +30,8 @@ export interface RemoteWorker {
   /** Calls back for each change until it is disposed of. */
   subscribe(callback: (event: RemoteWorkerEvent) => void): Disposable;
   /**
-   * Joins the fleet. Resolves when it is in the registry.
+   * Joins the fleet, once. Resolves when it is in the registry, or was drained or stopped before. One that has failed may
+   * be tried again.
    *
    * @throws {UnfitServerError} when Redis does not answer, or is too old.
    */
@@ -56,6 +57,8 @@ class BullmqWorker implements RemoteWorker {
   readonly #backoff = new Backoff(systemClock);
   #workerId: string;
   #session: WorkerSession | null = null;
+  #starting: Promise<void> | null = null;
+  #joining: Promise<void> | null = null;
   #draining: Promise<void> | null = null;
   #hasStopped = false;
 
@@ -77,15 +80,12 @@ class BullmqWorker implements RemoteWorker {
     return { [Symbol.dispose]: () => void this.#listeners.delete(callback) };
   }
 
-  async start(): Promise<void> {
-    const { address, connectTimeoutMs } = this.#options;
-    const redis = connect(address, { maxRetriesPerRequest: 0 });
-    try {
-      await assertFit(redis, address, connectTimeoutMs);
-    } finally {
-      redis.disconnect();
-    }
-    await this.#join();
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
   }
 
   drain(): Promise<void> {
@@ -99,8 +99,33 @@ class BullmqWorker implements RemoteWorker {
     this.#session = null;
   }
 
-  async #join(): Promise<void> {
-    const { workerId } = this;
+  async #start(): Promise<void> {
+    const { address, connectTimeoutMs } = this.#options;
+    const redis = connect(address, { maxRetriesPerRequest: 0 });
+    try {
+      await assertFit(redis, address, connectTimeoutMs);
+    } finally {
+      redis.disconnect();
+    }
+    if (this.#isEnding) return;
+    try {
+      await this.#join();
+    } catch (error) {
+      if (!this.#hasStopped) throw error;
+    }
+  }
+
+  /** Whether it is to join nobody any more. */
+  get #isEnding(): boolean {
+    return this.#hasStopped || this.#draining !== null;
+  }
+
+  /** @throws what Redis answers; nothing is left then. */
+  #join(): Promise<void> {
+    return (this.#joining = this.#joinAs(this.#workerId));
+  }
+
+  async #joinAs(workerId: string): Promise<void> {
     const session = new WorkerSession({
       ...this.#options,
       workerId,
@@ -109,21 +134,25 @@ class BullmqWorker implements RemoteWorker {
       onError: (error) => this.#tell({ type: 'error', error })
     });
     this.#session = session;
-    await session.begin();
+    try {
+      await session.begin();
+    } catch (error) {
+      await session.abandon({ kind: 'lost', message: 'It could not join' });
+      throw error;
+    }
     this.#tell({ type: 'joined', workerId });
   }
 
   async #rejoin(session: WorkerSession): Promise<void> {
     this.#tell({ type: 'crossedOut', workerId: this.workerId });
     await session.abandon({ kind: 'lost', message: `The fleet takes worker ${this.workerId} for gone` });
-    while (!this.#hasStopped && this.#draining === null) {
+    while (!this.#isEnding) {
       try {
         this.#workerId = newWorkerId(this.#options.host);
         await this.#join();
         return;
       } catch (error) {
         this.#tell({ type: 'error', error: error as Error });
-        await this.#session?.abandon({ kind: 'lost', message: 'It could not join' });
         await this.#backoff.pause();
       }
     }
@@ -132,6 +161,8 @@ class BullmqWorker implements RemoteWorker {
   async #drain(): Promise<void> {
     const { workerId } = this;
     this.#tell({ type: 'draining', workerId, running: this.running });
+    // What joins meanwhile is drained too.
+    await this.#joining?.catch(() => {});
     await this.#session?.drain();
     this.#session = null;
     this.#tell({ type: 'stopped', workerId });

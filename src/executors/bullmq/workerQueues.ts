@@ -1,5 +1,5 @@
 import { Queue, type JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import { attemptKey } from '../../ledger/roster.ts';
 import type { FleetKeys } from './fleetKeys.ts';
@@ -121,7 +121,7 @@ export class WorkerQueues {
     pipeline.unlink(...jobIds.map((jobId) => this.#keys.ofQueue(workerId, jobId)));
     if (upToEventId !== null)
       pipeline.xtrim(this.#keys.ofQueue(workerId, 'events'), 'MINID', '~', upToEventId);
-    await pipeline.exec();
+    await carriedOut(pipeline);
   }
 
   /**
@@ -155,7 +155,7 @@ export class WorkerQueues {
     for (const part of [...queueParts, ...lists.flat()])
       pipeline.pexpire(this.#keys.ofQueue(workerId, part), leftoverMs);
     pipeline.unlink(this.#keys.aborts(workerId));
-    await pipeline.exec();
+    await carriedOut(pipeline);
     this.#drop(workerId);
   }
 
@@ -186,6 +186,11 @@ export class WorkerQueues {
     this.#queues.delete(workerId);
     void queue?.close().catch(tellNobody);
   }
+}
+
+/** A pipeline resolves whatever fails in it. @throws the first that did. */
+async function carriedOut(pipeline: ChainableCommander): Promise<void> {
+  for (const [problem] of (await pipeline.exec())!) if (problem) throw problem;
 }
 
 /** What fails is told to whoever asked. */

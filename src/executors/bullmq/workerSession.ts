@@ -3,11 +3,14 @@ import type { Redis } from 'ioredis';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { Clock } from '../../clock.ts';
 import type { AbortCause } from '../../executor.ts';
+import { withResolvers } from '../../fleet/withResolvers.ts';
 import { abortedBefore, AttemptDesk } from './attemptDesk.ts';
 import { FleetKeys } from './fleetKeys.ts';
 import {
   newsEvent,
   protocolVersion,
+  readCause,
+  readOrder,
   type AbortOrder,
   type JobData,
   type WorkerEntry,
@@ -51,6 +54,7 @@ export class WorkerSession {
   #heartbeat: Disposable | null = null;
   #newsUnderWay = 0;
   #isOver = false;
+  readonly #abandoned = withResolvers<void>();
 
   constructor(options: WorkerSessionOptions) {
     const { address, prefix, fleet, workerId, concurrency, lockDurationMs, heartbeatMs } = options;
@@ -87,7 +91,7 @@ export class WorkerSession {
   async begin(): Promise<void> {
     const { workerId } = this.#options;
     await this.#desk.start();
-    this.#orders.on('message', (_, text) => this.#obey(JSON.parse(text) as AbortOrder));
+    this.#orders.on('message', (_, text) => this.#obey(readOrder(text)));
     const channel = this.#keys.aborts(workerId);
     await this.#orders.subscribe(channel);
     this.#orders.on('ready', () => void this.#listenAgain(channel));
@@ -97,15 +101,12 @@ export class WorkerSession {
     this.#announce();
   }
 
-  /** Takes nothing more, and resolves when all that runs has ended and is told. What has not begun the fleet takes back. */
+  /**
+   * Takes nothing more, and resolves when all that runs has ended and is told, or the session is abandoned. What has not
+   * begun the fleet takes back.
+   */
   async drain(): Promise<void> {
-    this.#state = 'draining';
-    await this.#worker.pause(true);
-    await this.#sayState();
-    await this.#worker.close();
-    this.#state = 'left';
-    await this.#sayState();
-    await this.#end();
+    await Promise.race([this.#drain(), this.#abandoned.promise]);
   }
 
   /** Ends it in bounded time, whatever runs and whether Redis is there or not. */
@@ -115,6 +116,22 @@ export class WorkerSession {
     // Redis may be away.
     void this.#worker.close(true).catch(() => {});
     await this.#end();
+    this.#abandoned.resolve();
+  }
+
+  async #drain(): Promise<void> {
+    this.#state = 'draining';
+    try {
+      await this.#worker.pause(true);
+      await this.#sayState();
+      await this.#worker.close();
+      this.#state = 'left';
+      await this.#sayState();
+      if (!this.#isOver) await this.#end();
+    } catch (error) {
+      // One that is abandoned has nobody to tell.
+      if (!this.#isOver) throw error;
+    }
   }
 
   async #run(job: Job<JobData, Outcome>): Promise<Outcome> {
@@ -137,13 +154,15 @@ export class WorkerSession {
 
   /** @param orders - JSON text of the cause by job id. */
   #obeyAll(orders: Readonly<Record<string, string>>): void {
-    for (const [jobId, cause] of Object.entries(orders)) {
-      this.#obey({ jobId, cause: JSON.parse(cause) as AbortCause });
+    for (const [jobId, text] of Object.entries(orders)) {
+      const cause = readCause(text);
+      this.#obey(cause && { jobId, cause });
     }
   }
 
-  #obey({ jobId, cause }: AbortOrder): void {
-    if (this.#ordered.has(jobId)) return;
+  #obey(order: AbortOrder | null): void {
+    if (order === null || this.#ordered.has(order.jobId)) return;
+    const { jobId, cause } = order;
     this.#ordered.set(jobId, cause);
     if (this.#ordered.size > keptOrders) this.#ordered.delete(this.#ordered.keys().next().value!);
     const attempt = this.#running.get(jobId);

@@ -64,6 +64,7 @@ export class Session {
   readonly #hooks: SessionHooks;
   #client: PostgresClient | null = null;
   #connecting: Promise<PostgresClient> | null = null;
+  #creating: Promise<void> | null = null;
   /** Whether this connection, or an earlier one, has found the schema. */
   #hasSchema = false;
   #pending = 0;
@@ -91,18 +92,10 @@ export class Session {
   }
 
   /** Makes the schema where there is none. */
-  async create(): Promise<void> {
-    const client = this.#client ?? (await this.connect());
-    if (this.#hasSchema) return;
-    const { schema, location } = this.#options;
-    await this.#held(client, async () => {
-      try {
-        await createSchema(client, schema, location);
-      } catch (error) {
-        throw failureOf(error, location, 'reads');
-      }
-    });
-    this.#hasSchema = true;
+  create(): Promise<void> {
+    // Once for all who ask: two transactions of one connection are one.
+    this.#creating ??= this.#create().finally(() => (this.#creating = null));
+    return this.#creating;
   }
 
   /** Whether there is a schema. */
@@ -125,6 +118,20 @@ export class Session {
     const client = this.#client ?? (await this.#connecting?.catch(() => null));
     this.#client = null;
     if (client) await this.#end(client);
+  }
+
+  async #create(): Promise<void> {
+    const client = this.#client ?? (await this.connect());
+    if (this.#hasSchema) return;
+    const { schema, location } = this.#options;
+    await this.#held(client, async () => {
+      try {
+        await createSchema(client, schema, location);
+      } catch (error) {
+        throw failureOf(error, location, 'reads');
+      }
+    });
+    this.#hasSchema = true;
   }
 
   async #connect(): Promise<PostgresClient> {

@@ -48,6 +48,55 @@ describe('a Redis that fails under remote workers', () => {
     expect(side.reports.of('workerLost')).toEqual([]);
   });
 
+  it('that is full, or away, is warned of once, and gets what waited when it is well again', async ({
+    skip
+  }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    const warnings: string[] = [];
+    const keep = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', keep);
+    onTestFinished(() => void process.off('warning', keep));
+    const about = (what: string): string[] => warnings.filter((warning) => warning.includes(what));
+    const client = connected(redis.url);
+    await client.config('SET', 'maxmemory', '1');
+    side.executor.dispatch([attemptOf(1, 'echo', 'waited', { workerId })]);
+    await vi.waitFor(() => expect(about('takes no attempts')).toHaveLength(1), patience);
+    expect(about('takes no attempts')[0]).toContain('OOM');
+    await client.config('SET', 'maxmemory', '0');
+    expect((await side.reports.first('settled', 1)).outcome).toMatchObject({ result: '"waited"' });
+    await redis.kill();
+    await vi.waitFor(() => expect(about('does not answer')).toHaveLength(1), patience);
+    await redis.restart();
+    side.executor.dispatch([attemptOf(2, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 2);
+    expect(about('takes no attempts').length).toBeLessThanOrEqual(2);
+    expect(about('does not answer')).toHaveLength(1);
+  });
+
+  it('that was away when results were committed forgets them with the next one', async ({ skip }) => {
+    const redis = await ownRedis(skip);
+    const side = new RemoteSide(redis.url);
+    let commit = (): void => {};
+    const committed = new Promise<void>((resolve) => (commit = resolve));
+    side.reports.nextTurn = () => committed;
+    await side.executor.start(side.reports);
+    const { workerId } = await side.join();
+    side.executor.dispatch([attemptOf(1, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 1);
+    await redis.kill();
+    commit();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await redis.restart();
+    side.executor.dispatch([attemptOf(2, 'echo', null, { workerId })]);
+    await side.reports.first('settled', 2);
+    const client = connected(redis.url);
+    const completed = `xstate-fleet:${side.fleet}:${workerId}:completed`;
+    await vi.waitFor(async () => expect(await client.zcard(completed)).toBe(0), patience);
+  });
+
   it('that drops a lock has the handler aborted, and the attempt lost', async ({ skip }) => {
     const redis = await ownRedis(skip);
     const side = new RemoteSide(redis.url, { pollMs: 60_000 });
@@ -100,7 +149,9 @@ describe('a Redis that fails under remote workers', () => {
     expect((await side.reports.first('settled', 2)).outcome).toMatchObject({ result: '"after it"' });
     expect(side.reports.of('settled').map(({ seq }) => seq)).toEqual([1, 3, 4, 2]);
     expect([...side.reports.of('lost'), ...side.reports.of('workerLost')]).toEqual([]);
-    expect(warned.mock.calls).toEqual([[expect.stringMatching(/^Redis at \S+ is full: /)]]);
+    expect(warned.mock.calls).toEqual([
+      [expect.stringMatching(/^Redis at \S+ takes no attempts of the fleet .*: .*OOM/)]
+    ]);
   });
 
   it('whose answer to a dispatch is lost has the job once: it is sent again', async ({ skip }) => {
