@@ -44,6 +44,7 @@ function reportOf(type: WorkerReport['type'], slot: string): WorkerReport {
     slot,
     workerId: 'a',
     concurrency: 1,
+    prefetch: 0,
     tasksPerWorker: null,
     tags: [],
     types: ['work'],
