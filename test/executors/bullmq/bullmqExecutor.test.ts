@@ -24,7 +24,7 @@ describe('a fleet with remote workers', () => {
         worker: {
           workerId: worker.workerId,
           concurrency: 2,
-          prefetch: 0,
+          prefetch: 1,
           tags: ['gpu'],
           types: ['echo'],
           problem: null

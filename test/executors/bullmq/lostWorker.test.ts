@@ -12,7 +12,7 @@ beforeAll(() => void compiledFolder());
 it('charges a task once for a worker that was killed, and gives that worker nothing more', async ({
   skip
 }) => {
-  const side = new RemoteSide(redis.url(skip), { prefetch: 1 });
+  const side = new RemoteSide(redis.url(skip));
   const fleet = new FleetManager({ executor: side.executor });
   onTestFinished(() => fleet.stop({ graceful: false }));
   await fleet.start();
