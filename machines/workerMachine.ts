@@ -31,6 +31,8 @@ export interface JoinedProcess {
   readonly workerId: string;
   /** Task types that it has handlers for. */
   readonly types: readonly string[];
+  /** Attempts that it is given beyond those that it runs at once, and that wait in it. Integer >= 0. */
+  readonly prefetch: number;
 }
 
 /** What a process elsewhere says of itself when it comes, and when something of that changes. */
@@ -38,6 +40,8 @@ export interface Joining {
   readonly workerId: string;
   /** Attempts at once. Integer >= 1. */
   readonly concurrency: number;
+  /** Attempts that it is given beyond those. Integer >= 0. */
+  readonly prefetch: number;
   readonly tags: readonly string[];
   readonly types: readonly string[];
   /** Why it is given nothing; `null`: it takes tasks. */
@@ -110,6 +114,8 @@ export interface WorkerReport {
   readonly slot: string;
   readonly workerId: string;
   readonly concurrency: number;
+  /** Tasks that it is given beyond those that it runs at once; 0 for a worker of the fleet's own. */
+  readonly prefetch: number;
   /** Tasks that it takes in all; `null`: no limit. */
   readonly tasksPerWorker: number | null;
   /** What it offers in all: it takes tasks whose tags are all among these. */
@@ -151,6 +157,7 @@ export function reportOf(context: WorkerContext, type: WorkerReport['type']): Wo
     slot: context.slot,
     workerId: workerIdOf(context),
     concurrency: context.concurrency,
+    prefetch: context.joined?.prefetch ?? 0,
     tasksPerWorker: context.tasksPerWorker,
     tags: offeredTags(context),
     types: context.joined?.types ?? null,
@@ -631,8 +638,9 @@ export const workerMachine = /* @__PURE__ */ setup({
 });
 
 /** What a process elsewhere says of itself, as the context has it. */
-function joinedContext({ workerId, types, concurrency, tags, problem }: Joining) {
-  return { joined: { workerId, types }, concurrency, tasksPerWorker: null, slotTags: tags, problem };
+function joinedContext({ workerId, types, concurrency, prefetch, tags, problem }: Joining) {
+  const joined = { workerId, types, prefetch };
+  return { joined, concurrency, tasksPerWorker: null, slotTags: tags, problem };
 }
 
 function isSpent({ tasksPerWorker }: WorkerContext, { taken }: WorkDone): boolean {

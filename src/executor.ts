@@ -24,8 +24,10 @@ export interface Attempt extends AttemptRef {
 export interface JoinedWorker {
   /** Names the process for good: one that starts anew comes under a new id. 1 to 128 characters of [A-Za-z0-9._-]. */
   readonly workerId: string;
-  /** Attempts that may be dispatched to it at once, those that it fetches ahead included. Integer >= 1. */
+  /** Attempts that it runs at once. Integer >= 1. */
   readonly concurrency: number;
+  /** Attempts that may be dispatched to it beyond those, and wait in it. Integer >= 0. Defaults to 0. */
+  readonly prefetch?: number | undefined;
   readonly tags: readonly string[];
   /** Task types that it has handlers for. */
   readonly types: readonly string[];

@@ -7,6 +7,7 @@ const report = {
   slot: 'press',
   workerId: 'press',
   concurrency: 1,
+  prefetch: 0,
   tasksPerWorker: null,
   tags: [],
   types: null,

@@ -287,8 +287,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a handler that ignores its abort gives its place away at once',
     file: 'src/ledger/roster.ts',
-    find: 'place.concurrency - place.attempts.size - place.lingering.size,',
-    replace: 'place.concurrency - place.attempts.size,',
+    find: 'place.capacity - place.attempts.size - place.lingering.size,',
+    replace: 'place.capacity - place.attempts.size,',
     tests: ['test/fleetManager/timeouts.test.ts']
   },
   {

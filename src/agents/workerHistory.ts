@@ -68,7 +68,7 @@ export class WorkerHistory {
   }
 
   #end(
-    { type, slot, workerId, tags, types, concurrency, spawnedAt }: WorkerReport,
+    { type, slot, workerId, tags, types, concurrency, prefetch, spawnedAt }: WorkerReport,
     place: Place | undefined,
     at: number
   ): void {
@@ -83,7 +83,7 @@ export class WorkerHistory {
       completedAt: at,
       tags,
       concurrency,
-      ...(types !== null && { types }),
+      ...(types !== null && { prefetch, types }),
       completed: last?.completed ?? 0,
       failed: last?.failed ?? 0,
       lastHeartbeatAt: last?.lastHeartbeatAt ?? null

@@ -30,8 +30,10 @@ export interface WorkerInfo {
   /** When it ended, epoch ms. */
   readonly completedAt?: number;
   readonly tags: readonly string[];
-  /** Tasks that it is given at once. Of a worker elsewhere those that it fetches ahead are among them. */
+  /** Tasks that it runs at once. */
   readonly concurrency: number;
+  /** Tasks that a worker elsewhere is given beyond those, and that wait in it; absent for one of the fleet's own. */
+  readonly prefetch?: number;
   /** Task types that it has handlers for; absent: all that the fleet has. */
   readonly types?: readonly string[];
   /** Why it is given nothing; absent unless it is `unfit`. */
@@ -124,7 +126,7 @@ function infoOf(worker: ActorRefFrom<typeof workerMachine>, { roster, tasks }: L
     spawnedAt: context.spawnedAt,
     tags: offeredTags(context),
     concurrency: context.concurrency,
-    ...(context.joined !== null && { types: context.joined.types }),
+    ...(context.joined !== null && { prefetch: context.joined.prefetch, types: context.joined.types }),
     ...(context.joined !== null && context.problem !== null && { problem: context.problem }),
     completed: place?.completed ?? 0,
     failed: place?.failed ?? 0,

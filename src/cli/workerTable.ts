@@ -2,7 +2,7 @@ import type { WorkerInfo } from '../agents/workerViews.ts';
 import { table } from '../validation/table.ts';
 import { printable } from './terminal.ts';
 
-const header = ['WORKER', 'STATUS', 'HOLDS', 'AT MOST', 'COMPLETED', 'FAILED', 'TAGS', 'TYPES'];
+const header = ['WORKER', 'STATUS', 'HOLDS', 'AT ONCE', 'AHEAD', 'COMPLETED', 'FAILED', 'TAGS', 'TYPES'];
 
 /** The workers of a fleet, a line each; below them why some are given nothing. */
 export function workerTable(workers: readonly WorkerInfo[]): string {
@@ -10,14 +10,15 @@ export function workerTable(workers: readonly WorkerInfo[]): string {
   const problems = workers.flatMap(({ id, problem }) =>
     problem === undefined ? [] : [`${printable(id)} is given nothing: ${printable(problem)}\n`]
   );
-  return table([header, ...workers.map(row)], (column) => column >= 2 && column <= 5) + problems.join('');
+  return table([header, ...workers.map(row)], (column) => column >= 2 && column <= 6) + problems.join('');
 }
 
-function row({ id, status, taskIds, concurrency, completed, failed, tags, types }: WorkerInfo): string[] {
+function row(worker: WorkerInfo): string[] {
+  const { id, status, taskIds, concurrency, prefetch = 0, completed, failed, tags, types } = worker;
   return [
     printable(id),
     status,
-    ...[taskIds.length, concurrency, completed, failed].map(String),
+    ...[taskIds.length, concurrency, prefetch, completed, failed].map(String),
     tags.length === 0 ? '-' : printable(tags.join(',')),
     types === undefined ? 'all' : printable(types.join(','))
   ];

@@ -10,7 +10,8 @@ export interface Place extends Ready<Place> {
   /** Name among the fleet's own workers; empty for a guest, behind which no actor of the fleet stands. */
   slot: string;
   readonly workerId: string;
-  concurrency: number;
+  /** Tasks that it is given at once, those that wait in it included. */
+  capacity: number;
   /** Tasks that it takes in all. */
   tasksPerWorker: number;
   /** What it offers, and who offers the same: it takes tasks of these types, whose tags are all among these. */
@@ -165,7 +166,7 @@ export class Roster {
     this.#refresh(place);
   }
 
-  #admit({ slot, workerId, concurrency, tasksPerWorker, tags, types }: WorkerReport): void {
+  #admit({ slot, workerId, concurrency, prefetch, tasksPerWorker, tags, types }: WorkerReport): void {
     const offer = this.#offerOf(tags, types);
     const place = this.#places.get(workerId) ?? newPlace(slot, workerId, offer);
     this.#places.set(workerId, place);
@@ -177,7 +178,7 @@ export class Roster {
     if (place.offer !== offer) this.#leaveOffer(place);
     place.offer = offer;
     offer.places.add(place);
-    place.concurrency = concurrency;
+    place.capacity = concurrency + prefetch;
     place.tasksPerWorker = tasksPerWorker ?? Infinity;
     place.accepting = true;
     this.#refresh(place);
@@ -209,7 +210,7 @@ export class Roster {
     if (holds !== place.isHolding) this.#busy += holds ? 1 : -1;
     place.isHolding = holds;
     const room = Math.min(
-      place.concurrency - place.attempts.size - place.lingering.size,
+      place.capacity - place.attempts.size - place.lingering.size,
       place.tasksPerWorker - place.taken
     );
     const { ready } = place.offer;
@@ -262,7 +263,7 @@ function newPlace(slot: string, workerId: string, offer: PlacesOfOffer): Place {
   return {
     slot,
     workerId,
-    concurrency: 0,
+    capacity: 0,
     tasksPerWorker: 0,
     offer,
     accepting: false,

@@ -31,7 +31,7 @@ describe('the command worker', () => {
     const command = folder.start(['worker', ...args]);
     await executor.start(reports);
     const { worker } = await reports.first('joined');
-    expect(worker).toMatchObject({ concurrency: 4, tags: ['fast', 'gpu'], types: ['double', 'hang'] });
+    expect(worker).toMatchObject({ concurrency: 2, tags: ['fast', 'gpu'], types: ['double', 'hang'] });
     executor.dispatch([attemptOf(1, 'double', { n: 21 }, { workerId: worker.workerId })]);
     expect((await reports.first('settled', 1)).outcome).toEqual({ status: 'completed', result: '42' });
     command.kill('SIGTERM');

@@ -11,7 +11,11 @@ type Work = { work: (data: unknown) => unknown };
 /** What may happen next. `pick` chooses among what there is. */
 const steps = {
   submit: fc.constant({ type: 'submit' } as const),
-  join: fc.record({ type: fc.constant('join' as const), concurrency: fc.integer({ min: 1, max: 3 }) }),
+  join: fc.record({
+    type: fc.constant('join' as const),
+    concurrency: fc.integer({ min: 1, max: 3 }),
+    prefetch: fc.nat(2)
+  }),
   ofWorker: fc.record({
     type: fc.constantFrom('kill', 'cutOff', 'reconnect', 'drain', 'leave', 'lose', 'rejoin' as const),
     pick: fc.nat()
@@ -98,7 +102,7 @@ class Distance {
         break;
       case 'join':
         this.#ids.push(`host-${this.#ids.length}`);
-        world.join(this.#ids.at(-1)!, { concurrency: step.concurrency });
+        world.join(this.#ids.at(-1)!, { concurrency: step.concurrency, prefetch: step.prefetch });
         break;
       case 'crash':
         await this.#process.crash();
@@ -216,7 +220,7 @@ class Distance {
     const world = this.#world;
     if (id === undefined) return;
     if (type === 'rejoin') {
-      const said = { workerId: id, concurrency: 2, tags: [], types: ['work'], problem: null };
+      const said = { workerId: id, concurrency: 1, prefetch: 1, tags: [], types: ['work'], problem: null };
       return world.reports?.joined(said);
     }
     if (type === 'lose') return world.reports?.workerLost(id, 'its connection broke');

@@ -52,6 +52,24 @@ describe('a worker that has come by itself', () => {
     expect(await statusesOf(fleet, keys)).toEqual(['completed', 'dispatched', 'dispatched']);
   });
 
+  it('is given as many ahead as it said beside those that it runs at once, from then on', async () => {
+    const { fleet, world } = await startRemote();
+    world.join('host-a', { concurrency: 1 });
+    const keys = await submit(fleet, 4);
+    expect(world.heldBy('host-a')).toHaveLength(1);
+    expect(await fleet.getWorkers()).toMatchObject([{ concurrency: 1, prefetch: 0 }]);
+    world.join('host-a', { concurrency: 1, prefetch: 2 });
+    await settled();
+    expect(world.heldBy('host-a')).toHaveLength(3);
+    expect(await fleet.getWorkers()).toMatchObject([{ concurrency: 1, prefetch: 2 }]);
+    world.join('host-a', { concurrency: 1, prefetch: 0 });
+    world.settle(world.heldBy('host-a')[0]!);
+    await settled();
+    // Nothing is taken back, and nothing more is given.
+    expect(world.heldBy('host-a')).toHaveLength(2);
+    expect(await statusesOf(fleet, keys)).toEqual(['completed', 'dispatched', 'dispatched', 'queued']);
+  });
+
   it('may say something else of itself later', async () => {
     const { fleet, world } = await startRemote();
     world.join('host-a', { types: ['other'] });
@@ -233,6 +251,7 @@ describe('a worker that has come by itself', () => {
   it.each([
     ['workerId', { workerId: 'a b' }],
     ['concurrency', { concurrency: 0 }],
+    ['prefetch', { prefetch: -1 }],
     ['tags[1]', { tags: ['gpu', 'gpu'] }],
     ['types[0]', { types: [' '] }]
   ])('is refused where its %s cannot be', async (path, changes) => {

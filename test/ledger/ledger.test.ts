@@ -118,6 +118,7 @@ const ready: WorkerReport = {
   slot: 'worker-1',
   workerId: 'worker-1',
   concurrency: 1,
+  prefetch: 0,
   tasksPerWorker: null,
   tags: [],
   types: null,

@@ -38,12 +38,31 @@ describe('a worker that came back in another place', () => {
   });
 });
 
+describe('a worker that is given tasks ahead', () => {
+  it('has room for those beside what it runs at once, and none while it holds more than it is to have', () => {
+    const roster = new Roster();
+    const rows = [1, 2, 3].map((seq) => rowOf(taskOf(seq), 'running', { attempt: 1, workerId: 'a' }));
+    roster.record({ ...reportOf('worker.ready', 'worker-1'), concurrency: 1, prefetch: 2 });
+    const hasRoom = rows.map((row) => {
+      roster.hold(row);
+      return roster.get('a')!.isReady;
+    });
+    expect(hasRoom).toEqual([true, true, false]);
+    roster.record({ ...reportOf('worker.offering', 'worker-1'), concurrency: 1, prefetch: 0 });
+    for (const row of rows.slice(1)) roster.drop(row);
+    expect(roster.get('a')!.isReady).toBe(false);
+    roster.drop(rows[0]!);
+    expect(roster.get('a')!.isReady).toBe(true);
+  });
+});
+
 function reportOf(type: WorkerReport['type'], slot: string): WorkerReport {
   return {
     type,
     slot,
     workerId: 'a',
     concurrency: 1,
+    prefetch: 0,
     tasksPerWorker: null,
     tags: [],
     types: ['work'],

@@ -124,7 +124,7 @@ describe('workerMachine transitions', () => {
 });
 
 describe('workerMachine, whose worker has come by itself', () => {
-  const joined = { workerId: 'host-a', types: ['work'] };
+  const joined = { workerId: 'host-a', types: ['work'], prefetch: 3 };
 
   it.each<[from: State, event: WorkerEvent, to: State]>([
     ['idle', events['worker.died'], 'stopping'],
@@ -146,10 +146,16 @@ describe('workerMachine, whose worker has come by itself', () => {
     starts[0]!.resolve({ at: now, tags: [] });
     await reached('idle');
     expect(reports()).toEqual([
-      report('worker.ready', { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'] })
+      report('worker.ready', {
+        workerId: 'host-a',
+        concurrency: 4,
+        prefetch: 3,
+        tags: ['gpu'],
+        types: ['work']
+      })
     ]);
-    worker.send({ type: 'worker.joined', joining: joining({ concurrency: 9 }), isBusy: false });
-    expect(reports().at(-1)).toMatchObject({ type: 'worker.offering', concurrency: 9 });
+    worker.send({ type: 'worker.joined', joining: joining({ prefetch: 9 }), isBusy: false });
+    expect(reports().at(-1)).toMatchObject({ type: 'worker.offering', concurrency: 4, prefetch: 9 });
   });
 
   it('is in error while it has a problem, which is forgotten with that', async () => {
@@ -520,7 +526,15 @@ describe('workerIdOf', () => {
 });
 
 function joining(changes: Partial<Joining> = {}): Joining {
-  return { workerId: 'host-a', concurrency: 4, tags: ['gpu'], types: ['work'], problem: null, ...changes };
+  return {
+    workerId: 'host-a',
+    concurrency: 4,
+    prefetch: 3,
+    tags: ['gpu'],
+    types: ['work'],
+    problem: null,
+    ...changes
+  };
 }
 
 function unfit(): WorkerEvent {
@@ -558,6 +572,7 @@ function report(type: WorkerReport['type'], changes: Partial<WorkerReport> = {})
     slot: 'worker-1',
     workerId: 'worker-1',
     concurrency: 1,
+    prefetch: 0,
     tasksPerWorker: null,
     tags: [],
     types: null,

@@ -299,6 +299,8 @@ export class FleetSession {
       if (given) this.#begun(given);
     }
     this.#known.readUpTo(workerId, entries.at(-1)!.id);
+    const news = this.#roster.read(workerId, entries);
+    if (news !== null) this.#take(news);
   }
 
   #completed(workerId: string, jobId: string, returnvalue: string): void {

@@ -1,6 +1,8 @@
 import type { JoinedWorker } from '../../executor.ts';
 import { heartbeatsUntilGone, protocolVersion, type WorkerEntry } from './protocol.ts';
+import type { StreamEntry } from './newsReader.ts';
 import type { RegisteredEntry, Survey } from './registry.ts';
+import { WorkerPace } from './workerPace.ts';
 
 /** What a look at the registry showed. */
 export type RosterNews =
@@ -27,7 +29,7 @@ export class WorkerRoster {
   #watchedMs = 0;
   #lookedAt: number | null = null;
 
-  /** @param prefetch - Attempts beyond its concurrency that a worker is given; `null`: as many as it runs at once. */
+  /** @param prefetch - Attempts beyond its concurrency that each worker is given; `null`: as its pace says. */
   constructor(prefetch: number | null, usualGapMs: number) {
     this.#prefetch = prefetch;
     this.#usualGapMs = usualGapMs;
@@ -72,6 +74,17 @@ export class WorkerRoster {
     return news;
   }
 
+  /**
+   * Follows the pace of a worker.
+   *
+   * @returns What is to be told of it where it is to have more ahead, or less; `null`: nothing.
+   */
+  read(workerId: string, entries: readonly StreamEntry[]): RosterNews | null {
+    const known = this.#workers.get(workerId);
+    if (known === undefined || this.#prefetch !== null || !known.pace.take(entries)) return null;
+    return this.isReady(workerId) ? this.#joined(known) : null;
+  }
+
   #look(workerId: string, { entry, beatAt }: RegisteredEntry, now: number, news: RosterNews[]): void {
     const known = this.#workers.get(workerId);
     if (entry.state === 'left') {
@@ -82,14 +95,16 @@ export class WorkerRoster {
     if (known === undefined) {
       // One whose entry is old may have died while no fleet was there: it is waited for.
       const isJoined = now - beatAt < entry.heartbeatMs * heartbeatsUntilGone;
-      this.#workers.set(workerId, { entry, beatAt, heardAt: this.#watchedMs, isJoined });
-      if (isJoined) this.#tellOf(entry, news);
+      const pace = new WorkerPace(entry.concurrency);
+      const newcomer = { entry, beatAt, heardAt: this.#watchedMs, isJoined, pace };
+      this.#workers.set(workerId, newcomer);
+      if (isJoined) this.#tellOf(newcomer, news);
       return;
     }
     if (beatAt !== known.beatAt) {
       const isOther = !known.isJoined || JSON.stringify(known.entry) !== JSON.stringify(entry);
       Object.assign(known, { entry, beatAt, heardAt: this.#watchedMs, isJoined: true });
-      if (isOther) this.#tellOf(entry, news);
+      if (isOther) this.#tellOf(known, news);
       else news.push({ type: 'heard', workerId });
       return;
     }
@@ -100,17 +115,20 @@ export class WorkerRoster {
     news.push({ type: 'gone', workerId, reason });
   }
 
-  #tellOf(entry: WorkerEntry, news: RosterNews[]): void {
-    const { workerId, concurrency, tags, types, protocol, state } = entry;
+  #tellOf(known: Known, news: RosterNews[]): void {
+    const { workerId, state } = known.entry;
+    news.push(this.#joined(known));
+    if (state === 'draining') news.push({ type: 'draining', workerId });
+  }
+
+  #joined({ entry, pace }: Known): RosterNews {
+    const { workerId, concurrency, tags, types, protocol } = entry;
     const problem =
       protocol === protocolVersion
         ? null
         : `It speaks version ${protocol} of the protocol, the fleet version ${protocolVersion}: update the older one`;
-    news.push({
-      type: 'joined',
-      worker: { workerId, concurrency: concurrency + (this.#prefetch ?? concurrency), tags, types, problem }
-    });
-    if (state === 'draining') news.push({ type: 'draining', workerId });
+    const prefetch = this.#prefetch ?? pace.ahead;
+    return { type: 'joined', worker: { workerId, concurrency, prefetch, tags, types, problem } };
   }
 }
 
@@ -121,4 +139,5 @@ interface Known {
   heardAt: number;
   /** Whether the fleet was told of it. */
   isJoined: boolean;
+  readonly pace: WorkerPace;
 }

@@ -21,7 +21,14 @@ describe('a fleet with remote workers', () => {
     expect(side.reports.of('joined')).toEqual([
       {
         type: 'joined',
-        worker: { workerId: worker.workerId, concurrency: 4, tags: ['gpu'], types: ['echo'], problem: null }
+        worker: {
+          workerId: worker.workerId,
+          concurrency: 2,
+          prefetch: 1,
+          tags: ['gpu'],
+          types: ['echo'],
+          problem: null
+        }
       }
     ]);
     dispatch(side, worker, 1, 'echo', { a: [1, 'é', null] });

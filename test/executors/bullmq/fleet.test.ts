@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compiledFolder } from '../../../reliability/compiled.ts';
+import type { BullmqExecutorOptions } from '../../../src/executors/bullmq.ts';
 import { memoryStore, StoreError, type Store } from '../../../src/index.ts';
 import { sqliteStore } from '../../../src/stores/sqlite.ts';
 import { faultyStore, mortal } from '../../harness.ts';
@@ -38,6 +39,40 @@ describe('a fleet over BullMQ, with worker processes', () => {
     expect(side.lines()).toEqual(
       expect.arrayContaining(['begun third time 1', 'begun third time 2', 'begun third time 3'])
     );
+  });
+
+  it('leaves a task to a worker that comes later, where the one that is there has enough to do', async ({
+    skip
+  }) => {
+    const side = await started(redis.url(skip), () => memoryStore(), { prefetch: undefined });
+    const gate = side.gate('now');
+    const first = await side.join({ concurrency: 1 });
+    const data = traced(side, { gate: gate.path });
+    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data }], { batchId: 'a' });
+    await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
+    await side.fleet.submitBatch([{ id: 'b', type: 'traced', data }], { batchId: 'b' });
+    const second = await side.join({ concurrency: 1 });
+    await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1', 'begun b 1']), patience);
+    gate.open();
+    await Promise.all([side.fleet.waitForBatch('a'), side.fleet.waitForBatch('b')]);
+    const workers = await side.fleet.getWorkers();
+    const completed = new Map(workers.map((worker) => [worker.id, worker.completed]));
+    expect(completed).toEqual(new Map([first, second].map(({ workerId }) => [workerId, 1])));
+  });
+
+  it('gives a fast worker more ahead, beside what it runs at once', async ({ skip }) => {
+    const side = await started(redis.url(skip), () => memoryStore(), { prefetch: undefined });
+    const { workerId } = await side.join({ concurrency: 2 });
+    await vi.waitFor(async () => {
+      const workers = await side.fleet.getWorkers();
+      expect(workers).toMatchObject([{ id: workerId, concurrency: 2, prefetch: 0 }]);
+    }, patience);
+    const tasks = Array.from({ length: 500 }, (_, data) => ({ id: `${data}`, type: 'echo', data }));
+    await side.fleet.submitBatch(tasks, { batchId: 'b' });
+    const ahead = async (): Promise<number> => (await side.fleet.getWorkers())[0]!.prefetch!;
+    await vi.waitFor(async () => expect(await ahead()).toBeGreaterThan(2), patience);
+    expect(await side.fleet.waitForBatch('b')).toMatchObject({ completedTasks: 500 });
+    expect(await side.fleet.getWorkers()).toMatchObject([{ concurrency: 2, completed: 500 }]);
   });
 
   it('arms a timeout when the handler begins, and aborts the handler when it is over', async ({ skip }) => {
@@ -278,10 +313,11 @@ describe('a fleet over BullMQ, with worker processes', () => {
 
 async function started(
   url: string,
-  storeOf: (side: FleetSide) => Store = () => memoryStore()
+  storeOf: (side: FleetSide) => Store = () => memoryStore(),
+  ofExecutor: Partial<BullmqExecutorOptions> = {}
 ): Promise<FleetSide> {
   const side = new FleetSide(url);
-  await side.start({ store: storeOf(side) });
+  await side.start({ store: storeOf(side) }, ofExecutor);
   return side;
 }
 

@@ -27,7 +27,7 @@ export class FleetSide {
     });
   }
 
-  /** Starts the fleet, or starts it anew. */
+  /** Starts the fleet, or starts it anew. Each worker is given one attempt ahead, unless it is said otherwise. */
   async start(
     options: Partial<FleetManagerOptions> & { readonly store: Store },
     ofExecutor: Partial<BullmqExecutorOptions> = {}
@@ -36,7 +36,7 @@ export class FleetSide {
     this.fleet = new FleetManager({
       name: 'whole',
       retry: { baseMs: 20, maxMs: 100, jitter: 'none' },
-      executor: bullmqExecutor({ url: this.url, fleet: this.name, pollMs: 100, ...ofExecutor }),
+      executor: bullmqExecutor({ url: this.url, fleet: this.name, pollMs: 100, prefetch: 1, ...ofExecutor }),
       ...options
     } as FleetManagerOptions);
     await this.fleet.start();

@@ -14,7 +14,10 @@ const script = new URL('workerProcess.ts', import.meta.url);
 
 let lastFleet = 0;
 
-/** A fleet's executor over a Redis, with a name of its own, and the worker processes that serve it. */
+/**
+ * A fleet's executor over a Redis, with a name of its own, and the worker processes that serve it. Each is given one attempt
+ * ahead, unless it is said otherwise.
+ */
 export class RemoteSide {
   readonly fleet = `fleet-${process.pid}-${++lastFleet}`;
   readonly url: string;
@@ -50,7 +53,7 @@ export class RemoteSide {
   }
 
   #executor(options: Partial<BullmqExecutorOptions>): Executor {
-    return bullmqExecutor({ url: this.url, fleet: this.fleet, pollMs: 100, ...options });
+    return bullmqExecutor({ url: this.url, fleet: this.fleet, pollMs: 100, prefetch: 1, ...options });
   }
 }
 

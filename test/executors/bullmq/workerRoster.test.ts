@@ -18,7 +18,14 @@ const entry: WorkerEntry = {
 describe('the roster of remote workers', () => {
   it('tells of one with what it may be given, and again when it says something else', () => {
     const roster = new WorkerRoster(5, 1_000);
-    const worker = { workerId: 'w', concurrency: 8, tags: ['gpu'], types: ['echo'], problem: null };
+    const worker = {
+      workerId: 'w',
+      concurrency: 3,
+      prefetch: 5,
+      tags: ['gpu'],
+      types: ['echo'],
+      problem: null
+    };
     expect(roster.take(survey(0, entry, 0), 0)).toEqual([{ type: 'joined', worker }]);
     expect(roster.isReady('w')).toBe(true);
     expect(roster.take(survey(900, entry, 900), 900)).toEqual([{ type: 'heard', workerId: 'w' }]);
@@ -62,6 +69,40 @@ describe('the roster of remote workers', () => {
     expect(roster.take({ now: 1_000, workers: new Map() }, 1_000)).toMatchObject([{ type: 'gone' }]);
   });
 });
+
+describe('the roster of remote workers, of what each is given ahead', () => {
+  it('has none for a newcomer, and tells of more when a worker is fast', () => {
+    const roster = new WorkerRoster(null, 1_000);
+    expect(roster.take(survey(0, entry, 0), 0)).toMatchObject([{ type: 'joined', worker: { prefetch: 0 } }]);
+    const told = roster.read('w', fastWork);
+    expect(told).toMatchObject({ type: 'joined', worker: { workerId: 'w', concurrency: 3, prefetch: 100 } });
+    const other = { ...entry, tags: [] };
+    expect(roster.take(survey(900, other, 900), 900)).toMatchObject([
+      { worker: { prefetch: 100, tags: [] } }
+    ]);
+  });
+
+  it('follows no pace where a number is given', () => {
+    const roster = new WorkerRoster(7, 1_000);
+    roster.take(survey(0, entry, 0), 0);
+    expect(roster.read('w', fastWork)).toBeNull();
+    const other = { ...entry, tags: [] };
+    expect(roster.take(survey(900, other, 900), 900)).toMatchObject([{ worker: { prefetch: 7 } }]);
+  });
+
+  it('tells no pace of one that takes nothing more, or is not there', () => {
+    const roster = new WorkerRoster(null, 1_000);
+    roster.take(survey(0, { ...entry, state: 'draining' }, 0), 0);
+    expect(roster.read('w', fastWork)).toBeNull();
+    expect(roster.read('nobody', fastWork)).toBeNull();
+  });
+});
+
+/** 100 tasks of a millisecond each. */
+const fastWork = Array.from({ length: 100 }, (_, index) => [
+  { id: `${index}-0`, fields: { event: 'active', jobId: `job-${index}` } },
+  { id: `${index + 1}-0`, fields: { event: 'completed', jobId: `job-${index}` } }
+]).flat();
 
 function survey(now: number, worker: WorkerEntry, beatAt: number): Survey {
   return { now, workers: new Map([[worker.workerId, { entry: worker, beatAt }]]) };

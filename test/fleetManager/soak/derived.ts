@@ -110,13 +110,13 @@ function holdingsOf(ledger: Ledger, live: readonly TaskRow[]): string[] {
   let attempts = 0;
   let busy = 0;
   for (const place of ledger.roster.all()) {
-    const { workerId, accepting, concurrency, tasksPerWorker, taken } = place;
+    const { workerId, accepting, capacity, tasksPerWorker, taken } = place;
     attempts += place.attempts.size;
     const size = place.attempts.size + place.lingering.size;
     if (size > 0) busy += 1;
     for (const key of place.lingering)
       if (!ledger.lingering.has(key)) found.push(`${workerId} waits for ${key}`);
-    const hasRoom = accepting && concurrency > size && tasksPerWorker > taken;
+    const hasRoom = accepting && capacity > size && tasksPerWorker > taken;
     if (place.isReady !== hasRoom) found.push(`worker ${workerId} is ready, or is not`);
   }
   if (attempts !== held.length) found.push(`workers hold ${attempts} tasks of ${held.length}`);

@@ -37,6 +37,7 @@ const report: Omit<WorkerReport, 'type'> = {
   slot: 'worker-1',
   workerId: 'worker-1',
   concurrency: 1,
+  prefetch: 0,
   tasksPerWorker: null,
   tags: [],
   types: null,
@@ -74,7 +75,7 @@ export const fleetModel = modelOf(fleetMachine, {
         workers: [
           {
             slot: 'worker-1',
-            joining: { workerId: 'host-a', concurrency: 1, tags: [], types: [], problem: null }
+            joining: { workerId: 'host-a', concurrency: 1, prefetch: 0, tags: [], types: [], problem: null }
           }
         ]
       }

@@ -2,7 +2,14 @@ import { workerMachine } from '../../../machines/workerMachine.ts';
 import { modelOf } from './model.ts';
 
 const now = Date.UTC(2026, 0, 1);
-const joining = { workerId: 'host-a', concurrency: 2, tags: ['gpu'], types: ['work'], problem: null };
+const joining = {
+  workerId: 'host-a',
+  concurrency: 2,
+  prefetch: 3,
+  tags: ['gpu'],
+  types: ['work'],
+  problem: null
+};
 
 export const workerModel = modelOf(workerMachine, {
   input: { slot: 'worker-1', concurrency: 1, tasksPerWorker: 2, tags: [], restored: null },
