@@ -50,6 +50,9 @@ export async function assertFit(redis: Redis, address: RedisAddress, timeoutMs: 
   if (isOlder(found, leastRedis)) {
     throw new UnfitServerError(server, `it is Redis ${found}; use Redis ${leastRedis[0]} or newer`);
   }
+  if (/^redis_mode:cluster/m.test(info)) {
+    throw new UnfitServerError(server, 'it is a cluster; use a Redis of its own, or one behind sentinels');
+  }
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
   if (policy === undefined || policy === 'noeviction') return;
   process.emitWarning(
@@ -68,25 +71,38 @@ export function serverOf({ url, connection }: RedisAddress): string {
 
 async function answerWithin(redis: Redis, server: string, timeoutMs: number): Promise<string> {
   let lastError: unknown = null;
-  const keep = (error: unknown): void => void (lastError = error);
+  let refuse!: (error: unknown) => void;
+  const refused = new Promise<never>((_, reject) => (refuse = reject));
+  const keep = (error: unknown): void => {
+    lastError = error;
+    // No other try helps.
+    if (isRefusal(error)) refuse(error);
+  };
   redis.on('error', keep);
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
       readInfo(redis),
+      refused,
       new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
       })
     ]);
   } catch (error) {
     const reason = lastError ?? error;
-    throw new UnfitServerError(server, `${errorText(reason)}; start it, or pass another url`, {
-      cause: reason
-    });
+    const remedy = isRefusal(reason)
+      ? 'give the user and the password that it asks for, as in redis://user:password@…'
+      : 'start it, or pass another url';
+    throw new UnfitServerError(server, `${errorText(reason)}; ${remedy}`, { cause: reason });
   } finally {
     clearTimeout(timer);
     redis.off('error', keep);
   }
+}
+
+/** Whether it is there, and does not let this user in. */
+function isRefusal(error: unknown): boolean {
+  return /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(errorText(error));
 }
 
 async function readInfo(redis: Redis): Promise<string> {

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -411,6 +412,34 @@ describe('an executor over BullMQ', () => {
     await executor.stop();
   });
 
+  it('says at once that Redis does not let it in, and what helps', async ({ skip }) => {
+    const url = new URL(redis.url(skip));
+    Object.assign(url, { username: 'me', password: 'secret' });
+    const executor = bullmqExecutor({ url: url.href, fleet: 'f', connectTimeoutMs: 2 ** 31 - 1 });
+    const failure = await executor.start(new RecordedReports()).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'ERR_UNFIT_SERVER',
+      message: expect.stringMatching(/WRONGPASS .*; give the user and the password/) as string
+    });
+    expect(String(failure)).not.toContain('secret');
+  });
+
+  it.each([
+    ['is too old', 'redis_version:6.2.14', 'it is Redis 6.2.14; use Redis 7 or newer'],
+    [
+      'is a cluster',
+      'redis_version:7.4.0\r\nredis_mode:cluster',
+      'it is a cluster; use a Redis of its own, or one behind sentinels'
+    ]
+  ])('refuses a Redis that %s', async (_, info, reason) => {
+    const url = await serverThatSays(info);
+    const executor = bullmqExecutor({ url, fleet: 'f' });
+    await expect(executor.start(new RecordedReports())).rejects.toMatchObject({
+      code: 'ERR_UNFIT_SERVER',
+      message: expect.stringContaining(reason) as string
+    });
+  });
+
   it('warns of a Redis that drops data when it is full', async ({ skip }) => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const side = new RemoteSide(redis.url(skip));
@@ -459,6 +488,21 @@ async function renewed(side: RemoteSide, { workerId }: WorkerProcess): Promise<v
   const beats = `xstate-fleet:${side.fleet}:@beats`;
   const before = await client.zscore(beats, workerId);
   await vi.waitFor(async () => expect(await client.zscore(beats, workerId)).not.toBe(before), 20_000);
+}
+
+/** @returns The URL of a server that answers `INFO` with that, and anything else with `OK`. */
+async function serverThatSays(info: string): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('data', (commands) => {
+      for (const command of commands.toString().split(/(?=\*\d+\r\n)/)) {
+        socket.write(/\r\ninfo\r\n/i.test(command) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n');
+      }
+    });
+    socket.on('error', () => {});
+  });
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 function connected(side: RemoteSide): Redis {
