@@ -6,6 +6,7 @@ import { TcpProxy } from '../../../reliability/distributed/tcpProxy.ts';
 import { FleetManager } from '../../../src/index.ts';
 import type { Store } from '../../../src/store.ts';
 import { postgresReader, postgresStore, type PostgresOptions } from '../../../src/stores/postgres.ts';
+import { startPostgres } from '../../servers/postgres.ts';
 import { postgresForTests } from '../../servers/postgresForTests.ts';
 import type { Server } from '../../servers/serverProcess.ts';
 import { commitOf, taskOf } from '../rows.ts';
@@ -193,9 +194,9 @@ describe.skipIf(server === null)('postgresStore on a server that', () => {
       }
     ]
   ])('%s, loses, repeats and forgets nothing of a fleet', async (_, befall) => {
-    const own = await postgresForTests();
-    expect(own).not.toBeNull();
-    const store = postgresStore(own!.url, { ...hasty, leaseMs: 30_000 });
+    const own = await startPostgres({ mayFetch: false });
+    onTestFinished(() => own.stop());
+    const store = postgresStore(own.url, { ...hasty, leaseMs: 30_000 });
     onTestFinished(() => store.close());
     let failures = 0;
     const watched: Store = {
@@ -214,12 +215,12 @@ describe.skipIf(server === null)('postgresStore on a server that', () => {
     for (let times = 1; times <= 2; times += 1) {
       await until(async () => runs.length >= (taskCount * times) / 3);
       const before = failures;
-      await befall(own!, () => until(async () => failures > before));
+      await befall(own, () => until(async () => failures > before));
     }
 
     expect(await waited).toMatchObject({ completedTasks: taskCount });
-    await expectOnce(runs, own!.url, name, batchId);
-    const other = postgresStore(own!.url);
+    await expectOnce(runs, own.url, name, batchId);
+    const other = postgresStore(own.url);
     onTestFinished(() => other.close());
     await expect(other.open(name, 'another')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
     await running.stop();
