@@ -224,12 +224,12 @@ export function writeSchemaSum(database: Database): void {
  *
  * Without it, tables that were changed under the same version would be found by the first commit, which a fleet tries for ever.
  */
-const schemaSums: readonly string[] = ['-569047005'];
+const schemaSums: ReadonlySet<string> = new Set(['-569047005']);
 
 /** @throws {DamageError} when the tables are not those of this version. */
 export function requireThisSchema(database: Database): void {
   requireSchema(database);
-  if (schemaSums.includes(schemaSum(database))) return;
+  if (schemaSums.has(schemaSum(database))) return;
   const advice = 'an unreleased xstate-fleet made it; use that one, or move the file away';
   throw new DamageError(`its tables are not those of schema version ${schemaVersion}: ${advice}`, 'schema');
 }
