@@ -131,6 +131,7 @@ export interface WorkerSpawn {
 }
 
 type Ended = Extract<WorkerEvent, { readonly type: 'attempts.ended' }>;
+type Died = Extract<WorkerEvent, { readonly type: 'worker.died' }>;
 type Limits = Pick<WorkerReport, 'concurrency' | 'tasksPerWorker' | 'tags'>;
 
 /** What a worker offers: the tags of its slot and its own. */
@@ -311,7 +312,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
@@ -386,7 +387,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
@@ -394,7 +395,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'recycling',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           }
         ],
@@ -445,14 +446,14 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
             target: 'recycling',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           }
         ],
@@ -479,7 +480,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'stopping',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.start': {
@@ -501,7 +502,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'recycling',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.drain': 'draining',
@@ -609,7 +610,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'stopping',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.start': {
@@ -633,6 +634,11 @@ export const workerMachine = /* @__PURE__ */ setup({
 /** What a process elsewhere says of itself, as the context has it. */
 function joinedContext({ workerId, types, concurrency, tags, problem }: Joining) {
   return { joined: { workerId, types }, concurrency, tasksPerWorker: null, slotTags: tags, problem };
+}
+
+/** What its fleet is told when it has died. */
+function lossOf({ event }: { readonly event: Died }) {
+  return { type: 'worker.lost', problem: event.problem } as const;
 }
 
 function isSpent({ tasksPerWorker }: WorkerContext, { taken }: WorkDone): boolean {
