@@ -6,18 +6,31 @@ export type BatchState = 'accepting' | 'pending' | 'processing' | 'paused' | 'ca
 /** How a batch ended. */
 export type FinalBatchState = 'completed' | 'failed' | 'partial' | 'cancelled';
 
-/** Every batch state, in the order of a batch's life. */
-export const batchStates = [
+/** Every state of a batch that has not settled, in the order of a batch's life. */
+export const liveBatchStates = [
   'accepting',
   'pending',
   'processing',
   'paused',
-  'cancelling',
+  'cancelling'
+] as const satisfies readonly BatchState[];
+
+/** Every state of one that has. */
+export const finalBatchStates = [
   'completed',
   'failed',
   'partial',
   'cancelled'
-] as const satisfies readonly BatchState[];
+] as const satisfies readonly FinalBatchState[];
+
+/** Every batch state: the live ones, then those that are final. */
+export const batchStates = [...liveBatchStates, ...finalBatchStates] as const;
+
+const finalStates: ReadonlySet<BatchState> = new Set(finalBatchStates);
+
+export function isFinalBatchState(state: BatchState): state is FinalBatchState {
+  return finalStates.has(state);
+}
 
 /** How many tasks of a batch are in each status. */
 export type TaskCounts = Readonly<Record<TaskStatus, number>>;

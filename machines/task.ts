@@ -16,20 +16,33 @@ export type TaskStatus =
 /** How a task ended. */
 export type FinalTaskStatus = 'completed' | 'failed' | 'timedOut' | 'cancelled';
 
-/** Every task status, in the order of a task's life. */
-export const taskStatuses = [
+/** Every status of a task that has not settled, in the order of a task's life. */
+export const liveTaskStatuses = [
   'blocked',
   'scheduled',
   'queued',
   'dispatched',
   'running',
   'backingOff',
-  'cancelling',
+  'cancelling'
+] as const satisfies readonly TaskStatus[];
+
+/** Every status of one that has. */
+export const finalTaskStatuses = [
   'completed',
   'failed',
   'timedOut',
   'cancelled'
-] as const satisfies readonly TaskStatus[];
+] as const satisfies readonly FinalTaskStatus[];
+
+/** Every task status: the live ones, then those that are final. */
+export const taskStatuses = [...liveTaskStatuses, ...finalTaskStatuses] as const;
+
+const finalStatuses: ReadonlySet<TaskStatus> = new Set(finalTaskStatuses);
+
+export function isFinalTaskStatus(status: TaskStatus): status is FinalTaskStatus {
+  return finalStatuses.has(status);
+}
 
 /** Named priorities. Any finite number is a priority: higher is dispatched first. */
 export const taskPriority = { low: 0, normal: 5, high: 10, critical: 20 } as const;

@@ -137,6 +137,7 @@ export interface WorkerSpawn {
 }
 
 type Ended = Extract<WorkerEvent, { readonly type: 'attempts.ended' }>;
+type Died = Extract<WorkerEvent, { readonly type: 'worker.died' }>;
 type Limits = Pick<WorkerReport, 'concurrency' | 'tasksPerWorker' | 'tags'>;
 
 /** What a worker offers: the tags of its slot and its own. */
@@ -318,7 +319,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
@@ -393,7 +394,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
@@ -401,7 +402,7 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'recycling',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           }
         ],
@@ -452,14 +453,14 @@ export const workerMachine = /* @__PURE__ */ setup({
             target: 'stopping',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           },
           {
             target: 'recycling',
             actions: [
               { type: 'recordWork', params: ({ event }) => event },
-              { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+              { type: 'report', params: lossOf }
             ]
           }
         ],
@@ -486,7 +487,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'stopping',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.start': {
@@ -508,7 +509,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'recycling',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.drain': 'draining',
@@ -616,7 +617,7 @@ export const workerMachine = /* @__PURE__ */ setup({
           target: 'stopping',
           actions: [
             { type: 'recordWork', params: ({ event }) => event },
-            { type: 'report', params: ({ event: { problem } }) => ({ type: 'worker.lost', problem }) }
+            { type: 'report', params: lossOf }
           ]
         },
         'worker.start': {
@@ -641,6 +642,11 @@ export const workerMachine = /* @__PURE__ */ setup({
 function joinedContext({ workerId, types, concurrency, prefetch, tags, problem }: Joining) {
   const joined = { workerId, types, prefetch };
   return { joined, concurrency, tasksPerWorker: null, slotTags: tags, problem };
+}
+
+/** What its fleet is told when it has died. */
+function lossOf({ event }: { readonly event: Died }) {
+  return { type: 'worker.lost', problem: event.problem } as const;
 }
 
 function isSpent({ tasksPerWorker }: WorkerContext, { taken }: WorkDone): boolean {

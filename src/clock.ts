@@ -20,7 +20,7 @@ export interface Clock {
 }
 
 /** The longest delay that a timer takes; a longer one fires at once, so it is waited for in parts. */
-const longestTimerMs = 2 ** 31 - 1;
+export const longestTimerMs = 2 ** 31 - 1;
 
 /** The clock of the machine. */
 export const systemClock: Clock = {

@@ -14,6 +14,7 @@ import type { EventFilter, EventStream } from './fleet/eventStream.ts';
 import type { FleetActor, FleetState, StartingOptions } from './fleet/fleetActor.ts';
 import type { FactOf, FleetEvents } from './fleet/fleetEvents.ts';
 import type { FailedAttempt } from './fleet/fleetHooks.ts';
+import type { FleetAccess } from './fleet/fleetAccess.ts';
 import {
   keyOf,
   type BatchFilter,
@@ -51,7 +52,8 @@ import type {
 import type { ScheduleTemplate } from './schedules/scheduleTemplate.ts';
 import type { Submissions } from './submission/submissions.ts';
 import type { BatchOptions } from './submission/submitTasks.ts';
-import type { SingleTaskOptions, Task } from './submission/task.ts';
+import type { SingleTaskOptions } from './submission/task.ts';
+import type { TaskFor } from './submission/taskFor.ts';
 import {
   assertIdWithoutSlash,
   assertInteger,
@@ -62,21 +64,15 @@ import {
 import type { AnyWorkerAgent } from './workers/workerAgent.ts';
 import type { WorkerTask } from './workers/workerTask.ts';
 
-/** Any task that the handlers can run. */
-export type TaskFor<THandlers extends Handlers> = {
-  [TType in keyof THandlers & string]: Task<TType, DataOf<THandlers[TType]>>;
-}[keyof THandlers & string];
-
 /**
  * A fleet of workers: takes batches of tasks, spreads them over its workers, retries what fails, gathers the
- * results, and survives the loss of its process if its store does.
- *
- * Every promise resolves after the commit that made its answer true.
+ * results, and survives the loss of its process if its store does. What of it can also be done from another process says
+ * {@link FleetAccess}.
  */
 export class FleetManager<
   THandlers extends Handlers = Handlers,
   TCoordinator extends CoordinatorAgent = CoordinatorAgent
-> {
+> implements FleetAccess<THandlers> {
   readonly coordinator: TCoordinator;
   /** The read model: stats, the last batches and results, once per turn. Subscribe with selectors. */
   readonly store: ReadModelStore;
@@ -131,7 +127,6 @@ export class FleetManager<
     return this.stop();
   }
 
-  /** Nothing new is dispatched until {@link FleetManager.resume}, restarts included. */
   async pause(): Promise<void> {
     await this.#actor.send({ type: 'fleet.pause' });
   }
@@ -164,16 +159,10 @@ export class FleetManager<
     return this.#reader.getBatchStatus(batchId);
   }
 
-  /** In order of settling. @throws {NotFoundError} */
   getBatchResults<TResult = unknown>(batchId: string, filter?: ResultFilter): Promise<TaskResult<TResult>[]> {
     return this.#reader.getBatchResults(batchId, filter);
   }
 
-  /**
-   * The results that are there, then each as it comes, until the batch has settled.
-   *
-   * @throws {NotFoundError} also when the batch is removed before all of them were read.
-   */
   streamBatchResults<TResult = unknown>(
     batchId: string,
     options: StreamOptions = {}
@@ -181,23 +170,15 @@ export class FleetManager<
     return this.#settlements.streamResults<TResult>(batchId, options);
   }
 
-  /**
-   * Waits until the batch has settled.
-   *
-   * @throws {TimeoutError} which leaves it running. @throws {NotFoundError} @throws {SelfAwaitError} in a handler of
-   * one of its tasks.
-   */
   waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
     return this.#settlements.waitForBatch(batchId, options);
   }
 
-  /** Nothing of the batch starts any more; running handlers are aborted. @returns `false`: unknown or settled. */
   async cancelBatch(batchId: string): Promise<boolean> {
     assertIdWithoutSlash('batchId', batchId);
     return this.#actor.send<boolean>({ type: 'batch.cancel', batchId });
   }
 
-  /** None of the batch's tasks is started until {@link FleetManager.resumeBatch}. */
   async pauseBatch(batchId: string): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
     await this.#actor.send({ type: 'batch.pause', batchId });
@@ -219,22 +200,10 @@ export class FleetManager<
     await this.#actor.send({ type: 'batch.remove', batchId });
   }
 
-  /**
-   * Submits a copy of a task that did not complete, as a single task, which depends on nothing. The original keeps its
-   * idempotency key. A full queue is waited for, or refuses it, as with any other submission.
-   *
-   * @returns The copy's key.
-   */
   retryTask(ref: TaskRef, options: { readonly id?: string } = {}): Promise<string> {
     return this.#submissions.retryTask(ref, options);
   }
 
-  /**
-   * Submits copies of the tasks of a settled batch that did not complete, as a new batch. They depend on each other as
-   * the originals did; what completed there is depended on no more. Idempotency keys stay with the originals.
-   *
-   * @returns The new batch's id.
-   */
   retryBatch(batchId: string, options: BatchOptions = {}): Promise<string> {
     return this.#submissions.retryBatch(batchId, options);
   }
@@ -252,12 +221,6 @@ export class FleetManager<
     return this.#reader.getTaskSnapshot(ref);
   }
 
-  /**
-   * Runs one task; where another one has its idempotency key, type and data, waits for that one.
-   *
-   * @returns What its handler returned. @throws {TaskFailedError} @throws {TaskCancelledError}
-   * @throws {ConflictError} for another type or other data under a taken id or idempotency key.
-   */
   async submit<TType extends keyof THandlers & string>(
     type: TType,
     data: DataOf<THandlers[TType]>,
@@ -271,7 +234,6 @@ export class FleetManager<
     );
   }
 
-  /** Submits one task. Resolves when it is durable. @returns The task, or that which has its idempotency key. */
   async submitAsync<TType extends keyof THandlers & string>(
     type: TType,
     data: DataOf<THandlers[TType]>,
@@ -280,12 +242,6 @@ export class FleetManager<
     return this.getTask(await this.#submissions.submitTask(type, data, options));
   }
 
-  /**
-   * Waits until the task has settled.
-   *
-   * @returns What its handler returned.
-   * @throws {TimeoutError} @throws {SelfAwaitError} in its own handler.
-   */
   waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
     return this.#settlements.waitForTask<TResult>(ref, options);
   }
@@ -330,7 +286,6 @@ export class FleetManager<
     return { ...task, ...this.#actor.journal.notes.get({ seq: task.seq, attempt: task.attempts }) };
   }
 
-  /** @returns `false`: unknown or settled. */
   async cancelTask(ref: TaskRef): Promise<boolean> {
     return this.#actor.send<boolean>({ type: 'task.cancel', key: keyOf(ref) });
   }
@@ -382,11 +337,6 @@ export class FleetManager<
     return this.#schedules.list(filter);
   }
 
-  /**
-   * Sets the fleet-wide number of workers. Obeyed at once; workers too many finish what they hold.
-   *
-   * @throws {ConflictError} where workers come by themselves: start or end worker processes instead.
-   */
   async scaleWorkers(count: number): Promise<void> {
     assertInteger('count', count, 1, 100_000);
     if (this.#options.executor.isRemote) {
@@ -415,7 +365,6 @@ export class FleetManager<
     return this.#listWorkers('getActiveWorkers', {}).filter(({ taskIds }) => taskIds.length > 0);
   }
 
-  /** The workers that exist, idle ones too; with `status`, also those that ended. @throws {ValidationError} */
   async getWorkers(filter: WorkerFilter = {}): Promise<WorkerInfo[]> {
     return this.#listWorkers('getWorkers', filter);
   }

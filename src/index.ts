@@ -49,11 +49,12 @@ export type { LeaseRef } from './executors/leases.ts';
 export { processes } from './executors/processes.ts';
 export { threads } from './executors/threads.ts';
 export type { EventFilter, EventStream } from './fleet/eventStream.ts';
+export type { FleetAccess } from './fleet/fleetAccess.ts';
 export type { FleetState, StartingOptions } from './fleet/fleetActor.ts';
 export type { FactOf } from './fleet/fleetEvents.ts';
 export type { FailedAttempt } from './fleet/fleetHooks.ts';
 export { createFleetLogic, submitBatchEvent, type BatchEventOptions, type FleetLogic } from './fleetLogic.ts';
-export { FleetManager, type TaskFor } from './fleetManager.ts';
+export { FleetManager } from './fleetManager.ts';
 export {
   FleetReader,
   type BatchFilter,
@@ -112,6 +113,7 @@ export { memoryStore } from './stores/memory.ts';
 export type { BatchOptions } from './submission/submitTasks.ts';
 export type { TaskRequest } from './ledger/taskRequests.ts';
 export type { SingleTaskOptions, StartOptions, Task, TaskOptions } from './submission/task.ts';
+export type { TaskFor } from './submission/taskFor.ts';
 export type { LeasedTask } from './queue/leasedTask.ts';
 export {
   TaskQueue,

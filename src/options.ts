@@ -24,7 +24,8 @@ import {
   readFields,
   readItems,
   readOptions,
-  refuse
+  refuse,
+  withoutUndefined
 } from './validation/validation.ts';
 
 /** Config as callers give it: `Infinity` for no limit is allowed, and a part of a policy is enough. */
@@ -155,8 +156,7 @@ function assertHeartbeats({ heartbeatMs, heartbeatTimeoutMs }: FleetConfig): voi
 
 function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
   const fields = readOptions('config.retry', value as object, Object.keys(defaultFleetConfig.retry));
-  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
-  const policy: RetryPolicy = { ...current, ...Object.fromEntries(given) };
+  const policy: RetryPolicy = { ...current, ...withoutUndefined(fields) };
   assertDuration('config.retry.baseMs', policy.baseMs, 0);
   assertDuration('config.retry.maxMs', policy.maxMs, 0);
   assertFinite('config.retry.factor', policy.factor);
@@ -170,8 +170,7 @@ function validateRetry(value: unknown, current: RetryPolicy): RetryPolicy {
 
 function validateRetention(value: unknown, current: Retention): Retention {
   const fields = readOptions('config.retention', value as object, Object.keys(defaultFleetConfig.retention));
-  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
-  const { maxAgeMs, maxBatches, maxResults }: Retention = { ...current, ...Object.fromEntries(given) };
+  const { maxAgeMs, maxBatches, maxResults }: Retention = { ...current, ...withoutUndefined(fields) };
   const isLimited = (limit: number | null): limit is number => limit !== null && limit !== Infinity;
   if (isLimited(maxAgeMs)) assertDuration('config.retention.maxAgeMs', maxAgeMs, 0);
   if (isLimited(maxBatches)) {
@@ -228,6 +227,7 @@ function validateRate(path: string, value: StartRate): StartRate {
 
 /** Of a rate: after a restart the first starts may wait for as long. */
 const longestInterval = 3_600_000;
+
 function validateAutoscale(value: unknown, current: Autoscale | null): Autoscale {
   const path = 'config.autoscale';
   const fields = readOptions(path, value as object, [
@@ -235,9 +235,8 @@ function validateAutoscale(value: unknown, current: Autoscale | null): Autoscale
     'maxWorkers',
     ...Object.keys(defaultAutoscale)
   ]);
-  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
   // What is missing of a first one is refused with the others.
-  const policy = { ...defaultAutoscale, ...current, ...Object.fromEntries(given) } as Autoscale;
+  const policy = { ...defaultAutoscale, ...current, ...withoutUndefined(fields) } as Autoscale;
   const { minWorkers, maxWorkers, scaleUpThreshold, scaleDownThreshold, intervalMs, cooldownMs } = policy;
   assertInteger(`${path}.minWorkers`, minWorkers, 1, 100_000);
   assertInteger(`${path}.maxWorkers`, maxWorkers, 1, 100_000);
@@ -254,10 +253,10 @@ function validateAutoscale(value: unknown, current: Autoscale | null): Autoscale
   assertDuration(`${path}.cooldownMs`, cooldownMs, 0);
   return policy;
 }
+
 function validateHealth(value: unknown, current: HealthPolicy): HealthPolicy {
   const fields = readOptions('config.health', value as object, Object.keys(defaultFleetConfig.health));
-  const given = Object.entries(fields).filter(([, part]) => part !== undefined);
-  const policy: HealthPolicy = { ...current, ...Object.fromEntries(given) };
+  const policy: HealthPolicy = { ...current, ...withoutUndefined(fields) };
   assertInteger('config.health.window', policy.window, 1, maxHealthWindow);
   assertInteger('config.health.minResults', policy.minResults, 1, policy.window);
   assertPerCent('config.health.degradeBelow', policy.degradeBelow, 0);

@@ -525,7 +525,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'retention removes what has not settled',
     file: 'src/stores/sqlite/remover.ts',
-    find: 'AND name = ? AND state IN ${settledBatchStates}`;\nconst begin',
+    find: 'AND name = ? AND state IN ${finalStates}`;\nconst begin',
     replace: 'AND name = ?`;\nconst begin',
     tests: sqlite
   },

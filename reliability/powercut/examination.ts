@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isFinalTaskStatus } from '../../machines/task.ts';
 import { FleetManager } from '../../src/index.ts';
 import { sqliteStore } from '../../src/stores/sqlite.ts';
 import { addCounts, noCounts, type Counts } from '../counts.ts';
@@ -8,7 +9,6 @@ import { checkIntegrity, readFleet, type FoundFleet } from './foundFleet.ts';
 import { storeName } from './history.ts';
 import type { DiskImage } from './powerlessDisk.ts';
 import { expectedResult, scope, workHandlers, type WorkData } from './workload.ts';
-import { isFinal } from '../../src/stores/rowCells.ts';
 
 /** What a power cut left of a fleet. */
 export interface Examination {
@@ -183,7 +183,7 @@ function changesSince(before: FoundFleet, after: FoundFleet, ran: readonly strin
     ...noCounts,
     lost: lost.size,
     duplicated: changed.length + ran.filter((key) => settledBefore.has(key)).length,
-    stuck: [...after.tasks.values()].filter(({ state }) => !isFinal(state)).length
+    stuck: [...after.tasks.values()].filter(({ state }) => !isFinalTaskStatus(state)).length
   };
 }
 

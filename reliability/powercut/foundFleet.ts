@@ -1,3 +1,4 @@
+import { isFinalTaskStatus } from '../../machines/task.ts';
 import { restoreAgents } from '../../src/agents/agentSnapshots.ts';
 import { firingId } from '../../src/schedules/scheduleTemplate.ts';
 import type { BatchRow, ScheduleRow, StoredResult, StoredTask } from '../../src/store.ts';
@@ -9,8 +10,7 @@ import {
   decodeBatch,
   decodeResult,
   decodeSchedule,
-  decodeStoredTask,
-  isFinal
+  decodeStoredTask
 } from '../../src/stores/rowCells.ts';
 
 /** All that a store holds of the fleet. */
@@ -103,7 +103,8 @@ function requireWholeTurns({ tasks, batches, results, schedules }: FoundFleet): 
   for (const { context } of schedules.values()) requireRuns(context, [...tasks.keys(), ...batches.keys()]);
   const settled = new Set(results.map(({ key }) => key));
   for (const [key, { state, context }] of tasks) {
-    if (isFinal(state) !== settled.has(key)) throw new Error(`Task ${key} is ${state}, against its result`);
+    if (isFinalTaskStatus(state) !== settled.has(key))
+      throw new Error(`Task ${key} is ${state}, against its result`);
     if (context.batchId !== null && !batches.has(context.batchId)) {
       throw new Error(`Task ${key} is there, and its batch is not`);
     }

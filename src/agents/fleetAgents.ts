@@ -1,31 +1,20 @@
-import type { FleetEvent, FleetRef } from '../../machines/fleetMachine.ts';
+import type { FleetEvent } from '../../machines/fleetMachine.ts';
 import type { WorkerReport } from '../../machines/workerMachine.ts';
-import type { Clock } from '../clock.ts';
 import type { ResultStatistics } from '../coordinator/resultStatistics.ts';
 import type { Executor } from '../executor.ts';
-import type { ActiveClock } from '../journal/activeClock.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Turn } from '../turn/turn.ts';
 import type { TurnInput } from '../turn/turnInput.ts';
-import { AgentMessages } from './agentMessages.ts';
+import { AgentMessages, type AgentMessagesOptions } from './agentMessages.ts';
 import { AgentSnapshots } from './agentSnapshots.ts';
 import { Autoscaling } from './autoscaling.ts';
 import { JoinedWorkers } from './joinedWorkers.ts';
 import { UnroutableTasks } from './unroutableTasks.ts';
 import { WorkerHealth } from './workerHealth.ts';
 
-export interface FleetAgentsOptions {
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly active: ActiveClock;
+export interface FleetAgentsOptions extends Omit<AgentMessagesOptions, 'workersAreIds'> {
   readonly executor: Executor;
   /** Of the results: they are persisted with the agents. */
   readonly statistics: () => ResultStatistics;
-  /** Whether facts about workers are wanted. */
-  readonly hasWorkerListeners: () => boolean;
-  readonly fleet: () => FleetRef;
-  /** Takes in what a worker would have said of itself. */
-  readonly record: (report: WorkerReport) => void;
   /** Puts an input into the next turn. */
   readonly collect: (input: TurnInput) => void;
   /** Tells the fleet's actor, which hears it while it is active. */

@@ -6,6 +6,7 @@ import { processes } from '../executors/processes.ts';
 import { threads } from '../executors/threads.ts';
 import type { FleetManagerOptions } from '../fleet/managerOptions.ts';
 import { readHandler, type Handlers, type ReadHandler } from '../handlers/handler.ts';
+import { hasNonRetryableCode } from '../handlers/outcome.ts';
 import { asItIs, dataReader, type DataReader } from '../submission/schema.ts';
 import { showKey } from '../validation/show.ts';
 import { readTags } from '../validation/tags.ts';
@@ -94,11 +95,7 @@ function fleetHere(handlers: Handlers, path: string, isolate: RunOptions['isolat
     const make = isolate === 'threads' ? threads : processes;
     return { executor: make({ module: pathToFileURL(resolve(path)) }) };
   }
-  return {
-    handlers,
-    // By its code: the handlers may have the class from another copy of the library.
-    shouldRetry: (error) => (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE'
-  };
+  return { handlers, shouldRetry: (error) => !hasNonRetryableCode(error) };
 }
 
 /** The fleet would take them, with fewer workers in the last ones: tasks could wait for tags for ever. */

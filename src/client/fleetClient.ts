@@ -3,6 +3,7 @@ import type { Json, TaskResult } from '../../machines/task.ts';
 import type { LedgerCommandOf } from '../../machines/fleetCommand.ts';
 import type { WorkerFilter, WorkerInfo } from '../agents/workerViews.ts';
 import type { Clock } from '../clock.ts';
+import type { FleetAccess } from '../fleet/fleetAccess.ts';
 import {
   FleetReader,
   keyOf,
@@ -14,7 +15,6 @@ import {
 import { Settlements, type StreamOptions } from '../fleet/settlements.ts';
 import type { TaskView } from '../fleet/views.ts';
 import { readWaitOptions, type WaitOptions } from '../fleet/waiting.ts';
-import type { TaskFor } from '../fleetManager.ts';
 import type { SubmissionTraces } from '../fleetTelemetry.ts';
 import type { DataOf, Handlers, ResultOf } from '../handlers/handler.ts';
 import { noStats, type FleetStats } from '../ledger/stats.ts';
@@ -24,6 +24,7 @@ import { asItIs } from '../submission/schema.ts';
 import { endingSpan } from '../submission/submissionSpans.ts';
 import { submitTasks, type BatchOptions, type SubmissionTarget } from '../submission/submitTasks.ts';
 import { prepareSingleTask, type SingleTaskOptions } from '../submission/task.ts';
+import type { TaskFor } from '../submission/taskFor.ts';
 import { parseJson } from '../validation/jsonText.ts';
 import { limits } from '../validation/limits.ts';
 import { assertIdWithoutSlash, assertInteger, jsonTextOf, readFields } from '../validation/validation.ts';
@@ -59,10 +60,10 @@ export interface RemoteFleetStatus {
  * A fleet that another process runs, reached through its store: what is asked of it is left in the store's inbox, durably,
  * and answered by whoever owns the fleet, after the commit that made the answer true. What is read, is read from the store.
  *
- * Its promises are those of a `FleetManager` of the same names. They outlive their fleet's owner: while nobody owns the
- * fleet they wait for the next one. `timeoutMs` and `signal` end the wait, not what was asked.
+ * Its promises outlive their fleet's owner: while nobody owns the fleet they wait for the next one. `timeoutMs` and `signal`
+ * end the wait, not what was asked.
  */
-export class FleetClient<THandlers extends Handlers = Handlers> {
+export class FleetClient<THandlers extends Handlers = Handlers> implements FleetAccess<THandlers> {
   readonly #options: FleetClientOptions;
   readonly #reader: FleetReader;
   readonly #sender: CommandSender;
@@ -120,17 +121,10 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return this.#reader.getBatchStatus(batchId);
   }
 
-  /** In order of settling. @throws {NotFoundError} */
   getBatchResults<TResult = unknown>(batchId: string, filter?: ResultFilter): Promise<TaskResult<TResult>[]> {
     return this.#reader.getBatchResults(batchId, filter);
   }
 
-  /**
-   * The results that are there, then each as it comes, until the batch has settled. Each has its `settledSeq`: a client
-   * that begins anew passes the last one that it has dealt with as `afterSettledSeq`.
-   *
-   * @throws {NotFoundError} also when the batch is removed before all of them were read.
-   */
   streamBatchResults<TResult = unknown>(
     batchId: string,
     options: StreamOptions = {}
@@ -138,30 +132,25 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return this.#settlements.streamResults<TResult>(batchId, options);
   }
 
-  /** Waits until the batch has settled. @throws {TimeoutError} which leaves it running. @throws {NotFoundError} */
   waitForBatch(batchId: string, options: WaitOptions = {}): Promise<BatchStatus> {
     return this.#settlements.waitForBatch(batchId, options);
   }
 
-  /** Nothing of the batch starts any more; running handlers are aborted. @returns `false`: unknown or settled. */
   async cancelBatch(batchId: string, options?: WaitOptions): Promise<boolean> {
     assertIdWithoutSlash('batchId', batchId);
     return (await this.#send({ type: 'batch.cancel', batchId }, options)) as boolean;
   }
 
-  /** None of the batch's tasks is started until {@link FleetClient.resumeBatch}. @throws {NotFoundError} @throws {ConflictError} */
   async pauseBatch(batchId: string, options?: WaitOptions): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.pause', batchId }, options);
   }
 
-  /** @throws {NotFoundError} */
   async resumeBatch(batchId: string, options?: WaitOptions): Promise<void> {
     assertIdWithoutSlash('batchId', batchId);
     await this.#send({ type: 'batch.resume', batchId }, options);
   }
 
-  /** Submits copies of the tasks of a settled batch that did not complete, as a new batch. @returns Its id. */
   async retryBatch(
     batchId: string,
     options: Pick<BatchOptions, 'batchId'> & WaitOptions = {}
@@ -185,11 +174,10 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
   }
 
   /**
-   * Runs one task; where another one has its idempotency key, type and data, waits for that one.
+   * As {@link FleetAccess.submit} has it.
    *
    * @param options - `timeoutMs` is for the owner's answer, and again for the task. With an `id` of its own the same call
    * after a crash waits for the same task.
-   * @returns What its handler returned. @throws {TaskFailedError} @throws {TaskCancelledError} @throws {ConflictError}
    */
   async submit<TType extends keyof THandlers & string>(
     type: TType,
@@ -200,7 +188,6 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return this.waitFor(await this.#submitTask(type, data, task, bounds), bounds);
   }
 
-  /** Submits one task. Resolves when it is durable. @returns The task, or that which has its idempotency key. */
   async submitAsync<TType extends keyof THandlers & string>(
     type: TType,
     data: DataOf<THandlers[TType]>,
@@ -210,40 +197,31 @@ export class FleetClient<THandlers extends Handlers = Handlers> {
     return this.getTask(await this.#submitTask(type, data, task, bounds));
   }
 
-  /** Waits until the task has settled. @returns What its handler returned. @throws {TimeoutError} and its failure */
   waitFor<TResult = unknown>(ref: TaskRef, options: WaitOptions = {}): Promise<TResult> {
     return this.#settlements.waitForTask<TResult>(ref, options);
   }
 
-  /** @returns `false`: unknown or settled. */
   async cancelTask(ref: TaskRef, options?: WaitOptions): Promise<boolean> {
     return (await this.#send({ type: 'task.cancel', key: keyOf(ref) }, options)) as boolean;
   }
 
-  /** Submits a copy of a task that did not complete, as a single task. @returns The copy's key. */
   async retryTask(ref: TaskRef, options: { readonly id?: string } & WaitOptions = {}): Promise<string> {
     const { id: newKey = this.#options.newId(), ...bounds } = readFields('options', options);
     assertIdWithoutSlash('id', newKey);
     return (await this.#send({ type: 'task.retry', key: keyOf(ref), newKey }, bounds)) as string;
   }
 
-  /**
-   * The workers of the fleet, as its owner sees them: the first 1,000 that match.
-   *
-   * @throws {ValidationError}
-   */
+  /** As {@link FleetAccess.getWorkers} has it, but the first 1,000 that match. */
   async getWorkers(filter: WorkerFilter = {}, options?: WaitOptions): Promise<WorkerInfo[]> {
     const asked = parseJson(jsonTextOf('filter', filter)) as Json;
     return (await this.#send({ type: 'workers.list', filter: asked }, options)) as unknown as WorkerInfo[];
   }
 
-  /** Sets the fleet-wide number of workers. */
   async scaleWorkers(count: number, options?: WaitOptions): Promise<void> {
     assertInteger('count', count, 1, 100_000);
     await this.#send({ type: 'workers.scale', count }, options);
   }
 
-  /** Nothing new is dispatched until {@link FleetClient.resume}, restarts included. */
   async pause(options?: WaitOptions): Promise<void> {
     await this.#send({ type: 'fleet.pause' }, options);
   }

@@ -1,11 +1,11 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef } from '../../machines/task.ts';
 import { systemClock } from '../clock.ts';
-import type { AbortCause, Attempt, Executor, ExecutorReports, Reattachment } from '../executor.ts';
+import type { AbortCause, Attempt, Executor, Reattachment } from '../executor.ts';
 import type { Handlers } from '../handlers/handler.ts';
 import { HandlerRegistry } from '../handlers/handlerRegistry.ts';
 import type { ShouldRetry } from '../handlers/outcome.ts';
-import { AttemptRunner } from './attemptRunner.ts';
+import { AttemptRunner, type AttemptReports } from './attemptRunner.ts';
 import { handlerSource, type AttemptSource } from './attemptSource.ts';
 import { watchDetachedErrors } from './detachedErrors.ts';
 
@@ -41,11 +41,12 @@ export function inProcess(handlers: Handlers | HandlerRegistry, options: InProce
 }
 
 /** The same for whatever runs the attempts. */
-export function inProcessOf(source: AttemptSource, options: InProcessOptions = {}): Executor {
+export function inProcessOf(source: AttemptSource, options: InProcessOptions = {}): InProcessExecutor {
   return new InProcessExecutor(source, options);
 }
 
-class InProcessExecutor implements Executor {
+/** It reports of attempts alone, so that whoever is no fleet can listen to it. */
+export class InProcessExecutor implements Executor {
   readonly types: ReadonlySet<string> | null;
   readonly workersAreIds: boolean;
   readonly #source: AttemptSource;
@@ -69,7 +70,7 @@ class InProcessExecutor implements Executor {
     return this.#source.schemaOf(type);
   }
 
-  start(reports: ExecutorReports): Promise<void> {
+  start(reports: AttemptReports): Promise<void> {
     this.#runner.start(reports);
     if (this.#isolates) this.#watch ??= watchDetachedErrors();
     return Promise.resolve();

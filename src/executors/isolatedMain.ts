@@ -3,9 +3,10 @@ import { parentPort } from 'node:worker_threads';
 import type { AttemptRef, Outcome } from '../../machines/task.ts';
 import { importHandlers } from '../handlers/handlerModule.ts';
 import { HandlerRegistry } from '../handlers/handlerRegistry.ts';
-import { taskErrorOf } from '../handlers/outcome.ts';
+import { hasNonRetryableCode, taskErrorOf } from '../handlers/outcome.ts';
+import { handlerSource } from './attemptSource.ts';
 import type { FromIsolate, IsolateSetup, ToIsolate } from './channel.ts';
-import { inProcess } from './inProcess.ts';
+import { inProcessOf } from './inProcess.ts';
 import { watchParent } from './parentWatch.ts';
 import { answerOf } from './schemaAnswer.ts';
 
@@ -39,24 +40,15 @@ async function main(): Promise<void> {
     send({ type: 'unfit', error: taskErrorOf(error, () => false) });
     return;
   }
-  const executor = inProcess(handlers, { onDetachedError, shouldRetry });
+  const executor = inProcessOf(handlerSource(handlers), {
+    onDetachedError,
+    shouldRetry: (error) => !hasNonRetryableCode(error)
+  });
   await executor.start({
     settled: ({ seq, attempt }, outcome) => tellEnd({ seq, attempt, outcome }),
     progress: ({ seq, attempt }, value) => tell({ type: 'progress', seq, attempt, value }),
     log: ({ seq, attempt }, line) => tell({ type: 'log', seq, attempt, line }),
-    detached: (of, error, hasFailed) => tell({ type: 'detached', of, error, hasFailed }),
-    lost: unused,
-    workerLost: unused,
-    heartbeat: unused,
-    started: unused,
-    joined: unused,
-    draining: unused,
-    left: unused,
-    confirm: unused,
-    returned: unused,
-    request: unused,
-    withdraw: unused,
-    nextTurn: unused
+    detached: (of, error, hasFailed) => tell({ type: 'detached', of, error, hasFailed })
   });
   const obey = (message: ToIsolate): void => {
     switch (message.type) {
@@ -98,13 +90,4 @@ function tellEnds(): void {
 function tell(message: FromIsolate): void {
   tellEnds();
   send(message);
-}
-
-/** By its code: the handlers may have the class from another copy of the library. */
-function shouldRetry(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE';
-}
-
-function unused(): never {
-  throw new Error('Handlers in their own thread are neither lost nor asked for heartbeats');
 }

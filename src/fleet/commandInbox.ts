@@ -8,20 +8,22 @@ import type { Submissions } from '../submission/submissions.ts';
 import { limits } from '../validation/limits.ts';
 import { readFields, refuse } from '../validation/validation.ts';
 import { refusalOf } from './commandErrors.ts';
+import type { FleetAccess } from './fleetAccess.ts';
 
-/** What a command from another process may ask for. */
-export interface Commandable {
-  cancelBatch(batchId: string): Promise<boolean>;
-  pauseBatch(batchId: string): Promise<void>;
-  resumeBatch(batchId: string): Promise<void>;
-  retryBatch(batchId: string, options: { readonly batchId: string }): Promise<string>;
-  cancelTask(key: string): Promise<boolean>;
-  retryTask(key: string, options: { readonly id: string }): Promise<string>;
-  scaleWorkers(count: number): Promise<void>;
-  getWorkers(filter: WorkerFilter): Promise<WorkerInfo[]>;
-  pause(): Promise<void>;
-  resume(): Promise<void>;
-}
+/** What a command from another process may ask for, but for submissions. */
+export type Commandable = Pick<
+  FleetAccess,
+  | 'cancelBatch'
+  | 'pauseBatch'
+  | 'resumeBatch'
+  | 'retryBatch'
+  | 'cancelTask'
+  | 'retryTask'
+  | 'scaleWorkers'
+  | 'getWorkers'
+  | 'pause'
+  | 'resume'
+>;
 
 export interface InboxOptions {
   readonly store: Store;

@@ -52,6 +52,11 @@ export function taskErrorOf(thrown: unknown, shouldRetry: ShouldRetry): TaskErro
   };
 }
 
+/** Whether it says that another attempt cannot help, also where the handlers have its class from another copy of the library. */
+export function hasNonRetryableCode(thrown: unknown): boolean {
+  return (thrown as { code?: unknown } | null)?.code === 'ERR_NON_RETRYABLE';
+}
+
 /** An error that came as data, to be a cause. */
 export function errorOf({ name, message, stack, code }: TaskError): Error {
   return Object.assign(new Error(message), { name, stack, ...(code !== undefined && { code }) });

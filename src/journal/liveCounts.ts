@@ -1,9 +1,7 @@
-import { noTaskCounts, type TaskCounts } from '../../machines/batch.ts';
-import { taskStatuses, type TaskStatus } from '../../machines/task.ts';
+import { noTaskCounts } from '../../machines/batch.ts';
+import { liveTaskStatuses, type TaskStatus } from '../../machines/task.ts';
+import { countDifference } from '../ledger/countDifference.ts';
 import type { BatchRow, LedgerHead, TaskRow } from '../store.ts';
-
-/** What a task can be while it is live. */
-export const liveStatuses = taskStatuses.filter((status) => !isSettled(status));
 
 /**
  * Compares the rows of what has not settled with the counts that were committed beside them.
@@ -25,12 +23,13 @@ export class LiveCounts {
 
   /** What does not agree, in words; `null` when all does. @param batches - All that have not settled. */
   problem(head: LedgerHead | null, batches: readonly BatchRow[]): string | null {
-    const problem = differenceOf(this.#all, head?.stats.counts ?? noTaskCounts);
+    const problem = countDifference(this.#all, head?.stats.counts ?? noTaskCounts, liveTaskStatuses);
     if (problem !== null) return `of its tasks ${problem}`;
     const live = new Set<string>();
     for (const { context } of batches) {
       live.add(context.id);
-      const difference = differenceOf(this.#byBatch.get(context.id) ?? noTaskCounts, context.counts);
+      const counts = this.#byBatch.get(context.id) ?? noTaskCounts;
+      const difference = countDifference(counts, context.counts, liveTaskStatuses);
       if (difference !== null) return `of the tasks of batch ${JSON.stringify(context.id)} ${difference}`;
     }
     for (const id of this.#byBatch.keys()) {
@@ -38,13 +37,4 @@ export class LiveCounts {
     }
     return null;
   }
-}
-
-function differenceOf(found: TaskCounts, expected: TaskCounts): string | null {
-  const status = liveStatuses.find((status) => found[status] !== expected[status]);
-  return status === undefined ? null : `${found[status]} are ${status} where ${expected[status]} should be`;
-}
-
-function isSettled(status: TaskStatus): boolean {
-  return status === 'completed' || status === 'failed' || status === 'timedOut' || status === 'cancelled';
 }

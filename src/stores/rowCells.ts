@@ -19,16 +19,18 @@ import type {
 import { parseJson } from '../validation/jsonText.ts';
 import { numberOf, valueOf, type Cell } from './cells.ts';
 
-const finalStatuses: ReadonlySet<string> = new Set<FinalTaskStatus>([
-  'completed',
-  'failed',
-  'timedOut',
-  'cancelled'
-]);
-
-export function isFinal(status: TaskStatus): status is FinalTaskStatus {
-  return finalStatuses.has(status);
-}
+/** What a step of a task changes. */
+export const taskStateColumns = [
+  'state',
+  'attempt',
+  'failures',
+  'recoveries',
+  'worker',
+  'due_at',
+  'started_at',
+  'settled_at',
+  'error'
+];
 
 /** Columns of a task's row, in the order that {@link decodeTask} takes. */
 export const taskColumns = [
@@ -41,15 +43,7 @@ export const taskColumns = [
   'max_retries',
   'retry_of',
   'created_at',
-  'state',
-  'attempt',
-  'failures',
-  'recoveries',
-  'worker',
-  'due_at',
-  'started_at',
-  'settled_at',
-  'error',
+  ...taskStateColumns,
   'tags',
   'ready_at',
   'blocked_by'

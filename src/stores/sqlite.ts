@@ -1,13 +1,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { longestTimerMs } from '../clock.ts';
 import type { Store, StoreReader, TaskRow } from '../store.ts';
 import { assertInteger, assertOneOf, assertPath, readOptions } from '../validation/validation.ts';
 import { requireStorable } from './cells.ts';
-import { encodeCommit } from './sqlite/encodedCommit.ts';
-import type { Durability } from './sqlite/storeFile.ts';
-import type { StoreReport } from './sqlite/storeReport.ts';
-import { decodeTaskPage } from './sqlite/taskRows.ts';
-import { StoreThread } from './sqlite/thread.ts';
 import {
   decodeAgent,
   decodeBatch,
@@ -18,6 +14,11 @@ import {
   decodeStoredTask,
   decodeTask
 } from './rowCells.ts';
+import { encodeCommit } from './sqlite/encodedCommit.ts';
+import type { Durability } from './sqlite/storeFile.ts';
+import type { StoreReport } from './sqlite/storeReport.ts';
+import { decodeTaskPage } from './sqlite/taskRows.ts';
+import { StoreThread } from './sqlite/thread.ts';
 
 export interface SqliteOptions {
   /**
@@ -229,6 +230,6 @@ function resolveOptions(path: string, options: SqliteOptions) {
   const given = readOptions('options', options, Object.keys(defaults));
   const { durability = defaults.durability, busyTimeoutMs = defaults.busyTimeoutMs } = given;
   assertOneOf('durability', durability, ['full', 'process', 'none']);
-  assertInteger('busyTimeoutMs', busyTimeoutMs, 0, 2 ** 31 - 1);
+  assertInteger('busyTimeoutMs', busyTimeoutMs, 0, longestTimerMs);
   return { path: resolve(path), durability, busyTimeoutMs };
 }

@@ -1,7 +1,6 @@
-import { batchStates, type FinalBatchState } from '../../machines/batch.ts';
-import type { FinalTaskStatus } from '../../machines/task.ts';
+import { liveBatchStates, type FinalBatchState } from '../../machines/batch.ts';
+import { liveTaskStatuses, type FinalTaskStatus } from '../../machines/task.ts';
 import type { ObservedFleet } from '../fleetTelemetry.ts';
-import { liveStatuses } from '../journal/liveCounts.ts';
 import type { ObservedTurn, RowStep, TurnObserver } from '../journal/turnObserver.ts';
 import { attemptOutcomeOf } from './attemptOutcome.ts';
 import type { Distribution } from './distribution.ts';
@@ -10,9 +9,6 @@ import { FiguresByType, type MakeDistribution } from './typeFigures.ts';
 
 /** Tasks whose wait is measured from another time than their submission, at once. Beyond, it is not measured. */
 const maxReadyTimes = 100_000;
-
-/** States of batches that have not settled. */
-const liveBatchStates = batchStates.slice(0, batchStates.indexOf('completed'));
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -119,7 +115,7 @@ export class FleetMetrics implements TurnObserver {
     const reading = this.#fleet.read();
     if (reading === null) return;
     this.#lateOutcomes = reading.stats.lateOutcomes;
-    for (const state of liveStatuses)
+    for (const state of liveTaskStatuses)
       yield { metric: 'tasks', labels: { state }, value: reading.tasks[state] };
     for (const [type, value] of this.#depths(reading.queued)) {
       yield { metric: 'queueDepth', labels: { type }, value };

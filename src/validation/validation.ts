@@ -124,6 +124,13 @@ export function readOptions<T extends object>(argument: string, value: T, known:
   return options;
 }
 
+/** The fields that say something: one that is `undefined` is as good as left out. */
+export function withoutUndefined<T extends object>(
+  fields: T
+): { [TKey in keyof T]: Exclude<T[TKey], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
 /**
  * The items of an array as they are now, holes included as `undefined`: nobody can change them any more.
  *

@@ -10,7 +10,8 @@ import {
   readFields,
   readItems,
   readOptions,
-  refuse
+  refuse,
+  withoutUndefined
 } from '../validation/validation.ts';
 import { warnOf } from '../validation/warning.ts';
 
@@ -115,8 +116,7 @@ export class WorkerRegistry<TInfo extends Registration = Registration> {
     if (otherId !== undefined) refuse('change.id', otherId, 'absent: a worker keeps its id');
     const known = this.#workers.get(id);
     if (known === undefined) return false;
-    const said = Object.entries(given).filter(([, value]) => value !== undefined);
-    this.#keep({ ...known, ...Object.fromEntries(said), lastHeartbeatAt: this.#clock.now() });
+    this.#keep({ ...known, ...withoutUndefined(given), lastHeartbeatAt: this.#clock.now() });
     return true;
   }
 

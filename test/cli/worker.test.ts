@@ -11,25 +11,12 @@ export const hang = (_, { progress }) => { progress('hanging'); return new Promi
 
 describe('the command worker', () => {
   test('joins a fleet, runs its tasks, and drains when it is interrupted', async ({ skip }) => {
-    const url = redis.url(skip);
-    const folder = new Folder();
-    folder.write('h.mjs', module);
-    const [executor, reports] = [bullmqExecutor({ url, fleet: 'drained' }), new RecordedReports()];
-    onTestFinished(() => executor.stop());
-    const args = [
-      '--redis',
-      url,
-      '--fleet',
-      'drained',
-      '--handlers',
-      'h.mjs',
+    const { executor, reports, command } = await serving(redis.url(skip), 'drained', [
       '--concurrency',
       '2',
       '--tags',
       'gpu,fast'
-    ];
-    const command = folder.start(['worker', ...args]);
-    await executor.start(reports);
+    ]);
     const { worker } = await reports.first('joined');
     expect(worker).toMatchObject({ concurrency: 2, tags: ['fast', 'gpu'], types: ['double', 'hang'] });
     executor.dispatch([attemptOf(1, 'double', { n: 21 }, { workerId: worker.workerId })]);
@@ -44,13 +31,7 @@ describe('the command worker', () => {
   });
 
   test('ends at once when it is interrupted twice', async ({ skip }) => {
-    const url = redis.url(skip);
-    const folder = new Folder();
-    folder.write('h.mjs', module);
-    const [executor, reports] = [bullmqExecutor({ url, fleet: 'twice' }), new RecordedReports()];
-    onTestFinished(() => executor.stop());
-    await executor.start(reports);
-    const command = folder.start(['worker', '--redis', url, '--fleet', 'twice', '--handlers', 'h.mjs']);
+    const { executor, reports, command } = await serving(redis.url(skip), 'twice');
     const { worker } = await reports.first('joined');
     executor.dispatch([attemptOf(1, 'hang', null, { workerId: worker.workerId })]);
     await reports.first('progress', 1);
@@ -71,3 +52,23 @@ describe('the command worker', () => {
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('none.mjs cannot be read')]);
   });
 });
+
+/** The command, and the executor of the fleet that it serves. */
+async function serving(url: string, fleet: string, options: readonly string[] = []) {
+  const folder = new Folder();
+  folder.write('h.mjs', module);
+  const command = folder.start([
+    'worker',
+    '--redis',
+    url,
+    '--fleet',
+    fleet,
+    '--handlers',
+    'h.mjs',
+    ...options
+  ]);
+  const [executor, reports] = [bullmqExecutor({ url, fleet }), new RecordedReports()];
+  onTestFinished(() => executor.stop());
+  await executor.start(reports);
+  return { executor, reports, command };
+}

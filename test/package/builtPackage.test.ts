@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as machines from '../../machines/index.ts';
 import * as bullmq from '../../src/executors/bullmq.ts';
 import * as library from '../../src/index.ts';
@@ -12,6 +11,7 @@ import * as sqlite from '../../src/stores/sqlite.ts';
 import * as telemetry from '../../src/telemetry.ts';
 import * as testing from '../../src/testing.ts';
 import * as visualize from '../../src/visualize.ts';
+import { ended, type EndedProcess } from '../endedProcess.ts';
 import { buildPackage, loadedWith, removePackage, type BuiltPackage } from './builtPackage.ts';
 
 let built: BuiltPackage;
@@ -159,29 +159,18 @@ function write(name: string, text: string): void {
   writeFileSync(join(built.folder, name), text);
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
 /** Runs a script in the folder of the package, where its name means it. */
-function run(script: string): Promise<Ended> {
+function run(script: string): Promise<EndedProcess> {
   write('script.mjs', script);
   return runNode(join(built.folder, 'script.mjs'));
 }
 
-async function runNode(...args: readonly string[]): Promise<Ended> {
+function runNode(...args: readonly string[]): Promise<EndedProcess> {
   const child = spawn(process.execPath, args, {
     cwd: built.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     // What the test runner tells its own processes is not for this one.
     env: { ...process.env, NODE_OPTIONS: undefined }
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let [output, errors] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output, errors };
+  return ended(child);
 }

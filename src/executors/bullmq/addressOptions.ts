@@ -1,11 +1,12 @@
 import type { RedisOptions } from 'ioredis';
+import { longestTimerMs } from '../../clock.ts';
 import { show } from '../../validation/show.ts';
-import { assertObject, assertOneOf, refuse } from '../../validation/validation.ts';
+import { assertInteger, assertObject, assertOneOf, refuse } from '../../validation/validation.ts';
 import { ValidationError } from '../../errors.ts';
 import { namePattern } from './protocol.ts';
 import type { RedisAddress } from './redis.ts';
 
-/** Where a fleet and its remote workers meet. Both sides have to say the same. */
+/** Where a fleet and its remote workers meet. But for `connectTimeoutMs`, both sides have to say the same. */
 export interface AddressOptions {
   /** URL of Redis: `redis://` or, over TLS, `rediss://`. Either this or `connection`. */
   readonly url?: string | undefined;
@@ -17,6 +18,8 @@ export interface AddressOptions {
   readonly prefix?: string | undefined;
   /** What BullMQ keeps its queues in. Only `redis`, the default: decision 0037 says why. */
   readonly backend?: 'redis' | undefined;
+  /** How long Redis may take to answer for the first time, ms. Integer >= 1. Defaults to 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 export const addressOptionNames = [
@@ -24,22 +27,25 @@ export const addressOptionNames = [
   'connection',
   'fleet',
   'prefix',
-  'backend'
+  'backend',
+  'connectTimeoutMs'
 ] satisfies (keyof AddressOptions)[];
 
 export interface ResolvedAddress {
   readonly address: RedisAddress;
   readonly fleet: string;
   readonly prefix: string;
+  readonly connectTimeoutMs: number;
 }
 
 /** @throws {ValidationError} */
 export function resolveAddress(argument: string, options: AddressOptions): ResolvedAddress {
-  const { fleet, prefix = 'xstate-fleet', backend = 'redis' } = options;
+  const { fleet, prefix = 'xstate-fleet', backend = 'redis', connectTimeoutMs = 10_000 } = options;
   assertName(`${argument}.fleet`, fleet);
   assertName(`${argument}.prefix`, prefix);
   assertOneOf(`${argument}.backend`, backend, ['redis']);
-  return { address: readAddress(argument, options), fleet, prefix };
+  assertInteger(`${argument}.connectTimeoutMs`, connectTimeoutMs, 1, longestTimerMs);
+  return { address: readAddress(argument, options), fleet, prefix, connectTimeoutMs };
 }
 
 /** @throws {ValidationError} unless it can be a part of a key. */

@@ -1,12 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AttemptRef, Outcome } from '../../../machines/task.ts';
-import type { AbortCause, Attempt, Executor } from '../../executor.ts';
+import type { AbortCause, Attempt } from '../../executor.ts';
+import { hasNonRetryableCode } from '../../handlers/outcome.ts';
 import { attemptKey } from '../../ledger/roster.ts';
 import { beginAttemptSpan, type AttemptSpan } from '../../telemetry/attemptSpan.ts';
 import { parseJson } from '../../validation/jsonText.ts';
 import { limits } from '../../validation/limits.ts';
 import { quote } from '../../validation/show.ts';
-import { inProcess } from '../inProcess.ts';
+import { handlerSource } from '../attemptSource.ts';
+import { inProcessOf, type InProcessExecutor } from '../inProcess.ts';
 import { answerOf } from '../schemaAnswer.ts';
 import type { WorkerNews } from './protocol.ts';
 import type { ResolvedWorkerOptions } from './remoteWorkerOptions.ts';
@@ -21,7 +23,7 @@ export interface AttemptDeskOptions extends Pick<
 /** Runs the attempts that jobs bring, with the code that runs them in a fleet's own process. */
 export class AttemptDesk {
   readonly #options: AttemptDeskOptions;
-  readonly #executor: Executor;
+  readonly #executor: InProcessExecutor;
   readonly #waiting = new Map<string, (outcome: Outcome) => void>();
   /** Attempts whose data is being read: their handlers are not called yet. */
   readonly #reading = new Set<string>();
@@ -29,10 +31,10 @@ export class AttemptDesk {
   constructor(options: AttemptDeskOptions) {
     const { handlers, shouldRetry, onDetachedError } = options;
     this.#options = options;
-    // By its code: the handlers may have the class from another copy of the library.
-    const isWorthIt = (error: unknown): boolean =>
-      (error as { code?: unknown } | null)?.code !== 'ERR_NON_RETRYABLE' && shouldRetry(error);
-    this.#executor = inProcess(handlers, { shouldRetry: isWorthIt, onDetachedError });
+    this.#executor = inProcessOf(handlerSource(handlers), {
+      shouldRetry: (error) => !hasNonRetryableCode(error) && shouldRetry(error),
+      onDetachedError
+    });
   }
 
   async start(): Promise<void> {
@@ -41,19 +43,7 @@ export class AttemptDesk {
       settled: (attempt, outcome) => this.#settle(attempt, outcome),
       progress: (attempt, value) => tell(attempt, { type: 'progress', value }),
       log: (attempt, line) => tell(attempt, { type: 'log', line }),
-      detached: (of, error, hasFailed) => tell(of, { type: 'detached', of, error, hasFailed }),
-      lost: unused,
-      workerLost: unused,
-      heartbeat: unused,
-      started: unused,
-      joined: unused,
-      draining: unused,
-      left: unused,
-      confirm: unused,
-      returned: unused,
-      request: unused,
-      withdraw: unused,
-      nextTurn: unused
+      detached: (of, error, hasFailed) => tell(of, { type: 'detached', of, error, hasFailed })
     });
   }
 
@@ -131,8 +121,4 @@ function refusal(type: string, issues: readonly StandardSchemaV1.Issue[]) {
     code: 'ERR_VALIDATION',
     retryable: false
   };
-}
-
-function unused(): never {
-  throw new Error('Handlers in their own process are neither lost nor asked for heartbeats');
 }

@@ -3,7 +3,15 @@ import type { Clock } from '../../clock.ts';
 const firstMs = 50;
 const longestMs = 2_000;
 
-/** Pauses between tries of what fails while Redis is away: twice as long each time, up to two seconds, spread by chance. */
+/**
+ * How long to wait after so many failures in a row, ms: twice as long each time, up to two seconds. Spread by chance, so that
+ * what many do after an outage is not done by all at once.
+ */
+export function pauseAfter(failures: number): number {
+  return Math.min(firstMs * 2 ** failures, longestMs) * (0.5 + Math.random() / 2);
+}
+
+/** Pauses between tries of what fails while Redis is away. */
 export class Backoff {
   readonly #clock: Clock;
   #failures = 0;
@@ -18,7 +26,7 @@ export class Backoff {
   }
 
   async pause(): Promise<void> {
-    const delayMs = Math.min(firstMs * 2 ** this.#failures++, longestMs) * (0.5 + Math.random() / 2);
+    const delayMs = pauseAfter(this.#failures++);
     await new Promise<void>((resolve) => {
       const alarm = this.#clock.setAlarm(resolve, delayMs);
       this.#end = () => {

@@ -1,4 +1,4 @@
-import { assertInteger, readOptions } from '../../validation/validation.ts';
+import { assertInteger, readOptions, withoutUndefined } from '../../validation/validation.ts';
 import {
   addressOptionNames,
   resolveAddress,
@@ -21,8 +21,6 @@ export interface BullmqExecutorOptions extends AddressOptions {
    * removes older ones within a minute or two; while none does they stay. Integer >= 1,000. Defaults to a day.
    */
   readonly resultTtlMs?: number | undefined;
-  /** How long Redis may take to answer for the first time, ms. Integer >= 1. Defaults to 10,000. */
-  readonly connectTimeoutMs?: number | undefined;
 }
 
 export interface ResolvedBullmqOptions extends ResolvedAddress {
@@ -30,43 +28,27 @@ export interface ResolvedBullmqOptions extends ResolvedAddress {
   readonly prefetch: number | null;
   readonly pollMs: number;
   readonly resultTtlMs: number;
-  readonly connectTimeoutMs: number;
 }
 
 const defaults = {
   pollMs: 1_000,
-  resultTtlMs: 24 * 60 * 60 * 1_000,
-  connectTimeoutMs: 10_000
+  resultTtlMs: 24 * 60 * 60 * 1_000
 } as const satisfies Partial<BullmqExecutorOptions>;
 
 const optionNames = [
   ...addressOptionNames,
   'prefetch',
   'pollMs',
-  'resultTtlMs',
-  'connectTimeoutMs'
+  'resultTtlMs'
 ] satisfies (keyof BullmqExecutorOptions)[];
-
-/** The longest time that a timer takes, ms. */
-const longestMs = 2 ** 31 - 1;
 
 /** @throws {ValidationError} */
 export function resolveBullmqOptions(options: BullmqExecutorOptions): ResolvedBullmqOptions {
   const given = readOptions('options', options, optionNames);
   const address = resolveAddress('options', given);
-  const {
-    prefetch = null,
-    pollMs,
-    resultTtlMs,
-    connectTimeoutMs
-  } = { ...defaults, ...withoutUndefined(given) };
+  const { prefetch = null, pollMs, resultTtlMs } = { ...defaults, ...withoutUndefined(given) };
   if (prefetch !== null) assertInteger('options.prefetch', prefetch, 0, 10_000);
   assertInteger('options.pollMs', pollMs, 10, 60_000);
   assertInteger('options.resultTtlMs', resultTtlMs, 1_000, Number.MAX_SAFE_INTEGER);
-  assertInteger('options.connectTimeoutMs', connectTimeoutMs, 1, longestMs);
-  return { ...address, prefetch, pollMs, resultTtlMs, connectTimeoutMs };
-}
-
-function withoutUndefined<T extends object>(options: T): { [TKey in keyof T]: Exclude<T[TKey], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+  return { ...address, prefetch, pollMs, resultTtlMs };
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Redis, type RedisOptions } from 'ioredis';
+import { pauseAfter } from './backoff.ts';
 import { errorText } from './errorText.ts';
 import { leastBullMq, leastRedis } from './protocol.ts';
 import { UnfitServerError } from './unfitServerError.ts';
@@ -9,18 +10,15 @@ export type RedisAddress =
   | { readonly url: string; readonly connection?: undefined }
   | { readonly connection: RedisOptions; readonly url?: undefined };
 
-/** The longest pause between two tries to connect, ms. */
-const longestPauseMs = 2_000;
-
 /**
- * A connection that comes back by itself. What many do at once after an outage they do spread over time.
+ * A connection that comes back by itself.
  *
  * @param options - What is special about this one.
  */
 export function connect({ url, connection }: RedisAddress, options: RedisOptions = {}): Redis {
   const given: RedisOptions = {
     keepAlive: 10_000,
-    retryStrategy: (times) => Math.min(50 * 2 ** times, longestPauseMs) * (0.5 + Math.random() / 2),
+    retryStrategy: pauseAfter,
     ...connection,
     // Nobody here asks for the connection, and a worker's commands wait for it.
     lazyConnect: false,

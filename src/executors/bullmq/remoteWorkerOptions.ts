@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { longestTimerMs } from '../../clock.ts';
 import type { Handlers } from '../../handlers/handler.ts';
 import { HandlerRegistry } from '../../handlers/handlerRegistry.ts';
 import type { ShouldRetry } from '../../handlers/outcome.ts';
@@ -35,8 +36,6 @@ export interface RemoteWorkerOptions extends AddressOptions {
   readonly shouldRetry?: ShouldRetry | undefined;
   /** What becomes of an error of a handler's detached code. Defaults to `isolate`. */
   readonly onDetachedError?: DetachedErrorPolicy | undefined;
-  /** How long Redis may take to answer for the first time, ms. Integer >= 1. Defaults to 10,000. */
-  readonly connectTimeoutMs?: number | undefined;
 }
 
 export interface ResolvedWorkerOptions extends ResolvedAddress {
@@ -47,7 +46,6 @@ export interface ResolvedWorkerOptions extends ResolvedAddress {
   readonly lockDurationMs: number;
   readonly shouldRetry: ShouldRetry;
   readonly onDetachedError: DetachedErrorPolicy;
-  readonly connectTimeoutMs: number;
   /** As the entry of the worker names the machine: a part of its id. */
   readonly host: string;
 }
@@ -60,12 +58,8 @@ const optionNames = [
   'heartbeatMs',
   'lockDurationMs',
   'shouldRetry',
-  'onDetachedError',
-  'connectTimeoutMs'
+  'onDetachedError'
 ] satisfies (keyof RemoteWorkerOptions)[];
-
-/** The longest time that a timer takes, ms. */
-const longestMs = 2 ** 31 - 1;
 
 /** @throws {ValidationError} */
 export function resolveWorkerOptions(options: RemoteWorkerOptions): ResolvedWorkerOptions {
@@ -77,13 +71,11 @@ export function resolveWorkerOptions(options: RemoteWorkerOptions): ResolvedWork
     heartbeatMs = 5_000,
     lockDurationMs = 300_000,
     shouldRetry = () => true,
-    onDetachedError = 'isolate',
-    connectTimeoutMs = 10_000
+    onDetachedError = 'isolate'
   } = given;
   assertInteger('options.concurrency', concurrency, 1, 10_000);
   assertInteger('options.heartbeatMs', heartbeatMs, 10, 600_000);
-  assertInteger('options.lockDurationMs', lockDurationMs, 1_000, longestMs);
-  assertInteger('options.connectTimeoutMs', connectTimeoutMs, 1, longestMs);
+  assertInteger('options.lockDurationMs', lockDurationMs, 1_000, longestTimerMs);
   assertFunction('options.shouldRetry', shouldRetry);
   assertOneOf('options.onDetachedError', onDetachedError, ['isolate', 'exit']);
   const handlers =
@@ -97,7 +89,6 @@ export function resolveWorkerOptions(options: RemoteWorkerOptions): ResolvedWork
     lockDurationMs,
     shouldRetry,
     onDetachedError,
-    connectTimeoutMs,
     host:
       hostname()
         .replace(/[^A-Za-z0-9._-]/g, '-')

@@ -1,6 +1,6 @@
-import type { BatchState } from '../../../machines/batch.ts';
+import { isFinalBatchState } from '../../../machines/batch.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
-import type { TaskStatus } from '../../../machines/task.ts';
+import { isFinalTaskStatus } from '../../../machines/task.ts';
 import { FencedError, StoreError } from '../../errors.ts';
 import { ShardedMap } from '../../ledger/shardedMap.ts';
 import type {
@@ -25,7 +25,6 @@ import type {
   TaskRow,
   TaskSelection
 } from '../../store.ts';
-
 import { isExternalKey } from '../../submission/taskKey.ts';
 import { NumberRanges } from './numberRanges.ts';
 import { OrderedLog } from './orderedLog.ts';
@@ -45,9 +44,6 @@ interface BatchEntry {
 
 /** Tasks, and results, that one slice removes at most: some ms of the event loop. */
 const sliceRows = 1_000;
-
-const settledTask: ReadonlySet<TaskStatus> = new Set(['completed', 'failed', 'timedOut', 'cancelled']);
-const settledBatch: ReadonlySet<BatchState> = new Set(['completed', 'failed', 'partial', 'cancelled']);
 
 /** One fleet's rows in memory. */
 export class MemoryScope {
@@ -164,7 +160,7 @@ export class MemoryScope {
   }
 
   liveBatches(): readonly BatchRow[] {
-    return [...this.#batchRows()].filter((row) => !settledBatch.has(row.state));
+    return [...this.#batchRows()].filter((row) => !isFinalBatchState(row.state));
   }
 
   listBatches(query: BatchQuery): readonly BatchRow[] {
@@ -217,7 +213,7 @@ export class MemoryScope {
   liveTasks(after: number, limit: number): readonly TaskRow[] {
     const found: TaskRow[] = [];
     for (const seq of this.#seqs.after(after)) {
-      if (!settledTask.has(this.#tasks.state(seq)) && found.push(this.#tasks.row(seq)!) >= limit) break;
+      if (!isFinalTaskStatus(this.#tasks.state(seq)) && found.push(this.#tasks.row(seq)!) >= limit) break;
     }
     return found;
   }
@@ -365,7 +361,7 @@ export class MemoryScope {
 
   #hideBatch(id: string): BatchEntry | undefined {
     const batch = this.#batches.get(id);
-    if (!batch?.row || !settledBatch.has(batch.row.state)) return undefined;
+    if (!batch?.row || !isFinalBatchState(batch.row.state)) return undefined;
     this.#forgetSettled(batch);
     this.#batches.delete(id);
     this.#removing.set(id, batch);
@@ -385,7 +381,7 @@ export class MemoryScope {
     if (others.length > 0) this.#ownResults.set(key, others);
     else this.#ownResults.delete(key);
     const seq = this.#seqsByKey.get(key);
-    if (seq !== undefined && settledTask.has(this.#tasks.state(seq))) this.#removeTask(seq);
+    if (seq !== undefined && isFinalTaskStatus(this.#tasks.state(seq))) this.#removeTask(seq);
   }
 
   #removeTask(seq: number): void {

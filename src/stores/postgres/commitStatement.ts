@@ -1,7 +1,7 @@
+import { isFinalTaskStatus } from '../../../machines/task.ts';
 import type { Commit, NewResult, StoredTask, TaskRow } from '../../store.ts';
 import { stringifyJson } from '../../validation/jsonText.ts';
 import { requireStorable, textOf, type Cell } from '../cells.ts';
-import { isFinal } from '../rowCells.ts';
 import { arrayText } from './arrayText.ts';
 import type { Statement } from './session.ts';
 
@@ -112,7 +112,7 @@ const newTaskColumns: readonly Column<StoredTask>[] = [
 const stateColumns: readonly Column<TaskRow>[] = [
   ['seq', 'int8', ({ context }) => context.seq],
   ['state', 'text', ({ state }) => state],
-  ['outcome', 'text', ({ state }) => (isFinal(state) ? state : null)],
+  ['outcome', 'text', ({ state }) => (isFinalTaskStatus(state) ? state : null)],
   ['attempt', 'int4', ({ context }) => context.attempt],
   ['failures', 'int4', ({ context }) => context.failures],
   ['recoveries', 'int4', ({ context }) => context.recoveries],

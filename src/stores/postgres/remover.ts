@@ -1,4 +1,5 @@
 import type { ExpiredResultQuery } from '../../store.ts';
+import { finalStates } from '../batchStateLists.ts';
 import type { Cell } from '../cells.ts';
 import type { Lease } from './lease.ts';
 import type { Rows, Session } from './session.ts';
@@ -6,8 +7,6 @@ import type { Rows, Session } from './session.ts';
 /** Tasks, and results, that one slice removes at most; and templates, each of which may have 1 MiB. */
 const sliceRows = 1_000;
 const sliceTemplates = 20;
-
-const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled')";
 
 /** Tables whose rows are those of a fleet, by a number or a name beside its own. */
 const rowsOfFleets = [
@@ -42,7 +41,7 @@ export class Remover {
     const schema = this.#schema;
     const begin =
       `settled AS (DELETE FROM ${schema}.batches b USING owned WHERE b.scope = owned.number AND b.name = $3 ` +
-      `AND b.state IN ${settledBatchStates} RETURNING b.scope, b.name, b.first_seq, b.last_seq), ` +
+      `AND b.state IN ${finalStates} RETURNING b.scope, b.name, b.first_seq, b.last_seq), ` +
       `begun AS (INSERT INTO ${schema}.removals SELECT * FROM settled RETURNING first_seq, last_seq), ` +
       `left_over AS (SELECT g.first_seq, g.last_seq FROM ${schema}.removals g, owned WHERE g.scope = owned.number AND g.batch = $3)`;
     const select = 'coalesce(b.first_seq, l.first_seq), coalesce(b.last_seq, l.last_seq)';

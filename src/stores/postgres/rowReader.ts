@@ -1,4 +1,5 @@
 import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
+import { isFinalTaskStatus } from '../../../machines/task.ts';
 import type {
   BatchQuery,
   BatchRow,
@@ -29,31 +30,20 @@ import {
   decodeSchedule,
   decodeStoredTask,
   decodeTask,
-  isFinal,
   payloadColumns,
   resultColumns,
-  taskColumns
+  taskColumns,
+  taskStateColumns
 } from '../rowCells.ts';
+import { liveStates } from '../batchStateLists.ts';
 import { arrayText } from './arrayText.ts';
 import type { Rows, Session } from './session.ts';
 
-const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
-
-/** What a step of a task changes, and is in its `states`. */
-const stateColumns: ReadonlySet<string> = new Set([
-  'state',
-  'attempt',
-  'failures',
-  'recoveries',
-  'worker',
-  'due_at',
-  'started_at',
-  'settled_at',
-  'error'
-]);
-
 const taskCells = taskColumns
-  .map((column) => (column === 'id' ? 't.seq' : stateColumns.has(column) ? `s.${column}` : `t.${column}`))
+  .map((column) => {
+    if (column === 'id') return 't.seq';
+    return taskStateColumns.includes(column) ? `s.${column}` : `t.${column}`;
+  })
   .join(', ');
 const payloadCells = payloadColumns.map((column) => `t.${column}`).join(', ');
 const storedTaskCells = `${taskCells}, ${payloadCells}`;
@@ -100,7 +90,7 @@ export class RowReader {
   }
 
   async liveBatches(session: Session, scope: string): Promise<readonly BatchRow[]> {
-    const sql = `SELECT ${batchCells} FROM ${this.#of('batches', 'b')} AND b.state IN ${liveBatchStates} ORDER BY b.id`;
+    const sql = `SELECT ${batchCells} FROM ${this.#of('batches', 'b')} AND b.state IN ${liveStates} ORDER BY b.id`;
     return (await this.#all(session, sql, [scope])).map(decodeBatch);
   }
 
@@ -213,8 +203,12 @@ export class RowReader {
     if (query.type !== undefined) where.add('t.type = ?', query.type);
     if (query.status !== undefined) {
       // As the indexes have it, so that they are found by it.
-      where.add(isFinal(query.status) ? 's.outcome = ?' : 's.outcome IS NULL AND s.state = ?', query.status);
-      if (isFinal(query.status) && query.status !== 'completed') where.add("s.outcome <> 'completed'");
+      where.add(
+        isFinalTaskStatus(query.status) ? 's.outcome = ?' : 's.outcome IS NULL AND s.state = ?',
+        query.status
+      );
+      if (isFinalTaskStatus(query.status) && query.status !== 'completed')
+        where.add("s.outcome <> 'completed'");
     }
     const sql =
       `SELECT ${storedTaskCells} FROM ${this.#tasksBy('states')}${where.text} AND ${this.#isKept('t')} ` +

@@ -1,10 +1,10 @@
+import { isFinalTaskStatus } from '../../../machines/task.ts';
 import type { Commit } from '../../store.ts';
 import type { Cell } from '../cells.ts';
 import { encodeAgent, encodeBatch, encodeHead } from './fleetRows.ts';
 import { encodeResult } from './resultRows.ts';
 import { encodeSchedule, encodeTemplate } from './scheduleRows.ts';
 import { encodeNewTask, encodePayload, encodeTask } from './taskRows.ts';
-import { isFinal } from '../rowCells.ts';
 
 /**
  * A commit as it is posted to the thread: the cells of all rows in one flat array a kind.
@@ -36,7 +36,7 @@ export const cellsOf = { batch: 6, schedule: 3, template: 2, agent: 4 } as const
 export function encodeCommit(commit: Commit): EncodedCommit {
   const liveTasks: Cell[] = [];
   const settledTasks: Cell[] = [];
-  for (const row of commit.tasks) encodeTask(isFinal(row.state) ? settledTasks : liveTasks, row);
+  for (const row of commit.tasks) encodeTask(isFinalTaskStatus(row.state) ? settledTasks : liveTasks, row);
   return {
     scope: commit.scope,
     head: encodeHead(commit.head),

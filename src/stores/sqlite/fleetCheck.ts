@@ -1,5 +1,12 @@
 import { noTaskCounts, type TaskCounts } from '../../../machines/batch.ts';
-import { taskStatuses, type TaskStatus } from '../../../machines/task.ts';
+import {
+  finalTaskStatuses,
+  isFinalTaskStatus,
+  liveTaskStatuses,
+  taskStatuses,
+  type TaskStatus
+} from '../../../machines/task.ts';
+import { countDifference } from '../../ledger/countDifference.ts';
 import type { LedgerHead, TaskRow } from '../../store.ts';
 import type { Cell } from '../cells.ts';
 import { DamageError, damaged } from './damage.ts';
@@ -21,7 +28,7 @@ import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import type { FleetReport } from './storeReport.ts';
 import { storedTaskCellsAndSums, storedTaskCheck } from './taskRows.ts';
-import { decodeBatch, decodeHead, decodeStoredTask, isFinal } from '../rowCells.ts';
+import { decodeBatch, decodeHead, decodeStoredTask } from '../rowCells.ts';
 
 export interface CheckedFleet {
   readonly report: FleetReport;
@@ -102,7 +109,7 @@ class FleetCheck {
       name: this.#name,
       turn: head?.turn ?? 0,
       tasks,
-      liveTasks: taskStatuses.reduce((sum, status) => sum + (isFinal(status) ? 0 : counts[status]), 0),
+      liveTasks: liveTaskStatuses.reduce((sum, status) => sum + counts[status], 0),
       removedTasks: Math.max(0, (head?.stats.totalTasks ?? 0) - tasks),
       batches,
       results,
@@ -132,10 +139,11 @@ class FleetCheck {
       if (!row) return;
       const state = row[9] as TaskStatus;
       counts[state] += 1;
-      if (outcome !== (isFinal(state) ? state : null)) {
+      if (outcome !== (isFinalTaskStatus(state) ? state : null)) {
         this.#note('row', `${task} is ${state}, and stands among the ${outcome ?? 'live'} ones`);
       }
-      if (isFinal(state) && hasResult === 0) this.#note('link', `${task} is ${state} and has no result`);
+      if (isFinalTaskStatus(state) && hasResult === 0)
+        this.#note('link', `${task} is ${state} and has no result`);
       if (hasBatch === 0) this.#note('link', `${task} is of a batch that is not there`);
       if (state === 'blocked') this.#checkBlocked(task, decodeStoredTask(row).row);
       if (head && (id as number) - this.#base > head.seq) {
@@ -164,7 +172,8 @@ class FleetCheck {
       if (!row) return;
       const { id, firstSeq, lastSeq, counts, totalTasks } = decodeBatch(row).context;
       const found = this.#statements.all(batchCounts, this.#base + firstSeq, this.#base + lastSeq, id);
-      const problem = differenceOf({ ...noTaskCounts, ...(Object.fromEntries(found) as TaskCounts) }, counts);
+      const all = { ...noTaskCounts, ...(Object.fromEntries(found) as TaskCounts) };
+      const problem = countDifference(all, counts, taskStatuses);
       if (problem !== null) this.#note('counts', `of the tasks of batch ${JSON.stringify(id)} ${problem}`);
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
       if (total === totalTasks) return;
@@ -223,9 +232,9 @@ class FleetCheck {
 
   /** Of what settled, the rows of removed batches stay counted. */
   #checkStats({ stats }: LedgerHead, counts: TaskCounts, batches: number): void {
-    const problem = differenceOf(counts, stats.counts, (status) => !isFinal(status));
+    const problem = countDifference(counts, stats.counts, liveTaskStatuses);
     if (problem !== null) this.#note('counts', `of its tasks ${problem}`);
-    for (const status of taskStatuses.filter(isFinal)) {
+    for (const status of finalTaskStatuses) {
       if (counts[status] <= stats.counts[status]) continue;
       this.#note(
         'counts',
@@ -278,13 +287,4 @@ class FleetCheck {
   #note(kind: 'row' | 'link' | 'counts' | 'agent', problem: string): void {
     this.#findings.add(kind, this.#name, problem);
   }
-}
-
-function differenceOf(
-  found: TaskCounts,
-  expected: TaskCounts,
-  isCompared: (status: TaskStatus) => boolean = () => true
-): string | null {
-  const status = taskStatuses.find((status) => isCompared(status) && found[status] !== expected[status]);
-  return status === undefined ? null : `${found[status]} are ${status} where ${expected[status]} should be`;
 }

@@ -1,7 +1,8 @@
 import type { ExpiredResultQuery } from '../../store.ts';
+import { finalStates } from '../batchStateLists.ts';
 import type { Database } from './library.ts';
 import type { RemovalRange } from './fleetRows.ts';
-import { settledBatchStates, type RowReader } from './rowReader.ts';
+import type { RowReader } from './rowReader.ts';
 import { scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
 import { sumOf } from './sums.ts';
@@ -10,9 +11,9 @@ import { inTransaction } from './transaction.ts';
 /** Tasks, and results, that one slice removes at most: some 5 ms of the thread. */
 const sliceRows = 1_000;
 
-const settledRange = `SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ? AND state IN ${settledBatchStates}`;
+const settledRange = `SELECT first_seq, last_seq FROM batches WHERE scope = ? AND name = ? AND state IN ${finalStates}`;
 const begin = 'INSERT INTO removals (scope, batch, first_seq, last_seq, sum) VALUES (?, ?, ?, ?, ?)';
-const deleteBatch = `DELETE FROM batches WHERE scope = ? AND name = ? AND state IN ${settledBatchStates}`;
+const deleteBatch = `DELETE FROM batches WHERE scope = ? AND name = ? AND state IN ${finalStates}`;
 const advance = 'UPDATE removals SET first_seq = ?, sum = ? WHERE scope = ? AND batch = ?';
 const end = 'DELETE FROM removals WHERE scope = ? AND batch = ?';
 

@@ -8,8 +8,9 @@ import type {
   TaskSelection
 } from '../../store.ts';
 import { maxHealthWindow, outcomesOf } from '../../../machines/outcomes.ts';
-import type { FinalTaskStatus } from '../../../machines/task.ts';
-import { type Cell } from '../cells.ts';
+import { isFinalTaskStatus, type FinalTaskStatus } from '../../../machines/task.ts';
+import { liveStates } from '../batchStateLists.ts';
+import type { Cell } from '../cells.ts';
 import { damaged } from './damage.ts';
 import {
   agentCellsAndSum,
@@ -36,10 +37,7 @@ import {
 } from './taskRows.ts';
 import { blockIn, blockSpan, numberIn, scopeIn, scopeSpan } from './schema.ts';
 import type { Statements } from './statements.ts';
-import { decodeResult, isFinal } from '../rowCells.ts';
-
-const liveBatchStates = "('accepting', 'pending', 'processing', 'paused', 'cancelling')";
-export const settledBatchStates = "('completed', 'failed', 'partial', 'cancelled')";
+import { decodeResult } from '../rowCells.ts';
 
 /** SQL for whether a row is of no batch that is being removed: in the same statement, so that it is seen whole or not. */
 const isKept = (row: string): string =>
@@ -110,7 +108,7 @@ export class RowReader {
   }
 
   liveBatches(scope: number): Rows {
-    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND state IN ${liveBatchStates} ORDER BY id`;
+    const sql = `SELECT ${batchCellsAndSum} FROM batches WHERE scope = ? AND state IN ${liveStates} ORDER BY id`;
     return batchCheck.rows(scope, this.#statements.all(sql, scope));
   }
 
@@ -465,7 +463,7 @@ function later(left: number[] | undefined, right: number[] | undefined): number[
 }
 
 function outcomeTerm(status: NonNullable<TaskQuery['status']>): [term: string, value: Cell] {
-  if (!isFinal(status)) return ['t.outcome IS NULL AND t.state = ?', status];
+  if (!isFinalTaskStatus(status)) return ['t.outcome IS NULL AND t.state = ?', status];
   return isUnhappy(status)
     ? ["t.outcome <> 'completed' AND t.outcome = ?", status]
     : ['t.outcome = ?', status];
@@ -478,7 +476,7 @@ function isUnhappy(status: FinalTaskStatus): boolean {
 /** Named rather than left to the planner, which knows nothing of how many rows each condition leaves. */
 function taskIndex({ status }: TaskQuery): string {
   if (status === undefined || status === 'completed') return 'NOT INDEXED';
-  return isFinal(status) ? 'INDEXED BY tasks_unhappy' : 'INDEXED BY tasks_live';
+  return isFinalTaskStatus(status) ? 'INDEXED BY tasks_unhappy' : 'INDEXED BY tasks_live';
 }
 
 /** The same. The fewest rows are expected of a batch, then of a worker, then of a type. */

@@ -1,8 +1,8 @@
-import { taskStatuses } from '../../../machines/task.ts';
+import { isFinalTaskStatus, taskStatuses } from '../../../machines/task.ts';
 import type { StoredTask, TaskRow } from '../../store.ts';
 import { parseJson, stringifyJson } from '../../validation/jsonText.ts';
 import { cellOf, requireStorable, textOf, type Cell } from '../cells.ts';
-import { decodeTask, isFinal, payloadColumns, taskColumns } from '../rowCells.ts';
+import { decodeTask, payloadColumns, taskColumns, taskStateColumns } from '../rowCells.ts';
 import { inOrder, RowCheck } from './rowCheck.ts';
 import { numberIn } from './schema.ts';
 import { isOneOf } from './shapes.ts';
@@ -29,23 +29,20 @@ export const taskSum: Sum = {
 };
 
 /** ... and what each of its steps writes: apart, so that a step needs no more than it posts. */
-export const taskStateSum: Sum = {
-  column: 'state_sum',
-  of: [
-    'id',
-    'state',
-    'attempt',
-    'failures',
-    'recoveries',
-    'worker',
-    'due_at',
-    'started_at',
-    'settled_at',
-    'error'
-  ]
-};
+export const taskStateSum: Sum = { column: 'state_sum', of: ['id', ...taskStateColumns] };
 
 export const payloadSum: Sum = { column: 'sum', of: ['id', ...payloadColumns] };
+
+/** What a step may leave empty. */
+const optionalState: SparseColumns['optional'] = [
+  ['failures', '0'],
+  ['recoveries', '0'],
+  ['worker', 'NULL'],
+  ['due_at', 'NULL'],
+  ['started_at', 'NULL'],
+  ['settled_at', 'NULL'],
+  ['error', 'NULL']
+];
 
 /** What a task begins with. */
 export const newTaskColumns: SparseColumns = {
@@ -60,13 +57,7 @@ export const newTaskColumns: SparseColumns = {
     ['ready_at', 'NULL'],
     ['outcome', 'NULL'],
     ['attempt', '0'],
-    ['failures', '0'],
-    ['recoveries', '0'],
-    ['worker', 'NULL'],
-    ['due_at', 'NULL'],
-    ['started_at', 'NULL'],
-    ['settled_at', 'NULL'],
-    ['error', 'NULL']
+    ...optionalState
   ],
   sums: [taskSum, taskStateSum]
 };
@@ -86,7 +77,7 @@ export function encodeNewTask(cells: Cell[], { row: { state, context }, payload 
       textOf(context.blockedBy),
       context.tags.length === 0 ? null : stringifyJson(context.tags),
       cellOf(context.readyAt),
-      isFinal(state) ? state : null,
+      isFinalTaskStatus(state) ? state : null,
       context.attempt || null,
       context.failures || null,
       context.recoveries || null,
@@ -118,15 +109,7 @@ export function encodePayload(cells: Cell[], { row, payload }: StoredTask): void
 /** What changes in a task's life. `outcome` is not among it, see {@link EncodedCommit.settledTasks}. */
 export const taskChanges: SparseColumns = {
   required: ['id', 'state', 'attempt'],
-  optional: [
-    ['failures', '0'],
-    ['recoveries', '0'],
-    ['worker', 'NULL'],
-    ['due_at', 'NULL'],
-    ['started_at', 'NULL'],
-    ['settled_at', 'NULL'],
-    ['error', 'NULL']
-  ],
+  optional: optionalState,
   sums: [taskStateSum]
 };
 

@@ -8,7 +8,7 @@ import { compiledFolder } from '../../../reliability/compiled.ts';
 import { bullmqExecutor } from '../../../src/executors/bullmq.ts';
 import { attemptOf, RecordedReports } from '../reports.ts';
 import { sharedRedis } from './redisServer.ts';
-import { RemoteSide, type WorkerProcess } from './remoteSide.ts';
+import { RemoteSide, type WorkerProcess, type WorkerSettings } from './remoteSide.ts';
 
 const redis = sharedRedis();
 
@@ -123,10 +123,7 @@ describe('a fleet with remote workers', () => {
   });
 
   it('takes a job back that nobody has begun', async ({ skip }) => {
-    const side = await started(redis.url(skip));
-    const [worker, file] = [await side.join(), new File()];
-    dispatch(side, worker, 1, 'untilFile', file.path);
-    await side.reports.first('progress', 1);
+    const { side, worker, file } = await running(redis.url(skip));
     dispatch(side, worker, 2, 'echo');
     side.executor.abort({ seq: 2, attempt: 1 }, { kind: 'cancelled', message: 'no' });
     await side.reports.first('returned', 2);
@@ -244,10 +241,7 @@ describe('a fleet with remote workers', () => {
   });
 
   it('goes on when all connections are cut', async ({ skip }) => {
-    const side = await started(redis.url(skip));
-    const [worker, file] = [await side.join({ concurrency: 2 }), new File()];
-    dispatch(side, worker, 1, 'untilFile', file.path);
-    await side.reports.first('progress', 1);
+    const { side, worker, file } = await running(redis.url(skip), { concurrency: 2 });
     await connected(side).client('KILL', 'SKIPME', 'yes');
     dispatch(side, worker, 2, 'echo', 'after');
     file.write();
@@ -313,10 +307,7 @@ describe('a fleet with remote workers', () => {
   it('removes a result that nobody takes for longer than it is to be kept, in a queue where nothing else ends', async ({
     skip
   }) => {
-    const side = await started(redis.url(skip));
-    const [worker, file] = [await side.join(), new File()];
-    dispatch(side, worker, 1, 'untilFile', file.path);
-    await side.reports.first('progress', 1);
+    const { side, worker, file } = await running(redis.url(skip));
     await side.executor.stop();
     file.write();
     const client = connected(side);
@@ -332,10 +323,7 @@ describe('a fleet with remote workers', () => {
   it('hands back what a draining worker has not begun, hears the rest, and then that it has left', async ({
     skip
   }) => {
-    const side = await started(redis.url(skip));
-    const [worker, file] = [await side.join(), new File()];
-    dispatch(side, worker, 1, 'untilFile', file.path);
-    await side.reports.first('progress', 1);
+    const { side, worker, file } = await running(redis.url(skip));
     dispatch(side, worker, 2, 'echo');
     worker.kill('SIGTERM');
     await side.reports.first('returned', 2);
@@ -455,6 +443,15 @@ async function started(url: string): Promise<RemoteSide> {
   const side = new RemoteSide(url);
   await side.executor.start(side.reports);
   return side;
+}
+
+/** The same with a worker, which runs attempt 1 until the file is written. */
+async function running(url: string, settings: WorkerSettings = {}) {
+  const side = await started(url);
+  const [worker, file] = [await side.join(settings), new File()];
+  dispatch(side, worker, 1, 'untilFile', file.path);
+  await side.reports.first('progress', 1);
+  return { side, worker, file };
 }
 
 function dispatch(

@@ -117,13 +117,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
   });
 
   it('runs what a killed worker had once more, elsewhere', async ({ skip }) => {
-    const side = await started(redis.url(skip));
-    const gate = side.gate('now');
-    const killed = await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
-      batchId: 'b'
-    });
-    await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
+    const { side, gate, worker: killed } = await running(redis.url(skip));
     killed.kill('SIGKILL');
     const other = await side.join();
     gate.open();
@@ -135,13 +129,7 @@ describe('a fleet over BullMQ, with worker processes', () => {
   it('takes nothing of a worker that stood still and comes back: it aborts, and joins under a new id', async ({
     skip
   }) => {
-    const side = await started(redis.url(skip));
-    const gate = side.gate('now');
-    const frozen = await side.join();
-    await side.fleet.submitBatch([{ id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) }], {
-      batchId: 'b'
-    });
-    await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
+    const { side, gate, worker: frozen } = await running(redis.url(skip));
     frozen.kill('SIGSTOP');
     const other = await side.join();
     await vi.waitFor(() => expect(side.lines()).toContain('begun a 2'), patience);
@@ -319,6 +307,17 @@ async function started(
   const side = new FleetSide(url);
   await side.start({ store: storeOf(side) }, ofExecutor);
   return side;
+}
+
+/** The same with a worker, which runs the only task until the gate is opened. */
+async function running(url: string) {
+  const side = await started(url);
+  const gate = side.gate('now');
+  const worker = await side.join();
+  const task = { id: 'a', type: 'traced', data: traced(side, { gate: gate.path }) };
+  await side.fleet.submitBatch([task], { batchId: 'b' });
+  await vi.waitFor(() => expect(side.lines()).toEqual(['begun a 1']), patience);
+  return { side, gate, worker };
 }
 
 function sqliteIn({ folder }: FleetSide): Store {

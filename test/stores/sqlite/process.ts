@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { compiledModule } from '../../../reliability/compiled.ts';
+import { ended, type EndedProcess } from '../../endedProcess.ts';
 
 const script = new URL('storeProcess.ts', import.meta.url);
 
@@ -25,14 +26,6 @@ export async function startOwner(path: string, owner: string) {
 }
 
 /** Runs it to its end. */
-export async function runProcess(
-  path: string,
-  then: string
-): Promise<{ code: number | null; output: string; errors: string }> {
-  const child = startProcess(path, then);
-  let [output, errors] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output, errors };
+export function runProcess(path: string, then: string): Promise<EndedProcess> {
+  return ended(startProcess(path, then));
 }
