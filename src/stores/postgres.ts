@@ -116,12 +116,11 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
       }
     },
     commit: (commit) => owners.commit(commit),
-    removeBatch: async (scope, batchId) => remover.removeBatch(await owners.settledLease(scope), batchId),
+    removeBatch: async (scope, batchId) => remover.removeBatch(owners.lease(scope), batchId),
     listExpiredBatches: (scope, query) => patience.read(() => rows.expiredBatches(queries, scope, query)),
-    removeExpiredResults: async (scope, query) =>
-      remover.removeExpiredResults(await owners.settledLease(scope), query),
+    removeExpiredResults: async (scope, query) => remover.removeExpiredResults(owners.lease(scope), query),
     removeOutsideResults: async (scope, upToSettledSeq) =>
-      remover.removeOutsideResults(await owners.settledLease(scope), upToSettledSeq),
+      remover.removeOutsideResults(owners.lease(scope), upToSettledSeq),
     readPayloads: (scope, seqs) => read(scope, (session) => rows.payloads(session, scope, seqs)),
     readKeyHolders: (scope, keys) => read(scope, (session) => rows.keyHolders(session, scope, keys)),
     readTemplates: (scope, ids) => read(scope, (session) => rows.templates(session, scope, ids)),
@@ -150,7 +149,7 @@ export function postgresStore(url: string, options: PostgresOptions = {}): Store
     async removeScope(scope) {
       const lease = owners.held(scope) ?? owners.lease(scope);
       if (!lease.isRemoved) {
-        await remover.beginScope(await owners.settledLease(scope));
+        await remover.beginScope(owners.lease(scope));
         lease.isRemoved = true;
         lease.end();
         inbox.unwatch(scope);

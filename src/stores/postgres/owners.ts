@@ -87,17 +87,6 @@ export class Owners {
     throw new StoreError('ERR_STORE_CLOSED', message, 'refused');
   }
 
-  /**
-   * The lease, once it is known what became of its commits: until then its term changes.
-   *
-   * @throws what {@link Owners.lease} and {@link Owners.settle} throw.
-   */
-  async settledLease(scope: string): Promise<Lease> {
-    const lease = this.lease(scope);
-    while (lease.isUncertain) await this.settle(lease);
-    return lease;
-  }
-
   /** Also of a fleet whose removal was begun. */
   held(scope: string): Lease | undefined {
     return this.#leases.get(scope);
