@@ -42,6 +42,12 @@ export const goals: readonly Goal[] = [
     ['BullMQ, once a second, 100 at once'],
     0.8
   ),
+  faster(
+    'the same, errors not isolated, as in BullMQ',
+    'bullmqExecutor, 1 worker × 100, errors not isolated',
+    ['BullMQ, once a second, 100 at once'],
+    0.8
+  ),
   faster('durable, 10 workers', 'SQLite, 10 workers', graphile10, 1),
   faster('in PostgreSQL, 100 workers', 'PostgreSQL, 100 workers', graphile100, 2),
   faster('the same', 'PostgreSQL, 100 workers', ['SQLite, 100 workers'], 0.5),

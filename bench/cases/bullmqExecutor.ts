@@ -14,17 +14,20 @@ export interface OverBullMq {
   readonly tasks: number;
   /** Where the fleet keeps its ledger. */
   readonly store: 'memory' | 'SQLite';
+  /** What becomes of errors that nobody waits for. Defaults to the worker's default; plain BullMQ has `exit`. */
+  readonly onDetachedError?: 'isolate' | 'exit';
 }
 
 /**
  * A fleet whose handlers run through BullMQ: what plain BullMQ is set against, on the same server with the same settings.
  * As there, both sides are in one process.
  */
-export function overBullMq({ concurrency, tasks, store: kind }: OverBullMq): Case {
+export function overBullMq({ concurrency, tasks, store: kind, onDetachedError }: OverBullMq): Case {
   const ledger = kind === 'memory' ? 'memoryStore' : 'sqliteStore, durability full';
   return {
     settings:
-      `${ledger}; bullmqExecutor with its defaults, 1 bullmqWorker, concurrency ${concurrency}, appendonly with ` +
+      `${ledger}; bullmqExecutor with its defaults, 1 bullmqWorker, concurrency ${concurrency}, ` +
+      `${onDetachedError === undefined ? '' : `onDetachedError ${onDetachedError}, `}appendonly with ` +
       `appendfsync everysec, loopback, one batch of ${tasks} tasks`,
     server: 'Redis',
     maxRounds: 3,
@@ -40,7 +43,13 @@ export function overBullMq({ concurrency, tasks, store: kind }: OverBullMq): Cas
             };
       const fleet = new FleetManager({ ...store, executor: bullmqExecutor({ url, fleet: 'bench' }) });
       await fleet.start();
-      const worker = bullmqWorker({ url, fleet: 'bench', concurrency, handlers: { noop: handlers.noop } });
+      const worker = bullmqWorker({
+        url,
+        fleet: 'bench',
+        concurrency,
+        handlers: { noop: handlers.noop },
+        onDetachedError
+      });
       await worker.start();
       const figures = await measureTasks(tasks, async (count) => {
         const batchId = await fleet.submitBatch(arrayOf(count));

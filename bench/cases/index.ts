@@ -75,6 +75,12 @@ export const cases = {
     tasks: durableTasks
   }),
   'bullmqExecutor, 1 worker × 100': overBullMq({ store: 'memory', concurrency: 100, tasks: durableTasks }),
+  'bullmqExecutor, 1 worker × 100, errors not isolated': overBullMq({
+    store: 'memory',
+    concurrency: 100,
+    tasks: durableTasks,
+    onDetachedError: 'exit'
+  }),
   'bullmqExecutor on SQLite, 1 worker × 100': overBullMq({
     store: 'SQLite',
     concurrency: 100,
