@@ -53,7 +53,7 @@ function tell(done?: number): void {
     ...(done !== undefined && { done })
   };
   process.send?.(news, () => {
-    if (done !== undefined) process.disconnect();
+    if (done !== undefined) process.disconnect?.();
   });
   completed = [];
   started = [];

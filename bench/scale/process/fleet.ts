@@ -41,7 +41,7 @@ for (const order of ['run', 'remove'] as const) {
   tell();
 }
 await once(process, 'message');
-process.disconnect();
+process.disconnect?.();
 
 function storeOf(): Store {
   switch (kind.ledger) {
