@@ -61,7 +61,7 @@ describe('run --redis', () => {
     await second.printed(/Worker \S+ joined\./);
     const shown = await folder.run(['status', '--workers', ...['--store', 's.db', '--fleet', 'left']]);
     expect(shown.stderr).toMatch(/^The fleet is owned by fleet "left" in process \d+/);
-    expect(shown.stdout).toMatch(/^WORKER +STATUS.*\n\S+ +active +1 +2 +0 +0 +gpu +double,wait\n$/);
+    expect(shown.stdout).toMatch(/^WORKER +STATUS.*\n\S+ +active +1 +1 +0 +0 +0 +gpu +double,wait\n$/);
     folder.write('go', '');
     const { code, stderr, stdout } = await second.exit;
     expect(stdout).toContain('1 of 1 completed');
