@@ -48,7 +48,7 @@ export function judge(told: readonly Testimony[], stored: Stored, workload: Work
       }
     }
   }
-  problems.push(...duplicates(told, stored), ...misheard(told, stored, asked), ...overlaps(told));
+  problems.push(...duplicates(told, stored), ...misheard(told, stored, asked), ...overlaps(told, asked));
   for (const one of told) {
     if (one.type === 'unhandled')
       problems.push({ count: 'wrong', text: `unhandled in ${one.pid}: ${one.error}` });
@@ -115,11 +115,18 @@ function* misheard(
   }
 }
 
-/** More handlers than there are places for ran in a process at once. */
-function* overlaps(told: readonly Testimony[]): Generator<Problem> {
+/**
+ * More handlers than there are places for ran in a process at once. One that is deaf to its abort is not counted: its place
+ * is given to the next one while it runs on.
+ */
+function* overlaps(told: readonly Testimony[], asked: readonly BatchPlan[]): Generator<Problem> {
+  const deaf = new Set(
+    asked.flatMap((batch) => keysOf(batch).filter((_, index) => batch.kinds[index] === 'wedged'))
+  );
   const slots = new Map<number, number>();
   const running = new Map<number, number>();
   for (const one of told) {
+    if ((one.type === 'began' || one.type === 'left') && one.attempt === 1 && deaf.has(one.key)) continue;
     const now = running.get(one.pid) ?? 0;
     if (one.type === 'offers') slots.set(one.pid, one.slots);
     if (one.type === 'left') running.set(one.pid, now - 1);

@@ -138,6 +138,12 @@ describe('of a task, the verdict is', () => {
   });
 });
 
+it('counts no handler among those that run at once which is deaf to its abort', () => {
+  const deaf: Workload = { ...workload, batches: [{ id: 'b', kinds: ['wedged'], isCancelled: false }] };
+  const told = [asked, acknowledged, began(1, 3), { ...began(2, 3.5), pid: 103 }, settled(1, 4), heard];
+  expect(judge(told, stored('completed', 2, ['2']), deaf).problems).toEqual([]);
+});
+
 /** What a store holds of the one task, as far as the verdict reads it. */
 function stored(state: TaskStatus | null, attempt: number, results: readonly string[]): Stored {
   const row = { state, context: { key: 'b/1', attempt, error: null } };
