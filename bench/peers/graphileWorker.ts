@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Case } from '../case.ts';
 import { measureTasks } from '../measure.ts';
 
@@ -93,10 +94,14 @@ export function graphileWorker(options: GraphileWorkerOptions): Case {
         await runner.stop();
         return done;
       });
-      const left = await utils.withPgClient((client) =>
-        client.query('SELECT count(*)::int AS jobs FROM graphile_worker.jobs')
-      );
-      if (left.rows[0]?.['jobs'] !== 0) throw new Error(`${left.rows[0]?.['jobs']} jobs are left`);
+      const countLeft = async (): Promise<unknown> => {
+        const sql = 'SELECT count(*)::int AS jobs FROM graphile_worker.jobs';
+        return (await utils.withPgClient((client) => client.query(sql))).rows[0]?.['jobs'];
+      };
+      // It tells that a job is complete a moment before it has removed it.
+      for (let looks = 0; looks < 50 && (await countLeft()) !== 0; looks++) await wait(100);
+      const left = await countLeft();
+      if (left !== 0) throw new Error(`${String(left)} jobs are left`);
       await utils.release();
       return figures;
     }

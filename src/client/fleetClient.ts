@@ -285,6 +285,7 @@ export class FleetClient<THandlers extends Handlers = Handlers> implements Fleet
       traces: this.#options.traces,
       types: () => null,
       maxQueueSize: () => null,
+      places: () => 0,
       chunkBytes: limits.chunkBytes,
       ended,
       send: (command) =>

@@ -11,8 +11,10 @@ import { inOrderOfDependencies } from './dependencies.ts';
 import type { DataReader } from './schema.ts';
 import { prepareTask, type StartOptions } from './task.ts';
 
-/** Tasks that are submitted together. */
-export const maxChunkTasks = 500;
+/** Tasks that are submitted together: more of them block the event loop for longer. */
+export const usualChunkTasks = 500;
+/** Where as many can run at once: with less, workers idle between two chunks, and their actors take a step for each task. */
+export const maxChunkTasks = 1_000;
 /** Their dependencies, each of which costs a turn something; a task alone may have as many as it likes. */
 const chunkDependencies = 4_000;
 /** Of a task on its way, besides its data and metadata. */
@@ -38,6 +40,8 @@ export interface SubmissionOptions {
   readonly readData: DataReader;
   /** Chunks never exceed what the queue can ever hold. */
   readonly maxQueueSize: number | null;
+  /** Tasks that can run at once. */
+  readonly places: number;
   /** Bytes beyond which no task is added to a chunk. */
   readonly chunkBytes: number;
   readonly clock: Clock;
@@ -76,7 +80,9 @@ export class BatchSubmission {
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
-    this.#chunkSize = Math.min(maxChunkTasks, options.maxQueueSize ?? maxChunkTasks);
+    const { places, maxQueueSize } = options;
+    const fit = Math.min(Math.max(places, usualChunkTasks), maxChunkTasks);
+    this.#chunkSize = Math.min(fit, maxQueueSize ?? fit);
   }
 
   /** Validates all before anything is written. What a large array holds must not be changed meanwhile. */

@@ -42,6 +42,10 @@ export class Submissions {
       newId: options.newId,
       types: () => options.executor.types,
       maxQueueSize: () => actor.configFor('submitBatch').maxQueueSize,
+      places: () => {
+        const { maxConcurrentWorkers, workerConcurrency } = actor.configFor('submitBatch');
+        return maxConcurrentWorkers * workerConcurrency;
+      },
       chunkBytes: Infinity,
       send: (command) => actor.send(command),
       statusOf: (batchId) => reader.getBatchStatus(batchId),

@@ -31,6 +31,8 @@ export interface SubmissionTarget {
   types(): ReadonlySet<string> | null;
   /** What the queue can ever hold; `null`: anything, or nobody knows here. */
   maxQueueSize(): number | null;
+  /** Tasks that can run at once; 0: nobody knows here. */
+  places(): number;
   /** Bytes beyond which no task is added to those that are submitted together. */
   readonly chunkBytes: number;
   /** Aborted when whoever submits waits no longer: what is there goes on when it is repeated. */
@@ -61,6 +63,7 @@ export async function submitTasks(
     types: target.types(),
     readData,
     maxQueueSize: target.maxQueueSize(),
+    places: target.places(),
     chunkBytes: target.chunkBytes,
     clock: target.clock,
     now: () => target.now(),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FleetManager, ValidationError, inProcess, memoryStore, submitBatchEvent } from '../../src/index.ts';
-import { maxChunkTasks } from '../../src/submission/batchSubmission.ts';
+import { usualChunkTasks } from '../../src/submission/batchSubmission.ts';
 import { settled, startFleet, type SimulatedClock } from '../harness.ts';
 import { cyclic, nested, unreadable } from '../hostileValues.ts';
 
@@ -213,9 +213,9 @@ describe('a stream of tasks is cancelled', () => {
 
   it.each([
     ['at once', 0, 0],
-    ['in its first chunk', maxChunkTasks - 1, 0],
-    ['where a chunk ends', maxChunkTasks, maxChunkTasks],
-    ['far behind', 2 * maxChunkTasks + 345, 2 * maxChunkTasks]
+    ['in its first chunk', usualChunkTasks - 1, 0],
+    ['where a chunk ends', usualChunkTasks, usualChunkTasks],
+    ['far behind', 2 * usualChunkTasks + 345, 2 * usualChunkTasks]
   ])('at a bad item %s, and says which it was', async (_, index, submitted) => {
     const { fleet } = await echoFleet();
     let isClosed = false;
@@ -238,9 +238,9 @@ describe('a stream of tasks is cancelled', () => {
 
   it.each([
     ['at once', 0, 0],
-    ['in its first chunk', maxChunkTasks - 1, 0],
-    ['where a chunk ends', maxChunkTasks, maxChunkTasks],
-    ['far behind', 2 * maxChunkTasks + 345, 2 * maxChunkTasks]
+    ['in its first chunk', usualChunkTasks - 1, 0],
+    ['where a chunk ends', usualChunkTasks, usualChunkTasks],
+    ['far behind', 2 * usualChunkTasks + 345, 2 * usualChunkTasks]
   ])('when it throws %s, and rejects with what it threw', async (_, index, submitted) => {
     const { fleet } = await echoFleet();
     const broken = new Error('The source is gone');

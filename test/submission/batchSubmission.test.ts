@@ -7,9 +7,10 @@ const tasksOf = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: `t${index}`, type: 'echo', data: index }));
 
 /** Resolves to how often others were let in, and the ids of what was sent. */
-async function submit(tasks: readonly unknown[]) {
+async function submit(tasks: readonly unknown[], places = 10) {
   let pauses = 0;
   const sent: string[] = [];
+  const chunks: number[] = [];
   const clock: Clock = {
     now: () => 0,
     monotonic: () => 0,
@@ -27,19 +28,33 @@ async function submit(tasks: readonly unknown[]) {
     types: null,
     readData: asItIs,
     maxQueueSize: null,
+    places,
     chunkBytes: Infinity,
     clock,
     now: () => clock.now(),
     send: async (command) => {
-      if (command.type === 'batch.submit') sent.push(...command.tasks.map(({ id }) => id));
+      if (command.type === 'batch.submit') {
+        sent.push(...command.tasks.map(({ id }) => id));
+        chunks.push(command.tasks.length);
+      }
       return { added: 0, totalTasks: 0 };
     }
   });
   await submission.submitArray(tasks);
-  return { pauses, sent };
+  return { pauses, sent, chunks };
 }
 
 describe('submitArray', () => {
+  it.each([
+    [0, [500, 500, 500, 500, 100]],
+    [500, [500, 500, 500, 500, 100]],
+    [700, [700, 700, 700]],
+    [5_000, [1_000, 1_000, 100]]
+  ])('where %d tasks can run at once takes chunks of %j', async (places, sizes) => {
+    const { chunks } = await submit(tasksOf(2_100), places);
+    expect(chunks).toEqual(sizes);
+  });
+
   it('lets others in after each 1,000 tasks', async () => {
     const tasks = tasksOf(2_500);
 
