@@ -26,6 +26,8 @@ const newsAtOnce = 1_000;
 const keptNews = 10_000;
 /** Orders that are kept for attempts that have not begun. The oldest are dropped first. */
 const keptOrders = 10_000;
+/** Jobs that are known to have begun. The oldest are forgotten first. */
+const keptBegun = 10_000;
 
 export interface WorkerSessionOptions extends ResolvedWorkerOptions {
   readonly workerId: string;
@@ -50,6 +52,11 @@ export class WorkerSession {
   readonly #jobOf = new Map<string, string>();
   /** Causes of orders, by job: the handler of one that has not begun is not called. */
   readonly #ordered = new Map<string, AbortCause>();
+  /**
+   * Jobs that have begun. One comes again where its dispatch was not answered, and arrives, or is repeated, when it has ended
+   * and the fleet has removed it.
+   */
+  readonly #begun = new Set<string>();
   #state: WorkerEntry['state'] = 'ready';
   #heartbeat: Disposable | null = null;
   #newsUnderWay = 0;
@@ -138,6 +145,9 @@ export class WorkerSession {
     const [jobId, attempt] = [job.id!, job.data];
     const { seq, attempt: number } = attempt;
     const ref = { seq, attempt: number };
+    if (this.#begun.has(jobId)) return cameAgain;
+    this.#begun.add(jobId);
+    if (this.#begun.size > keptBegun) this.#begun.delete(this.#begun.values().next().value!);
     this.#running.set(jobId, ref);
     this.#jobOf.set(jobKey(ref), jobId);
     try {
@@ -259,6 +269,12 @@ export class WorkerSession {
     await this.#desk.stop();
   }
 }
+
+/** Nobody waits for it: the job has had its outcome. */
+const cameAgain: Outcome = {
+  status: 'failed',
+  error: { name: 'Error', message: 'It ran before: it was dispatched twice', retryable: true }
+};
 
 function jobKey({ seq, attempt }: AttemptRef): string {
   return `${seq}-${attempt}`;
