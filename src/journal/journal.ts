@@ -533,8 +533,8 @@ export class Journal {
 
   #limits(): AttemptLimits {
     const { workerTimeout, cancelGraceMs, retry } = this.#snapshot().context.config;
-    const now = this.#options.clock.now();
-    return { activeNow: this.#active.now(), now, maxBackoffMs: retry.maxMs, workerTimeout, cancelGraceMs };
+    const latestRetryAt = this.#options.clock.now() + retry.maxMs;
+    return { activeNow: this.#active.now(), latestRetryAt, workerTimeout, cancelGraceMs };
   }
 }
 

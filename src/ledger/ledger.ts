@@ -35,9 +35,8 @@ export type RemovalState = 'underway' | 'interrupted';
 export interface AttemptLimits {
   /** Active time now. */
   readonly activeNow: number;
-  /** Epoch ms now, and for how long from then on a backoff lasts at most. */
-  readonly now: number;
-  readonly maxBackoffMs: number;
+  /** When a backoff is over at the latest, epoch ms. */
+  readonly latestRetryAt: number;
   readonly workerTimeout: number;
   readonly cancelGraceMs: number;
 }
@@ -139,7 +138,7 @@ export class Ledger {
       this.attemptDeadlines.set(seq, limits.activeNow + limits.cancelGraceMs);
     } else if (after.context.dueAt !== null) {
       // The clock by which it was put off may have been ahead.
-      const latestAt = after.state === 'backingOff' ? limits.now + limits.maxBackoffMs : Infinity;
+      const latestAt = after.state === 'backingOff' ? limits.latestRetryAt : Infinity;
       this.due.push(seq, after.context.dueAt, latestAt);
     }
   }

@@ -119,8 +119,7 @@ export class Turn {
     this.#ledger = ledger;
     this.#limits = {
       activeNow: context.activeNow,
-      now: context.at,
-      maxBackoffMs: context.config.retry.maxMs,
+      latestRetryAt: context.at + context.config.retry.maxMs,
       workerTimeout: context.config.workerTimeout,
       cancelGraceMs: context.config.cancelGraceMs
     };

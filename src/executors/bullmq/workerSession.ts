@@ -4,6 +4,7 @@ import type { AttemptRef, Outcome } from '../../../machines/task.ts';
 import type { Clock } from '../../clock.ts';
 import type { AbortCause } from '../../executor.ts';
 import { withResolvers } from '../../fleet/withResolvers.ts';
+import { attemptKey } from '../../ledger/roster.ts';
 import { abortedBefore, AttemptDesk } from './attemptDesk.ts';
 import { FleetKeys } from './fleetKeys.ts';
 import {
@@ -149,13 +150,13 @@ export class WorkerSession {
     this.#begun.add(jobId);
     if (this.#begun.size > keptBegun) this.#begun.delete(this.#begun.values().next().value!);
     this.#running.set(jobId, ref);
-    this.#jobOf.set(jobKey(ref), jobId);
+    this.#jobOf.set(attemptKey(ref), jobId);
     try {
       const cause = this.#ordered.get(jobId);
       return cause === undefined ? await this.#desk.run(attempt) : abortedBefore(cause);
     } finally {
       this.#running.delete(jobId);
-      if (this.#jobOf.get(jobKey(ref)) === jobId) this.#jobOf.delete(jobKey(ref));
+      if (this.#jobOf.get(attemptKey(ref)) === jobId) this.#jobOf.delete(attemptKey(ref));
       if (this.#ordered.delete(jobId)) {
         void this.#redis.hdel(this.#keys.aborts(this.#options.workerId), jobId).catch(() => {});
       }
@@ -194,7 +195,7 @@ export class WorkerSession {
   #tellOf(ref: AttemptRef, news: WorkerNews): void {
     const isDroppable = news.type === 'progress' || news.type === 'log';
     if (isDroppable && this.#newsUnderWay >= newsAtOnce) return;
-    const jobId = this.#jobOf.get(jobKey(ref));
+    const jobId = this.#jobOf.get(attemptKey(ref));
     if (jobId !== undefined || !isDroppable) this.#tell(jobId ?? '', news);
   }
 
@@ -275,7 +276,3 @@ const cameAgain: Outcome = {
   status: 'failed',
   error: { name: 'Error', message: 'It ran before: it was dispatched twice', retryable: true }
 };
-
-function jobKey({ seq, attempt }: AttemptRef): string {
-  return `${seq}-${attempt}`;
-}
